@@ -1,0 +1,162 @@
+"""The few records that every room speaks in.
+
+Shapes are written for one seed; a run of S seeds adds a leading axis of S to
+every leaf of a `TrainState` but its counters, which all seeds share.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+Params = Any  # Any pytree of arrays.
+Key = jax.Array  # A raw uint32[2] key, as `jax.random.PRNGKey` makes.
+
+
+class UserError(ValueError):
+  """A mistake in what the user asked for: shown as one line, exit code 2."""
+
+
+class NetworkOutput(NamedTuple):
+  """What a network returns.
+
+  Attributes:
+    outputs: the network's predictions, before any non-linearity, `[B, A]` for
+      action values; any pytree.
+    layers: the output of each named layer, after its activation, `[B, ...]`,
+      in the order in which the layers feed one another.
+  """
+
+  outputs: Any
+  layers: Mapping[str, jax.Array]
+
+
+class Transition(NamedTuple):
+  """A batch of transitions, in rlax's names; n steps may lie between.
+
+  Attributes:
+    s_tm1: observation, `[B, ...]`.
+    a_tm1: action (or label, in supervised learning), `[B]` or `[B, A]`.
+    r_t: (n-step) reward, `[B]`.
+    discount_t: what the value of `s_t` is multiplied by, `[B]`: zero after a
+      termination, not after a truncation.
+    s_t: next observation (the true last one of an episode), `[B, ...]`.
+  """
+
+  s_tm1: Any
+  a_tm1: Any
+  r_t: jax.Array
+  discount_t: jax.Array
+  s_t: Any
+
+
+class NetState(NamedTuple):
+  """One network in training.
+
+  Attributes:
+    params: `{'encoder': ..., 'head': ...}`, the head perhaps injected.
+    target: the same structure, or None for a network without a target.
+    opt_state: the state of the network's optimizer.
+  """
+
+  params: Params
+  target: Params | None
+  opt_state: Any
+
+
+class Keys(NamedTuple):
+  """Roots of the random streams; a step's or an event's key is folded in.
+
+  Attributes:
+    run: root of all training randomness.
+    event: root of the randomness of events, so that an evaluation or an
+      intervention never moves the training stream.
+  """
+
+  run: Key
+  event: Key
+
+
+class Counters(NamedTuple):
+  """Scalars that all seeds of a run share.
+
+  Attributes:
+    step: agent decisions of one seed, summed over its environments.
+    updates: optimizer updates of one seed.
+    stored: rows written to the replay so far.
+    cleared: value of `stored` when the replay was last emptied.
+  """
+
+  step: jax.Array
+  updates: jax.Array
+  stored: jax.Array
+  cleared: jax.Array
+
+
+class TrainState(NamedTuple):
+  """Everything a run is: save it, fork it, or intervene on it."""
+
+  nets: dict[str, NetState]
+  replay: Any
+  env: Any
+  keys: Keys
+  counters: Counters
+  interventions: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+  """A layer with weights, in the order of the forward pass.
+
+  Attributes:
+    name: key of its features in `NetworkOutput.layers`.
+    path: where its `{'w', 'b'}` are in the parameters; the first element is
+      'encoder' or 'head'.
+    hidden: whether its output passes a non-linearity and feeds the next layer;
+      false for the last one, whose outputs are predictions.
+    flattened_from: height, width and channels (HWC) of its input where that is
+      a flattened image, so that unit c of the layer before feeds rows
+      `c::channels` of `w`; None otherwise.
+  """
+
+  name: str
+  path: tuple[str, ...]
+  hidden: bool = True
+  flattened_from: tuple[int, int, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NetSpec:
+  """What is static of one network of an agent.
+
+  Attributes:
+    network: an `injection.SplitNetwork`.
+    optimizer: an `injection.GroupedOptimizer` over its parameters.
+    layers: its layers with weights, in the order of the forward pass.
+    has_target: whether a target network is kept.
+  """
+
+  network: Any
+  optimizer: Any
+  layers: tuple[Layer, ...]
+  has_target: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class AgentSpec:
+  """What interventions and diagnostics may know of an agent.
+
+  Attributes:
+    nets: the networks by name.
+    default_nets: those that an intervention acts on unless told otherwise.
+    inputs: `(params by net, batch) -> input by net`, what each network is fed.
+    probe_size: examples in the batch that diagnostics look at.
+    slots: injections to allocate beforehand; 0 grows the tree instead.
+  """
+
+  nets: Mapping[str, NetSpec]
+  default_nets: tuple[str, ...]
+  inputs: Callable[[Mapping[str, Params], Transition], Mapping[str, Any]]
+  probe_size: int = 256
+  slots: int = 0
