@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 
 import jax
 
+from plasticity_rl.errors import UserError as UserError
+
 Params = Any  # Any pytree of arrays.
 Key = jax.Array  # A raw uint32[2] key, as `jax.random.PRNGKey` makes.
-
-
-class UserError(ValueError):
-  """A mistake in what the user asked for: shown as one line, exit code 2."""
 
 
 class NetworkOutput(NamedTuple):
@@ -150,13 +148,16 @@ class AgentSpec:
   Attributes:
     nets: the networks by name.
     default_nets: those that an intervention acts on unless told otherwise.
+    encoder_net: the network that trains the encoder; resets of all but the
+      encoder spare that one.
     inputs: `(params by net, batch) -> input by net`, what each network is fed.
-    probe_size: examples in the batch that diagnostics look at.
+    policy: `(params by net, batch) -> decisions`, `[B, ...]`, deterministic.
     slots: injections to allocate beforehand; 0 grows the tree instead.
   """
 
   nets: Mapping[str, NetSpec]
   default_nets: tuple[str, ...]
+  encoder_net: str
   inputs: Callable[[Mapping[str, Params], Transition], Mapping[str, Any]]
-  probe_size: int = 256
+  policy: Callable[[Mapping[str, Params], Transition], jax.Array]
   slots: int = 0

@@ -1,0 +1,60 @@
+"""Continual Catch: a network that loses its plasticity in minutes.
+
+Every 3000 steps pixels and actions are permuted anew and the replay is
+emptied, so that each task is as hard as the first one for a network that can
+still learn. At this learning rate Double DQN stops learning within a dozen
+tasks. The fork is at the end of the prefix; each arm plays one more task.
+
+Variants: `demo` has fewer seeds; `fresh` forks after the first task, when the
+network is still plastic (a diagnosis should find nothing); `tiny` is for tests.
+"""
+
+from plasticity_rl import settings
+
+TASK_STEPS = 3000
+
+
+def get_config(variant: str = ''):
+  config = settings.default_config('dqn', 'catch')
+  config.num_seeds = 30
+  config.num_steps = 12 * TASK_STEPS
+  config.segment_steps = 500
+
+  config.environment.permute = 'inputs'
+  config.environment.permute_actions = True
+  config.environment.switch_every_steps = TASK_STEPS
+
+  config.network.hidden = (64, 64)
+  config.network.split = 1
+  config.optimizer.learning_rate = 3e-3
+  config.agent.loss = 'squared'
+  config.agent.epsilon_decay_steps = 0
+
+  config.replay.capacity = 2000
+  config.replay.clear_on_switch = True
+
+  config.evaluation.every_steps = 500
+  config.evaluation.episodes = 20
+  config.diagnostics.every_steps = 1000
+  config.checkpoint.every_steps = 3000
+  config.fork.horizon = TASK_STEPS
+
+  if variant == 'demo':
+    config.num_seeds = 10
+  elif variant == 'fresh':
+    config.num_seeds = 10
+    config.num_steps = TASK_STEPS
+  elif variant == 'tiny':
+    config.num_seeds = 2
+    config.num_steps = 300
+    config.segment_steps = 100
+    config.environment.switch_every_steps = 300
+    config.evaluation.every_steps = 100
+    config.diagnostics.every_steps = 200
+    config.checkpoint.every_steps = 200
+    config.fork.horizon = 200
+  elif variant:
+    raise ValueError(
+        f"unknown variant {variant!r}; valid: demo, fresh, tiny"
+    )
+  return config

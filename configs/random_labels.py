@@ -1,0 +1,40 @@
+"""Memorising random labels, drawn again every 500 steps: supervised.
+
+The return is minus the cross-entropy at the end of each task. After 20 tasks
+the network cannot learn the next one.
+
+Variants: `fresh` forks after the first task; `tiny` is for tests.
+"""
+
+from plasticity_rl import settings
+
+TASK_STEPS = 500
+
+
+def get_config(variant: str = ''):
+  config = settings.default_config('supervised', 'random_labels')
+  config.num_seeds = 10
+  config.num_steps = 20 * TASK_STEPS
+  config.segment_steps = TASK_STEPS
+  config.environment.switch_every_steps = TASK_STEPS
+  config.network.hidden = (128, 128)
+  config.network.split = 1
+  config.optimizer.learning_rate = 1e-3
+  config.evaluation.every_steps = TASK_STEPS
+  config.diagnostics.every_steps = TASK_STEPS
+  config.checkpoint.every_steps = 2500
+  config.fork.horizon = TASK_STEPS
+  if variant == 'fresh':
+    config.num_steps = TASK_STEPS
+  elif variant == 'tiny':
+    config.num_seeds = 2
+    config.num_steps = 40
+    config.segment_steps = 20
+    config.environment.switch_every_steps = 20
+    config.evaluation.every_steps = 20
+    config.diagnostics.every_steps = 20
+    config.checkpoint.every_steps = 20
+    config.fork.horizon = 20
+  elif variant:
+    raise ValueError(f'unknown variant {variant!r}; valid: fresh, tiny')
+  return config

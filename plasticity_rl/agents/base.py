@@ -1,0 +1,75 @@
+"""What an agent is, and how gradients are applied."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl import injection
+from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
+from plasticity_rl.types import Transition
+
+Nets = dict[str, NetState]
+
+
+class Agent(NamedTuple):
+  """Pure functions over the networks of one seed.
+
+  Attributes:
+    spec: what interventions and diagnostics may know.
+    init: `(key) -> nets`. The key is consumed.
+    act: `(key, nets, observations [E, ...], step) -> actions [E, ...]`, as in
+      training. `step` counts from the start of exploration.
+    act_greedily: `(key, nets, observations) -> actions`, as in evaluation.
+    update: `(key, nets, batch, updates) -> (nets, metrics)`, one gradient
+      step; `updates` counts those made before.
+  """
+
+  spec: AgentSpec
+  init: Callable[[Key], Nets]
+  act: Callable[[Key, Nets, jax.Array, jax.Array], jax.Array]
+  act_greedily: Callable[[Key, Nets, jax.Array], jax.Array]
+  update: Callable[
+      [Key, Nets, Transition, jax.Array], tuple[Nets, dict[str, jax.Array]]
+  ]
+
+
+def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
+  """A fresh network, its target a copy. The key is consumed."""
+  params = net.network.init(key)
+  if slots:
+    params = injection.with_slots(params, slots)
+  # A copy, since the buffers of a state are donated and so must differ.
+  target = jax.tree.map(jnp.copy, params) if net.has_target else None
+  return NetState(params, target, net.optimizer.init(params))
+
+
+def apply_gradients(
+    net: NetSpec, state: NetState, gradients: Params
+) -> NetState:
+  """One optimizer step on what learns; frozen leaves are not touched."""
+  updates, opt_state = net.optimizer.update(
+      gradients, state.opt_state, state.params
+  )
+  params = jax.tree.map(
+      lambda learns, p, u: p + u if learns else p,
+      injection.trainable_mask(state.params), state.params, updates,
+  )
+  return state._replace(params=params, opt_state=opt_state)
+
+
+def copy_periodically(
+    state: NetState, updates: jax.Array, period: int
+) -> NetState:
+  """Target becomes online, frozen heads included, every `period` updates."""
+  target = jax.lax.cond(
+      updates % period == 0,
+      lambda: state.params,
+      lambda: state.target,
+  )
+  return state._replace(target=target)

@@ -1,0 +1,85 @@
+"""Tells whether an agent is losing plasticity; the same command resumes.
+
+Forks a run into arms that differ by one intervention and compares what came
+after:
+
+  python -m plasticity_rl.diagnose --config=configs/continual_catch.py \
+      --workdir=runs/diagnosis
+  python -m plasticity_rl.diagnose --from=runs/catch --step=24000 \
+      --workdir=runs/diagnosis --config.fork.horizon=3000
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import ml_collections
+from absl import flags
+from ml_collections import config_flags
+
+from plasticity_rl import entry
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import run_folder
+
+_FROM = flags.DEFINE_string(
+    'from', None, 'Run folder to fork, instead of training a prefix.'
+)
+_STEP = flags.DEFINE_integer(
+    'step', None, 'Checkpoint to fork from (with --from; default: the newest).'
+)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
+
+
+def define(argv: Sequence[str]) -> None:
+  """Defines --config: a file, or what the run of --from was configured by."""
+  source = None
+  for i, word in enumerate(argv):
+    name, equals, value = word.lstrip('-').partition('=')
+    if word.startswith('-') and name == 'from':
+      source = value if equals else ''.join(argv[i + 1:i + 2])
+  if source is None:
+    config_flags.DEFINE_config_file(
+        'config', None, 'Config file, with an optional `:variant`.'
+    )
+    return
+  config = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
+  config_flags.DEFINE_config_dict(
+      'config', ml_collections.ConfigDict(settings_lib.to_dict(config))
+  )
+
+
+def main(argv: list[str]) -> None:
+  """Checks everything, then trains, forks, compares and reports."""
+  entry.refuse_positionals(argv)
+  entry.require(config=flags.FLAGS.config, workdir=_WORKDIR.value)
+  settings = settings_lib.resolve(flags.FLAGS.config)
+  if _STEP.value is not None:
+    if _FROM.value is None:
+      raise UserError('--step goes with --from; otherwise set '
+                      '--config.fork.step')
+    settings = _with_fork(settings, step=_STEP.value)
+
+  from plasticity_rl.experiment import diagnosis
+
+  workdir = pathlib.Path(_WORKDIR.value)
+  source = pathlib.Path(_FROM.value) if _FROM.value else None
+  plan = diagnosis.plan(settings, source)
+  diagnosis.run(plan, workdir)
+
+  from plasticity_rl.analysis import report
+
+  verdict = report.diagnosis(workdir)
+  print(verdict.table())
+  print(f'verdict: {verdict.line}')
+  print(f'report: {workdir / "report.html"}')
+
+
+def _with_fork(settings, **changes):
+  return dataclasses.replace(
+      settings, fork=dataclasses.replace(settings.fork, **changes)
+  )
+
+
+if __name__ == '__main__':
+  entry.run(main, define=define)

@@ -1,0 +1,1 @@
+"""Diagnostics: pure functions of a network and a probe batch."""

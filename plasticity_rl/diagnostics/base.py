@@ -1,0 +1,57 @@
+"""What a diagnostic is given and what it returns."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetworkOutput
+from plasticity_rl.types import Params
+
+
+class Probe(NamedTuple):
+  """One network looked at on a probe batch.
+
+  Attributes:
+    net: what is static of it.
+    params: its parameters.
+    output: what it returns on the probe batch; of an injected head the layers
+      are those of the part that learns.
+  """
+
+  net: NetSpec
+  params: Params
+  output: NetworkOutput
+
+
+Diagnostic = Callable[[Probe], dict[str, jax.Array]]
+
+
+def unit_activity(features: jax.Array) -> jax.Array:
+  """Mean |h| of each unit, `[B, ..., U] -> [U]`.
+
+  A unit of a convolution is a channel, averaged over positions as well.
+  """
+  return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
+
+
+def by_hidden_layer(
+    probe: Probe, measure: Callable[[jax.Array], jax.Array]
+) -> dict[str, jax.Array]:
+  """A per-unit measure `[U]` averaged by layer, and over units by part.
+
+  Returns:
+    A value for each hidden layer's name, and one for each of 'encoder' and
+    'head' that has hidden layers.
+  """
+  values, parts = {}, {}
+  for layer in probe.net.layers:
+    if layer.hidden:
+      units = measure(probe.output.layers[layer.name])
+      values[layer.name] = units.mean()
+      parts.setdefault(layer.path[0], []).append(units)
+  for part, units in parts.items():
+    values[part] = jnp.concatenate(units).mean()
+  return values

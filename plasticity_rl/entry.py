@@ -1,0 +1,107 @@
+"""How every command starts: absl flags, and user mistakes in one line.
+
+A mistake of the user's (a wrong flag, an unknown config key, a missing file)
+prints `error: ...` on stderr and exits with code 2. A run that cannot go on
+says so in a line too and exits with 1; one that was asked to stop and saved
+exits with 75. Anything else is a bug of ours and keeps its traceback.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+
+# What ml_collections raises while it loads a config file and applies
+# overrides; a missing file is an OSError.
+_CONFIG_ERRORS = (AttributeError, KeyError, TypeError, ValueError, OSError)
+_HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
+
+
+def _one_line(error: BaseException) -> str:
+  """The message of an exception without line breaks."""
+  if isinstance(error, KeyError) and len(error.args) == 1:
+    text = str(error.args[0])  # str(KeyError) would quote it.
+  else:
+    text = str(error)
+  return ' '.join(text.split()) or type(error).__name__
+
+
+def _fail(error: BaseException) -> NoReturn:
+  code = 1 if isinstance(error, RunError) else 2
+  if isinstance(error, Interrupted):
+    code = 75  # EX_TEMPFAIL of sysexits: try again.
+  print(f'error: {_one_line(error)}', file=sys.stderr)
+  sys.exit(code)
+
+
+def refuse_positionals(argv: Sequence[str]) -> None:
+  """For commands that take flags alone."""
+  if len(argv) > 1:
+    raise UserError(f'what is {argv[1]!r}? This command takes only --flags')
+
+
+def require(**flag_values: Any) -> None:
+  """Refuses flags that were left out."""
+  for name, value in flag_values.items():
+    if value is None:
+      raise UserError(f'--{name} is missing; see --help')
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+  for argument in argv[1:]:
+    if argument == '--':
+      return False
+    if argument.startswith('-') and argument.lstrip('-') in _HELP_FLAGS:
+      return True
+  return False
+
+
+def run(
+    main: Callable[[list[str]], Any],
+    *,
+    define: Callable[[Sequence[str]], None] | None = None,
+    argv: Sequence[str] | None = None,
+) -> NoReturn:
+  """Parses absl flags, calls `main(argv)` and exits.
+
+  Args:
+    main: gets what is left of the command line: the program's name, then the
+      positional arguments. What it returns is the exit code; None is 0.
+    define: called with the whole command line before parsing, to define flags
+      that depend on it.
+    argv: the command line; `sys.argv` by default.
+  """
+  argv = list(sys.argv if argv is None else argv)
+  # Libraries tell much at INFO; --verbosity=0 brings it back.
+  logging.set_verbosity(logging.WARNING)
+
+  def parse(args: Sequence[str]) -> list[str]:
+    try:
+      if define is not None:
+        define(args)
+      return flags.FLAGS(list(args))
+    except SystemExit:
+      # absl leaves with code 1 after printing the help that was asked for.
+      if _asks_for_help(args):
+        sys.exit(0)
+      raise
+    except (UserError, flags.Error, *_CONFIG_ERRORS) as error:
+      _fail(error)
+
+  def guarded(rest: list[str]) -> Any:
+    try:
+      return main(rest)
+    except (UserError, RunError) as error:
+      _fail(error)
+
+  app.run(guarded, argv=argv, flags_parser=parse)
+  raise AssertionError('app.run returned')  # It always exits.

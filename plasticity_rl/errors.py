@@ -1,0 +1,38 @@
+"""What the user got wrong, said in one line. Imports nothing heavy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+  """A mistake in what the user asked for: shown as one line, exit code 2."""
+
+
+def nearest(what: str, name: str, choices: Iterable[str]) -> str:
+  """One line about an unknown name, for a `UserError`.
+
+  Args:
+    what: what kind of thing it is, e.g. 'intervention'.
+    name: what the user wrote.
+    choices: what would have been valid.
+
+  Returns:
+    For example "unknown colour 'rde'; did you mean 'red'? valid: blue, red".
+  """
+  valid = sorted(choices)
+  close = difflib.get_close_matches(name, valid, n=2, cutoff=0.5)
+  hint = ' or '.join(repr(c) for c in close)
+  question = f' did you mean {hint}?' if close else ''
+  listed = ', '.join(valid) or '(none)'
+  return f'unknown {what} {name!r};{question} valid: {listed}'
+
+
+class RunError(Exception):
+  """A run that cannot go on: shown as one line, exit code 1."""
+
+
+class Interrupted(RunError):
+  """A run that was asked to stop and saved: one line, exit code 75.
+
+  75 is the EX_TEMPFAIL of sysexits: the same command continues.
+  """

@@ -1,0 +1,125 @@
+"""Training on device: compiled segments over a batch of seeds."""
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.experiment.streams import Stream
+from plasticity_rl.learner import learner
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Key
+from plasticity_rl.types import Keys
+from plasticity_rl.types import TrainState
+
+# Everything has a leading axis of seeds, except what all seeds share.
+AXES = TrainState(
+    nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
+)
+
+
+def init_seed(key: Key, agent: Agent, stream: Stream) -> TrainState:
+  """The state of one seed before the first step. The key is consumed."""
+  nets_key, stream_key, run_key, event_key = jax.random.split(key, 4)
+  env, replay = stream.init(stream_key)
+  # Distinct buffers, since the state is donated.
+  zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
+  return TrainState(
+      nets=agent.init(nets_key),
+      replay=replay,
+      env=env,
+      keys=Keys(run_key, event_key),
+      counters=zeros,
+      interventions={},
+  )
+
+
+def init(seeds: jax.Array, agent: Agent, stream: Stream) -> TrainState:
+  """The state of all seeds, int32 `[S]`."""
+  return jax.vmap(
+      lambda seed: init_seed(jax.random.PRNGKey(seed), agent, stream),
+      out_axes=AXES,
+  )(seeds)
+
+
+def row(
+    state: TrainState, agent: Agent, stream: Stream,
+    schedule: learner.Schedule,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """One row: every environment steps once, then updates if they are due.
+
+  Returns:
+    The new state, and metrics by seed `[S]` (`updated` is shared, `[]`).
+  """
+  counters = state.counters
+  collected = stream.advance(counters)
+  due = stream.ready(collected) & schedule.due(
+      counters.step // stream.steps_per_row
+  )
+
+  def one_seed(nets, replay, env, keys):
+    key = jax.random.fold_in(keys.run, counters.step)
+    collect_key, learn_key = jax.random.split(key)
+    env, replay, metrics = stream.collect(
+        collect_key, nets, env, replay, counters
+    )
+
+    def update():
+      return learner.learn(
+          learn_key, agent, nets,
+          lambda k: stream.sample(k, env, replay, collected),
+          counters.updates, schedule.updates,
+      )
+
+    def skip():
+      losses = jax.eval_shape(update)[1]
+      return nets, jax.tree.map(
+          lambda x: jnp.zeros(x.shape, x.dtype), losses
+      )
+
+    # `due` is the same for all seeds, so that this stays a branch under vmap.
+    nets, losses = jax.lax.cond(due, update, skip)
+    return nets, replay, env, {**metrics, **losses}
+
+  nets, replay, env, metrics = jax.vmap(one_seed)(
+      state.nets, state.replay, state.env, state.keys
+  )
+  counters = collected._replace(
+      updates=counters.updates + due * schedule.updates
+  )
+  state = state._replace(
+      nets=nets, replay=replay, env=env, counters=counters
+  )
+  return state, {**metrics, 'updated': due}
+
+
+def segment(
+    state: TrainState, num_rows: int, agent: Agent, stream: Stream,
+    schedule: learner.Schedule,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """`num_rows` rows in one program.
+
+  Returns:
+    The new state, and metrics `[S]`: means of what updates report over the
+    updates (NaN without any), the mean return of the episodes that ended (NaN
+    without any), their number; `bad_step`, the first step whose loss was not
+    finite, or -1; and `updates`, those made so far.
+  """
+  begin = state.counters.step
+  state, stacked = jax.lax.scan(
+      lambda s, _: row(s, agent, stream, schedule), state, None,
+      length=num_rows,
+  )
+  updated = stacked.pop('updated')[:, None]
+  metrics = {}
+  if 'episodes' in stacked:
+    episodes = stacked.pop('episodes').sum(0)
+    metrics['train/return'] = stacked.pop('return_sum').sum(0) / episodes
+    metrics['train/episodes'] = episodes
+  bad = updated & ~jnp.isfinite(stacked['loss'])
+  steps = begin + stream.steps_per_row * (1 + jnp.arange(num_rows))
+  bad_step = jnp.where(bad.any(0), steps[bad.argmax(0)], -1)
+  for name, values in stacked.items():
+    total = jnp.where(updated, values, 0).sum(0)
+    metrics[f'train/{name}'] = total / updated.sum(0)
+  updates = jnp.full_like(bad_step, state.counters.updates)
+  return state, {**metrics, 'bad_step': bad_step, 'updates': updates}

@@ -1,0 +1,198 @@
+"""Diagnosis: a prefix, and arms that fork from its end."""
+
+import csv
+import dataclasses
+import pathlib
+
+import jax
+
+from plasticity_rl import errors
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import events
+from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.experiment import fork
+from plasticity_rl.experiment import metrics
+from plasticity_rl.experiment import run_folder
+from plasticity_rl.experiment import timeline
+from plasticity_rl.experiment.checkpoint import Checkpoints
+from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.interventions import expression as expressions
+
+PREFIX = 'prefix'
+ARMS = 'arms'
+MARGIN_FRACTION = 0.1
+SINGLE_SEED_REPLICATES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """A diagnosis that was checked and can be run.
+
+  Attributes:
+    experiment: of the prefix; its settings are resolved.
+    arm_experiment: of the arms; the same unless a single seed is replicated.
+    source: run folder to fork; None for a prefix to be trained.
+    step: where it forks.
+    horizon: steps of each arm.
+    arms: what each does, the control among them.
+  """
+
+  experiment: Experiment
+  arm_experiment: Experiment
+  source: pathlib.Path | None
+  step: int
+  horizon: int
+  arms: tuple[expressions.Expression, ...]
+
+
+def plan(
+    settings: settings_lib.Settings, source: pathlib.Path | None = None
+) -> Plan:
+  """Resolves and checks a diagnosis; computes nothing."""
+  schedule = events.schedule(settings)
+  settings, step = _resolve_fork(settings, schedule, source)
+  horizon = events.on_grid(
+      settings.fork.horizon, schedule.segment, 'fork.horizon'
+  )
+  experiment = experiment_lib.build(settings)
+  low, high = experiment.stream.return_range
+  if not settings.fork.margin:
+    settings = _with_fork(settings, margin=MARGIN_FRACTION * (high - low))
+  experiment = experiment._replace(settings=settings)
+  arms = _check_arms(settings, experiment)
+  if schedule.evaluate > horizon:
+    raise UserError(
+        f'config.fork.horizon ({horizon}) holds no evaluation: '
+        f'evaluation.every_steps is {schedule.evaluate}'
+    )
+  _check_metric(settings.fork.metric, experiment)
+  arm_experiment = experiment
+  if settings.fork.replicates:
+    arm_experiment = experiment_lib.build(
+        dataclasses.replace(settings, num_seeds=settings.fork.replicates)
+    )
+  return Plan(experiment, arm_experiment, source, step, horizon, arms)
+
+
+def run(plan: Plan, workdir: pathlib.Path) -> None:
+  """Runs the prefix and every arm, or what is missing of them."""
+  settings = plan.experiment.settings
+  prefix = workdir / PREFIX
+  prefix_exists = prefix.exists()
+  if workdir.exists() and any(workdir.iterdir()) and not prefix_exists:
+    raise UserError(
+        f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
+    )
+  run_folder.prepare(prefix, settings)
+  source = plan.source
+  if source is None:
+    source = prefix
+    if plan.step not in Checkpoints(prefix).steps():
+      timeline.run(
+          plan.experiment, prefix, num_steps=plan.step, name='prefix'
+      )
+  else:
+    _copy_history(source, prefix, plan.step)
+  for arm in plan.arms:
+    fork.run_arm(
+        plan.arm_experiment, source, plan.step, arm,
+        workdir / ARMS / arm.label, horizon=plan.horizon,
+        replicates=settings.fork.replicates,
+        source_experiment=plan.experiment,
+    )
+
+
+def _resolve_fork(settings, schedule, source):
+  """Where the fork is, and how often a single seed is continued."""
+  step = settings.fork.step
+  if settings.num_seeds == 1 and not settings.fork.replicates:
+    settings = _with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
+  if settings.num_seeds > 1 and settings.fork.replicates:
+    raise UserError(
+        'config.fork.replicates continues a single seed, but num_seeds is '
+        f'{settings.num_seeds}'
+    )
+  if source is None:
+    step = schedule.num_steps if step < 0 else events.on_grid(
+        step, schedule.segment, 'fork.step'
+    )
+    if not 0 < step <= schedule.num_steps:
+      raise UserError(
+          f'config.fork.step must be 1 to num_steps ({schedule.num_steps}), '
+          f'or -1 for the end: {settings.fork.step}'
+      )
+    return _with_fork(settings, step=step), step
+  theirs = settings_lib.resolve(run_folder.read_config(source))
+  if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
+      settings, fork=settings.fork
+  ):
+    raise UserError(
+        f'with --from only config.fork.* can be changed: {source} was '
+        'trained by the rest'
+    )
+  checkpoints = Checkpoints(source)
+  if step < 0:
+    step = checkpoints.newest()
+    if step is None:
+      raise UserError(f'there is no checkpoint in {source}')
+  checkpoints.meta(step)  # Refuses one that is missing or damaged.
+  return _with_fork(settings, step=step), step
+
+
+def _with_fork(settings, **changes):
+  return dataclasses.replace(
+      settings, fork=dataclasses.replace(settings.fork, **changes)
+  )
+
+
+def _check_arms(settings, experiment):
+  arms = tuple(expressions.parse(text) for text in settings.fork.arms)
+  labels = [arm.label for arm in arms]
+  for arm in arms:
+    if arm.triggers:
+      raise UserError(
+          f'config.fork.arms: {arm.label!r} happens at the fork: it takes no '
+          f'{" or ".join(arm.triggers)}'
+      )
+    if labels.count(arm.label) > 1:
+      raise UserError(
+          f'config.fork.arms: {arm.label!r} is there twice; label one: '
+          f'"other={arm.text}"'
+      )
+    experiment.intervene(arm)  # Refuses what does not fit the agent.
+  if 'control' not in labels:
+    raise UserError(
+        "config.fork.arms needs 'control' to compare with; there are: "
+        + ', '.join(labels)
+    )
+  if len(labels) < 2:
+    raise UserError('config.fork.arms needs an arm beside the control')
+  return arms
+
+
+def _check_metric(metric, experiment):
+  """Refuses a column that no evaluation, segment or diagnostic writes."""
+  state = jax.eval_shape(experiment.init)
+  known = {
+      *jax.eval_shape(experiment.segment, state)[1],
+      *jax.eval_shape(experiment.evaluate, state),
+      *jax.eval_shape(experiment.measure, state),
+  }
+  known = {name for name in known if '/' in name}
+  if metric not in known:
+    raise UserError(errors.nearest('config.fork.metric', metric, known))
+
+
+def _copy_history(source, prefix, step):
+  """The metrics of a foreign run up to the fork, for the report."""
+  path = source / metrics.CSV
+  if not path.exists():
+    return
+  with path.open(newline='') as file:
+    reader = csv.DictReader(file)
+    rows = [row for row in reader if int(row['step']) <= step]
+    columns = reader.fieldnames or []
+  lines = [','.join(columns)]
+  lines += [','.join(row[c] for c in columns) for row in rows]
+  run_folder.write_atomically(prefix / metrics.CSV, '\n'.join(lines) + '\n')

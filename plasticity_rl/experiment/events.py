@@ -1,0 +1,103 @@
+"""What happens when: everything on the grid of segments."""
+
+import dataclasses
+
+from absl import logging
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+from plasticity_rl.interventions import expression as expressions
+
+
+def on_grid(steps: int, segment: int, what: str) -> int:
+  """`steps` rounded up to whole segments; says so where it changes."""
+  rounded = -(-steps // segment) * segment
+  if rounded != steps:
+    logging.warning(
+        '%s = %d is rounded up to %d, a multiple of segment_steps = %d',
+        what, steps, rounded, segment,
+    )
+  return rounded
+
+
+@dataclasses.dataclass(frozen=True)
+class Intervention:
+  """An intervention of the config, and when it happens."""
+
+  expression: expressions.Expression
+  at_steps: tuple[int, ...]
+  every_steps: int
+
+  def due(self, step: int) -> bool:
+    """Whether it happens at `step`, a point of the grid after the start."""
+    periodic = self.every_steps and step % self.every_steps == 0
+    return step in self.at_steps or bool(periodic)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+  """When to do what, in steps; every value is on the grid.
+
+  Attributes:
+    num_steps: end of the run.
+    segment: length of a segment.
+    evaluate: between evaluations.
+    measure: between diagnostics.
+    save: between checkpoints.
+    interventions: those of the config.
+  """
+
+  num_steps: int
+  segment: int
+  evaluate: int
+  measure: int
+  save: int
+  interventions: tuple[Intervention, ...]
+
+
+def schedule(settings: settings_lib.Settings) -> Schedule:
+  """The schedule of a run; refuses events that could never happen."""
+  segment = settings.segment_steps
+  num_steps = on_grid(settings.num_steps, segment, 'num_steps')
+  interventions = []
+  labels = set()
+  for text in settings.interventions:
+    expression = expressions.parse(text)
+    if expression.label in labels:
+      raise UserError(
+          f'config.interventions: {expression.label!r} is there twice; label '
+          f'one: "other={expression.text}"'
+      )
+    labels.add(expression.label)
+    at, every = (expression.triggers.get(k) for k in expressions.TRIGGERS)
+    if (at is None) == (every is None):
+      raise UserError(
+          f'config.interventions: {text!r} needs one of at_steps and '
+          'every_steps'
+      )
+    steps = (at,) if isinstance(at, int) else tuple(at or ())
+    for step in (*steps, *([every] if every is not None else [])):
+      if type(step) is not int or not 0 < step < num_steps:
+        raise UserError(
+            f'config.interventions: {text!r} happens at step {step!r}, but '
+            f'the run goes from 1 to {num_steps - 1}'
+        )
+    interventions.append(Intervention(
+        expression,
+        tuple(on_grid(s, segment, f'at_steps of {text}') for s in steps),
+        on_grid(every, segment, f'every_steps of {text}') if every else 0,
+    ))
+  return Schedule(
+      num_steps=num_steps,
+      segment=segment,
+      evaluate=on_grid(
+          settings.evaluation.every_steps, segment, 'evaluation.every_steps'
+      ),
+      measure=on_grid(
+          settings.diagnostics.every_steps, segment, 'diagnostics.every_steps'
+      ),
+      save=on_grid(
+          settings.checkpoint.every_steps, segment, 'checkpoint.every_steps'
+      ),
+      interventions=tuple(interventions),
+  )

@@ -1,0 +1,228 @@
+"""An experiment built of its settings: pure functions, compiled once."""
+
+import functools
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents import dqn
+from plasticity_rl.agents import supervised
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.diagnostics import registry as diagnostics
+from plasticity_rl.environments import registry as environments
+from plasticity_rl.experiment import device_loop
+from plasticity_rl.experiment import streams
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.interventions import registry as interventions
+from plasticity_rl.learner import learner
+from plasticity_rl.learner import optimizers
+from plasticity_rl.networks import sequential
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import TrainState
+
+Metrics = dict[str, jax.Array]
+
+
+class Experiment(NamedTuple):
+  """Everything that the timeline calls, over the whole batch of seeds.
+
+  Attributes:
+    settings: what it was built of.
+    agent: the agent.
+    stream: where its data come from.
+    init: `() -> state`.
+    segment: `(state) -> (state, metrics)`; the state is donated.
+    evaluate: `(state) -> metrics [S]`.
+    measure: `(state) -> metrics [S]`, all diagnostics.
+    compare: `(before, after) -> metrics [S]`, how predictions on a probe batch
+      differ between two states that share their data.
+    intervene: `(expression) -> (state -> state)`, compiled; refuses what does
+      not fit the agent.
+  """
+
+  settings: settings_lib.Settings
+  agent: Agent
+  stream: streams.Stream
+  init: Callable[[], TrainState]
+  segment: Callable[[TrainState], tuple[TrainState, Metrics]]
+  evaluate: Callable[[TrainState], Metrics]
+  measure: Callable[[TrainState], Metrics]
+  compare: Callable[[TrainState, TrainState], Metrics]
+  intervene: Callable[[expressions.Expression], Callable[[TrainState], TrainState]]
+
+
+def build_agent(settings: settings_lib.Settings) -> tuple[
+    Agent, streams.Stream
+]:
+  """The agent and its stream; refuses what does not fit together."""
+  is_supervised = settings.agent.name == 'supervised'
+  if is_supervised:
+    task = settings.environment
+    shape, outputs = (task.input_size,), task.classes
+  else:
+    common = settings.environment
+    environment = environments.make(
+        common.name, permute=common.permute,
+        permute_actions=common.permute_actions,
+        max_episode_steps=common.max_episode_steps,
+        **settings.environment_options,
+    )
+    shape, outputs = environment.observation_shape, environment.num_actions
+  network, layers = sequential.build(sequential.Sequential(
+      observation_shape=shape,
+      convolutions=settings.network.convolutions,
+      hidden=settings.network.hidden,
+      num_outputs=outputs,
+      split=settings.network.split,
+      convolution=settings.network.convolution,
+  ))
+  net = NetSpec(
+      network, optimizers.make(settings.optimizer), layers,
+      has_target=not is_supervised,
+  )
+  if is_supervised:
+    agent = supervised.make(net, slots=settings.network.slots)
+    return agent, streams.random_labels(agent, settings)
+  agent = dqn.make(net, settings.agent, slots=settings.network.slots)
+  return agent, streams.reinforcement(agent, environment, settings)
+
+
+def event_keys(state: TrainState, name: str) -> jax.Array:
+  """A key for each seed and this event, `[S, 2]`.
+
+  Folded from the root of events, the event's name and the step: an event
+  never moves the training stream, nor that of another event.
+  """
+  tag = np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
+  return jax.vmap(
+      lambda key: jax.random.fold_in(
+          jax.random.fold_in(key, tag), state.counters.step
+      )
+  )(state.keys.event)
+
+
+def build(settings: settings_lib.Settings) -> Experiment:
+  """Builds and checks an experiment; computes nothing."""
+  agent, stream = build_agent(settings)
+  schedule = learner.schedule(
+      1.0 if settings.agent.name == 'supervised'
+      else settings.replay.updates_per_step,
+      stream.steps_per_row,
+  )
+  measure_nets = diagnostics.make(
+      agent.spec, settings.diagnostics.names, tau=settings.diagnostics.tau,
+      delta=settings.diagnostics.delta,
+  )
+  probe_size = settings.diagnostics.probe_size
+
+  def init():
+    seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
+    return device_loop.init(seeds, agent, stream)
+
+  def segment(state):
+    return device_loop.segment(
+        state, settings.segment_steps // stream.steps_per_row, agent, stream,
+        schedule,
+    )
+
+  def evaluate(state):
+    return jax.vmap(stream.evaluate)(
+        event_keys(state, 'evaluate'), state.nets, state.env
+    )
+
+  def probe(key, state):
+    return stream.sample(
+        key, state.env, state.replay, state.counters, probe_size
+    )
+
+  def with_probe(function, name):
+    """`function(state of one seed, probe batch)`, over all seeds."""
+    def all_seeds(state):
+      def one(key, state):
+        return function(state, probe(key, state))
+      return jax.vmap(one, in_axes=(0, device_loop.AXES))(
+          event_keys(state, name), state
+      )
+    return all_seeds
+
+  def measure(state):
+    return with_probe(
+        lambda one, batch: measure_nets(one.nets, batch), 'probe'
+    )(state)
+
+  def compare(before, after):
+    def look(one, batch):
+      params = {name: net.params for name, net in one.nets.items()}
+      inputs = agent.spec.inputs(params, batch)
+      outputs = {
+          name: agent.spec.nets[name].network.apply(
+              params[name], inputs[name]
+          ).outputs
+          for name in agent.spec.default_nets
+      }
+      return outputs, agent.spec.policy(params, batch)
+
+    look = with_probe(look, 'probe')
+    # The probe batch is drawn by key and replay, which interventions leave.
+    (old, old_policy), (new, new_policy) = look(before), look(
+        after._replace(keys=before.keys)
+    )
+    num_seeds = old_policy.shape[0]
+    flat = lambda x: x.reshape(num_seeds, -1)
+    change = [
+        jnp.abs(flat(a) - flat(b)).max(-1)
+        for a, b in zip(
+            jax.tree.leaves(old), jax.tree.leaves(new), strict=True
+        )
+    ]
+    agree = flat(old_policy) == flat(new_policy)
+    return {
+        'largest_output_change': jnp.stack(change).max(0),
+        'greedy_agreement': agree.mean(-1),
+    }
+
+  @functools.cache
+  def compiled(label, text):
+    intervention = interventions.make(expressions.parse(text), agent.spec)
+    return jax.jit(lambda state: _intervene(state, intervention, label, probe))
+
+  def intervene(expression):
+    return compiled(expression.label, expression.text)
+
+  return Experiment(
+      settings=settings,
+      agent=agent,
+      stream=stream,
+      init=jax.jit(init),
+      segment=jax.jit(segment, donate_argnums=0),
+      evaluate=jax.jit(evaluate),
+      measure=jax.jit(measure),
+      compare=jax.jit(compare),
+      intervene=intervene,
+  )
+
+
+def _intervene(state, intervention, label, probe):
+  """Applies an intervention to every seed, its own state included."""
+  def one(key, state):
+    batch_key, apply_key = jax.random.split(key)
+    own = state.interventions.get(label)
+    if own is None:
+      own = intervention.init(state)
+    state, own = intervention.apply(
+        apply_key, state, own, probe(batch_key, state)
+    )
+    if jax.tree.leaves(own):
+      state = state._replace(
+          interventions={**state.interventions, label: own}
+      )
+    return state
+
+  return jax.vmap(
+      one, in_axes=(0, device_loop.AXES), out_axes=device_loop.AXES
+  )(event_keys(state, f'intervene {label}'), state)

@@ -1,0 +1,92 @@
+"""Forking a run into arms that start from the same state."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from plasticity_rl.experiment import run_folder
+from plasticity_rl.experiment import timeline
+from plasticity_rl.experiment.checkpoint import Checkpoints
+from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.types import TrainState
+
+FORK = 'fork.json'
+
+
+def replicate(state: TrainState, count: int) -> TrainState:
+  """One seed's state `count` times over, each with keys of its own."""
+  copies = jax.tree.map(lambda x: jax.numpy.repeat(x, count, axis=0), (
+      state.nets, state.replay, state.env, state.keys, state.interventions
+  ))
+  nets, replay, env, keys, interventions = copies
+  salts = jax.numpy.arange(count)
+  keys = jax.tree.map(
+      lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys
+  )
+  return TrainState(nets, replay, env, keys, state.counters, interventions)
+
+
+def run_arm(
+    experiment: Experiment,
+    source: pathlib.Path,
+    step: int,
+    expression: Expression,
+    folder: pathlib.Path,
+    *,
+    horizon: int,
+    replicates: int = 0,
+    source_experiment: Experiment | None = None,
+) -> None:
+  """Runs one arm of a fork in its folder, or on from where it was.
+
+  Args:
+    experiment: of the arm; with `replicates`, of so many seeds.
+    source: run folder of the shared past.
+    step: whose checkpoint the arm starts from.
+    expression: the arm's intervention.
+    folder: the arm's own run folder.
+    horizon: steps to go on.
+    replicates: copies of the source's single seed; 0 for none.
+    source_experiment: what wrote the source's checkpoint, where it differs.
+  """
+  source_experiment = source_experiment or experiment
+  run_folder.prepare(folder, experiment.settings)
+
+  def start():
+    before, meta = Checkpoints(source).restore(
+        step, lambda history: timeline.template(source_experiment, history)
+    )
+    if replicates:
+      before = replicate(before, replicates)
+    after = experiment.intervene(expression)(before)
+    history = list(meta['history'])
+    if timeline.structure(before) != timeline.structure(after):
+      history.append({
+          'step': step, 'expression': f'{expression.label}={expression.text}'
+      })
+    _describe(
+        folder, source, step, horizon, expression,
+        experiment.compare(before, after),
+    )
+    return timeline.Start(after, step, tuple(history), is_fork=True)
+
+  timeline.run(
+      experiment, folder, start=start, num_steps=step + horizon,
+      name=f'arm {expression.label}',
+  )
+
+
+def _describe(folder, source, step, horizon, expression, jumps) -> None:
+  facts: dict[str, Any] = {
+      'source': source.name,
+      'step': step,
+      'horizon': horizon,
+      'arm': expression.label,
+      'intervention': expression.text,
+      'at_fork': {k: np.asarray(v).tolist() for k, v in jumps.items()},
+  }
+  run_folder.write_atomically(folder / FORK, json.dumps(facts, indent=2))

@@ -1,0 +1,32 @@
+"""Stopping when asked: the first signal saves, the second one kills."""
+
+import signal
+import sys
+from types import FrameType
+
+
+class Interrupts:
+  """Within this context SIGTERM and SIGINT set `requested`."""
+
+  def __init__(self):
+    self.requested = False
+    self._before = {}
+
+  def __enter__(self) -> 'Interrupts':
+    for number in (signal.SIGTERM, signal.SIGINT):
+      self._before[number] = signal.signal(number, self._handle)
+    return self
+
+  def __exit__(self, *error) -> None:
+    for number, handler in self._before.items():
+      signal.signal(number, handler)
+
+  def _handle(self, number: int, frame: FrameType | None) -> None:
+    del frame
+    if self.requested and number == signal.SIGINT:
+      raise KeyboardInterrupt
+    self.requested = True
+    print(
+        '\nasked to stop: saving after the current segment',
+        file=sys.stderr, flush=True,
+    )

@@ -1,0 +1,148 @@
+"""metrics.csv, TensorBoard, Weights & Biases."""
+
+import csv
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from plasticity_rl import errors
+from plasticity_rl import settings as settings_lib
+
+CSV = 'metrics.csv'
+EVENTS = 'events.jsonl'
+COMMON = ('seed', 'step', 'frames', 'updates', 'seconds')
+
+
+class CsvWriter:
+  """Rows of metrics, one a seed and point; a new column rewrites the file."""
+
+  def __init__(self, path: pathlib.Path, resume_step: int):
+    """Continues a file after dropping the rows past `resume_step`."""
+    self._path = path
+    self._columns = list(COMMON)
+    rows = []
+    if path.exists():
+      with path.open(newline='') as file:
+        reader = csv.DictReader(file)
+        # A killed process may have left half a line at the end.
+        rows = [r for r in reader if _is_whole(r, resume_step)]
+        self._columns = list(reader.fieldnames or COMMON)
+    self._rewrite(rows)
+
+  def _rewrite(self, rows):
+    temporary = self._path.with_name(f'.{self._path.name}.{os.getpid()}')
+    with temporary.open('w', newline='') as file:
+      writer = csv.DictWriter(file, self._columns, restval='')
+      writer.writeheader()
+      writer.writerows(rows)
+    os.replace(temporary, self._path)
+
+  def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Appends rows."""
+    new = [k for k in rows[0] if k not in self._columns]
+    if new:
+      with self._path.open(newline='') as file:
+        before = list(csv.DictReader(file))
+      self._columns += new
+      self._rewrite(before)
+    with self._path.open('a', newline='') as file:
+      csv.DictWriter(file, self._columns, restval='').writerows(rows)
+
+
+def _is_whole(row, resume_step):
+  try:
+    return None not in row.values() and int(row['step']) <= resume_step
+  except (TypeError, ValueError):
+    return False
+
+
+class Writers:
+  """Everything that a run logs to."""
+
+  def __init__(
+      self,
+      folder: pathlib.Path,
+      log: settings_lib.Log,
+      resume_step: int,
+      first_seed: int,
+  ):
+    """Opens the writers; `resume_step` is -1 for a run that starts."""
+    self._first_seed = first_seed
+    self._csv = CsvWriter(folder / CSV, resume_step)
+    self._events = folder / EVENTS
+    kept = []
+    if self._events.exists():
+      lines = self._events.read_text().splitlines()
+      kept = [x for x in lines if _event_step(x) <= resume_step]
+    self._events.write_text(''.join(f'{line}\n' for line in kept))
+    self._tensorboard = self._wandb = None
+    if log.tensorboard:
+      tensorboard = _optional('tensorboardX', 'tensorboard')
+      self._tensorboard = tensorboard.SummaryWriter(str(folder / 'tb'))
+    if log.wandb:
+      self._wandb = _optional('wandb', 'wandb').init(
+          project=log.wandb, dir=str(folder), name=folder.name,
+          id=f'{folder.parent.name}-{folder.name}', resume='allow',
+      )
+
+  def write(
+      self, step: int, updates: int, seconds: float,
+      metrics: Mapping[str, np.ndarray],
+  ) -> None:
+    """One point of all seeds; metrics are `[S]`, a NaN is left empty."""
+    num_seeds = len(next(iter(metrics.values())))
+    self._csv.write([
+        {
+            'seed': self._first_seed + i, 'step': step, 'frames': step,
+            'updates': updates, 'seconds': f'{seconds:.3f}',
+            **{
+                k: '' if np.isnan(v[i]) else repr(float(v[i]))
+                for k, v in metrics.items()
+            },
+        }
+        for i in range(num_seeds)
+    ])
+    if self._tensorboard or self._wandb:
+      # The mean over seeds: curves by seed are in metrics.csv.
+      means = {
+          k: float(np.nanmean(v)) for k, v in metrics.items()
+          if not np.isnan(v).all()
+      }
+      if self._tensorboard:
+        for name, value in means.items():
+          self._tensorboard.add_scalar(name, value, step)
+      if self._wandb:
+        self._wandb.log(means, step=step)
+
+  def event(self, step: int, **facts: Any) -> None:
+    """A line in events.jsonl: what happened, and why."""
+    with self._events.open('a') as file:
+      file.write(json.dumps({'step': step, **facts}) + '\n')
+
+  def close(self) -> None:
+    """Flushes what is buffered."""
+    if self._tensorboard:
+      self._tensorboard.close()
+    if self._wandb:
+      self._wandb.finish()
+
+
+def _event_step(line):
+  try:
+    return json.loads(line)['step']
+  except (ValueError, KeyError):
+    return float('inf')
+
+
+def _optional(module, extra):
+  try:
+    return __import__(module)
+  except ImportError:
+    raise errors.UserError(
+        f'config.log asks for {module}, which is not installed: '
+        f"pip install 'plasticity_rl[{extra}]'"
+    ) from None

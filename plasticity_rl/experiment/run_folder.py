@@ -1,0 +1,125 @@
+"""A run's folder: what it is of, and that it is of nothing else."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+
+CONFIG = 'config.json'
+_PACKAGES = (
+    'jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'chex', 'numpy', 'scipy',
+    'orbax-checkpoint', 'pgx',
+)
+# What the same command may say otherwise: it does not change any result.
+_FREE = ('log',)
+
+
+def write_atomically(path: pathlib.Path, text: str) -> None:
+  """Writes to a temporary name, then renames."""
+  temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+  temporary.write_text(text)
+  os.replace(temporary, path)
+
+
+def prepare(
+    folder: pathlib.Path, settings: settings_lib.Settings
+) -> None:
+  """Makes the folder, or checks that it is this config's.
+
+  Another config on the same folder is refused, with the keys that differ.
+  """
+  config = json.loads(json.dumps(settings_lib.to_dict(settings)))
+  path = folder / CONFIG
+  if path.exists():
+    theirs = read_config(folder)
+    differ = [
+        f'{key} (there {a!r}, here {b!r})'
+        for key, (a, b) in _differences(theirs, config).items()
+        if key.split('.')[0] not in _FREE
+    ]
+    if differ:
+      raise UserError(
+          f'{folder} holds a run of another config; they differ in '
+          f'{"; ".join(differ)}: choose another --workdir, or the same config'
+      )
+    return
+  if folder.exists() and any(folder.iterdir()):
+    raise UserError(
+        f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
+        'another --workdir'
+    )
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
+  except OSError as error:
+    raise UserError(f'cannot write to {folder}: {error}') from None
+
+
+def read_config(folder: pathlib.Path) -> dict[str, Any]:
+  """The resolved config of a run folder."""
+  path = folder / CONFIG
+  if not path.exists():
+    raise UserError(f'{folder} is not a run folder: it has no {CONFIG}')
+  try:
+    return json.loads(path.read_text())['config']
+  except (ValueError, KeyError):
+    raise UserError(f'{path} is damaged: it is not a config') from None
+
+
+def origin() -> dict[str, Any]:
+  """Where results come from: versions, revision, command, machine."""
+  versions = {'python': platform.python_version()}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return {
+      'versions': versions,
+      'git_revision': _git_revision(),
+      'command': _command(),
+      'machine': (
+          f'{platform.system()} {platform.machine()}, '
+          f'{os.cpu_count()} cores'
+      ),
+  }
+
+
+def _command():
+  main = sys.modules.get('__main__')
+  spec = getattr(main, '__spec__', None)
+  program = f'python -m {spec.name}' if spec else pathlib.Path(sys.argv[0]).name
+  return ' '.join([program, *sys.argv[1:]])
+
+
+def _git_revision():
+  try:
+    here = pathlib.Path(__file__).parent
+    run = lambda *words: subprocess.run(
+        ['git', *words], cwd=here, capture_output=True, text=True, timeout=10,
+        check=True,
+    ).stdout.strip()
+    dirty = run('status', '--porcelain', '--untracked-files=no')
+    return run('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
+  except (OSError, subprocess.SubprocessError):
+    return 'unknown'
+
+
+def _differences(a: Mapping, b: Mapping, prefix: str = '') -> dict:
+  """Dotted keys whose values differ, with both values."""
+  found = {}
+  for key in [*a, *(k for k in b if k not in a)]:
+    x, y = a.get(key), b.get(key)
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+      found.update(_differences(x, y, f'{prefix}{key}.'))
+    elif x != y:
+      found[f'{prefix}{key}'] = (x, y)
+  return found

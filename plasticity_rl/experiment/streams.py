@@ -1,0 +1,268 @@
+"""Where data come from: an agent in an environment, or a data set.
+
+A stream is what differs between reinforcement and supervised learning; all
+that happens in time (updates, events, forks) is one code for both.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.environments.base import Environment
+from plasticity_rl.replay.device_ring import DeviceRing
+from plasticity_rl.replay.device_ring import Row
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Transition
+
+Metrics = dict[str, jax.Array]
+
+
+class Stream(NamedTuple):
+  """Pure functions for one seed; counters are shared by all seeds.
+
+  Attributes:
+    init: `(key) -> (env, replay)`. The key is consumed.
+    collect: `(key, nets, env, replay, counters) -> (env, replay, metrics)`,
+      one row of data. The key is consumed.
+    advance: `(counters) -> counters`, what `collect` adds to them.
+    ready: `(counters) -> bool []`, whether there are data enough to update.
+    sample: `(key, env, replay, counters, batch_size) -> batch`; a batch size
+      of None is that of updates. The key is consumed.
+    evaluate: `(key, nets, env) -> metrics`, of separate episodes on the task
+      of the moment: `eval/return` and `eval/steps`, the decisions that they
+      took in all. The key is consumed.
+    steps_per_row: steps that `collect` makes.
+    return_range: lowest and highest return to expect.
+  """
+
+  init: Callable[..., tuple[Any, Any]]
+  collect: Callable[..., tuple[Any, Any, Metrics]]
+  advance: Callable[[Counters], Counters]
+  ready: Callable[[Counters], jax.Array]
+  sample: Callable[..., Transition]
+  evaluate: Callable[..., Metrics]
+  steps_per_row: int
+  return_range: tuple[float, float]
+
+
+class Playing(NamedTuple):
+  """E environments in play; `[E, ...]` each.
+
+  Attributes:
+    state: of the environments.
+    observation: what the agent sees.
+    episode_return: undiscounted, so far.
+  """
+
+  state: Any
+  observation: jax.Array
+  episode_return: jax.Array
+
+
+def reinforcement(
+    agent: Agent, environment: Environment, settings: settings_lib.Settings
+) -> Stream:
+  """The agent plays `num_envs` environments, one step of each a row."""
+  num_envs = settings.environment.num_envs
+  switch_every = settings.environment.switch_every_steps
+  replay_settings = settings.replay
+  ring = DeviceRing(
+      num_rows=replay_settings.capacity // num_envs,
+      batch_size=replay_settings.batch_size,
+      n_step=replay_settings.n_step,
+      discount=replay_settings.discount,
+  )
+
+  def begin(key, state):
+    state, timestep = jax.vmap(environment.reset)(
+        jax.random.split(key, num_envs), state
+    )
+    return Playing(state, timestep.observation, jnp.zeros(num_envs))
+
+  def init(key):
+    task_key, reset_key = jax.random.split(key)
+    # The environments of a seed share the task, hence the key.
+    state = jax.vmap(
+        environment.init, in_axes=None, axis_size=num_envs
+    )(task_key)
+    env = begin(reset_key, state)
+    zeros = jnp.zeros(num_envs)
+    row = Row(
+        env.observation, zeros.astype(jnp.int32), zeros, zeros,
+        env.observation, zeros.astype(bool),
+    )
+    return env, ring.init(row)
+
+  def switch(key, env):
+    task_key, reset_key = jax.random.split(key)
+    state = jax.vmap(environment.switch, in_axes=(None, 0))(
+        task_key, env.state
+    )
+    return begin(reset_key, state)
+
+  def collect(key, nets, env, replay, counters):
+    switch_key, act_key, step_key, reset_key = jax.random.split(key, 4)
+    step = counters.step
+    exploring_since = step
+    if switch_every:
+      new_task = (step > 0) & (step % switch_every == 0)
+      env = jax.lax.cond(
+          new_task, lambda: switch(switch_key, env), lambda: env
+      )
+      if settings.agent.epsilon_restart_on_switch:
+        exploring_since = step % switch_every
+    action = agent.act(act_key, nets, env.observation, exploring_since)
+    state, timestep = jax.vmap(environment.step)(
+        jax.random.split(step_key, num_envs), env.state, action
+    )
+    ended = timestep.last()
+    # The last step before a switch is the last of its episode, truncated:
+    # its discount stays what the environment said.
+    cut = ended
+    if switch_every:
+      cut = ended | ((step + num_envs) % switch_every == 0)
+    episode_return = env.episode_return + timestep.reward
+    row = Row(
+        env.observation, action, timestep.reward, timestep.discount,
+        timestep.observation, cut,
+    )
+    replay = ring.add(replay, counters, row)
+    fresh = begin(reset_key, state)
+    env = jax.tree.map(
+        lambda a, b: jnp.where(
+            cut.reshape(num_envs, *[1] * (a.ndim - 1)), a, b
+        ),
+        fresh, Playing(state, timestep.observation, episode_return),
+    )
+    return env, replay, {
+        'episodes': ended.sum().astype(jnp.float32),
+        'return_sum': jnp.where(ended, episode_return, 0).sum(),
+    }
+
+  def advance(counters):
+    cleared = counters.cleared
+    if switch_every and replay_settings.clear_on_switch:
+      new_task = (counters.step > 0) & (counters.step % switch_every == 0)
+      cleared = jnp.where(new_task, counters.stored, cleared)
+    return counters._replace(
+        step=counters.step + num_envs, stored=counters.stored + 1,
+        cleared=cleared,
+    )
+
+  def ready(counters):
+    return ring.num_stored(counters) * num_envs >= replay_settings.min_size
+
+  def sample(key, env, replay, counters, batch_size=None):
+    del env
+    return ring.sample(key, replay, counters, batch_size)
+
+  def evaluate(key, nets, env):
+    reset_key, play_key = jax.random.split(key)
+    episodes = settings.evaluation.episodes
+    task = jax.tree.map(lambda x: x[0], env.state)
+    state, timestep = jax.vmap(environment.reset, in_axes=(0, None))(
+        jax.random.split(reset_key, episodes), task
+    )
+
+    def unfinished(carry):
+      t, *_, playing = carry
+      return (t < settings.evaluation.max_steps) & playing.any()
+
+    def play(carry):
+      t, state, observation, returns, steps, playing = carry
+      act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
+      action = agent.act_greedily(act_key, nets, observation)
+      state, timestep = jax.vmap(environment.step)(
+          jax.random.split(step_key, episodes), state, action
+      )
+      returns += jnp.where(playing, timestep.reward, 0)
+      steps += playing
+      playing &= ~timestep.last()
+      return t + 1, state, timestep.observation, returns, steps, playing
+
+    *_, returns, steps, _ = jax.lax.while_loop(unfinished, play, (
+        0, state, timestep.observation, jnp.zeros(episodes),
+        jnp.zeros(episodes, jnp.int32), jnp.ones(episodes, bool),
+    ))
+    return {
+        'eval/return': returns.mean(),
+        'eval/steps': steps.sum().astype(jnp.float32),
+    }
+
+  return Stream(
+      init, collect, advance, ready, sample, evaluate,
+      steps_per_row=num_envs, return_range=environment.return_range,
+  )
+
+
+class Labelled(NamedTuple):
+  """A data set: inputs `[N, F]` and labels int32 `[N]`."""
+
+  inputs: jax.Array
+  labels: jax.Array
+
+
+def random_labels(
+    agent: Agent, settings: settings_lib.Settings
+) -> Stream:
+  """Memorising random labels, drawn again with every task.
+
+  (Lyle et al., "Understanding Plasticity in Neural Networks", 2023.) A step is
+  an optimizer step; the return is minus the cross-entropy on the whole data
+  set, to be evaluated at the end of each task.
+  """
+  task = settings.environment
+  batch = settings.replay.batch_size
+
+  def draw_labels(key):
+    return jax.random.randint(key, [task.examples], 0, task.classes)
+
+  def init(key):
+    inputs_key, labels_key = jax.random.split(key)
+    inputs = jax.random.normal(inputs_key, [task.examples, task.input_size])
+    return Labelled(inputs, draw_labels(labels_key)), ()
+
+  def collect(key, nets, env, replay, counters):
+    del nets
+    if task.switch_every_steps:
+      labels = jax.lax.cond(
+          (counters.step > 0)
+          & (counters.step % task.switch_every_steps == 0),
+          lambda: draw_labels(key), lambda: env.labels,
+      )
+      env = env._replace(labels=labels)
+    return env, replay, {}
+
+  def sample(key, env, replay, counters, batch_size=None):
+    del replay, counters
+    index = jax.random.randint(key, [batch_size or batch], 0, task.examples)
+    inputs = env.inputs[index]
+    zeros = jnp.zeros(index.shape)
+    return Transition(inputs, env.labels[index], zeros, zeros, inputs)
+
+  def evaluate(key, nets, env):
+    logits = agent.act_greedily(key, nets, env.inputs)
+    loss = optax.softmax_cross_entropy_with_integer_labels(
+        logits, env.labels
+    ).mean()
+    correct = jnp.argmax(logits, -1) == env.labels
+    return {
+        'eval/return': -loss,
+        'eval/accuracy': correct.mean(),
+        'eval/steps': jnp.array(task.examples, jnp.float32),
+    }
+
+  return Stream(
+      init, collect,
+      advance=lambda c: c._replace(step=c.step + 1),
+      ready=lambda c: jnp.array(True),
+      sample=sample, evaluate=evaluate, steps_per_row=1,
+      # From guessing, whose loss is that of the uniform distribution, to all
+      # labels known.
+      return_range=(-float(jnp.log(task.classes)), 0.0),
+  )

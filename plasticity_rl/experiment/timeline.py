@@ -1,0 +1,303 @@
+"""A run through time: segments, and what happens between them."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.monitoring
+import numpy as np
+import tqdm
+
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import RunError
+from plasticity_rl.experiment import events
+from plasticity_rl.experiment import ledger as ledger_lib
+from plasticity_rl.experiment import run_folder
+from plasticity_rl.experiment.checkpoint import Checkpoints
+from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.experiment.interrupts import Interrupts
+from plasticity_rl.experiment.metrics import Writers
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.types import TrainState
+
+LEDGER = 'ledger.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+  """Where a run starts that has no checkpoint of its own yet.
+
+  Attributes:
+    state: the state.
+    step: its step.
+    history: interventions that changed its structure.
+    is_fork: whether to evaluate and measure at once, before any training.
+  """
+
+  state: TrainState
+  step: int = 0
+  history: tuple[dict[str, Any], ...] = ()
+  is_fork: bool = False
+
+
+@dataclasses.dataclass
+class _Clock:
+  """Accounts of a run, saved with it."""
+
+  seconds: float = 0.0
+  compile_seconds: float = 0.0
+  act_flops: float = 0.0
+  update_flops: float = 0.0
+  evaluation_flops: float = 0.0
+
+
+def structure(state: TrainState) -> Any:
+  """What decides which program runs: the tree, shapes and dtypes."""
+  return jax.tree.structure(state), tuple(
+      (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(state)
+  )
+
+
+def template(
+    experiment: Experiment, history: list[dict[str, Any]]
+) -> TrainState:
+  """The shapes of a state after the structural changes of `history`."""
+  state = jax.eval_shape(experiment.init)
+  for change in history:
+    expression = expressions.parse(change['expression'])
+    state = jax.eval_shape(experiment.intervene(expression), state)
+  return state
+
+
+def run(
+    experiment: Experiment,
+    folder: pathlib.Path,
+    *,
+    start: Callable[[], Start] | None = None,
+    num_steps: int | None = None,
+    name: str = '',
+) -> None:
+  """Runs an experiment in its folder to the end, or on from where it was.
+
+  Args:
+    experiment: what to run.
+    folder: prepared by `run_folder.prepare`.
+    start: makes the state of a run without a checkpoint; `experiment.init` by
+      default.
+    num_steps: where to end, for a fork; the config's otherwise.
+    name: on the progress bar.
+  """
+  with Interrupts() as interrupts:
+    _Run(experiment, folder, start, num_steps, name, interrupts).run()
+
+
+class _Run:
+  """The mutable state of a run on the host."""
+
+  def __init__(self, experiment, folder, start, num_steps, name, interrupts):
+    self._experiment = experiment
+    self._folder = folder
+    self._name = name
+    self._interrupts = interrupts
+    settings = experiment.settings
+    self._schedule = events.schedule(settings)
+    self._end = num_steps or self._schedule.num_steps
+    self._interventions = [
+        (i, experiment.intervene(i.expression))
+        for i in self._schedule.interventions
+    ]
+    self._checkpoints = Checkpoints(folder, settings.checkpoint.keep)
+    self._clock = _Clock()
+    self._pending = None
+    newest = self._checkpoints.newest()
+    if newest is not None:
+      self._state, meta = self._checkpoints.restore(
+          newest, lambda history: template(experiment, history)
+      )
+      self._step, self._history = newest, list(meta['history'])
+      self._clock = _Clock(**meta['clock'])
+      self._is_fork = False
+    else:
+      begin = start() if start else Start(experiment.init())
+      self._state, self._step = begin.state, begin.step
+      self._history, self._is_fork = list(begin.history), begin.is_fork
+    self._writers = Writers(
+        folder, settings.log, -1 if newest is None else newest, settings.seed
+    )
+    self._updates = int(self._state.counters.updates)
+    self._costs = self._cost()
+    self._last_loss = math.nan
+
+  def run(self) -> None:
+    bar = tqdm.tqdm(
+        total=self._end, initial=self._step, desc=self._name or 'train',
+        unit=' steps', unit_scale=True, dynamic_ncols=True, mininterval=0.5,
+        disable=not self._experiment.settings.log.progress,
+    )
+    listener = self._listen_to_compilation()
+    self._begun = time.monotonic() - self._clock.seconds
+    try:
+      with bar:
+        self._bar = bar
+        if self._is_fork:
+          self._look(evaluate=True, measure=True)
+        while self._step < self._end:
+          if self._interrupts.requested:
+            self._stop()
+          self._state, metrics = self._experiment.segment(self._state)
+          # The host writes the last segment while this one runs.
+          self._flush()
+          self._step += self._schedule.segment
+          self._boundary(metrics)
+        self._flush()
+        self._checkpoints.wait()
+    finally:
+      jax.monitoring.unregister_event_duration_listener(listener)
+      self._writers.close()
+    self._write_ledger()
+
+  def _boundary(self, metrics):
+    """All that happens at this step, in the order of the design."""
+    step, schedule = self._step, self._schedule
+    self._look(
+        evaluate=step % schedule.evaluate == 0,
+        measure=step % schedule.measure == 0,
+        metrics=metrics,
+    )
+    if step < self._end:
+      for intervention, apply in self._interventions:
+        if intervention.due(step):
+          self._intervene(intervention, apply)
+    if step % schedule.save == 0 or step == self._end:
+      self._save()
+
+  def _look(self, *, evaluate, measure, metrics=None):
+    """Evaluates and measures; what comes out is written a segment later."""
+    metrics = dict(metrics or {})
+    if evaluate:
+      metrics.update(self._experiment.evaluate(self._state))
+    if measure:
+      metrics.update(self._experiment.measure(self._state))
+    self._pending = (self._step, metrics)
+
+  def _intervene(self, intervention, apply):
+    self._flush()  # What was computed so far has the costs of before.
+    before = self._state
+    expression = intervention.expression
+    self._state = apply(before)
+    jumps = self._experiment.compare(before, self._state)
+    self._writers.event(
+        self._step, event='intervention', label=expression.label,
+        expression=expression.text,
+        **{k: np.asarray(v).tolist() for k, v in jumps.items()},
+    )
+    if structure(before) != structure(self._state):
+      self._history.append({
+          'step': self._step,
+          'expression': f'{expression.label}={expression.text}',
+      })
+      self._costs = self._cost()
+
+  def _cost(self):
+    return ledger_lib.costs(
+        self._experiment.agent, self._experiment.stream, self._state
+    )
+
+  def _flush(self):
+    """Writes the metrics of the last boundary; stops on a loss of NaN."""
+    if self._pending is None:
+      return
+    step, metrics = self._pending
+    self._pending = None
+    metrics = {k: np.asarray(v) for k, v in metrics.items()}
+    updates = self._count(step, metrics)
+    bad = metrics.pop('bad_step', np.array([-1]))
+    self._clock.seconds = time.monotonic() - self._begun
+    self._writers.write(step, updates, self._clock.seconds, metrics)
+    self._bar.update(step - self._bar.n)
+    shown = metrics.get('eval/return', metrics.get('train/return'))
+    if shown is not None and not np.isnan(shown).all():
+      self._bar.set_postfix_str(f'return {np.nanmean(shown):.2f}')
+    if (bad >= 0).any():
+      self._diverged(bad)
+    loss = metrics.get('train/loss', np.array([math.nan]))
+    if not np.isnan(loss).all():
+      self._last_loss = float(np.nanmean(loss))
+
+  def _count(self, step, metrics):
+    """Updates made by `step`, and what they cost, from shared counters."""
+    updates = int(metrics.pop('updates', np.array([self._updates]))[0])
+    clock = self._clock
+    rows = self._schedule.segment if 'bad_step' in metrics else 0
+    clock.act_flops += rows * self._costs.act
+    clock.update_flops += (updates - self._updates) * self._costs.update
+    if 'eval/steps' in metrics:
+      clock.evaluation_flops += (
+          float(metrics['eval/steps'].mean()) * self._costs.act
+      )
+    self._updates = updates
+    return updates
+
+  def _save(self):
+    self._flush()
+    self._checkpoints.save(self._step, self._state, {
+        'history': self._history,
+        'clock': dataclasses.asdict(self._clock),
+        'origin': run_folder.origin(),
+    })
+
+  def _stop(self):
+    self._save()
+    self._checkpoints.wait()
+    raise Interrupted(
+        f'stopped at step {self._step} of {self._end}, saved in '
+        f'{self._folder}; the same command continues'
+    )
+
+  def _diverged(self, bad):
+    seeds = np.flatnonzero(bad >= 0)
+    first = int(bad[seeds].min())
+    self._checkpoints.wait()
+    kept = self._checkpoints.steps()
+    optimizer = self._experiment.settings.optimizer
+    if math.isnan(self._last_loss):
+      cause = (
+          'it was so in the first segment with updates: look at the '
+          'observations and rewards, and at optimizer.learning_rate '
+          f'({optimizer.learning_rate:g})'
+      )
+    else:
+      cause = (
+          f'the mean loss of the segment before was {self._last_loss:.3g}: '
+          'most likely optimizer.learning_rate '
+          f'({optimizer.learning_rate:g}) is too high'
+          + ('' if optimizer.max_gradient_norm
+             else ', or gradients want optimizer.max_gradient_norm')
+      )
+    raise RunError(
+        f'the loss became NaN or infinite at step {first} (seed '
+        f'{self._experiment.settings.seed + int(seeds[0])}, {len(seeds)} of '
+        f'{len(bad)} seeds); {cause}; last good checkpoint: '
+        + (f'step {kept[-1]}' if kept else 'none')
+    )
+
+  def _listen_to_compilation(self):
+    def listener(event, duration, **kwargs):
+      del kwargs
+      if event.endswith('backend_compile_duration'):
+        self._clock.compile_seconds += duration
+    jax.monitoring.register_event_duration_secs_listener(listener)
+    return listener
+
+  def _write_ledger(self):
+    clock = dataclasses.asdict(self._clock)
+    total = sum(v for k, v in clock.items() if k.endswith('flops'))
+    run_folder.write_atomically(
+        self._folder / LEDGER,
+        json.dumps({**clock, 'total_flops': total}, indent=2),
+    )

@@ -1,0 +1,519 @@
+"""Plasticity injection as a transformation of a parameter tree.
+
+A network is split into an encoder and a head. Injection (Nikishin et al.,
+"Deep Reinforcement Learning with Plasticity Injection", 2023) turns the head's
+output `h(theta)` into
+
+    h(theta) + h(theta'_1) - h(theta'_2),
+
+all three on the same features, where theta'_1 = theta'_2 is one fresh draw of
+the head's initialiser. theta and theta'_2 are frozen: they are not updated,
+yet the encoder receives its gradient through all three terms. As many
+parameters learn as before, and no prediction changes at that moment.
+
+The tree *is* the architecture: `params['head']` becomes an `InjectedHead`, and
+`SplitNetwork.apply` looks at it. Any pytree of floating-point arrays will do
+(Haiku, Flax, Equinox); modules that keep a state are refused.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from plasticity_rl.types import NetworkOutput
+from plasticity_rl.types import Params
+
+HEAD = 'head'
+OPTIMIZER_STATES = ('reset_head', 'keep', 'reset_all')
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class InjectedHead:
+  """A head whose output is the sum of several heads' outputs.
+
+      output = h(trainable) + sum_k signs[k] h(frozen[k]) + sum_j h(thawed[j])
+
+  Attributes:
+    trainable: parameters of the head that learns, theta'_1.
+    frozen: the same structure with a leading axis of K, in the order of their
+      age: [theta, theta'_2] after one injection. Stacked, so that they cost
+      one batched product.
+    signs: `[K]`: +1 for what was trainable once, -1 for the copies that cancel
+      the fresh draws, 0 for a slot that is not open.
+    thawed: former heads that go on learning (an ablation); empty otherwise.
+  """
+
+  trainable: Params
+  frozen: Params
+  signs: jax.Array
+  thawed: tuple[Params, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitNetwork:
+  """An encoder and a head, each an `(init, apply)` pair of pure functions.
+
+  Attributes:
+    encoder_init: `(key, x) -> params`.
+    encoder_apply: `(params, x) -> features`.
+    head_init: `(key, features) -> params`; an ensemble draws each member
+      independently along a leading axis of its leaves.
+    head_apply: `(params, features) -> outputs`, a pytree, before any
+      non-linearity (softmax, tanh, clipping): outputs of heads are summed.
+    with_layers: whether both `apply` functions return `(result, layers)`, with
+      `layers` a dict of features by layer; `SplitNetwork.apply` then returns a
+      `NetworkOutput`.
+    example: an input (or its `jax.ShapeDtypeStruct`), from which the shape of
+      the features is known when a head is drawn again. Where it is None the
+      shape that `init` last saw is used.
+  """
+
+  encoder_init: Callable[..., Params]
+  encoder_apply: Callable[..., Any]
+  head_init: Callable[..., Params]
+  head_apply: Callable[..., Any]
+  with_layers: bool = False
+  example: Any = None
+  _seen: dict[str, Any] = dataclasses.field(
+      default_factory=dict, init=False, repr=False, compare=False
+  )
+
+  def init(self, key: jax.Array, x: Any = None) -> Params:
+    """Draws `{'encoder': ..., 'head': ...}`. The key is consumed.
+
+    `x` may be left out where the network has an `example`.
+    """
+    encoder_key, head_key = jax.random.split(key)
+    x = _zeros(self.example) if x is None else x
+    encoder = self.encoder_init(encoder_key, x)
+    self._seen['features'] = jax.eval_shape(self._features, encoder, x)
+    return {'encoder': encoder, HEAD: self.draw_head(head_key)}
+
+  def draw_head(self, key: jax.Array) -> Params:
+    """A fresh draw of the head's initialiser. The key is consumed."""
+    if 'features' not in self._seen:
+      if self.example is None:
+        raise ValueError(
+            'the shape of the features is unknown: call init(key, x) first, '
+            'or construct SplitNetwork(..., example=x)'
+        )
+      encoder = jax.eval_shape(self.encoder_init, key, self.example)
+      self._seen['features'] = jax.eval_shape(
+          self._features, encoder, self.example
+      )
+    return self.head_init(key, _zeros(self._seen['features']))
+
+  def apply(self, params: Params, x: Any) -> Any:
+    """The network's outputs on `x`; see `with_layers` for the form."""
+    features, encoder_layers = self._split(
+        self.encoder_apply(params['encoder'], x)
+    )
+    outputs, head_layers = self._apply_head(params[HEAD], features)
+    if self.with_layers:
+      return NetworkOutput(outputs, {**encoder_layers, **head_layers})
+    return outputs
+
+  def _split(self, result):
+    return result if self.with_layers else (result, {})
+
+  def _features(self, params, x):
+    return self._split(self.encoder_apply(params, x))[0]
+
+  def _apply_head(self, head, features):
+    if not isinstance(head, InjectedHead):
+      return self._split(self.head_apply(head, features))
+    outputs, layers = self._split(self.head_apply(head.trainable, features))
+    # Frozen means: constants of the loss, not of the features. Without the
+    # stop, XLA would compute weight gradients only for the mask to drop them.
+    frozen, signs = jax.lax.stop_gradient((head.frozen, head.signs))
+    outputs_k = jax.vmap(
+        lambda p: self._split(self.head_apply(p, features))[0]
+    )(frozen)
+    terms = [
+        jax.tree.map(lambda o, k=k: (signs[k] * o[k]).astype(o.dtype),
+                     outputs_k)
+        for k in range(signs.shape[0])
+    ] + [outputs]
+    total = [
+        self._split(self.head_apply(p, features))[0] for p in head.thawed
+    ]
+    # A fresh head and the copy that cancels it are summed first: a pair adds
+    # exactly zero when it is new, whatever came before it.
+    if len(terms) % 2:
+      total.append(terms.pop(0))
+    total.extend(
+        _add(new, cancel)
+        for cancel, new in zip(terms[::2], terms[1::2], strict=True)
+    )
+    outputs = total[0]
+    for term in total[1:]:
+      outputs = _add(outputs, term)
+    return outputs, layers
+
+
+def _zeros(like):
+  return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
+
+
+def _add(a, b):
+  return jax.tree.map(jnp.add, a, b)
+
+
+# --- The tree ---------------------------------------------------------------
+
+
+def inject_params(
+    key: jax.Array,
+    net: SplitNetwork,
+    params: Params,
+    *,
+    third_term: bool = True,
+    freeze_original: bool = True,
+    slots: bool = False,
+) -> Params:
+  """Injects a fresh head into `params`. The key is consumed.
+
+  Call it with the same key on the target network, so that both receive the
+  same draw; the target's frozen theta is the target's own.
+
+  Args:
+    key: seeds the fresh draw.
+    net: the split network.
+    params: its parameters, `{'encoder': ..., 'head': ...}`.
+    third_term: whether theta'_2 is subtracted. Without it (an ablation) the
+      predictions jump by those of a fresh head.
+    freeze_original: whether theta is frozen; otherwise (an ablation) it goes
+      on learning beside the new head.
+    slots: whether to open one of the slots of `with_slots` rather than to grow
+      the tree. With every slot open nothing changes.
+
+  Returns:
+    Parameters of the new structure (with `slots`, of the same).
+  """
+  head = params[HEAD]
+  fresh = net.draw_head(key)
+  _check_stateless(fresh)
+  current = head.trainable if isinstance(head, InjectedHead) else head
+  if jax.tree.structure(fresh) != jax.tree.structure(current):
+    raise ValueError(
+        'the head that was drawn and the head that is there differ in '
+        f'structure: {jax.tree.structure(fresh)} and '
+        f'{jax.tree.structure(current)}'
+    )
+  if slots:
+    if not freeze_original:
+      raise ValueError('slots hold frozen heads: freeze_original must be True')
+    return {**params, HEAD: _open_slot(head, fresh, third_term)}
+  added = [(current, 1.0)] if freeze_original else []
+  added += [(fresh, -1.0)] if third_term else []
+  thawed = () if freeze_original else (current,)
+  if isinstance(head, InjectedHead):
+    thawed = head.thawed + thawed
+  return {
+      **params,
+      HEAD: InjectedHead(
+          fresh, *_append(head, added, like=fresh), thawed=thawed
+      ),
+  }
+
+
+def _append(head, added, like):
+  """The frozen stack of `head` and its signs, with `added` at the end."""
+  stacks, signs = [], []
+  if isinstance(head, InjectedHead):
+    stacks, signs = [head.frozen], [head.signs]
+  stacks += [jax.tree.map(lambda x: x[None], p) for p, _ in added]
+  signs += [jnp.full([1], sign, jnp.float32) for _, sign in added]
+  if not stacks:  # The two-term ablation of an unfrozen head.
+    empty = jax.tree.map(lambda x: jnp.zeros((0, *x.shape), x.dtype), like)
+    return empty, jnp.zeros([0], jnp.float32)
+  return (
+      jax.tree.map(lambda *x: jnp.concatenate(x), *stacks),
+      jnp.concatenate(signs),
+  )
+
+
+def with_slots(params: Params, num_injections: int) -> Params:
+  """Allocates closed slots for `num_injections` injections.
+
+  The structure then never changes, so that on a seed axis one seed may be
+  injected and another not; the price is the forward pass of every slot from
+  the start.
+  """
+  if isinstance(params[HEAD], InjectedHead):
+    raise ValueError('the head is injected already')
+  if num_injections < 1:
+    raise ValueError(f'num_injections must be positive: {num_injections}')
+  _check_stateless(params[HEAD])
+  frozen = jax.tree.map(
+      lambda x: jnp.zeros((2 * num_injections, *x.shape), x.dtype),
+      params[HEAD],
+  )
+  signs = jnp.zeros([2 * num_injections], jnp.float32)
+  return {**params, HEAD: InjectedHead(params[HEAD], frozen, signs)}
+
+
+def _open_slot(head, fresh, third_term):
+  """Shifts the stack by a pair, so that the newest stands beside trainable."""
+  if not isinstance(head, InjectedHead) or head.signs.shape[0] < 2:
+    raise ValueError('there are no slots: allocate them by with_slots')
+  frozen = jax.tree.map(
+      lambda stack, old, new: jnp.concatenate(
+          [stack[2:], old[None], new[None]]
+      ),
+      head.frozen, head.trainable, fresh,
+  )
+  pair = jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)
+  opened = InjectedHead(fresh, frozen, jnp.concatenate([head.signs[2:], pair]))
+  full = head.signs[0] != 0
+  return jax.tree.map(lambda o, h: jnp.where(full, h, o), opened, head)
+
+
+def drop_frozen(params: Params, *, slots: bool = False) -> Params:
+  """Leaves the trainable head alone; with `slots`, closes every slot.
+
+  The tree keeps its slots where `slots` is set.
+  """
+  head = params[HEAD]
+  if not isinstance(head, InjectedHead):
+    return params
+  if slots:
+    closed = dataclasses.replace(head, signs=jnp.zeros_like(head.signs))
+    return {**params, HEAD: closed}
+  return {**params, HEAD: head.trainable}
+
+
+def trainable(params: Params) -> Params:
+  """The part that learns, in the structure that it had before injection.
+
+  (Of the unfrozen-original ablation, the newest head.)
+  """
+  head = params[HEAD]
+  if isinstance(head, InjectedHead):
+    return {**params, HEAD: head.trainable}
+  return params
+
+
+def replace_trainable(params: Params, new: Params) -> Params:
+  """`params` with its learning part replaced; the inverse of `trainable`."""
+  head = params[HEAD]
+  if isinstance(head, InjectedHead):
+    return {**new, HEAD: dataclasses.replace(head, trainable=new[HEAD])}
+  return new
+
+
+def _check_stateless(head):
+  for path, leaf in jax.tree_util.tree_leaves_with_path(head):
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+      raise ValueError(
+          'only heads of floating-point parameters can be injected, not '
+          'modules with a state: see the leaf '
+          f'{jax.tree_util.keystr(path)} of {jnp.result_type(leaf)}'
+      )
+
+
+# --- The optimizer ----------------------------------------------------------
+
+
+def trainable_mask(tree: Params) -> Any:
+  """True for leaves that learn, False for frozen ones and their signs."""
+  constant = lambda value, x: jax.tree.map(lambda _: value, x)
+
+  def mask(node):
+    if not isinstance(node, InjectedHead):
+      return True
+    return InjectedHead(
+        trainable=constant(True, node.trainable),
+        frozen=constant(False, node.frozen),
+        signs=constant(False, node.signs),
+        thawed=constant(True, node.thawed),
+    )
+
+  return jax.tree.map(
+      mask, tree, is_leaf=lambda x: isinstance(x, InjectedHead)
+  )
+
+
+def frozen_mask(tree: Params) -> Any:
+  """The opposite of `trainable_mask`."""
+  return jax.tree.map(lambda m: not m, trainable_mask(tree))
+
+
+def masked(core: optax.GradientTransformation) -> optax.GradientTransformation:
+  """`core` on what learns, zero updates for what is frozen.
+
+  What is frozen has no optimizer state, and a norm that `core` clips by does
+  not see it. (`optax.masked` alone would pass a frozen leaf's gradient on as
+  its update, hence the second stage.)
+  """
+  return optax.chain(
+      optax.masked(core, trainable_mask),
+      optax.masked(optax.set_to_zero(), frozen_mask),
+  )
+
+
+def grouped(
+    core: optax.GradientTransformation,
+    *,
+    before: optax.GradientTransformation | None = None,
+    after: optax.GradientTransformation | None = None,
+) -> optax.GradientTransformation:
+  """An optimizer whose encoder and head have states, and counts, of their own.
+
+  Injection re-initialises the head's and leaves the encoder's as it is. With
+  one count for both, Adam's first steps on fresh moments would be several
+  times the learning rate, since their bias is then hardly corrected.
+
+  Args:
+    core: run on encoder and head separately, such as `optax.scale_by_adam()`.
+    before: run on all that learns first, such as clipping by global norm.
+    after: run on all that learns last, such as the learning rate: schedules
+      belong here, where their count survives every intervention.
+
+  Returns:
+    A transformation of `{'encoder': ..., 'head': ...}`; its state is a dict of
+    `before`, `encoder`, `head` and `after`.
+  """
+  core = masked(core)
+  before = masked(before or optax.identity())
+  after = masked(after or optax.identity())
+  groups = ('encoder', HEAD)
+
+  def init(params):
+    return {
+        'before': before.init(params),
+        **{g: core.init(params[g]) for g in groups},
+        'after': after.init(params),
+    }
+
+  def update(updates, state, params=None):
+    new = {}
+    updates, new['before'] = before.update(updates, state['before'], params)
+    updates = dict(updates)
+    for g in groups:
+      updates[g], new[g] = core.update(
+          updates[g], state[g], None if params is None else params[g]
+      )
+    updates, new['after'] = after.update(updates, state['after'], params)
+    return updates, new
+
+  return optax.GradientTransformation(init, update)
+
+
+def inject(
+    key: jax.Array,
+    net: SplitNetwork,
+    params: Params,
+    optimizer: optax.GradientTransformation,
+    opt_state: Any,
+    *,
+    optimizer_state: str = 'reset_head',
+    **options: bool,
+) -> tuple[Params, Any]:
+  """Injects a fresh head and carries the optimizer's state along.
+
+  The key is consumed; see `inject_params` for the options and the target.
+
+  Args:
+    key: seeds the fresh draw.
+    net: the split network.
+    params: its parameters.
+    optimizer: any optax optimizer, wrapped by `masked` or `grouped`.
+    opt_state: its state.
+    optimizer_state: 'reset_head' gives the head a fresh state and leaves the
+      encoder's bit-identical. 'keep' hands the old head's to the new one, and
+      'reset_all' starts anew (both ablations). The count of an optimizer with
+      a single group belongs to no part and is kept by the first two: only
+      `grouped` optimizers start the head's count again.
+    **options: those of `inject_params`.
+
+  Returns:
+    New parameters and a new optimizer state.
+  """
+  new_params = inject_params(key, net, params, **options)
+  return new_params, carry_state(
+      optimizer, opt_state, new_params, optimizer_state
+  )
+
+
+def carry_state(
+    optimizer: optax.GradientTransformation,
+    opt_state: Any,
+    new_params: Params,
+    optimizer_state: str = 'reset_head',
+) -> Any:
+  """The optimizer's state after its parameters took another structure.
+
+  State is found by its path in the tree, for any optax optimizer. Whatever
+  lies below a key 'head' is the head's: its moments, and with `grouped` its
+  count too.
+  """
+  if optimizer_state not in OPTIMIZER_STATES:
+    raise ValueError(
+        f'optimizer_state must be one of {OPTIMIZER_STATES}: '
+        f'{optimizer_state!r}'
+    )
+  fresh = optimizer.init(new_params)
+  leaves, treedef = jax.tree_util.tree_flatten_with_path(fresh)
+  if any(_part(path) in ('frozen', 'signs') for path, _ in leaves):
+    raise ValueError(
+        'the optimizer keeps a state for frozen parameters and would update '
+        'them: wrap it by injection.masked or injection.grouped'
+    )
+  if optimizer_state == 'reset_all':
+    return fresh
+  old = dict(jax.tree_util.tree_leaves_with_path(opt_state))
+  # A head that is injected now was not before, or the other way round.
+  bare = {_without_trainable(path): leaf for path, leaf in old.items()}
+  carried = []
+  for path, leaf in leaves:
+    if _head_index(path) is not None:
+      source = leaf
+      if optimizer_state == 'keep':
+        source = old.get(path, bare.get(_without_trainable(path), leaf))
+    elif path in old:
+      source = old[path]
+    else:
+      raise ValueError(
+          'the optimizer state has no leaf at '
+          f'{jax.tree_util.keystr(path)}: was it made by this optimizer?'
+      )
+    if jnp.shape(source) != jnp.shape(leaf):
+      raise ValueError(
+          f'the optimizer state at {jax.tree_util.keystr(path)} has shape '
+          f'{jnp.shape(source)}, expected {jnp.shape(leaf)}'
+      )
+    carried.append(source)
+  return jax.tree_util.tree_unflatten(treedef, carried)
+
+
+def _head_index(path):
+  """Where in `path` the head begins; None for what is not the head's."""
+  key = jax.tree_util.DictKey(HEAD)
+  return path.index(key) if key in path else None
+
+
+def _part(path):
+  """The field of `InjectedHead` that `path` runs through, if any."""
+  begin = _head_index(path)
+  if begin is None:
+    return None
+  names = {field.name for field in dataclasses.fields(InjectedHead)}
+  for key in path[begin:]:
+    if getattr(key, 'name', None) in names:
+      return key.name
+  return None
+
+
+def _without_trainable(path):
+  key = jax.tree_util.GetAttrKey('trainable')
+  begin = _head_index(path)
+  if begin is None or key not in path[begin:]:
+    return path
+  i = path.index(key, begin)
+  return path[:i] + path[i + 1:]

@@ -1,0 +1,1 @@
+"""Interventions: pure functions from one training state to another."""

@@ -1,0 +1,91 @@
+"""What an intervention is, and how one acts on some networks of an agent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from plasticity_rl import errors
+from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
+
+OPTIMIZER = ('reset', 'keep')
+NetTransform = Callable[[Key, NetSpec, NetState], NetState]
+
+
+class Intervention(NamedTuple):
+  """A pair of pure functions on the training state of one seed.
+
+  Attributes:
+    init: `(state) -> own`, a state of the intervention's own, which is saved
+      and forked with the rest; `()` where there is none.
+    apply: `(key, state, own, batch) -> (state, own)`. The key is consumed;
+      `batch` is a probe batch of transitions.
+  """
+
+  init: Callable[[TrainState], Any]
+  apply: Callable[
+      [Key, TrainState, Any, Transition], tuple[TrainState, Any]
+  ]
+
+
+def stateless(
+    apply: Callable[[Key, TrainState, Transition], TrainState],
+) -> Intervention:
+  """An intervention without a state of its own."""
+  return Intervention(
+      init=lambda state: (),
+      apply=lambda key, state, own, batch: (apply(key, state, batch), own),
+  )
+
+
+def on_nets(
+    spec: AgentSpec, nets: Sequence[str] | None, transform: NetTransform
+) -> Intervention:
+  """Transforms each of `nets` (by default the agent's own choice)."""
+  names = check_nets(spec, nets)
+
+  def apply(key, state, batch):
+    del batch
+    keys = jax.random.split(key, len(names))
+    changed = {
+        name: transform(k, spec.nets[name], state.nets[name])
+        for name, k in zip(names, keys, strict=True)
+    }
+    return state._replace(nets={**state.nets, **changed})
+
+  return stateless(apply)
+
+
+def check_nets(
+    spec: AgentSpec, nets: Sequence[str] | None
+) -> tuple[str, ...]:
+  """The networks to act on; an unknown one is refused."""
+  if nets is None:
+    return spec.default_nets
+  names = (nets,) if isinstance(nets, str) else tuple(nets)
+  for name in names:
+    if name not in spec.nets:
+      raise errors.UserError(
+          errors.nearest('network of this agent', name, spec.nets)
+      )
+  return names
+
+
+def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
+  """Refuses a value that is none of `choices`."""
+  if value not in choices:
+    raise errors.UserError(errors.nearest(option, value, choices))
+
+
+def reset_groups(
+    net: NetSpec, state: NetState, groups: Sequence[str]
+) -> NetState:
+  """A fresh optimizer state, counts included, for whole groups."""
+  fresh = net.optimizer.init(state.params)
+  opt_state = {**state.opt_state, **{g: fresh[g] for g in groups}}
+  return state._replace(opt_state=opt_state)

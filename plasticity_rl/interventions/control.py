@@ -1,0 +1,32 @@
+"""Arms that change no network: the control, and a control of other luck."""
+
+import jax
+
+from plasticity_rl import errors
+from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.interventions.base import stateless
+from plasticity_rl.types import AgentSpec
+
+
+def control(spec: AgentSpec) -> Intervention:
+  """Changes nothing."""
+  del spec
+  return stateless(lambda key, state, batch: state)
+
+
+def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:
+  """Continues with other random keys: exploration, sampling, environment.
+
+  Two controls that differ by their keys show how far apart arms lie by luck
+  alone; one seed continued with many salts shows it for one network.
+  """
+  del spec
+  if salt < 0:
+    raise errors.UserError(f'rekey: salt must not be negative: {salt}')
+
+  def apply(key, state, batch):
+    del key, batch
+    keys = jax.tree.map(lambda k: jax.random.fold_in(k, salt), state.keys)
+    return state._replace(keys=keys)
+
+  return stateless(apply)

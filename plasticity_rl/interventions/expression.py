@@ -1,0 +1,65 @@
+"""How a config names an intervention: `label=name(option=value, ...)`.
+
+One line of text, so that it can be given on the command line, swept over, and
+read in a table: `'injection'`, `'reset(scope="head", every_steps=20_000)'`,
+`'head_reset=reset(scope="head")'`. Values are Python literals.
+"""
+
+import ast
+import dataclasses
+import re
+from typing import Any
+
+from plasticity_rl.errors import UserError
+
+TRIGGERS = ('at_steps', 'every_steps')
+_LABEL = re.compile(r'\A\s*([A-Za-z0-9_.-]+)\s*=(?!=)(.*)\Z', re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Expression:
+  """A parsed expression.
+
+  Attributes:
+    label: what the arm or event is called; names its folder.
+    name: of the intervention.
+    options: for its factory.
+    triggers: when it happens, `at_steps` and `every_steps`.
+    text: the intervention without label and triggers.
+  """
+
+  label: str
+  name: str
+  options: dict[str, Any]
+  triggers: dict[str, Any]
+  text: str
+
+
+def parse(text: str) -> Expression:
+  """Parses one expression; refuses what is not one in a line."""
+  if not isinstance(text, str):
+    raise UserError(
+        'an intervention is text such as "reset(scope=\'head\')", '
+        f'not {text!r}'
+    )
+  match = _LABEL.match(text)
+  label, body = match.groups() if match else (None, text)
+  try:
+    node = ast.parse(body.strip(), mode='eval').body
+    call = node if isinstance(node, ast.Call) else None
+    name = (call.func if call else node).id
+    if call and call.args:
+      raise ValueError('options are given by name')
+    options = {
+        keyword.arg: ast.literal_eval(keyword.value)
+        for keyword in (call.keywords if call else ())
+    }
+  except (SyntaxError, ValueError, AttributeError) as error:
+    raise UserError(
+        f'cannot read the intervention {text!r}: write name or '
+        f'name(option=value) with plain values ({error})'
+    ) from None
+  triggers = {k: options.pop(k) for k in TRIGGERS if k in options}
+  inner = ', '.join(f'{k}={v!r}' for k, v in options.items())
+  canonical = f'{name}({inner})' if inner else name
+  return Expression(label or name, name, options, triggers, canonical)

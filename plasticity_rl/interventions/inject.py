@@ -1,0 +1,49 @@
+"""Plasticity injection on a training state, target and optimizer included."""
+
+from collections.abc import Sequence
+
+from plasticity_rl import injection as core
+from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.interventions.base import check_choice
+from plasticity_rl.interventions.base import on_nets
+from plasticity_rl.types import AgentSpec
+
+
+def injection(
+    spec: AgentSpec,
+    *,
+    nets: Sequence[str] | None = None,
+    third_term: bool = True,
+    freeze_original: bool = True,
+    optimizer_state: str = 'reset_head',
+) -> Intervention:
+  """Injects a fresh head into each network (see `plasticity_rl.injection`).
+
+  Online and target receive the same draw; the target's frozen theta is its
+  own, and target updates go on over the whole tree.
+
+  Args:
+    spec: the agent.
+    nets: networks to inject; by default those that the agent names.
+    third_term: subtract the frozen copy of the fresh head.
+    freeze_original: freeze the original head.
+    optimizer_state: 'reset_head', 'keep' or 'reset_all'.
+  """
+  check_choice('optimizer_state', optimizer_state, core.OPTIMIZER_STATES)
+  options = {
+      'third_term': third_term,
+      'freeze_original': freeze_original,
+      'slots': spec.slots > 0,
+  }
+
+  def transform(key, net, state):
+    params, opt_state = core.inject(
+        key, net.network, state.params, net.optimizer, state.opt_state,
+        optimizer_state=optimizer_state, **options,
+    )
+    target = state.target
+    if target is not None:
+      target = core.inject_params(key, net.network, target, **options)
+    return state._replace(params=params, target=target, opt_state=opt_state)
+
+  return on_nets(spec, nets, transform)

@@ -1,0 +1,40 @@
+"""Every intervention by its name."""
+
+import inspect
+
+from plasticity_rl import errors
+from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.interventions.control import control
+from plasticity_rl.interventions.control import rekey
+from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.interventions.inject import injection
+from plasticity_rl.interventions.optimizer_reset import optimizer_reset
+from plasticity_rl.interventions.reset import reset
+from plasticity_rl.interventions.shrink_and_perturb import shrink_and_perturb
+from plasticity_rl.types import AgentSpec
+
+REGISTRY = {
+    f.__name__: f
+    for f in (
+        control, injection, optimizer_reset, rekey, reset, shrink_and_perturb
+    )
+}
+
+
+def make(expression: Expression, spec: AgentSpec) -> Intervention:
+  """Builds what the expression names, for this agent."""
+  if expression.name not in REGISTRY:
+    raise errors.UserError(
+        errors.nearest('intervention', expression.name, REGISTRY)
+    )
+  factory = REGISTRY[expression.name]
+  options = [p for p in inspect.signature(factory).parameters if p != 'spec']
+  for option in expression.options:
+    if option not in options:
+      raise errors.UserError(
+          errors.nearest(f'option of {expression.name}', option, options)
+      )
+  try:
+    return factory(spec, **expression.options)
+  except TypeError as error:
+    raise errors.UserError(f'{expression.text}: {error}') from None

@@ -1,0 +1,123 @@
+"""Resets (Nikishin et al., "The Primacy Bias in Deep RL", 2022)."""
+
+from collections.abc import Sequence
+
+import jax
+
+from plasticity_rl import errors
+from plasticity_rl import injection as core
+from plasticity_rl.interventions import base
+from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+
+SCOPES = ('head', 'last', 'all_but_encoder', 'everything')
+
+
+def reset(
+    spec: AgentSpec,
+    *,
+    scope: str = 'head',
+    layers: int = 1,
+    nets: Sequence[str] | None = None,
+    optimizer: str = 'reset',
+) -> base.Intervention:
+  """Draws layers again from their own initialisers; the replay is kept.
+
+  Online and target receive the same draw. A reset that touches an injected
+  head drops its frozen stack (closes its slots): predictions start anew.
+
+  Args:
+    spec: the agent.
+    scope: 'head'; 'last' for the last `layers` layers; 'all_but_encoder' for
+      everything of every network except the encoder that the agent shares;
+      'everything'.
+    layers: how many layers, with scope 'last'.
+    nets: networks to reset; by default those that the agent names, with
+      'all_but_encoder' all of them.
+    optimizer: 'reset' gives every group of which a layer is redrawn a fresh
+      state, counts included; 'keep' keeps all of it.
+  """
+  base.check_choice('scope', scope, SCOPES)
+  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  if scope == 'all_but_encoder' and nets is None:
+    nets = tuple(spec.nets)
+  names = base.check_nets(spec, nets)
+  paths = {
+      name: _paths(spec, name, scope, layers) for name in names
+  }
+
+  def transform(name):
+    return lambda key, net, state: redraw(
+        key, net, state, paths[name], optimizer, slots=spec.slots > 0
+    )
+
+  def apply(key, state, batch):
+    for name, k in zip(names, jax.random.split(key, len(names)), strict=True):
+      one = base.on_nets(spec, (name,), transform(name))
+      state, _ = one.apply(k, state, (), batch)
+    return state
+
+  return base.stateless(apply)
+
+
+def _paths(spec, name, scope, layers):
+  """Subtrees to draw again: groups, or layers in a group."""
+  net = spec.nets[name]
+  if scope == 'last':
+    if not 1 <= layers <= len(net.layers):
+      raise errors.UserError(
+          f'reset: layers must be 1 to {len(net.layers)} for network '
+          f'{name!r}: {layers}'
+      )
+    return tuple(layer.path for layer in net.layers[-layers:])
+  if scope == 'everything' or (
+      scope == 'all_but_encoder' and name != spec.encoder_net
+  ):
+    return (('encoder',), ('head',))
+  return (('head',),)
+
+
+def redraw(
+    key: jax.Array,
+    net: NetSpec,
+    state: NetState,
+    paths: Sequence[tuple[str, ...]],
+    optimizer: str,
+    *,
+    slots: bool,
+) -> NetState:
+  """Replaces the subtrees at `paths` by fresh ones. The key is consumed."""
+  fresh = net.network.init(key)
+  groups = sorted({path[0] for path in paths})
+
+  def fill(params):
+    if core.HEAD in groups:
+      params = core.drop_frozen(params, slots=slots)
+    plain = core.trainable(params)
+    for path in paths:
+      plain = _put(plain, path, _get(fresh, path))
+    return core.replace_trainable(params, plain)
+
+  params = fill(state.params)
+  target = None if state.target is None else fill(state.target)
+  # The frozen stack may be gone: its absence changes the paths of the state.
+  opt_state = core.carry_state(
+      net.optimizer, state.opt_state, params, 'keep'
+  )
+  state = NetState(params, target, opt_state)
+  return (
+      base.reset_groups(net, state, groups) if optimizer == 'reset' else state
+  )
+
+
+def _get(tree, path):
+  for key in path:
+    tree = tree[key]
+  return tree
+
+
+def _put(tree, path, value):
+  if not path:
+    return value
+  return {**tree, path[0]: _put(tree[path[0]], path[1:], value)}

@@ -1,0 +1,72 @@
+"""Shrink and perturb (Ash and Adams, "On Warm-Starting...", 2020)."""
+
+from collections.abc import Sequence
+
+import jax
+import optax
+
+from plasticity_rl import errors
+from plasticity_rl import injection as core
+from plasticity_rl.interventions import base
+from plasticity_rl.types import AgentSpec
+
+NOISES = ('initializer', 'gaussian')
+
+
+def shrink_and_perturb(
+    spec: AgentSpec,
+    *,
+    shrink: float = 0.5,
+    perturb: float = 0.5,
+    noise: str = 'initializer',
+    nets: Sequence[str] | None = None,
+    optimizer: str = 'reset',
+) -> base.Intervention:
+  """theta <- shrink * theta + perturb * noise, for all that learns.
+
+  Online and target receive the same noise. Frozen heads stay as they are.
+
+  Args:
+    spec: the agent.
+    shrink: S. The injection paper found S = 1, P = 0.01 best on Atari; the
+      defaults are for small networks that have lost most of their plasticity.
+    perturb: P.
+    noise: 'initializer' for a fresh draw of the initialisers, 'gaussian' for
+      independent normal noise of standard deviation 1 (so P is its scale).
+    nets: networks to act on; by default those that the agent names.
+    optimizer: 'reset' starts the optimizer's state anew, 'keep' keeps it.
+  """
+  base.check_choice('noise', noise, NOISES)
+  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  if not 0 <= shrink <= 1:
+    raise errors.UserError(
+        f'shrink_and_perturb: shrink must be 0 to 1: {shrink}'
+    )
+  if perturb < 0:
+    raise errors.UserError(
+        f'shrink_and_perturb: perturb must not be negative: {perturb}'
+    )
+
+  def transform(key, net, state):
+    def change(params):
+      plain = core.trainable(params)
+      if noise == 'initializer':
+        drawn = net.network.init(key)
+      else:
+        drawn = optax.tree.random_like(
+            key, plain, sampler=jax.random.normal
+        )
+      plain = jax.tree.map(
+          lambda p, n: shrink * p + perturb * n, plain, drawn
+      )
+      return core.replace_trainable(params, plain)
+
+    state = state._replace(
+        params=change(state.params),
+        target=None if state.target is None else change(state.target),
+    )
+    if optimizer == 'reset':
+      return base.reset_groups(net, state, ('encoder', core.HEAD))
+    return state
+
+  return base.on_nets(spec, nets, transform)

@@ -1,0 +1,1 @@
+"""The learner: optimizers from configs, and updates per step."""

@@ -1,0 +1,28 @@
+"""Optimizers by name, each with a state for the encoder and the head."""
+
+import optax
+
+from plasticity_rl import injection
+from plasticity_rl import settings
+
+def make(config: settings.Optimizer) -> optax.GradientTransformation:
+  """A grouped optimizer (see `injection.grouped`)."""
+  adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
+  cores = {
+      'adam': adam,
+      'adamw': optax.chain(
+          adam, optax.add_decayed_weights(config.weight_decay)
+      ),
+      'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
+      'sgd': optax.identity(),
+  }
+  rate = config.learning_rate
+  if config.decay_updates:
+    rate = optax.linear_schedule(rate, 0.0, config.decay_updates)
+  before = None
+  if config.max_gradient_norm:
+    before = optax.clip_by_global_norm(config.max_gradient_norm)
+  return injection.grouped(
+      cores[config.name], before=before,
+      after=optax.scale_by_learning_rate(rate),
+  )

@@ -1,0 +1,1 @@
+"""Split networks of the agents, as Haiku transforms."""

@@ -1,0 +1,129 @@
+"""Convolutions, then dense layers, split anywhere into encoder and head."""
+
+import dataclasses
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.errors import UserError
+from plasticity_rl.injection import SplitNetwork
+from plasticity_rl.networks.convolution import Convolution
+from plasticity_rl.types import Layer
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequential:
+  """What a network looks like.
+
+  Attributes:
+    observation_shape: of one input, `[H, W, C]` or any for dense layers.
+    convolutions: (filters, kernel, stride) of each.
+    hidden: widths of the dense layers with a ReLU.
+    num_outputs: width of the last layer.
+    split: `layers[:split]` make the encoder. 0 shares nothing: the head is the
+      whole network.
+    convolution: a form of `networks.convolution`.
+  """
+
+  observation_shape: tuple[int, ...]
+  convolutions: tuple[tuple[int, int, int], ...]
+  hidden: tuple[int, ...]
+  num_outputs: int
+  split: int = -2
+  convolution: str = 'auto'
+
+  @property
+  def num_layers(self) -> int:
+    return len(self.convolutions) + len(self.hidden) + 1
+
+  @property
+  def split_index(self) -> int:
+    """Layers in the encoder, checked."""
+    count = self.num_layers
+    split = self.split + count if self.split < 0 else self.split
+    if not 0 <= split < count:
+      raise UserError(
+          f'network.split is {self.split}, but a network of {count} layers '
+          f'can be split at {-count} to {count - 1}'
+      )
+    return split
+
+
+def preprocess(x: jax.Array) -> jax.Array:
+  """Bytes to [0, 1], everything to float32."""
+  if x.dtype == jnp.uint8:
+    return x.astype(jnp.float32) / 255.0
+  return x.astype(jnp.float32)
+
+
+def _image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
+  """Height, width, channels after each convolution."""
+  if not config.convolutions:
+    return []
+  if len(config.observation_shape) != 3:
+    raise UserError(
+        'network.convolutions needs images [H, W, C], but observations have '
+        f'shape {config.observation_shape}'
+    )
+  sizes = []
+  height, width, _ = config.observation_shape
+  for filters, kernel, stride in config.convolutions:
+    height, width = (
+        (size - kernel) // stride + 1 for size in (height, width)
+    )
+    if height < 1 or width < 1:
+      raise UserError(
+          f'network.convolutions {config.convolutions} leave nothing of '
+          f'observations of shape {config.observation_shape}'
+      )
+    sizes.append((height, width, filters))
+  return sizes
+
+
+def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
+  """The split network of `config`, and its layers in order."""
+  split = config.split_index
+  sizes = _image_sizes(config)
+  n_conv = len(config.convolutions)
+  names = [f'conv_{i}' for i in range(n_conv)]
+  names += [f'dense_{i}' for i in range(n_conv, config.num_layers)]
+
+  def run(x, begin, end):
+    layers = {}
+    for i in range(begin, end):
+      if i < n_conv:
+        filters, kernel, stride = config.convolutions[i]
+        x = Convolution(
+            filters, kernel, stride, config.convolution, names[i]
+        )(x)
+      else:
+        width = [*config.hidden, config.num_outputs][i - n_conv]
+        x = hk.Linear(width, name=names[i])(x.reshape(x.shape[0], -1))
+      if i < config.num_layers - 1:
+        x = jax.nn.relu(x)
+      layers[names[i]] = x
+    return x, layers
+
+  # hk.transform refuses modules with a state, which could not be summed.
+  encoder = hk.without_apply_rng(
+      hk.transform(lambda x: run(preprocess(x), 0, split))
+  )
+  head = hk.without_apply_rng(
+      hk.transform(lambda x: run(x, split, config.num_layers))
+  )
+  network = SplitNetwork(
+      encoder.init, encoder.apply, head.init, head.apply, with_layers=True,
+      example=jax.ShapeDtypeStruct((1, *config.observation_shape),
+                                   jnp.float32),
+  )
+  layers = tuple(
+      Layer(
+          name,
+          ('encoder' if i < split else 'head', name),
+          hidden=i < config.num_layers - 1,
+          flattened_from=sizes[-1] if sizes and i == n_conv else None,
+      )
+      for i, name in enumerate(names)
+  )
+  return network, layers

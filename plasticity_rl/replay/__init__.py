@@ -1,0 +1,1 @@
+"""Replay: the device ring, inside jit."""

@@ -1,0 +1,506 @@
+"""What can be configured: names, defaults, types and ranges. Free of jax.
+
+Config files start from `default_config` and change what they need; `resolve`
+checks a config whole, before anything is computed, and returns frozen
+settings. Names end in `_steps`, `_updates` or `_frames` after what they count:
+a step is a decision of one seed's agent, summed over its environments.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+from plasticity_rl import errors
+from plasticity_rl.environments import registry as environments
+
+DEFAULT_ARMS = (
+    'control',
+    'injection',
+    'head_reset=reset(scope="head")',
+    'shrink_and_perturb',
+    'optimizer_reset',
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DQN:
+  """DQN and Double DQN.
+
+  Attributes:
+    double: the online network selects the action that the target evaluates.
+    loss: 'huber' (of size 1) or 'squared' (half the square).
+    target_period_updates: updates between copies to the target.
+    epsilon_begin: probability of a random action at the start.
+    epsilon_end: the same, after `epsilon_decay_steps`.
+    epsilon_decay_steps: length of the linear schedule.
+    epsilon_restart_on_switch: start the schedule again with each task.
+    epsilon_evaluation: probability of a random action in evaluation.
+  """
+
+  name: str = 'dqn'
+  double: bool = True
+  loss: str = 'huber'
+  target_period_updates: int = 100
+  epsilon_begin: float = 1.0
+  epsilon_end: float = 0.05
+  epsilon_decay_steps: int = 1000
+  epsilon_restart_on_switch: bool = False
+  epsilon_evaluation: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Supervised:
+  """A classifier trained by cross-entropy."""
+
+  name: str = 'supervised'
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+  """Convolutions, then dense layers with ReLU, then a linear layer.
+
+  Attributes:
+    convolutions: (filters, kernel, stride) of each.
+    hidden: widths of the dense layers.
+    split: which layers make the encoder, `layers[:split]`: -2 leaves the last
+      two to the head, 1 takes the first; 0 shares nothing (an ablation).
+    convolution: 'auto' by backend, 'lax', or 'slices' (the same product as
+      slices and a matrix product, which is faster inside a scan on a CPU).
+    slots: injections to allocate from the start, so that each seed may be
+      injected at a time of its own; 0 grows the tree at the injection.
+  """
+
+  convolutions: tuple = ()
+  hidden: tuple = (64, 64)
+  split: int = -2
+  convolution: str = 'auto'
+  slots: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+  """An optimizer; settings of the others are not read.
+
+  Attributes:
+    name: 'adam', 'adamw', 'rmsprop_centered' or 'sgd'.
+    learning_rate: at the start.
+    decay_updates: linear decay to zero over that many updates; 0 for none.
+      The run's updates count, whatever interventions do.
+    b1: Adam's first decay.
+    b2: Adam's second decay.
+    eps: added to the denominator (under the root in RMSProp, as in DQN).
+    decay: RMSProp's decay.
+    weight_decay: AdamW's.
+    max_gradient_norm: clips the global norm of all that learns; 0 for none.
+  """
+
+  name: str = 'adam'
+  learning_rate: float = 1e-3
+  decay_updates: int = 0
+  b1: float = 0.9
+  b2: float = 0.999
+  eps: float = 1e-8
+  decay: float = 0.95
+  weight_decay: float = 0.0
+  max_gradient_norm: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+  """The replay and what is drawn from it.
+
+  Attributes:
+    capacity: transitions kept, over all environments of a seed.
+    min_size: transitions needed before updates begin.
+    batch_size: transitions in an update.
+    updates_per_step: the replay ratio: a whole number, or one over it.
+    n_step: rewards summed in a transition.
+    discount: gamma.
+    clear_on_switch: empty it when the task changes.
+  """
+
+  capacity: int = 10_000
+  min_size: int = 100
+  batch_size: int = 32
+  updates_per_step: float = 1.0
+  n_step: int = 1
+  discount: float = 0.99
+  clear_on_switch: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+  """What an update of a supervised agent is drawn from.
+
+  Attributes:
+    batch_size: examples in an update; one update is one step.
+  """
+
+  batch_size: int = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+  """Common to all games.
+
+  Attributes:
+    name: of the environment.
+    num_envs: parallel environments of a seed.
+    switch_every_steps: a new task that often; truncates the episode.
+    permute: what a task permutes: 'none', 'inputs' or 'channels'.
+    permute_actions: whether it permutes actions as well.
+    max_episode_steps: truncates longer episodes; 0 for none.
+  """
+
+  name: str = 'catch'
+  num_envs: int = 1
+  switch_every_steps: int = 0
+  permute: str = 'none'
+  permute_actions: bool = False
+  max_episode_steps: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomLabels:
+  """Inputs that stay, labels that are drawn again with every task.
+
+  Attributes:
+    examples: inputs in the data set.
+    input_size: features of an input, standard normal.
+    classes: labels.
+    switch_every_steps: length of a task.
+  """
+
+  name: str = 'random_labels'
+  examples: int = 1000
+  input_size: int = 64
+  classes: int = 10
+  switch_every_steps: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """Separate episodes, played greedily, on the task of the moment.
+
+  Attributes:
+    every_steps: how often.
+    episodes: per seed.
+    max_steps: an episode is cut there and counts with what it has.
+  """
+
+  every_steps: int = 1000
+  episodes: int = 20
+  max_steps: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnostics:
+  """What is measured of the networks, on a batch of the replay.
+
+  Attributes:
+    every_steps: how often.
+    names: diagnostics, by name.
+    probe_size: examples in the batch.
+    tau: below which share of its layer's mean a unit is called dormant.
+    delta: of the effective rank srank_delta.
+  """
+
+  every_steps: int = 1000
+  names: tuple = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
+  probe_size: int = 256
+  tau: float = 0.025
+  delta: float = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+  """Attributes: every_steps: how often; keep: how many of the newest."""
+
+  every_steps: int = 10_000
+  keep: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+  """Besides metrics.csv.
+
+  Attributes:
+    progress: a bar in the terminal.
+    tensorboard: event files in `tb/`.
+    wandb: Weights & Biases, into the project of that name; '' for none.
+  """
+
+  progress: bool = True
+  tensorboard: bool = False
+  wandb: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Fork:
+  """A fork of the run into arms that differ by one intervention.
+
+  Attributes:
+    step: where it forks; -1 at the end of the run.
+    horizon: steps that each arm goes on.
+    arms: expressions `label=intervention(option=value)`; one is 'control'.
+    metric: what is compared, a column of metrics.csv; higher is better.
+    margin: a gain up to this is no evidence; 0 for 10 % of the range of the
+      environment's return.
+    replicates: continues a single seed so many times with different keys; the
+      verdict then is of this network only. 0 for none.
+  """
+
+  step: int = -1
+  horizon: int = 1000
+  arms: tuple = DEFAULT_ARMS
+  metric: str = 'eval/return'
+  margin: float = 0.0
+  replicates: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """A whole experiment.
+
+  Attributes:
+    seed: of the first seed; the others count up from it.
+    num_seeds: run in one program.
+    num_steps: length of the run.
+    segment_steps: of a compiled segment; events happen between segments.
+    interventions: expressions with `at_steps` or `every_steps`.
+    environment_options: those that only this environment has.
+  """
+
+  seed: int = 1
+  num_seeds: int = 1
+  num_steps: int = 10_000
+  segment_steps: int = 1000
+  interventions: tuple = ()
+  agent: DQN | Supervised = DQN()
+  network: Network = Network()
+  optimizer: Optimizer = Optimizer()
+  environment: Environment | RandomLabels = Environment()
+  environment_options: Mapping[str, Any] = dataclasses.field(
+      default_factory=dict
+  )
+  replay: Replay | Dataset = Replay()
+  evaluation: Evaluation = Evaluation()
+  diagnostics: Diagnostics = Diagnostics()
+  checkpoint: Checkpoint = Checkpoint()
+  log: Log = Log()
+  fork: Fork = Fork()
+
+
+# Bounds, inclusive; None for none. Names not listed are free.
+_POSITIVE = (1, None)
+_FRACTION = (0, 1)
+_RANGES = {
+    'seed': (0, 2**31 - 1),
+    'num_seeds': _POSITIVE,
+    'num_steps': _POSITIVE,
+    'segment_steps': _POSITIVE,
+    'agent.target_period_updates': _POSITIVE,
+    'agent.epsilon_begin': _FRACTION,
+    'agent.epsilon_end': _FRACTION,
+    'agent.epsilon_decay_steps': (0, None),
+    'agent.epsilon_evaluation': _FRACTION,
+    'network.slots': (0, None),
+    'optimizer.learning_rate': (0, None),
+    'optimizer.decay_updates': (0, None),
+    'optimizer.b1': _FRACTION,
+    'optimizer.b2': _FRACTION,
+    'optimizer.eps': (0, None),
+    'optimizer.decay': _FRACTION,
+    'optimizer.weight_decay': (0, None),
+    'optimizer.max_gradient_norm': (0, None),
+    'environment.num_envs': _POSITIVE,
+    'environment.switch_every_steps': (0, None),
+    'environment.max_episode_steps': (0, None),
+    'environment.examples': _POSITIVE,
+    'environment.input_size': _POSITIVE,
+    'environment.classes': (2, None),
+    'replay.capacity': _POSITIVE,
+    'replay.min_size': _POSITIVE,
+    'replay.batch_size': _POSITIVE,
+    'replay.n_step': _POSITIVE,
+    'replay.discount': _FRACTION,
+    'evaluation.every_steps': _POSITIVE,
+    'evaluation.episodes': _POSITIVE,
+    'evaluation.max_steps': _POSITIVE,
+    'diagnostics.every_steps': _POSITIVE,
+    'diagnostics.probe_size': (2, None),
+    'diagnostics.tau': (0, None),
+    'diagnostics.delta': _FRACTION,
+    'checkpoint.every_steps': _POSITIVE,
+    'checkpoint.keep': _POSITIVE,
+    'fork.step': (-1, None),
+    'fork.horizon': _POSITIVE,
+    'fork.margin': (0, None),
+    'fork.replicates': (0, None),
+}
+_CHOICES = {
+    'agent.loss': ('huber', 'squared'),
+    'network.convolution': ('auto', 'lax', 'slices'),
+    'optimizer.name': ('adam', 'adamw', 'rmsprop_centered', 'sgd'),
+    'environment.permute': ('none', 'inputs', 'channels'),
+}
+_AGENTS = {'dqn': DQN, 'supervised': Supervised}
+
+
+def default_config(
+    agent: str = 'dqn', environment: str = 'catch'
+) -> ml_collections.ConfigDict:
+  """Every key that a config of this agent and environment has."""
+  return ml_collections.ConfigDict(_defaults(agent, environment))
+
+
+def _defaults(agent, environment):
+  if agent not in _AGENTS:
+    raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
+  supervised = agent == 'supervised'
+  names = [RandomLabels().name] if supervised else environments.NAMES
+  if environment not in names:
+    raise errors.UserError(
+        errors.nearest(f'environment for {agent}', environment, names)
+    )
+  if supervised:
+    section, replay = dataclasses.asdict(RandomLabels()), Dataset()
+  else:
+    section = {
+        **dataclasses.asdict(Environment(name=environment)),
+        **environments.OPTIONS[environment],
+    }
+    replay = Replay()
+  settings = Settings(agent=_AGENTS[agent](), replay=replay)
+  tree = dataclasses.asdict(settings)
+  del tree['environment_options']
+  return {**tree, 'environment': section}
+
+
+def resolve(config: Mapping[str, Any]) -> Settings:
+  """Checks a config, from a file or from JSON, and freezes it."""
+  if isinstance(config, ml_collections.ConfigDict):
+    config = config.to_dict()
+  names = []
+  for section in ('agent', 'environment'):
+    value = config.get(section)
+    if not isinstance(value, Mapping) or 'name' not in value:
+      raise errors.UserError(f'the config has no {section}.name')
+    names.append(value['name'])
+  tree = _check(config, _defaults(*names), '')
+  options = {}
+  if names[0] != 'supervised':
+    common = {f.name for f in dataclasses.fields(Environment)}
+    options = {
+        k: v for k, v in tree['environment'].items() if k not in common
+    }
+    tree['environment'] = Environment(
+        **{k: tree['environment'][k] for k in common}
+    )
+  else:
+    tree['environment'] = RandomLabels(**tree['environment'])
+  tree['agent'] = _AGENTS[names[0]](**tree['agent'])
+  tree['replay'] = (
+      Dataset if names[0] == 'supervised' else Replay
+  )(**tree['replay'])
+  for field in dataclasses.fields(Settings):
+    if isinstance(tree.get(field.name), dict):
+      tree[field.name] = type(field.default)(**tree[field.name])
+  settings = Settings(**tree, environment_options=options)
+  _check_together(settings)
+  return settings
+
+
+def to_dict(settings: Settings) -> dict[str, Any]:
+  """The config that `resolve` would make these settings of."""
+  tree = dataclasses.asdict(settings)
+  tree['environment'].update(tree.pop('environment_options'))
+  return tree
+
+
+def _check(value, default, path):
+  """`value` in the types of `default`; errors name the dotted path."""
+  if isinstance(default, dict):
+    if not isinstance(value, Mapping):
+      raise errors.UserError(f'config.{path} must be a section of keys')
+    prefix = f'{path}.' if path else ''
+    for key in value:
+      if key not in default:
+        raise errors.UserError(
+            errors.nearest(f'config key in {path or "config"}', key, default)
+        )
+    missing = [key for key in default if key not in value]
+    if missing:
+      raise errors.UserError(f'config.{prefix}{missing[0]} is missing')
+    return {
+        key: _check(value[key], default[key], f'{prefix}{key}')
+        for key in default
+    }
+  if isinstance(default, tuple):
+    if isinstance(value, str) or not isinstance(value, (tuple, list)):
+      raise errors.UserError(f'config.{path} must be a tuple: {value!r}')
+    return tuple(
+        tuple(v) if isinstance(v, (tuple, list)) else v for v in value
+    )
+  if isinstance(default, float) and type(value) is int:
+    value = float(value)
+  if type(value) is not type(default):
+    raise errors.UserError(
+        f'config.{path} must be of type {type(default).__name__}: {value!r}'
+    )
+  low, high = _RANGES.get(path, (None, None))
+  if (low is not None and not value >= low) or (
+      high is not None and not value <= high
+  ):
+    bounds = f'at least {low}' if high is None else f'{low} to {high}'
+    raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
+  if path in _CHOICES and value not in _CHOICES[path]:
+    raise errors.UserError(
+        errors.nearest(f'config.{path}', value, _CHOICES[path])
+    )
+  return value
+
+
+def _check_together(s):
+  """What no key can be checked for by itself."""
+  for name in ('hidden', 'convolutions'):
+    for item in getattr(s.network, name):
+      sizes = item if name == 'convolutions' else (item,)
+      length = 3 if name == 'convolutions' else 1
+      good = isinstance(sizes, tuple) and len(sizes) == length and all(
+          type(size) is int and size > 0 for size in sizes
+      )
+      if not good:
+        raise errors.UserError(
+            f'config.network.{name} must hold positive whole numbers'
+            f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
+        )
+  if isinstance(s.environment, RandomLabels):
+    return
+  env, replay = s.environment, s.replay
+  for label, steps in (
+      ('environment.switch_every_steps', env.switch_every_steps),
+      ('segment_steps', s.segment_steps),
+      ('replay.capacity', replay.capacity),
+  ):
+    if steps % env.num_envs:
+      raise errors.UserError(
+          f'config.{label} ({steps}) must be a multiple of '
+          f'environment.num_envs ({env.num_envs})'
+      )
+  if not replay.n_step * env.num_envs <= replay.min_size <= replay.capacity:
+    raise errors.UserError(
+        'config.replay.min_size must be between n_step * num_envs '
+        f'({replay.n_step * env.num_envs}) and capacity '
+        f'({replay.capacity}): {replay.min_size}'
+    )
+  switches = env.permute != 'none' or env.permute_actions
+  if switches != bool(env.switch_every_steps):
+    raise errors.UserError(
+        'config.environment.switch_every_steps is '
+        f'{env.switch_every_steps}, but permute is {env.permute!r} and '
+        f'permute_actions is {env.permute_actions}: a sequence of tasks '
+        'needs both a permutation and a length'
+    )
