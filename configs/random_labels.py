@@ -3,7 +3,8 @@
 The return is minus the cross-entropy at the end of each task. After 20 tasks
 the network cannot learn the next one.
 
-Variants: `fresh` forks after the first task; `tiny` is for tests.
+Variants: `fresh` forks after the first task; `untrained` after 20 steps, from
+a network that has learned next to nothing; `tiny` is for tests.
 """
 
 from plasticity_rl import settings
@@ -26,6 +27,10 @@ def get_config(variant: str = ''):
   config.fork.horizon = TASK_STEPS
   if variant == 'fresh':
     config.num_steps = TASK_STEPS
+  elif variant == 'untrained':
+    config.num_steps = 20
+    config.segment_steps = 20
+    config.fork.horizon = 480
   elif variant == 'tiny':
     config.num_seeds = 2
     config.num_steps = 40
@@ -36,5 +41,7 @@ def get_config(variant: str = ''):
     config.checkpoint.every_steps = 20
     config.fork.horizon = 20
   elif variant:
-    raise ValueError(f'unknown variant {variant!r}; valid: fresh, tiny')
+    raise ValueError(
+        f'unknown variant {variant!r}; valid: fresh, tiny, untrained'
+    )
   return config

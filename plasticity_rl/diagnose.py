@@ -58,6 +58,8 @@ def main(argv: list[str]) -> None:
     if _FROM.value is None:
       raise UserError('--step goes with --from; otherwise set '
                       '--config.fork.step')
+    if _STEP.value < 0:
+      raise UserError(f'--step must not be negative: {_STEP.value}')
     settings = _with_fork(settings, step=_STEP.value)
 
   from plasticity_rl.experiment import diagnosis

@@ -6,6 +6,7 @@ says so in a line too and exits with 1; one that was asked to stop and saved
 exits with 75. Anything else is a bug of ours and keeps its traceback.
 """
 
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -16,9 +17,8 @@ from absl import logging
 
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
-from plasticity_rl.errors import Interrupted
-from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
 
 # What ml_collections raises while it loads a config file and applies
 # overrides; a missing file is an OSError.
@@ -65,6 +65,58 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
   return False
 
 
+def _check_config(args: Sequence[str]) -> None:
+  """Says better than ml_collections what is wrong with --config.
+
+  That would name an unknown key without its section, put a traceback into the
+  message of a config file that fails, and not mention a file that is missing
+  before it is used.
+  """
+  if 'config' not in flags.FLAGS:
+    return
+  import ml_collections  # Imported already, where there is such a flag.
+
+  config, overrides = flags.FLAGS['config'].default, []
+  for i, word in enumerate(args[1:], start=1):
+    if word == '--':
+      break
+    name, equals, value = word.lstrip('-').partition('=')
+    if not word.startswith('-'):
+      continue
+    if name == 'config':
+      if isinstance(config, ml_collections.ConfigDict):
+        raise UserError('--config.KEY=... changes a key here, --config '
+                        'itself is the config of the run')
+      config = _load(value if equals else ''.join(args[i + 1:i + 2]))
+    elif name.startswith(('config.', 'noconfig.')):
+      overrides.append(name.split('.')[1:])
+  for path in overrides:
+    section = config
+    for i, key in enumerate(path):
+      if section is None:
+        break  # There is no --config: left to absl.
+      if not isinstance(section, ml_collections.ConfigDict):
+        where = '.'.join(['config', *path[:i]])
+        raise UserError(f'{where} has no key {key!r}: it is {section!r}')
+      if key not in section:
+        where = '.'.join(['config', *path[:i]])
+        raise UserError(nearest(f'key in {where}', key, section))
+      section = section[key]
+
+
+def _load(source: str) -> Any:
+  """What a config file returns; `source` is FILE or FILE:VARIANT."""
+  path = source.split(':')[0]
+  if not pathlib.Path(path).is_file():
+    raise UserError(f'there is no config file {path!r}')
+  try:
+    return flags.FLAGS['config'].parser.parse(source)
+  except (TypeError, ValueError) as error:
+    # The rest of the message is a traceback.
+    last = str(error).strip().splitlines()[-1]
+    raise UserError(f'{path}: {last}') from None
+
+
 def run(
     main: Callable[[list[str]], Any],
     *,
@@ -88,6 +140,7 @@ def run(
     try:
       if define is not None:
         define(args)
+      _check_config(args)
       return flags.FLAGS(list(args))
     except SystemExit:
       # absl leaves with code 1 after printing the help that was asked for.

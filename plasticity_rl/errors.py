@@ -20,7 +20,7 @@ def nearest(what: str, name: str, choices: Iterable[str]) -> str:
     For example "unknown colour 'rde'; did you mean 'red'? valid: blue, red".
   """
   valid = sorted(choices)
-  close = difflib.get_close_matches(name, valid, n=2, cutoff=0.5)
+  close = difflib.get_close_matches(str(name), valid, n=2, cutoff=0.5)
   hint = ' or '.join(repr(c) for c in close)
   question = f' did you mean {hint}?' if close else ''
   listed = ', '.join(valid) or '(none)'

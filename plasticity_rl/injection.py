@@ -270,8 +270,12 @@ def _open_slot(head, fresh, third_term):
   )
   pair = jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)
   opened = InjectedHead(fresh, frozen, jnp.concatenate([head.signs[2:], pair]))
-  full = head.signs[0] != 0
+  full = _is_full(head)
   return jax.tree.map(lambda o, h: jnp.where(full, h, o), opened, head)
+
+
+def _is_full(head):
+  return head.signs[0] != 0
 
 
 def drop_frozen(params: Params, *, slots: bool = False) -> Params:
@@ -309,11 +313,12 @@ def replace_trainable(params: Params, new: Params) -> Params:
 
 def _check_stateless(head):
   for path, leaf in jax.tree_util.tree_leaves_with_path(head):
-    if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+    kind = getattr(leaf, 'dtype', type(leaf))
+    if not hasattr(leaf, 'dtype') or not jnp.issubdtype(kind, jnp.floating):
       raise ValueError(
-          'only heads of floating-point parameters can be injected, not '
-          'modules with a state: see the leaf '
-          f'{jax.tree_util.keystr(path)} of {jnp.result_type(leaf)}'
+          'only heads of floating-point arrays can be injected, not modules '
+          'with a state or with functions for leaves: see the leaf '
+          f'{jax.tree_util.keystr(path)} of {kind}'
       )
 
 
@@ -322,7 +327,8 @@ def _check_stateless(head):
 
 def trainable_mask(tree: Params) -> Any:
   """True for leaves that learn, False for frozen ones and their signs."""
-  constant = lambda value, x: jax.tree.map(lambda _: value, x)
+  def constant(value, x):
+    return jax.tree.map(lambda _: value, x)
 
   def mask(node):
     if not isinstance(node, InjectedHead):
@@ -429,16 +435,21 @@ def inject(
       encoder's bit-identical. 'keep' hands the old head's to the new one, and
       'reset_all' starts anew (both ablations). The count of an optimizer with
       a single group belongs to no part and is kept by the first two: only
-      `grouped` optimizers start the head's count again.
+      `grouped` optimizers start the head's count again. Their schedules'
+      counts survive all three.
     **options: those of `inject_params`.
 
   Returns:
     New parameters and a new optimizer state.
   """
   new_params = inject_params(key, net, params, **options)
-  return new_params, carry_state(
-      optimizer, opt_state, new_params, optimizer_state
-  )
+  new_state = carry_state(optimizer, opt_state, new_params, optimizer_state)
+  if options.get('slots'):
+    full = _is_full(params[HEAD])
+    new_state = jax.tree.map(
+        lambda n, o: jnp.where(full, o, n), new_state, opt_state
+    )
+  return new_params, new_state
 
 
 def carry_state(
@@ -465,14 +476,14 @@ def carry_state(
         'the optimizer keeps a state for frozen parameters and would update '
         'them: wrap it by injection.masked or injection.grouped'
     )
-  if optimizer_state == 'reset_all':
-    return fresh
   old = dict(jax.tree_util.tree_leaves_with_path(opt_state))
   # A head that is injected now was not before, or the other way round.
   bare = {_without_trainable(path): leaf for path, leaf in old.items()}
   carried = []
   for path, leaf in leaves:
-    if _head_index(path) is not None:
+    if optimizer_state == 'reset_all' and not _is_schedules(path):
+      source = leaf
+    elif _head_index(path) is not None:
       source = leaf
       if optimizer_state == 'keep':
         source = old.get(path, bare.get(_without_trainable(path), leaf))
@@ -494,8 +505,17 @@ def carry_state(
 
 def _head_index(path):
   """Where in `path` the head begins; None for what is not the head's."""
-  key = jax.tree_util.DictKey(HEAD)
-  return path.index(key) if key in path else None
+  parts = ('encoder', HEAD)  # What is called 'head' in an encoder is not it.
+  for i, key in enumerate(path):
+    if getattr(key, 'key', None) in parts:
+      return i if key.key == HEAD else None
+  return None
+
+
+def _is_schedules(path):
+  """Whether a leaf belongs to no group: the counts that `grouped` promises."""
+  keys = {getattr(key, 'key', None) for key in path}
+  return bool(keys & {'before', 'after'}) and not keys & {'encoder', HEAD}
 
 
 def _part(path):

@@ -23,6 +23,9 @@ DEFAULT_ARMS = (
     'optimizer_reset',
 )
 
+# Updates in a compiled call while priming, between which a run can be stopped.
+PRIMING_CHUNK = 1000
+
 
 @dataclasses.dataclass(frozen=True)
 class DQN:
@@ -119,6 +122,8 @@ class Replay:
     n_step: rewards summed in a transition.
     discount: gamma.
     clear_on_switch: empty it when the task changes.
+    priming_updates: updates made on the first `min_size` transitions, before
+      any more are collected ("heavy priming"); 0 for none.
   """
 
   capacity: int = 10_000
@@ -128,6 +133,7 @@ class Replay:
   n_step: int = 1
   discount: float = 0.99
   clear_on_switch: bool = False
+  priming_updates: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -326,6 +332,7 @@ _RANGES = {
     'replay.batch_size': _POSITIVE,
     'replay.n_step': _POSITIVE,
     'replay.discount': _FRACTION,
+    'replay.priming_updates': (0, None),
     'evaluation.every_steps': _POSITIVE,
     'evaluation.episodes': _POSITIVE,
     'evaluation.max_steps': _POSITIVE,
@@ -495,6 +502,12 @@ def _check_together(s):
         'config.replay.min_size must be between n_step * num_envs '
         f'({replay.n_step * env.num_envs}) and capacity '
         f'({replay.capacity}): {replay.min_size}'
+    )
+  chunk = PRIMING_CHUNK
+  if replay.priming_updates > chunk and replay.priming_updates % chunk:
+    raise errors.UserError(
+        f'config.replay.priming_updates must be a multiple of {chunk}, or '
+        f'less: {replay.priming_updates}'
     )
   switches = env.permute != 'none' or env.permute_actions
   if switches != bool(env.switch_every_steps):

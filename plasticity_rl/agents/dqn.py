@@ -9,8 +9,20 @@ from plasticity_rl.agents import base
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import NetSpec
 
-def td_errors(q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector):
-  """r_t + discount_t q_t_value[argmax q_t_selector] - q_tm1[a_tm1], `[B]`."""
+
+def td_errors(
+    q_tm1: jax.Array,
+    a_tm1: jax.Array,
+    r_t: jax.Array,
+    discount_t: jax.Array,
+    q_t_value: jax.Array,
+    q_t_selector: jax.Array,
+) -> jax.Array:
+  """r_t + discount_t q_t_value[argmax q_t_selector] - q_tm1[a_tm1], `[B]`.
+
+  Action values are `[B, A]`, the rest `[B]`. The selector is the online
+  network in Double DQN, the target itself in DQN.
+  """
   return jax.vmap(rlax.double_q_learning)(
       q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector
   )

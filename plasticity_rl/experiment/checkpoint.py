@@ -81,7 +81,8 @@ class Checkpoints:
   def _write(self, step, arrays, meta):
     final = self._folder / f'{step:010d}'
     temporary = self._folder / f'.{step:010d}.{os.getpid()}'
-    shutil.rmtree(temporary, ignore_errors=True)
+    for left in self._folder.glob('.*'):  # By a process that was killed.
+      shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
       checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
@@ -145,6 +146,32 @@ class Checkpoints:
     Returns:
       The state and the metadata.
     """
+    shapes, meta = self.check(step, template)
+    leaves = by_path(shapes)
+    checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    arrays = checkpointer.restore(
+        self._folder / f'{step:010d}' / _ARRAYS,
+        args=ocp.args.StandardRestore({
+            k: np.zeros(v.shape, v.dtype) for k, v in leaves.items()
+            if np.prod(v.shape)
+        }),
+    )
+    flat = [
+        jax.numpy.asarray(
+            arrays[k] if k in arrays else np.zeros(v.shape, v.dtype)
+        )
+        for k, v in leaves.items()
+    ]
+    return jax.tree.unflatten(jax.tree.structure(shapes), flat), meta
+
+  def check(
+      self, step: int, template: Callable[[list[Any]], TrainState]
+  ) -> tuple[TrainState, dict[str, Any]]:
+    """Refuses a checkpoint that `restore` could not read.
+
+    Returns:
+      The shapes of the state, and the metadata.
+    """
     meta = self.meta(step)
     shapes = template(meta['history'])
     leaves = by_path(shapes)
@@ -162,21 +189,7 @@ class Checkpoints:
           f'(there {meta["leaves"].get(differ[0])}, here '
           f'{expected.get(differ[0])})'
       )
-    checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
-    arrays = checkpointer.restore(
-        self._folder / f'{step:010d}' / _ARRAYS,
-        args=ocp.args.StandardRestore({
-            k: np.zeros(v.shape, v.dtype) for k, v in leaves.items()
-            if np.prod(v.shape)
-        }),
-    )
-    flat = [
-        jax.numpy.asarray(
-            arrays[k] if k in arrays else np.zeros(v.shape, v.dtype)
-        )
-        for k, v in leaves.items()
-    ]
-    return jax.tree.unflatten(jax.tree.structure(shapes), flat), meta
+    return shapes, meta
 
 
 def verify(folder: pathlib.Path) -> str:

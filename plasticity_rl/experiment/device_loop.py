@@ -92,6 +92,27 @@ def row(
   return state, {**metrics, 'updated': due}
 
 
+def prime(
+    state: TrainState, num_updates: int, agent: Agent, stream: Stream
+) -> TrainState:
+  """Updates on what the replay holds; nothing is collected."""
+  counters = state.counters
+
+  def one_seed(nets, replay, env, keys):
+    # No step has this number, so that no key is used twice.
+    root = jax.random.fold_in(keys.run, 2**31 - 1)
+    nets, _ = learner.learn(
+        jax.random.fold_in(root, counters.updates), agent, nets,
+        lambda k: stream.sample(k, env, replay, counters), counters.updates,
+        num_updates,
+    )
+    return nets
+
+  nets = jax.vmap(one_seed)(state.nets, state.replay, state.env, state.keys)
+  counters = counters._replace(updates=counters.updates + num_updates)
+  return state._replace(nets=nets, counters=counters)
+
+
 def segment(
     state: TrainState, num_rows: int, agent: Agent, stream: Stream,
     schedule: learner.Schedule,

@@ -8,6 +8,7 @@ import jax
 
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import experiment as experiment_lib
@@ -17,6 +18,7 @@ from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.interventions import expression as expressions
 
 PREFIX = 'prefix'
@@ -56,6 +58,10 @@ def plan(
       settings.fork.horizon, schedule.segment, 'fork.horizon'
   )
   experiment = experiment_lib.build(settings)
+  if source is not None:  # Refuses what is missing, damaged or another's.
+    Checkpoints(source).check(
+        step, lambda history: timeline.template(experiment, history)
+    )
   low, high = experiment.stream.return_range
   if not settings.fork.margin:
     settings = _with_fork(settings, margin=MARGIN_FRACTION * (high - low))
@@ -80,7 +86,7 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
   settings = plan.experiment.settings
   prefix = workdir / PREFIX
   prefix_exists = prefix.exists()
-  if workdir.exists() and any(workdir.iterdir()) and not prefix_exists:
+  if workdir.is_dir() and any(workdir.iterdir()) and not prefix_exists:
     raise UserError(
         f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
     )
@@ -88,19 +94,25 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
   source = plan.source
   if source is None:
     source = prefix
-    if plan.step not in Checkpoints(prefix).steps():
+  else:
+    _copy_history(source, prefix, plan.step)
+  with Interrupts() as interrupts:
+    # A checkpoint that was damaged since is made again from the one before.
+    if source is prefix and Checkpoints(prefix).newest() != plan.step:
       timeline.run(
           plan.experiment, prefix, num_steps=plan.step, name='prefix'
       )
-  else:
-    _copy_history(source, prefix, plan.step)
-  for arm in plan.arms:
-    fork.run_arm(
-        plan.arm_experiment, source, plan.step, arm,
-        workdir / ARMS / arm.label, horizon=plan.horizon,
-        replicates=settings.fork.replicates,
-        source_experiment=plan.experiment,
-    )
+    for arm in plan.arms:
+      if interrupts.requested:
+        raise Interrupted(
+            f'stopped before arm {arm.label!r}; the same command continues'
+        )
+      fork.run_arm(
+          plan.arm_experiment, source, plan.step, arm,
+          workdir / ARMS / arm.label, horizon=plan.horizon,
+          replicates=settings.fork.replicates,
+          source_experiment=plan.experiment,
+      )
 
 
 def _resolve_fork(settings, schedule, source):
@@ -131,12 +143,10 @@ def _resolve_fork(settings, schedule, source):
         f'with --from only config.fork.* can be changed: {source} was '
         'trained by the rest'
     )
-  checkpoints = Checkpoints(source)
   if step < 0:
-    step = checkpoints.newest()
+    step = Checkpoints(source).newest()
     if step is None:
       raise UserError(f'there is no checkpoint in {source}')
-  checkpoints.meta(step)  # Refuses one that is missing or damaged.
   return _with_fork(settings, step=step), step
 
 

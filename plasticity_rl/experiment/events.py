@@ -44,6 +44,7 @@ class Schedule:
     evaluate: between evaluations.
     measure: between diagnostics.
     save: between checkpoints.
+    prime: when the replay is primed; 0 for never.
     interventions: those of the config.
   """
 
@@ -52,6 +53,7 @@ class Schedule:
   evaluate: int
   measure: int
   save: int
+  prime: int
   interventions: tuple[Intervention, ...]
 
 
@@ -75,18 +77,30 @@ def schedule(settings: settings_lib.Settings) -> Schedule:
           f'config.interventions: {text!r} needs one of at_steps and '
           'every_steps'
       )
-    steps = (at,) if isinstance(at, int) else tuple(at or ())
-    for step in (*steps, *([every] if every is not None else [])):
-      if type(step) is not int or not 0 < step < num_steps:
+    asked = every if at is None else at
+    asked = tuple(asked) if isinstance(asked, (tuple, list)) else (asked,)
+    if not asked or (at is None and len(asked) > 1):
+      raise UserError(
+          f'config.interventions: {text!r}: at_steps is a step or several, '
+          'every_steps is one'
+      )
+    for step in asked:
+      # What is rounded up to the end would not happen either.
+      if type(step) is not int or not 0 < step <= num_steps - segment:
         raise UserError(
             f'config.interventions: {text!r} happens at step {step!r}, but '
-            f'the run goes from 1 to {num_steps - 1}'
+            f'the last point before the end is {num_steps - segment}'
         )
+    trigger = 'every_steps' if at is None else 'at_steps'
+    steps = tuple(on_grid(s, segment, f'{trigger} of {text}') for s in asked)
     interventions.append(Intervention(
         expression,
-        tuple(on_grid(s, segment, f'at_steps of {text}') for s in steps),
-        on_grid(every, segment, f'every_steps of {text}') if every else 0,
+        at_steps=() if at is None else steps,
+        every_steps=steps[0] if at is None else 0,
     ))
+  prime = 0
+  if getattr(settings.replay, 'priming_updates', 0):
+    prime = on_grid(settings.replay.min_size, segment, 'replay.min_size')
   return Schedule(
       num_steps=num_steps,
       segment=segment,
@@ -99,5 +113,6 @@ def schedule(settings: settings_lib.Settings) -> Schedule:
       save=on_grid(
           settings.checkpoint.every_steps, segment, 'checkpoint.every_steps'
       ),
+      prime=prime,
       interventions=tuple(interventions),
   )

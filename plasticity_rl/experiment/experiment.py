@@ -37,6 +37,7 @@ class Experiment(NamedTuple):
     stream: where its data come from.
     init: `() -> state`.
     segment: `(state) -> (state, metrics)`; the state is donated.
+    prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(state) -> metrics [S]`.
     measure: `(state) -> metrics [S]`, all diagnostics.
     compare: `(before, after) -> metrics [S]`, how predictions on a probe batch
@@ -50,10 +51,13 @@ class Experiment(NamedTuple):
   stream: streams.Stream
   init: Callable[[], TrainState]
   segment: Callable[[TrainState], tuple[TrainState, Metrics]]
+  prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[TrainState], Metrics]
   measure: Callable[[TrainState], Metrics]
   compare: Callable[[TrainState, TrainState], Metrics]
-  intervene: Callable[[expressions.Expression], Callable[[TrainState], TrainState]]
+  intervene: Callable[
+      [expressions.Expression], Callable[[TrainState], TrainState]
+  ]
 
 
 def build_agent(settings: settings_lib.Settings) -> tuple[
@@ -130,6 +134,10 @@ def build(settings: settings_lib.Settings) -> Experiment:
         schedule,
     )
 
+  def prime(state):
+    updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
+    return device_loop.prime(state, updates, agent, stream)
+
   def evaluate(state):
     return jax.vmap(stream.evaluate)(
         event_keys(state, 'evaluate'), state.nets, state.env
@@ -173,7 +181,10 @@ def build(settings: settings_lib.Settings) -> Experiment:
         after._replace(keys=before.keys)
     )
     num_seeds = old_policy.shape[0]
-    flat = lambda x: x.reshape(num_seeds, -1)
+
+    def flat(x):
+      return x.reshape(num_seeds, -1)
+
     change = [
         jnp.abs(flat(a) - flat(b)).max(-1)
         for a, b in zip(
@@ -200,6 +211,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       stream=stream,
       init=jax.jit(init),
       segment=jax.jit(segment, donate_argnums=0),
+      prime=jax.jit(prime, donate_argnums=0),
       evaluate=jax.jit(evaluate),
       measure=jax.jit(measure),
       compare=jax.jit(compare),

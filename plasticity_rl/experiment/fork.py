@@ -72,7 +72,9 @@ def run_arm(
         folder, source, step, horizon, expression,
         experiment.compare(before, after),
     )
-    return timeline.Start(after, step, tuple(history), is_fork=True)
+    return timeline.Start(
+        after, step, tuple(history), is_fork=True, primed=meta['primed']
+    )
 
   timeline.run(
       experiment, folder, start=start, num_steps=step + horizon,

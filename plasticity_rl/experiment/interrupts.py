@@ -20,6 +20,10 @@ class Interrupts:
   def __exit__(self, *error) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
+      # What came too late for this run is for the one after it.
+      outer = getattr(handler, '__self__', None)
+      if self.requested and isinstance(outer, Interrupts):
+        outer.requested = True
 
   def _handle(self, number: int, frame: FrameType | None) -> None:
     del frame

@@ -51,6 +51,8 @@ def prepare(
           f'{"; ".join(differ)}: choose another --workdir, or the same config'
       )
     return
+  if folder.exists() and not folder.is_dir():
+    raise UserError(f'{folder} is a file: choose another --workdir')
   if folder.exists() and any(folder.iterdir()):
     raise UserError(
         f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
@@ -70,7 +72,7 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
     raise UserError(f'{folder} is not a run folder: it has no {CONFIG}')
   try:
     return json.loads(path.read_text())['config']
-  except (ValueError, KeyError):
+  except (ValueError, KeyError, TypeError):
     raise UserError(f'{path} is damaged: it is not a config') from None
 
 
@@ -101,14 +103,15 @@ def _command():
 
 
 def _git_revision():
-  try:
-    here = pathlib.Path(__file__).parent
-    run = lambda *words: subprocess.run(
-        ['git', *words], cwd=here, capture_output=True, text=True, timeout=10,
-        check=True,
+  def git(*words):
+    return subprocess.run(
+        ['git', *words], cwd=pathlib.Path(__file__).parent,
+        capture_output=True, text=True, timeout=10, check=True,
     ).stdout.strip()
-    dirty = run('status', '--porcelain', '--untracked-files=no')
-    return run('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
+
+  try:
+    dirty = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
   except (OSError, subprocess.SubprocessError):
     return 'unknown'
 

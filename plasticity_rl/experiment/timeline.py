@@ -37,12 +37,14 @@ class Start:
     step: its step.
     history: interventions that changed its structure.
     is_fork: whether to evaluate and measure at once, before any training.
+    primed: updates made so far in priming.
   """
 
   state: TrainState
   step: int = 0
   history: tuple[dict[str, Any], ...] = ()
   is_fork: bool = False
+  primed: int = 0
 
 
 @dataclasses.dataclass
@@ -121,11 +123,12 @@ class _Run:
       )
       self._step, self._history = newest, list(meta['history'])
       self._clock = _Clock(**meta['clock'])
-      self._is_fork = False
+      self._is_fork, self._primed = False, meta['primed']
     else:
       begin = start() if start else Start(experiment.init())
       self._state, self._step = begin.state, begin.step
       self._history, self._is_fork = list(begin.history), begin.is_fork
+      self._primed = begin.primed
     self._writers = Writers(
         folder, settings.log, -1 if newest is None else newest, settings.seed
     )
@@ -146,6 +149,8 @@ class _Run:
         self._bar = bar
         if self._is_fork:
           self._look(evaluate=True, measure=True)
+        if self._prime():  # It was stopped in the middle of priming.
+          self._save()
         while self._step < self._end:
           if self._interrupts.requested:
             self._stop()
@@ -173,8 +178,28 @@ class _Run:
       for intervention, apply in self._interventions:
         if intervention.due(step):
           self._intervene(intervention, apply)
+    self._prime()
     if step % schedule.save == 0 or step == self._end:
       self._save()
+
+  def _prime(self):
+    """The updates of heavy priming, if it is time; whether any were made."""
+    if self._step != self._schedule.prime:
+      return False
+    self._flush()  # Its updates are those before priming.
+    total = self._experiment.settings.replay.priming_updates
+    begun = self._primed
+    while self._primed < total:
+      if self._interrupts.requested:
+        self._stop()
+      before = int(self._state.counters.updates)
+      self._state = self._experiment.prime(self._state)
+      made = int(self._state.counters.updates) - before
+      self._primed += made
+      self._updates += made
+      self._clock.update_flops += made * self._costs.update
+      self._bar.set_postfix_str(f'priming {self._primed}/{total}')
+    return self._primed > begun
 
   def _look(self, *, evaluate, measure, metrics=None):
     """Evaluates and measures; what comes out is written a segment later."""
@@ -248,6 +273,7 @@ class _Run:
     self._checkpoints.save(self._step, self._state, {
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
+        'primed': self._primed,
         'origin': run_folder.origin(),
     })
 

@@ -67,19 +67,26 @@ def check_nets(
   """The networks to act on; an unknown one is refused."""
   if nets is None:
     return spec.default_nets
-  names = (nets,) if isinstance(nets, str) else tuple(nets)
-  for name in names:
-    if name not in spec.nets:
-      raise errors.UserError(
-          errors.nearest('network of this agent', name, spec.nets)
-      )
-  return names
+  return check_several('network of this agent', nets, tuple(spec.nets))
+
+
+def check_several(
+    what: str, values: Any, choices: Sequence[str]
+) -> tuple[str, ...]:
+  """One or several of `choices`; none at all would be a control by mistake."""
+  several = isinstance(values, (tuple, list)) and len(values)
+  values = tuple(values) if several else (values,)
+  for value in values:
+    check_choice(what, value, choices)
+  return values
 
 
 def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
   """Refuses a value that is none of `choices`."""
   if value not in choices:
-    raise errors.UserError(errors.nearest(option, value, choices))
+    raise errors.UserError(
+        errors.nearest(option, str(value), map(str, choices))
+    )
 
 
 def reset_groups(

@@ -21,8 +21,10 @@ def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:
   alone; one seed continued with many salts shows it for one network.
   """
   del spec
-  if salt < 0:
-    raise errors.UserError(f'rekey: salt must not be negative: {salt}')
+  if type(salt) is not int or not 0 <= salt < 2**32:
+    raise errors.UserError(
+        f'rekey: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
+    )
 
   def apply(key, state, batch):
     del key, batch

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from plasticity_rl import injection as core
+from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.base import check_choice
 from plasticity_rl.interventions.base import on_nets
@@ -30,6 +31,13 @@ def injection(
     optimizer_state: 'reset_head', 'keep' or 'reset_all'.
   """
   check_choice('optimizer_state', optimizer_state, core.OPTIMIZER_STATES)
+  check_choice('third_term', third_term, (True, False))
+  check_choice('freeze_original', freeze_original, (True, False))
+  if spec.slots and not freeze_original:
+    raise UserError(
+        'injection: freeze_original=False grows the network, so that '
+        f'network.slots must be 0: {spec.slots}'
+    )
   options = {
       'third_term': third_term,
       'freeze_original': freeze_original,

@@ -19,9 +19,7 @@ def optimizer_reset(
   Separates the optimizer's part in plasticity loss from the weights'. The
   count that learning-rate schedules read goes on.
   """
-  groups = (groups,) if isinstance(groups, str) else tuple(groups)
-  for group in groups:
-    base.check_choice('group', group, GROUPS)
+  groups = base.check_several('group', groups, GROUPS)
   return base.on_nets(
       spec, nets,
       lambda key, net, state: base.reset_groups(net, state, groups),

@@ -65,10 +65,10 @@ def _paths(spec, name, scope, layers):
   """Subtrees to draw again: groups, or layers in a group."""
   net = spec.nets[name]
   if scope == 'last':
-    if not 1 <= layers <= len(net.layers):
+    if type(layers) is not int or not 1 <= layers <= len(net.layers):
       raise errors.UserError(
           f'reset: layers must be 1 to {len(net.layers)} for network '
-          f'{name!r}: {layers}'
+          f'{name!r}: {layers!r}'
       )
     return tuple(layer.path for layer in net.layers[-layers:])
   if scope == 'everything' or (

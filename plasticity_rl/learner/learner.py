@@ -35,7 +35,7 @@ def schedule(updates_per_step: float, steps_per_row: int) -> Schedule:
     steps_per_row: decisions in a row of the loop (parallel environments).
   """
   ratio = updates_per_step * steps_per_row
-  if ratio <= 0:
+  if not 1e-9 < ratio < 1e9:  # NaN is refused as well.
     raise errors.UserError(
         f'replay.updates_per_step must be positive: {updates_per_step}'
     )

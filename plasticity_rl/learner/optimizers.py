@@ -5,6 +5,7 @@ import optax
 from plasticity_rl import injection
 from plasticity_rl import settings
 
+
 def make(config: settings.Optimizer) -> optax.GradientTransformation:
   """A grouped optimizer (see `injection.grouped`)."""
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)

@@ -1,0 +1,113 @@
+# Everything runs in a virtual environment that this file makes. `make` lists
+# the targets.
+
+# The Python to use, for instance PYTHON=python3.11; found if not given.
+PYTHON ?=
+VENV ?= .venv
+# Where `make demo` works. The same folder again is continued.
+DEMO_DIR ?= runs/demo
+# Most of a test is JAX compiling, on one core: two processes take about half
+# the time. A file stays in one process, where what it compiled is cached.
+XDIST ?= -n 2 --dist loadfile
+# More for pytest, for instance PYTEST_ARGS='-k injection'.
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+# One stamp for each Python asked for, so that asking for another one is seen.
+STAMP := $(VENV)/.setup-$(or $(subst /,_,$(PYTHON)),found)
+
+# Prints the first Python that works. A name on the path may be no more than a
+# pyenv shim, so it has to prove that it can make a virtual environment.
+FIND_PYTHON = for candidate in $(or $(PYTHON),python3.12 python3.11 python3); do \
+	  if "$$candidate" -c 'import ensurepip, sys, venv; \
+	      sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+	      >/dev/null 2>&1; then echo "$$candidate"; exit 0; fi; done; \
+	echo "error: no Python 3.11 or 3.12 with the venv module was found$(if \
+	  $(PYTHON), as $(PYTHON)); install one, or name it: make PYTHON=..." >&2; \
+	exit 1
+# Prints 311 or 312; the constraints are named so.
+PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-lowest lint calibrate mutants \
+  durability constraints clean
+
+help:
+	@echo 'make setup        install into $(VENV) what the rest needs'
+	@echo 'make demo         diagnose continual Catch; report in $(DEMO_DIR)'
+	@echo 'make test         all tests'
+	@echo 'make test-fast    all but the slow ones'
+	@echo 'make lint         ruff'
+	@echo 'make calibrate    error rates of the verdicts, by simulation'
+	@echo 'make mutants      do the tests notice faults put in on purpose?'
+	@echo 'make durability   kill runs at random; do they resume to the bit?'
+	@echo 'make test-lowest  fast tests with the oldest versions in setup.py'
+	@echo 'make constraints  resolve and pin the newest versions in setup.py'
+	@echo 'make clean        remove $(VENV) and caches; runs/ stays'
+	@echo 'PYTHON=python3.11 chooses the Python (3.11 or 3.12).'
+
+setup: $(STAMP)
+
+# A virtual environment of another Python is replaced; otherwise it is kept and
+# only what changed is installed.
+$(STAMP): setup.py pyproject.toml $(wildcard constraints/py*.txt)
+	@set -e; python="$$($(FIND_PYTHON))"; tag="$$("$$python" $(PY_TAG))"; \
+	if [ "$$($(BIN)/python $(PY_TAG) 2>/dev/null)" != "$$tag" ]; then \
+	  echo "making $(VENV) with $$python"; \
+	  "$$python" -m venv --clear $(VENV); \
+	fi; \
+	echo 'installing (1.2 GB, some minutes, the first time)'; \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq \
+	  -c constraints/py$$tag.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m plasticity_rl.diagnose \
+	  --config=configs/continual_catch.py:demo --workdir=$(DEMO_DIR)
+
+test: setup
+	@$(BIN)/python -m pytest tests $(XDIST) $(PYTEST_ARGS)
+
+test-fast: setup
+	@$(BIN)/python -m pytest tests -m 'not slow' $(XDIST) $(PYTEST_ARGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+
+calibrate: setup
+	@$(BIN)/python -m benchmarks.calibrate
+
+mutants: setup
+	@$(BIN)/python -m tests.mutants.run
+
+durability: setup
+	@$(BIN)/python -m benchmarks.durability
+
+# In a virtual environment of its own. Python 3.11, as the oldest one.
+test-lowest:
+	@set -e; python="$$($(FIND_PYTHON))"; \
+	"$$python" -m venv --clear build/lowest; \
+	build/lowest/bin/python -m pip install -qq \
+	  -c constraints/lowest.txt -e '.[dev]'; \
+	build/lowest/bin/python -m pytest tests -m 'not slow' $(XDIST) \
+	  $(PYTEST_ARGS)
+test-lowest: PYTHON := $(or $(PYTHON),python3.11)
+
+# Writes constraints/pyXY.txt for the Python in use.
+constraints:
+	@set -e; python="$$($(FIND_PYTHON))"; tag="$$("$$python" $(PY_TAG))"; \
+	"$$python" -m venv --clear build/constraints; \
+	build/constraints/bin/python -m pip install -qq -e '.[dev,all]'; \
+	{ echo "# The exact releases that the tests pass with, on Python of this"; \
+	  echo "# file's name. Made by: make constraints PYTHON=python$${tag%??}.$${tag#?}"; \
+	  echo "# which installs .[dev,all] into an empty virtual environment and"; \
+	  echo "# writes down what pip chose. Constraints install nothing by"; \
+	  echo "# themselves: pip install -c constraints/py$$tag.txt -e '.[atari]'"; \
+	  build/constraints/bin/python -m pip freeze --exclude-editable; \
+	} > build/constraints.txt; \
+	mv build/constraints.txt constraints/py$$tag.txt; \
+	echo "wrote constraints/py$$tag.txt"
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

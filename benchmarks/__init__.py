@@ -1,0 +1,1 @@
+"""What it costs and how often it errs; run by hand, outputs in results/."""

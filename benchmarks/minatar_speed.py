@@ -1,0 +1,166 @@
+"""Environment steps per second of DQN on MinAtar Breakout, one update a step.
+
+  taskset -c 0 python -m benchmarks.minatar_speed [--peer='COMMAND ...']
+
+Convolution 16 3x3, dense 128, batch 32, one batch-32 update a step; 1 and 8
+seeds in one program, in our convolution form and in `lax.conv`. In the same
+run: the machine's matrix-product rate, from which the bound of an update
+follows, and a peer, if its command is given (it prints `RESULT {json}` with
+`steps_per_s`). Writes results/minatar_speed.md.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import studies
+from configs import minatar
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.experiment import ledger
+
+STEPS = 2000
+REPEATS = 5
+
+
+def matmul_gflops(size: int = 1024) -> float:
+  """Best rate of a float32 matrix product in XLA, in GFLOP/s."""
+  a = jnp.ones((size, size), jnp.float32)
+  product = jax.jit(lambda x: x @ x)
+  product(a).block_until_ready()
+  best = np.inf
+  for _ in range(20):
+    begun = time.perf_counter()
+    product(a).block_until_ready()
+    best = min(best, time.perf_counter() - begun)
+  return 2 * size**3 / best / 1e9
+
+
+def build(seeds: int, form: str) -> experiment_lib.Experiment:
+  config = minatar.get_config('breakout')
+  config.num_seeds = seeds
+  config.segment_steps = STEPS
+  config.num_steps = 10 * STEPS
+  config.network.convolution = form
+  config.replay.min_size = 100
+  return experiment_lib.build(settings_lib.resolve(config))
+
+
+def measure(seeds: int, form: str) -> dict:
+  """Steps a second, summed over seeds, and where the time goes."""
+  experiment = build(seeds, form)
+  state, _ = experiment.segment(experiment.init())
+  rates = []
+  for _ in range(REPEATS):
+    begun = time.perf_counter()
+    state, metrics = experiment.segment(state)
+    jax.block_until_ready((state, metrics))
+    rates.append(seeds * STEPS / (time.perf_counter() - begun))
+  costs = ledger.costs(experiment.agent, experiment.stream, state)
+  return {
+      'seeds': seeds, 'form': form, 'rate': statistics.median(rates),
+      'low': min(rates), 'high': max(rates), 'update_flops': costs.update,
+      'collect_ms': _collect_ms(experiment, state),
+  }
+
+
+def _collect_ms(experiment, state):
+  """Milliseconds of a step without its update, per seed."""
+  rows = STEPS
+
+  def run(state):
+    def row(carry, _):
+      env, replay, counters = carry
+      def one(nets, env, replay, keys):
+        key = jax.random.fold_in(keys.run, counters.step)
+        env, replay, _ = experiment.stream.collect(
+            key, nets, env, replay, counters
+        )
+        return env, replay
+      env, replay = jax.vmap(one)(state.nets, env, replay, state.keys)
+      return (env, replay, experiment.stream.advance(counters)), None
+    carry = (state.env, state.replay, state.counters)
+    return jax.lax.scan(row, carry, None, length=rows)[0]
+
+  compiled = jax.jit(run)
+  jax.block_until_ready(compiled(state))
+  begun = time.perf_counter()
+  jax.block_until_ready(compiled(state))
+  spent = time.perf_counter() - begun
+  return 1e3 * spent / rows / experiment.settings.num_seeds
+
+
+def peer(command: str) -> dict:
+  output = subprocess.run(
+      shlex.split(command), capture_output=True, text=True, check=True
+  ).stdout
+  line = next(x for x in output.splitlines() if x.startswith('RESULT '))
+  return json.loads(line.removeprefix('RESULT '))
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--peer', default='')
+  arguments = parser.parse_args()
+  cores = len(os.sched_getaffinity(0))
+  gflops = matmul_gflops()
+  measured = [
+      measure(seeds, form) for seeds in (1, 8) for form in ('slices', 'lax')
+  ]
+  other = peer(arguments.peer) if arguments.peer else None
+  rows = []
+  for m in measured:
+    plain = next(
+        o for o in measured
+        if o['seeds'] == m['seeds'] and o['form'] == 'lax'
+    )
+    step_ms = 1e3 / m['rate']
+    bound_ms = m['update_flops'] / gflops / 1e6
+    rows.append({
+        'seeds': m['seeds'], 'convolution': m['form'],
+        'steps/s (all seeds)':
+            f'{m["rate"]:.0f} [{m["low"]:.0f}, {m["high"]:.0f}]',
+        'x plain form': f'{m["rate"] / plain["rate"]:.2f}',
+        'x peer': (
+            f'{m["rate"] / other["steps_per_s"]:.2f}' if other else '-'
+        ),
+        'ms a step and seed': f'{step_ms:.3f}',
+        'of it, acting and environment': f'{m["collect_ms"]:.3f}',
+        'bound of an update, ms': f'{bound_ms:.3f}',
+        'x bound': f'{step_ms / bound_ms:.2f}',
+    })
+  lines = [
+      '# Speed of DQN on MinAtar Breakout', '',
+      f'Convolution 16 3x3, dense 128, batch 32, one update a step, on {cores} '
+      f'core(s). Median of {REPEATS} segments of {STEPS} steps, lowest and '
+      'highest in brackets. The bound is the FLOPs of an update (XLA, lowered '
+      f'program: {measured[0]["update_flops"] / 1e6:.1f} MFLOP) at the rate of '
+      f'a 1024^3 matrix product in the same run ({gflops:.0f} GFLOP/s).', '',
+      studies.table(rows), '',
+  ]
+  if other:
+    lines += [
+        f'Peer: {other["peer"]}, {other["net"]}, {other["env"]}: '
+        f'{other["steps_per_s"]} steps/s, windows {other["windows"]}, '
+        f'{other["versions"]}.', '',
+    ]
+  lines += [
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
+      "    python -m benchmarks.minatar_speed --peer='...'", '',
+  ]
+  studies.RESULTS.mkdir(exist_ok=True)
+  text = '\n'.join(lines)
+  (studies.RESULTS / 'minatar_speed.md').write_text(text)
+  print(text)
+
+
+if __name__ == '__main__':
+  main()

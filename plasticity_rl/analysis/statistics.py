@@ -1,0 +1,260 @@
+"""Aggregates, intervals and tests. The unit is the seed throughout.
+
+Everything is deterministic: what resamples takes its numpy seed explicitly.
+"""
+
+import bisect
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+from scipy import stats
+
+CONFIDENCE = 0.95
+EXACT_UP_TO = 16  # Seeds; 2^15 sign vectors (half, by symmetry).
+STUDENT_BELOW = 6  # Seeds; the bootstrap has too few distinct resamples.
+
+
+class Interval(NamedTuple):
+  """An estimate and the bounds of its interval; NaN where there is none."""
+
+  estimate: float
+  low: float
+  high: float
+
+
+def iqm(scores: np.ndarray, axis: int | None = None) -> np.ndarray:
+  """Interquartile mean: the mean of the middle half.
+
+  With x sorted and k = floor(n / 4), `sum(x[k:n-k]) / (n - 2 k)`: whole scores
+  are cut, none is weighted, as in scipy and rliable (Agarwal et al. 2021).
+
+  Args:
+    scores: run x task scores; pooled over all axes when `axis` is None.
+    axis: the axis to average over.
+
+  Returns:
+    The mean of what is left, without that axis.
+  """
+  return stats.trim_mean(scores, 0.25, axis=axis)
+
+
+def stratified_bootstrap(
+    scores_by_task: Sequence[np.ndarray],
+    statistic: Callable[[np.ndarray], np.ndarray] | None = None,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+  """Percentile interval with runs resampled within each task.
+
+  The tasks are fixed; what varies is which runs one happened to get. Given one
+  "task" with everything in it, this is the plain bootstrap of the pool.
+
+  Args:
+    scores_by_task: the scores `[runs]` of each task; tasks may have different
+      numbers of runs.
+    statistic: `[B, all runs] -> [B]`; the IQM by default.
+    confidence: of the interval.
+    resamples: how many.
+    seed: of numpy's generator.
+
+  Returns:
+    The statistic of the scores themselves, and the percentiles.
+  """
+  statistic = statistic or functools.partial(iqm, axis=-1)
+  tasks = [np.asarray(s, float).ravel() for s in scores_by_task]
+  rng = np.random.default_rng(seed)
+  total = sum(len(t) for t in tasks)
+  block = max(1, 2_000_000 // total)  # Keeps memory at tens of megabytes.
+  values = []
+  for start in range(0, resamples, block):
+    size = min(block, resamples - start)
+    drawn = [t[rng.integers(len(t), size=(size, len(t)))] for t in tasks]
+    values.append(statistic(np.concatenate(drawn, axis=1)))
+  tail = (1 - confidence) / 2
+  low, high = np.quantile(np.concatenate(values), [tail, 1 - tail])
+  point = statistic(np.concatenate(tasks)[None])[0]
+  return Interval(float(point), float(low), float(high))
+
+
+@functools.lru_cache(maxsize=32)
+def _resampling_counts(n: int, resamples: int, seed: int) -> np.ndarray:
+  """How often each of n values is drawn in each resample, `[B, n]`."""
+  rng = np.random.default_rng(seed)
+  return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+
+
+def student_interval(
+    values: np.ndarray, confidence: float = CONFIDENCE
+) -> Interval:
+  """Mean and Student's t interval over the first axis, `mean +- t s/sqrt(n)`.
+
+  Args:
+    values: `[n]`; NaN is not expected.
+    confidence: of the interval.
+  """
+  values = np.asarray(values, float)
+  n, mean = len(values), float(np.mean(values))
+  if n < 2:
+    return Interval(mean, math.nan, math.nan)
+  half = special.stdtrit(n - 1, (1 + confidence) / 2)
+  half *= float(np.std(values, ddof=1)) / math.sqrt(n)
+  return Interval(mean, mean - half, mean + half)
+
+
+def paired_difference(
+    differences: np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = 9_999,
+    seed: int = 0,
+) -> Interval:
+  """Interval of a mean paired difference over seeds: the studentised bootstrap.
+
+  With mean m and standard error e of the n differences, each resample gives
+  `t* = (m* - m) / e*`, and the interval is
+  `[m - e q(1 - a/2), m - e q(a/2)]` with q the quantiles of t* (Efron and
+  Tibshirani 1993, 12.5). Resamples without spread have no t* and are left out.
+
+  Why this one: true coverage of nominal 95 % intervals at n = 10, by
+  simulation (20,000 draws for the first two columns, 3,000 for the others):
+
+    differences             this    Student  BCa   percentile
+    normal                  .949    .949     .905  .909
+    exponential             .943    .900     .873  .858
+    log-normal              .905    .837     .823  .799
+    exponential - the same  .928    .959     .877  .897
+    Student t, 3 d.f.       .927    .960     .868  .893
+
+  It loses a little on symmetric heavy tails and gains more where Student's
+  interval fails, so its worst case is the best of the four. Together with
+  `sign_flip_test` at 5 %, a false gain is seen in 2.0 % of normal nulls, 2.3 %
+  where two log-normal arms are equal, and 4.7 % where differences of mean zero
+  are exponential with the long tail downwards (Student: 9 %). Below 6 seeds,
+  where resamples are few and this one covers .84 (n = 3, normal), Student's
+  interval is returned; it covers .956.
+  """
+  d = np.asarray(differences, float)
+  n, mean = len(d), float(np.mean(d))
+  if n < STUDENT_BELOW:
+    return student_interval(d, confidence)
+  centred = d - mean
+  error = float(np.std(d, ddof=1)) / math.sqrt(n)
+  if error <= 1e-12 * max(1.0, abs(mean)):
+    return Interval(mean, mean, mean)
+  counts = _resampling_counts(n, resamples, seed)
+  means = counts @ centred / n
+  spread = np.maximum(counts @ centred**2 / n - means**2, 0.0)
+  errors = np.sqrt(spread / (n - 1))
+  kept = errors > 1e-9 * error
+  tail = (1 - confidence) / 2
+  low, high = np.quantile(means[kept] / errors[kept], [tail, 1 - tail])
+  return Interval(mean, mean - float(high) * error, mean - float(low) * error)
+
+
+@functools.lru_cache(maxsize=32)
+def _signs(n: int) -> np.ndarray:
+  """Half of the sign vectors, `[2^(n-1), n]`; the rest are their negatives."""
+  rest = itertools.product((1.0, -1.0), repeat=n - 1)
+  return np.array([(1.0, *signs) for signs in rest])
+
+
+def sign_flip_test(
+    differences: np.ndarray, *, resamples: int = 100_000, seed: int = 0
+) -> float:
+  """Two-sided sign-flip (paired permutation) test of a zero centre.
+
+  If the intervention does nothing, each paired difference is as likely to have
+  the other sign, so p is the share of the 2^n sign vectors s with
+  `|sum s_i d_i| >= |sum d_i|`: exact up to n = 16, and beyond that
+  `(1 + hits) / (1 + resamples)` over random sign vectors. The smallest p that n
+  seeds can give is `2^(1-n)`: below 6 seeds never under 0.05.
+
+  Args:
+    differences: one a seed, `[n]`.
+    resamples: random sign vectors, above 16 seeds only.
+    seed: of numpy's generator, above 16 seeds only.
+  """
+  d = np.asarray(differences, float)
+  n = len(d)
+  # Equal sums in another order differ by rounding: count them as equal.
+  observed = abs(float(np.sum(d))) - 1e-9 * float(np.sum(np.abs(d)))
+  if n <= EXACT_UP_TO:
+    return float(np.mean(np.abs(_signs(n) @ d) >= observed))
+  rng = np.random.default_rng(seed)
+  hits, block = 0, max(1, 2_000_000 // n)
+  for start in range(0, resamples, block):
+    size = min(block, resamples - start)
+    signs = 2.0 * rng.integers(2, size=(size, n)) - 1.0
+    hits += int(np.sum(np.abs(signs @ d) >= observed))
+  return (1 + hits) / (1 + resamples)
+
+
+def smallest_p(n: int) -> float:
+  """The smallest p the two-sided sign-flip test can give with n seeds."""
+  return 2.0 ** (1 - n)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+  """Holm's step-down adjustment (Holm 1979): controls the family-wise error.
+
+  With p sorted, `adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j))`.
+  """
+  adjusted, running = {}, 0.0
+  ordered = sorted(p_values, key=lambda name: p_values[name])
+  for i, name in enumerate(ordered):
+    running = max(running, min(1.0, (len(ordered) - i) * p_values[name]))
+    adjusted[name] = running
+  return {name: adjusted[name] for name in p_values}
+
+
+def seeds_to_decide(
+    differences: np.ndarray,
+    margin: float,
+    *,
+    power: float = 0.8,
+    confidence: float = CONFIDENCE,
+    at_most: int = 10_000,
+) -> int | None:
+  """How many seeds would decide, were the mean and spread as they look now.
+
+  Either the interval leaves zero or it leaves the margin, whichever is
+  farther from the mean m: `gap = max(|m|, margin - m)`. The answer is the
+  smallest n, not below 6 (where the sign-flip test begins to decide), with
+
+    n >= ((t_(1 - a/2, n-1) + t_(power, n-1)) s / gap)^2
+
+  It is as uncertain as m and s are; take it as an order of magnitude.
+
+  Args:
+    differences: one a seed, `[n]`, at least two.
+    margin: the smallest gain that matters, in units of the metric.
+    power: the chance of a decision at that number of seeds.
+    confidence: of the interval.
+    at_most: give up beyond.
+
+  Returns:
+    The number of seeds in total, more than there are; None if unknown.
+  """
+  d = np.asarray(differences, float)
+  if len(d) < 2:
+    return None
+  mean, spread = float(np.mean(d)), float(np.std(d, ddof=1))
+  gap = max(abs(mean), margin - mean)
+  if gap <= 0:
+    return None
+
+  def enough(n: int) -> bool:
+    t = special.stdtrit(n - 1, [(1 + confidence) / 2, power]).sum()
+    return n >= (t * spread / gap) ** 2
+
+  # More seeds are never worse, so the first that is enough can be bisected.
+  tried = range(max(len(d) + 1, STUDENT_BELOW), at_most + 1)
+  at = bisect.bisect_left(tried, True, key=enough)
+  return tried[at] if at < len(tried) else None

@@ -1,0 +1,85 @@
+"""The interface of an environment that lives on device, and its time steps."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import dm_env
+import jax
+import jax.numpy as jnp
+
+# Integers, since an enum member cannot pass through `scan`.
+FIRST = int(dm_env.StepType.FIRST)
+MID = int(dm_env.StepType.MID)
+LAST = int(dm_env.StepType.LAST)
+
+State = Any  # Any pytree of arrays, of a structure that never changes.
+
+
+class Environment(NamedTuple):
+  """Pure functions for one environment; callers `vmap` them.
+
+  Time steps are `dm_env.TimeStep` of arrays: `step_type` int32, `reward` and
+  `discount` float32, `observation` of the declared shape and dtype. A reward
+  of zero and a discount of one stand for dm_env's `None` after a reset, so that
+  dtypes are fixed. An episode ends with `LAST`: discount 0 is a termination,
+  discount 1 a truncation, and the observation is the true last one. Nothing
+  resets itself: the caller calls `reset`. What `step` returns after `LAST` is
+  undefined, but it is of the same structure.
+
+  Attributes:
+    name: name of the game.
+    observation_shape: shape of one observation.
+    observation_dtype: dtype in which observations come and are to be stored.
+    num_actions: actions are the integers below it.
+    return_range: lowest and highest return that one may reasonably expect of
+      an episode: a scale for margins, not a bound. Each game tells its source.
+    init: `(key) -> state`, what exists before the first episode: the task, and
+      a placeholder for the rest. The key is consumed.
+    reset: `(key, state) -> (state, timestep)`, starts an episode and keeps the
+      task. The key is consumed.
+    step: `(key, state, action) -> (state, timestep)`, with an integer action
+      `[]`. The key is consumed.
+    switch: `(key, state) -> state`, draws the next task, after which the caller
+      resets; None where there is a single task. The key is consumed.
+  """
+
+  name: str
+  observation_shape: tuple[int, ...]
+  observation_dtype: Any
+  num_actions: int
+  return_range: tuple[float, float]
+  init: Callable[[jax.Array], State]
+  reset: Callable[[jax.Array, State], tuple[State, dm_env.TimeStep]]
+  step: Callable[[jax.Array, State, jax.Array], tuple[State, dm_env.TimeStep]]
+  switch: Callable[[jax.Array, State], State] | None = None
+
+
+def restart(observation: jax.Array) -> dm_env.TimeStep:
+  """The first time step of an episode."""
+  return dm_env.TimeStep(
+    step_type=jnp.array(FIRST, jnp.int32),
+    reward=jnp.array(0.0, jnp.float32),
+    discount=jnp.array(1.0, jnp.float32),
+    observation=observation,
+  )
+
+
+def transition(
+  reward: jax.Array, terminated: jax.Array, observation: jax.Array
+) -> dm_env.TimeStep:
+  """A time step after an action, the last one where `terminated` holds.
+
+  Args:
+    reward: `[]`.
+    terminated: boolean `[]`.
+    observation: what is seen after the action, the last one included.
+
+  Returns:
+    The time step, whose discount is zero where `terminated`.
+  """
+  return dm_env.TimeStep(
+    step_type=jnp.where(terminated, LAST, MID).astype(jnp.int32),
+    reward=jnp.asarray(reward, jnp.float32),
+    discount=jnp.where(terminated, 0.0, 1.0).astype(jnp.float32),
+    observation=observation,
+  )

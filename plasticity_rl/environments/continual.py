@@ -1,0 +1,120 @@
+"""A sequence of tasks: the same game seen and played through permutations.
+
+A task is a permutation of the observation's elements (or channels), of the
+actions, or of both. All tasks are equally hard for a learner that starts anew
+(one without convolutions, where elements are permuted), so that doing worse on
+later ones is a loss of plasticity and nothing about the game.
+"""
+
+import math
+from typing import NamedTuple
+
+import dm_env
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.environments import base
+from plasticity_rl.errors import UserError
+from plasticity_rl.types import Key
+
+PERMUTE = ('none', 'inputs', 'channels')
+
+
+class State(NamedTuple):
+  """The game's state and the task.
+
+  Attributes:
+    inner: state of the game.
+    inputs: int32 `[N]`, entry i of what is seen is entry `inputs[i]` of the
+      game's observation; None where observations are not permuted.
+    actions: int32 `[A]`, action i plays the game's `actions[i]`; None where
+      actions are not permuted.
+  """
+
+  inner: base.State
+  inputs: jax.Array | None
+  actions: jax.Array | None
+
+
+def continual(
+  env: base.Environment, permute: str, permute_actions: bool
+) -> base.Environment:
+  """Turns a game into a sequence of tasks, the next one drawn by `switch`.
+
+  `init` draws the first task as `switch` draws the others: a random
+  permutation, not the game as it is. Permutations are uniform and independent
+  of one another, so that a new one may by chance be the old one or the
+  identity (one in six for three actions).
+
+  Args:
+    env: the game.
+    permute: 'inputs' permutes all elements of the observation, 'channels' its
+      last axis alone (images `[H, W, C]` only), 'none' neither.
+    permute_actions: whether actions are permuted too, independently.
+
+  Returns:
+    The environment, which has a `switch`. A reset keeps the task.
+  """
+  if permute not in PERMUTE:
+    raise UserError(
+      f'continual: permute must be one of {", ".join(PERMUTE)}, not {permute!r}'
+    )
+  if permute == 'none' and not permute_actions:
+    raise UserError(
+      "continual: nothing to permute; set permute to 'inputs' or 'channels', "
+      'or permute_actions to True'
+    )
+  shape = env.observation_shape
+  if permute == 'channels' and len(shape) < 3:
+    raise UserError(
+      f"continual: permute='channels' needs observations [H, W, C], but "
+      f"{env.name} has shape {list(shape)}; use permute='inputs'"
+    )
+
+  def draw(key: Key, inner: base.State) -> State:
+    inputs_key, actions_key = jax.random.split(key)
+    inputs, actions = None, None
+    if permute != 'none':
+      size = shape[-1] if permute == 'channels' else math.prod(shape)
+      inputs = _permutation(inputs_key, size)
+    if permute_actions:
+      actions = _permutation(actions_key, env.num_actions)
+    return State(inner, inputs, actions)
+
+  def see(state: State, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+    observation = timestep.observation
+    if permute == 'inputs':
+      observation = observation.reshape(-1)[state.inputs].reshape(shape)
+    elif permute == 'channels':
+      observation = observation[..., state.inputs]
+    return timestep._replace(observation=observation)
+
+  def init(key: Key) -> State:
+    inner_key, task_key = jax.random.split(key)
+    return draw(task_key, env.init(inner_key))
+
+  def reset(key: Key, state: State) -> tuple[State, dm_env.TimeStep]:
+    inner, timestep = env.reset(key, state.inner)
+    return state._replace(inner=inner), see(state, timestep)
+
+  def step(
+    key: Key, state: State, action: jax.Array
+  ) -> tuple[State, dm_env.TimeStep]:
+    if permute_actions:
+      action = state.actions[action]
+    inner, timestep = env.step(key, state.inner, action)
+    return state._replace(inner=inner), see(state, timestep)
+
+  def switch(key: Key, state: State) -> State:
+    inner_key, task_key = jax.random.split(key)
+    inner = state.inner
+    if env.switch is not None:  # The game may have tasks of its own.
+      inner = env.switch(inner_key, inner)
+    return draw(task_key, inner)
+
+  return env._replace(init=init, reset=reset, step=step, switch=switch)
+
+
+def _permutation(key: Key, size: int) -> jax.Array:
+  """A uniform permutation, int32 `[size]`. The key is consumed."""
+  return jax.random.permutation(key, size).astype(jnp.int32)

@@ -1,0 +1,106 @@
+"""Turns run folders, or scores that others produced, into a report.
+
+  python -m plasticity_rl.report DIAGNOSIS_DIR [--out=DIR]
+      verdict.json and report.html: is the agent losing plasticity?
+  python -m plasticity_rl.report RUN_DIR... --out=DIR
+      summary.csv and report.html: learning curves and IQM over the runs
+  python -m plasticity_rl.report --scores=FILE.csv [--out=DIR]
+      summary.csv: IQM with its interval for each algorithm and arm
+
+FILE.csv needs the columns algorithm, arm, task, seed, return.
+"""
+
+import pathlib
+
+from absl import flags
+
+from plasticity_rl import entry
+from plasticity_rl.errors import UserError
+
+# Only absl and errors are imported here: --help must be quick. What needs
+# numpy or matplotlib is imported where it is used.
+
+_OUT = flags.DEFINE_string(
+    'out', None, 'Folder to write to; a diagnosis is rewritten in place, and '
+    'scores are only printed, when this is not given.'
+)
+_SCORES = flags.DEFINE_string(
+    'scores', None, 'CSV file with columns algorithm, arm, task, seed, return.'
+)
+_METRIC = flags.DEFINE_string(
+    'metric', None, 'Column of metrics.csv to compare; by default that of the '
+    'fork, or eval/return.'
+)
+_MARGIN = flags.DEFINE_float(
+    'margin', None, 'Smallest gain that matters, in units of the metric; by '
+    'default what the diagnosis was run with.'
+)
+_INTERVAL = flags.DEFINE_enum(
+    'interval', 'pooled', ['pooled', 'stratified'],
+    'What the bootstrap of the IQM draws from. pooled: all run x task scores, '
+    'as if the tasks too were a sample (this gives the intervals published in '
+    'Nikishin et al. 2022); stratified: runs within each task, as in rliable: '
+    'narrower, and for these very tasks.'
+)
+
+
+def main(argv: list[str]) -> None:
+  """Reports on what is named by the flags or the arguments."""
+  folders = argv[1:]
+  if _SCORES.value is not None:
+    if folders:
+      raise UserError(f'give --scores or run folders, not both: {folders[0]}')
+    _report_scores()
+  elif not folders:
+    raise UserError('give run folders or --scores=FILE.csv; see --help')
+  elif any((pathlib.Path(f) / 'arms').is_dir() for f in folders):
+    _report_diagnosis(folders)
+  else:
+    _report_runs(folders)
+
+
+def _report_scores() -> None:
+  from plasticity_rl.analysis import report
+
+  _refuse('a diagnosis or runs', metric=_METRIC, margin=_MARGIN)
+  written = report.scores(_SCORES.value, _OUT.value, interval=_INTERVAL.value)
+  print(written.text)
+  if written.path:
+    print(f'summary: {written.path}')
+
+
+def _report_diagnosis(folders: list[str]) -> None:
+  from plasticity_rl.analysis import report
+
+  if len(folders) > 1:
+    raise UserError('report a diagnosis folder on its own, not with others')
+  verdict = report.diagnosis(
+      folders[0], _OUT.value, metric=_METRIC.value, margin=_MARGIN.value
+  )
+  print(verdict.table())
+  print(f'verdict: {verdict.line}')
+  print(f'report: {pathlib.Path(_OUT.value or folders[0]) / "report.html"}')
+
+
+def _report_runs(folders: list[str]) -> None:
+  from plasticity_rl.analysis import report
+
+  _refuse('a diagnosis', margin=_MARGIN)
+  if _OUT.value is None:
+    raise UserError('give --out=DIR to say where the report goes')
+  written = report.runs(
+      folders, _OUT.value, metric=_METRIC.value, interval=_INTERVAL.value
+  )
+  print(written.text)
+  print(f'report: {written.path}')
+
+
+def _refuse(what: str, **given: flags.FlagHolder) -> None:
+  """Refuses flags that would have no effect."""
+  for name, holder in given.items():
+    if holder.value is not None:
+      raise UserError(f'--{name} is for {what}')
+
+
+if __name__ == '__main__':
+  entry.run(main)

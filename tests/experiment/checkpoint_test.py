@@ -1,0 +1,268 @@
+"""Checkpoints: all bits come back, and damage is noticed and named."""
+
+import errno
+import json
+import logging
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import checkpoint
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Keys
+from plasticity_rl.types import NetState
+from plasticity_rl.types import TrainState
+from tests.experiment import small
+
+
+def state_of(value, width=3):
+  """A state of every dtype that there is, an empty array included."""
+  params = {'encoder': {}, 'head': {'w': jnp.full([2, width], value)}}
+  net = NetState(params, None, {'count': jnp.array([7], jnp.int32)})
+  return TrainState(
+      nets={'q': net},
+      replay={'board': jnp.array([True, False]), 'none': jnp.zeros([2, 0])},
+      env=(jnp.array([-0.0, jnp.nan, jnp.inf]),),
+      keys=Keys(jax.random.PRNGKey(1), jax.random.PRNGKey(2)),
+      counters=Counters(*(jnp.array(i, jnp.int32) for i in range(4))),
+      interventions={'own': {'mean': jnp.array(0.1)}},
+  )
+
+
+def template(history):
+  """Shapes of a state whose head grew by each change in its history."""
+  return jax.eval_shape(lambda: state_of(0.0, 3 + len(history)))
+
+
+@pytest.fixture(name='checkpoints')
+def fixture_checkpoints(tmp_path):
+  """Steps 10 and 20 in a folder."""
+  checkpoints = checkpoint.Checkpoints(tmp_path, keep=2)
+  for step in (10, 20):
+    checkpoints.save(step, state_of(step / 3), {'history': []})
+  checkpoints.wait()
+  return checkpoints
+
+
+@pytest.fixture(name='warnings')
+def fixture_warnings(monkeypatch):
+  """What absl warned of."""
+  heard = []
+  monkeypatch.setattr(
+      checkpoint.logging, 'warning',
+      lambda text, *args: heard.append(text % args),
+  )
+  return heard
+
+
+def folder_of(tmp_path, step):
+  return tmp_path / 'checkpoints' / f'{step:010d}'
+
+
+def test_restores_all_bits_and_the_metadata(tmp_path):
+  checkpoints = checkpoint.Checkpoints(tmp_path)
+  state = state_of(1 / 3)
+  checkpoints.save(5, state, {'history': [], 'clock': {'seconds': 2.5}})
+  checkpoints.wait()
+  # By another process, as it were.
+  back, meta = checkpoint.Checkpoints(tmp_path).restore(5, template)
+  small.assert_equal(back, state)
+  assert meta['clock'] == {'seconds': 2.5}
+  assert meta['step'] == 5
+
+
+def test_saves_a_copy_of_the_state(tmp_path):
+  """The buffers are donated to the next segment while the save goes on."""
+  checkpoints = checkpoint.Checkpoints(tmp_path)
+  state = state_of(1.0)
+  host = jax.tree.map(np.array, state)
+  checkpoints.save(5, host, {'history': []})
+  host.nets['q'].params['head']['w'][:] = 9.0
+  checkpoints.wait()
+  back, _ = checkpoints.restore(5, template)
+  small.assert_equal(back, state)
+
+
+def test_structure_is_that_of_the_history(tmp_path):
+  checkpoints = checkpoint.Checkpoints(tmp_path)
+  state = state_of(1.0, width=5)
+  checkpoints.save(5, state, {'history': ['injection', 'again']})
+  checkpoints.wait()
+  back, _ = checkpoints.restore(5, template)
+  small.assert_equal(back, state)
+
+
+def test_keeps_the_newest(tmp_path, checkpoints):
+  assert checkpoints.steps() == [10, 20]
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.steps() == [20, 30]
+  assert sorted(p.name for p in (tmp_path / 'checkpoints').iterdir()) == [
+      '0000000020', '0000000030'
+  ]
+
+
+def test_nothing_is_there_at_first(tmp_path):
+  checkpoints = checkpoint.Checkpoints(tmp_path)
+  assert checkpoints.steps() == []
+  assert checkpoints.newest() is None
+  with pytest.raises(UserError, match='no checkpoint of step 3 .* are: none'):
+    checkpoints.restore(3, template)
+
+
+def test_missing_step_names_those_that_are_there(checkpoints):
+  with pytest.raises(UserError, match='of step 15 .*there are: 10, 20'):
+    checkpoints.meta(15)
+
+
+def largest_file(folder):
+  files = [p for p in folder.rglob('*') if p.is_file()]
+  return max(files, key=lambda p: p.stat().st_size)
+
+
+def flip_a_byte(folder):
+  path = largest_file(folder / 'arrays')
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+  return f'{path.relative_to(folder)} has changed'
+
+
+def truncate(folder):
+  path = largest_file(folder / 'arrays')
+  path.write_bytes(path.read_bytes()[:-1])
+  return f'{path.relative_to(folder)} has changed'
+
+
+def lose_a_file(folder):
+  path = largest_file(folder / 'arrays')
+  path.unlink()
+  return f'{path.relative_to(folder)} is missing'
+
+
+def change_the_metadata(folder):
+  meta = json.loads((folder / 'meta.json').read_text())
+  (folder / 'meta.json').write_text(json.dumps({**meta, 'step': 21}))
+  return 'meta.json has changed'
+
+
+def lose_the_manifest(folder):
+  (folder / 'manifest.json').unlink()
+  return 'no readable manifest.json'
+
+
+def halve_the_manifest(folder):
+  path = folder / 'manifest.json'
+  path.write_text(path.read_text()[:40])
+  return 'no readable manifest.json'
+
+
+@pytest.mark.parametrize('damage', (
+    flip_a_byte, truncate, lose_a_file, change_the_metadata,
+    lose_the_manifest, halve_the_manifest,
+))
+def test_damage_is_named_and_the_one_before_is_used(
+    tmp_path, checkpoints, warnings, damage
+):
+  assert checkpoints.newest() == 20
+  assert not warnings
+  problem = damage(folder_of(tmp_path, 20))
+  assert checkpoints.newest() == 10
+  assert len(warnings) == 1
+  assert f'step 20 in {tmp_path}' in warnings[0]
+  assert problem in warnings[0]
+  with pytest.raises(UserError) as caught:
+    checkpoints.restore(20, template)
+  assert problem in str(caught.value)
+  back, _ = checkpoints.restore(10, template)
+  small.assert_equal(back, state_of(10 / 3))
+
+
+def test_all_damaged_is_refused(tmp_path, checkpoints, warnings):
+  for step in (10, 20):
+    lose_the_manifest(folder_of(tmp_path, step))
+  with pytest.raises(UserError, match='every checkpoint in .* is damaged'):
+    checkpoints.newest()
+  assert len(warnings) == 2
+
+
+def test_half_written_folder_is_ignored_and_cleared(tmp_path, checkpoints):
+  """What a process leaves that was killed while it saved."""
+  half = tmp_path / 'checkpoints' / '.0000000030.123'
+  shutil.copytree(folder_of(tmp_path, 20), half)
+  assert checkpoints.steps() == [10, 20]
+  assert checkpoints.newest() == 20
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  checkpoints.wait()
+  assert not half.exists()
+  assert checkpoints.newest() == 30
+
+
+def test_saving_again_replaces(checkpoints):
+  checkpoints.save(20, state_of(5.0), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.steps() == [10, 20]
+  back, _ = checkpoints.restore(20, template)
+  small.assert_equal(back, state_of(5.0))
+
+
+def test_another_agents_is_refused_in_a_line(checkpoints):
+  with pytest.raises(UserError) as caught:
+    checkpoints.restore(
+        20, lambda history: jax.eval_shape(lambda: state_of(0.0, 4))
+    )
+  message = str(caught.value)
+  assert '\n' not in message
+  assert 'of another agent or config: 1 arrays differ' in message
+  assert 'nets.q.params.head.w' in message
+  assert '[2, 3]' in message and '[2, 4]' in message
+  # The same is found out without reading any array.
+  with pytest.raises(UserError, match='of another agent'):
+    checkpoints.check(20, lambda history: template(['one more']))
+
+
+@pytest.mark.parametrize('where', ('arrays', 'manifest'))
+def test_full_disk_keeps_the_one_before(
+    tmp_path, checkpoints, monkeypatch, where
+):
+  def fail(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  if where == 'arrays':
+    monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
+  else:
+    monkeypatch.setattr(checkpoint, '_digests', fail)
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  with pytest.raises(RunError) as caught:
+    checkpoints.wait()
+  monkeypatch.undo()
+  message = str(caught.value)
+  assert 'No space left on device' in message
+  assert 'the one of step 20 is kept' in message
+  assert checkpoints.steps() == [10, 20]
+  assert checkpoints.newest() == 20
+  # Nothing half-written is left to fill the disk.
+  assert not list((tmp_path / 'checkpoints').glob('.*'))
+  checkpoints.wait()  # Said once.
+
+
+def test_full_disk_at_the_first_one(tmp_path, monkeypatch):
+  checkpoints = checkpoint.Checkpoints(tmp_path)
+  monkeypatch.setattr(
+      checkpoint, '_digests', lambda folder: (_ for _ in ()).throw(OSError())
+  )
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  with pytest.raises(RunError, match='there is none before it'):
+    checkpoints.wait()
+
+
+def test_orbax_stays_quiet(caplog, tmp_path):
+  with caplog.at_level(logging.WARNING):
+    test_restores_all_bits_and_the_metadata(tmp_path)
+  assert not caplog.records

@@ -1,0 +1,80 @@
+"""The convolution as slices is XLA's, and starts as Haiku's does."""
+
+import functools
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from plasticity_rl.networks import convolution
+
+KEY = jax.random.PRNGKey(0)
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def value_and_gradients(x, w, cotangent, stride, form):
+  y, pull = jax.vjp(
+      lambda x, w: convolution.convolve(x, w, stride, form), x, w
+  )
+  return y, *pull(cotangent)
+
+
+@pytest.mark.parametrize('kernel, stride', ((3, 1), (3, 4), (4, 2), (8, 4)))
+def test_slices_and_lax_agree(kernel, stride):
+  # Height and width differ, and neither fits the stride.
+  x_key, w_key, y_key = jax.random.split(KEY, 3)
+  x = jax.random.normal(x_key, [2, 14, 11, 3])
+  w = jax.random.normal(w_key, [kernel, kernel, 3, 5])
+  shape = jax.eval_shape(
+      functools.partial(convolution.lax_convolution, stride=stride), x, w
+  ).shape
+  cotangent = jax.random.normal(y_key, shape)
+  lax, slices = (
+      value_and_gradients(x, w, cotangent, stride, form)
+      for form in ('lax', 'slices')
+  )
+  for one, other in zip(lax, slices, strict=True):
+    assert one.shape == other.shape
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_value_by_hand():
+  x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+  w = jnp.zeros([3, 3, 1, 1]).at[0, 0].set(1.0).at[2, 1].set(10.0)
+  y = convolution.sliced_convolution(x, w, 1)
+  # x[i, j] + 10 x[i + 2, j + 1]
+  assert y[0, :, :, 0].tolist() == [[90, 101], [134, 145]]
+
+
+def test_auto_looks_at_the_backend(monkeypatch):
+  taken = []
+  for name in ('sliced_convolution', 'lax_convolution'):
+    monkeypatch.setattr(
+        convolution, name, lambda *_, name=name: taken.append(name)
+    )
+  for backend in ('cpu', 'gpu', 'tpu'):
+    monkeypatch.setattr(jax, 'default_backend', lambda b=backend: b)
+    convolution.convolve(None, None, 1)
+  convolution.convolve(None, None, 1, 'slices')
+  convolution.convolve(None, None, 1, 'lax')
+  assert taken == [
+      'sliced_convolution', 'lax_convolution', 'lax_convolution',
+      'sliced_convolution', 'lax_convolution',
+  ]
+
+
+def test_initialised_as_haiku_does():
+  x = jnp.zeros([1, 9, 9, 3])
+  ours = hk.transform(
+      lambda x: convolution.Convolution(6, 4, 2, 'slices', 'conv')(x)
+  )
+  theirs = hk.transform(
+      lambda x: hk.Conv2D(6, 4, 2, padding='VALID', name='conv')(x)
+  )
+  a, b = ours.init(KEY, x), theirs.init(KEY, x)
+  assert jax.tree.structure(a) == jax.tree.structure(b)
+  for name in ('w', 'b'):
+    np.testing.assert_array_equal(a['conv'][name], b['conv'][name])
+  assert np.std(a['conv']['w']) > 0

@@ -1,0 +1,251 @@
+"""Agents and states for the tests of interventions; no environment.
+
+A new agent is one more entry of `AGENTS`, a new intervention one or more rows
+of `PROMISES`: every test here then runs over it, fresh, injected before, and
+with slots. A state has `SEEDS` seeds, in the layout of a run.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from plasticity_rl import injection
+from plasticity_rl import settings
+from plasticity_rl.agents import base
+from plasticity_rl.agents import dqn
+from plasticity_rl.agents import supervised
+from plasticity_rl.experiment import device_loop
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.interventions import registry
+from plasticity_rl.learner import optimizers
+from plasticity_rl.networks import sequential
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Keys
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
+
+SEEDS, BATCH, ACTIONS = 2, 6, 3
+HISTORIES = ('fresh', 'injected', 'slots')
+INPUTS = (6,)
+IMAGES = (5, 4, 2)
+
+
+def net(shape, has_target, optimizer, **network):
+  split_network, layers = sequential.build(sequential.Sequential(
+      observation_shape=shape, num_outputs=ACTIONS,
+      **{'convolutions': (), 'hidden': (5, 4), 'split': 1} | network,
+  ))
+  return NetSpec(
+      split_network, optimizers.make(settings.Optimizer(**optimizer)), layers,
+      has_target,
+  )
+
+
+def dqn_mlp(slots):
+  return INPUTS, dqn.make(
+      net(INPUTS, True, {'name': 'adam', 'decay_updates': 100}),
+      settings.DQN(target_period_updates=3), slots=slots,
+  )
+
+
+def dqn_conv(slots):
+  network = net(
+      IMAGES, True, {'name': 'rmsprop_centered', 'max_gradient_norm': 1.0},
+      convolutions=((3, 2, 1),), hidden=(4,), split=-2,
+  )
+  return IMAGES, dqn.make(network, settings.DQN(), slots=slots)
+
+
+def classifier(slots):
+  return INPUTS, supervised.make(
+      net(INPUTS, False, {'name': 'adamw', 'weight_decay': 0.1}), slots=slots
+  )
+
+
+# `(slots) -> (shape of an observation, agent)`, by name.
+AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
+    f.__name__: f for f in (dqn_mlp, dqn_conv, classifier)
+}
+
+
+class Case(NamedTuple):
+  """An agent and a state in the middle of training.
+
+  Attributes:
+    agent: the agent.
+    state: of `SEEDS` seeds, every leaf another than at the start.
+    batch: transitions, the same for all seeds.
+  """
+
+  agent: base.Agent
+  state: TrainState
+  batch: Transition
+
+
+class Promise(NamedTuple):
+  """What an intervention says of itself.
+
+  Attributes:
+    text: the intervention, as in a config.
+    changes: what of the part that learns becomes another: 'encoder', 'head',
+      or 'last' for the last layer.
+    frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
+    groups: optimizer groups that start anew.
+    same_draw: whether what changes is equal in online and target afterwards.
+    predicts: whether predictions stay.
+  """
+
+  text: str
+  changes: tuple[str, ...] = ()
+  frozen: str = 'kept'
+  groups: tuple[str, ...] = ()
+  same_draw: bool = False
+  predicts: bool = False
+
+
+BOTH = ('encoder', 'head')
+_reset = functools.partial(Promise, frozen='dropped', same_draw=True)
+_inject = functools.partial(
+    Promise, changes=('head',), frozen='added', same_draw=True
+)
+PROMISES = (
+    Promise('control', predicts=True),
+    Promise('rekey', predicts=True),
+    _inject('injection', groups=('head',), predicts=True),
+    _inject('injection(optimizer_state="keep")', predicts=True),
+    _inject(
+        'injection(optimizer_state="reset_all")', groups=BOTH, predicts=True
+    ),
+    _inject('injection(third_term=False)', groups=('head',)),
+    Promise('optimizer_reset', groups=BOTH, predicts=True),
+    Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
+    _reset('reset', changes=('head',), groups=('head',)),
+    _reset('reset(optimizer="keep")', changes=('head',)),
+    _reset('reset(scope="last")', changes=('last',), groups=('head',)),
+    _reset('reset(scope="all_but_encoder")', changes=('head',),
+           groups=('head',)),
+    _reset('reset(scope="everything")', changes=BOTH, groups=BOTH),
+    Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
+    Promise(
+        'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',
+        changes=BOTH,
+    ),
+    Promise(
+        'shrink_and_perturb(shrink=0, perturb=1)', changes=BOTH, groups=BOTH,
+        same_draw=True,
+    ),
+    Promise(
+        'shrink_and_perturb(shrink=1, perturb=0, optimizer="keep")',
+        predicts=True,
+    ),
+)
+
+
+def make(text, agent):
+  """`(key, state of one seed, batch) -> state`."""
+  intervention = registry.make(expressions.parse(text), agent.spec)
+
+  def apply(key, state, batch):
+    return intervention.apply(key, state, intervention.init(state), batch)[0]
+
+  return apply
+
+
+def over_seeds(apply):
+  """The same over a state of all seeds, as an experiment does it."""
+  return jax.vmap(
+      apply, in_axes=(0, device_loop.AXES, None), out_axes=device_loop.AXES
+  )
+
+
+def one_seed(state, seed=0):
+  """The state of one seed."""
+  take = lambda tree: jax.tree.map(lambda x: x[seed], tree)  # noqa: E731
+  return TrainState(*(
+      tree if axis is None else take(tree)
+      for tree, axis in zip(state, device_loop.AXES, strict=True)
+  ))
+
+
+def keys(number):
+  """A key for each seed."""
+  return jax.random.split(jax.random.PRNGKey(number), SEEDS)
+
+
+def moved(state, seed):
+  """As after some training: all that learns and every moment is another."""
+  rng = np.random.default_rng(seed)
+
+  def noise(x):
+    # Away from zero, so that nothing is equal by chance.
+    return rng.uniform(0.1, 0.5, x.shape).astype(np.float32)
+
+  def move(params):
+    return jax.tree.map(
+        lambda p, learns: p + noise(p) if learns else p,
+        params, injection.trainable_mask(params),
+    )
+
+  nets = {}
+  for name, one in state.nets.items():
+    nets[name] = one._replace(
+        params=move(one.params),
+        target=None if one.target is None else move(one.target),
+        opt_state=jax.tree.map(
+            lambda x: noise(x) if x.dtype == np.float32
+            else np.full(x.shape, 7, x.dtype),
+            one.opt_state,
+        ),
+    )
+  return jax.tree.map(np.asarray, state._replace(nets=nets))
+
+
+@functools.cache
+def case(agent_name, history):
+  """The case; made once in a process."""
+  shape, agent = AGENTS[agent_name](2 if history == 'slots' else 0)
+  counters = Counters(*(np.array(n, np.int32) for n in (50, 40, 50, 0)))
+  state = TrainState(
+      nets=jax.jit(jax.vmap(agent.init))(keys(0)),
+      replay=np.ones((SEEDS, 2), np.float32),
+      env=np.ones((SEEDS, 2), np.float32),
+      keys=Keys(keys(1), keys(2)),
+      counters=counters,
+      interventions={},
+  )
+  rng = np.random.default_rng(0)
+  batch = Transition(
+      s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
+      a_tm1=rng.integers(0, ACTIONS, BATCH).astype(np.int32),
+      r_t=rng.standard_normal(BATCH, np.float32),
+      discount_t=np.full(BATCH, 0.9, np.float32),
+      s_t=rng.standard_normal((BATCH, *shape), np.float32),
+  )
+  state = moved(state, 0)
+  if history != 'fresh':
+    inject = jax.jit(over_seeds(make('injection', agent)))
+    state = moved(inject(keys(3), state, batch), 1)
+  return Case(agent, state, batch)
+
+
+@functools.cache
+def outcomes(agent_name, history):
+  """The states of all seeds after each promise's intervention, by its text.
+
+  All in one program, under jit and vmap as in an experiment: compiled one by
+  one they would take many times as long.
+  """
+  agent, state, batch = case(agent_name, history)
+  interventions = {p.text: make(p.text, agent) for p in PROMISES}
+
+  def all_of_them(keys, state):
+    return {
+        text: over_seeds(apply)(keys, state, batch)
+        for text, apply in interventions.items()
+    }
+
+  return jax.tree.map(np.asarray, jax.jit(all_of_them)(keys(4), state))

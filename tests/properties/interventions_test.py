@@ -1,0 +1,306 @@
+"""Every intervention on every agent does what it says, and nothing else."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+import scipy.stats
+
+from plasticity_rl import injection
+from plasticity_rl.interventions import registry
+from tests.properties import cases
+
+each_agent = pytest.mark.parametrize('agent_name', cases.AGENTS)
+each_history = pytest.mark.parametrize('history', cases.HISTORIES)
+each_promise = pytest.mark.parametrize(
+    'promise', cases.PROMISES, ids=[p.text for p in cases.PROMISES]
+)
+
+
+def by_path(tree):
+  return {
+      tuple(path): np.asarray(leaf)
+      for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def assert_same_bits(a, b):
+  assert jax.tree.structure(a) == jax.tree.structure(b)
+  for (path, x), y in zip(
+      jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
+  ):
+    assert np.asarray(x).dtype == np.asarray(y).dtype
+    np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))
+
+
+def changing(net_spec, promise):
+  """Paths into the part that learns of what an intervention changes."""
+  last = {'last': net_spec.layers[-1].path}
+  return [last.get(part, (part,)) for part in promise.changes]
+
+
+def is_below(path, prefixes):
+  keys = tuple(key.key for key in path)
+  return any(keys[:len(prefix)] == prefix for prefix in prefixes)
+
+
+def without_trainable(state):
+  """Optimizer state by path, whether the head is injected or not."""
+  return {
+      jax.tree_util.keystr(path).replace('.trainable', ''): leaf
+      for path, leaf in by_path(state).items()
+  }
+
+
+def nets(agent_name, history, promise):
+  """(spec, before, after) of each network."""
+  agent, before, _ = cases.case(agent_name, history)
+  after = cases.outcomes(agent_name, history)[promise.text]
+  assert list(after.nets) == list(before.nets)
+  for name, spec in agent.spec.nets.items():
+    yield spec, before.nets[name], after.nets[name]
+
+
+def online_and_target(before, after):
+  assert (before.target is None) == (after.target is None)
+  yield before.params, after.params
+  if before.target is not None:
+    yield before.target, after.target
+
+
+def test_every_intervention_promises_something():
+  promised = {p.text.split('(')[0] for p in cases.PROMISES}
+  assert promised == set(registry.REGISTRY)
+
+
+@each_promise
+@each_history
+@each_agent
+def test_nothing_but_networks_changes(agent_name, history, promise):
+  before = cases.case(agent_name, history).state
+  after = cases.outcomes(agent_name, history)[promise.text]
+  if promise.text == 'rekey':
+    for old, new in zip(before.keys, after.keys, strict=True):
+      assert not np.array_equal(old, new)
+    after = after._replace(keys=before.keys)
+  assert_same_bits(after._replace(nets=()), before._replace(nets=()))
+
+
+@each_promise
+@each_history
+@each_agent
+def test_what_learns_changes_where_promised(agent_name, history, promise):
+  for spec, before, after in nets(agent_name, history, promise):
+    paths = changing(spec, promise)
+    for old, new in online_and_target(before, after):
+      old, new = (by_path(injection.trainable(p)) for p in (old, new))
+      assert list(old) == list(new)
+      for path, leaf in new.items():
+        assert leaf.shape == old[path].shape
+        assert leaf.dtype == old[path].dtype
+        for seed in range(cases.SEEDS):
+          same = np.array_equal(leaf[seed], old[path][seed])
+          assert same != is_below(path, paths), jax.tree_util.keystr(path)
+
+
+@each_promise
+@each_history
+@each_agent
+def test_frozen_heads_change_only_where_promised(
+    agent_name, history, promise
+):
+  for _, before, after in nets(agent_name, history, promise):
+    for old, new in online_and_target(before, after):
+      old, new = old['head'], new['head']
+      injected = isinstance(new, injection.InjectedHead)
+      if promise.frozen == 'kept':
+        assert injected == (history != 'fresh')
+        if injected:
+          assert_same_bits(
+              (new.frozen, new.signs, new.thawed),
+              (old.frozen, old.signs, old.thawed),
+          )
+      elif promise.frozen == 'dropped':
+        assert injected == (history == 'slots')
+        if injected:
+          assert jax.tree.structure(new) == jax.tree.structure(old)
+          assert not np.any(new.signs)
+      else:
+        check_added(old, new, history, 'third_term=False' in promise.text)
+
+
+def check_added(old, new, history, two_terms):
+  """The stack has the old trainable head and the fresh copy at its end."""
+  was = old.trainable if history != 'fresh' else old
+  kept = {'fresh': 0, 'injected': 2, 'slots': 2}[history]
+  added = [1.0] if two_terms and history != 'slots' else [
+      1.0, 0.0 if two_terms else -1.0
+  ]
+  wanted = [1.0, -1.0] * (kept // 2) + added
+  for signs in new.signs:
+    np.testing.assert_array_equal(signs, wanted)
+  if kept:
+    assert_same_bits(
+        jax.tree.map(lambda x: x[:, :kept], new.frozen),
+        jax.tree.map(lambda x: x[:, -kept:], old.frozen),
+    )
+  assert_same_bits(jax.tree.map(lambda x: x[:, kept], new.frozen), was)
+  if len(added) == 2:
+    assert_same_bits(
+        jax.tree.map(lambda x: x[:, kept + 1], new.frozen), new.trainable
+    )
+
+
+@each_promise
+@each_history
+@each_agent
+def test_optimizer_state_starts_anew_where_promised(
+    agent_name, history, promise
+):
+  for spec, before, after in nets(agent_name, history, promise):
+    initial = jax.eval_shape(
+        jax.vmap(spec.optimizer.init), after.params
+    )
+    assert jax.tree.structure(initial) == jax.tree.structure(after.opt_state)
+    for group in after.opt_state:
+      old, new = (
+          without_trainable(x.opt_state[group]) for x in (before, after)
+      )
+      assert set(old) == set(new)
+      for path, leaf in new.items():
+        if group in promise.groups:
+          # The optimizers of these agents start from zeros, count included.
+          np.testing.assert_array_equal(leaf, np.zeros_like(leaf))
+        else:
+          np.testing.assert_array_equal(leaf, old[path], err_msg=path)
+        assert np.any(old[path])
+    assert any(jax.tree.leaves(initial[g]) for g in cases.BOTH)
+
+
+@each_promise
+@each_history
+@each_agent
+def test_online_and_target_receive_the_same(agent_name, history, promise):
+  if not promise.same_draw:
+    pytest.skip('nothing is drawn, or it is added to what was there')
+  for spec, before, after in nets(agent_name, history, promise):
+    if after.target is None:
+      continue
+    paths = changing(spec, promise)
+    online, target, was = (
+        by_path(injection.trainable(p))
+        for p in (after.params, after.target, before.target)
+    )
+    found = [path for path in online if is_below(path, paths)]
+    assert found
+    for path in found:
+      np.testing.assert_array_equal(online[path], target[path])
+      # Each seed draws for itself (biases start from zero).
+      if path[-1].key == 'w':
+        assert not np.array_equal(online[path][0], online[path][1])
+      assert not np.array_equal(was[path], target[path])
+
+
+def test_added_noise_is_the_same_in_online_and_target():
+  for promise in cases.PROMISES:
+    if promise.text != 'shrink_and_perturb':
+      continue
+    for _, before, after in nets('dqn_mlp', 'injected', promise):
+      noise = [
+          jax.tree.map(
+              lambda new, old: new - 0.5 * old,
+              injection.trainable(after_params),
+              injection.trainable(before_params),
+          )
+          for before_params, after_params in online_and_target(before, after)
+      ]
+      for a, b in zip(*map(jax.tree.leaves, noise), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+      assert np.abs(noise[0]['head']['dense_2']['w']).max() > 0.1
+
+
+@functools.cache
+def predictor(network):
+  return jax.jit(
+      jax.vmap(lambda p, x: network.apply(p, x).outputs, in_axes=(0, None))
+  )
+
+
+@each_promise
+@each_history
+@each_agent
+def test_predictions_stay_where_promised(agent_name, history, promise):
+  batch = cases.case(agent_name, history).batch
+  for spec, before, after in nets(agent_name, history, promise):
+    predict = predictor(spec.network)
+    for old, new in online_and_target(before, after):
+      old, new = (predict(p, batch.s_tm1) for p in (old, new))
+      change = np.abs(new - old).max() / np.abs(old).max()
+      assert change < 1e-5 if promise.predicts else change > 1e-3
+
+
+@each_history
+@each_agent
+def test_compiled_over_seeds_as_uncompiled_for_one(agent_name, history):
+  agent, state, batch = cases.case(agent_name, history)
+  outcomes = cases.outcomes(agent_name, history)
+  # One of each kind: without a compiler every operation takes its time.
+  texts = {p.text.split('(')[0]: p.text for p in reversed(cases.PROMISES)}
+  for text in texts.values():
+    one = cases.make(text, agent)(
+        cases.keys(4)[1], cases.one_seed(state, 1), batch
+    )
+    wanted = cases.one_seed(outcomes[text], 1)
+    assert jax.tree.structure(one) == jax.tree.structure(wanted)
+    for a, b in zip(
+        jax.tree.leaves(one), jax.tree.leaves(wanted), strict=True
+    ):
+      np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+DRAWS = 100
+DRAWN = {
+    'injection': ('head',),
+    'reset(scope="last", layers=2)': ('head',),
+    'reset(scope="everything")': ('encoder', 'head'),
+    'shrink_and_perturb(shrink=0, perturb=1)': ('encoder', 'head'),
+}
+
+
+@pytest.mark.parametrize('agent_name', ['dqn_mlp', 'dqn_conv'])
+def test_what_is_drawn_is_distributed_as_the_initialisers(agent_name):
+  agent, state, batch = cases.case(agent_name, 'injected')
+  state = cases.one_seed(state)
+  interventions = {text: cases.make(text, agent) for text in DRAWN}
+
+  @jax.jit
+  @jax.vmap
+  def draw(key, other_key):
+    drawn = {
+        text: injection.trainable(
+            apply(key, state, batch).nets['q'].params
+        )
+        for text, apply in interventions.items()
+    }
+    return drawn, agent.init(other_key)['q'].params
+
+  drawn, initial = draw(
+      *jax.random.split(jax.random.PRNGKey(0), (2, DRAWS))
+  )
+  initial = by_path(initial)
+  for text, parts in DRAWN.items():
+    compared = 0
+    for path, leaf in by_path(drawn[text]).items():
+      if path[0].key not in parts:
+        continue
+      wanted = initial[path]
+      if path[-1].key == 'b':
+        np.testing.assert_array_equal(leaf, wanted)
+        continue
+      # Keys are fixed: a sample this odd means another distribution.
+      assert scipy.stats.ks_2samp(leaf.ravel(), wanted.ravel()).pvalue > 1e-3
+      # And the draws of one leaf are independent of each other.
+      assert len(np.unique(leaf[:, 0])) > 0.9 * leaf[:, 0].size
+      compared += 1
+    assert compared >= len(parts)

@@ -1,0 +1,90 @@
+"""What does not exist is refused before anything is computed."""
+
+import jax
+import pytest
+
+from plasticity_rl.errors import UserError
+from plasticity_rl.interventions import registry
+from tests.properties import cases
+
+each_agent = pytest.mark.parametrize('agent_name', cases.AGENTS)
+# An expression, and what the message has to name.
+REFUSED = {
+    'injectoin': ['injectoin', "'injection'", 'reset'],
+    'injection(optimizer_state="rest")': ['reset_head', 'keep', 'reset_all'],
+    'injection(third_term="no")': ['third_term', 'True', 'False'],
+    'injection(freeze_original=None)': ['freeze_original', 'True', 'False'],
+    'optimizer_reset(groups="heads")': ["'head'", 'encoder'],
+    'optimizer_reset(groups=("head", "tail"))': ['tail', 'encoder', 'head'],
+    'optimizer_reset(groups=())': ['group', 'encoder', 'head'],
+    'reset(scope="top")': ['head', 'last', 'all_but_encoder', 'everything'],
+    'reset(scope=3)': ['head', 'last', 'all_but_encoder', 'everything'],
+    'reset(optimizer="rset")': ["'reset'", 'keep'],
+    'reset(scope="last", layers=0)': ['layers', '1 to 3', '0'],
+    'reset(scope="last", layers=4)': ['layers', '1 to 3', '4'],
+    'reset(scope="last", layers=1.5)': ['layers', '1 to 3', '1.5'],
+    'reset(scope="last", layers="all")': ['layers', '1 to 3', 'all'],
+    'shrink_and_perturb(noise="gauss")': ['gaussian', 'initializer'],
+    'shrink_and_perturb(optimizer=None)': ['reset', 'keep'],
+    'shrink_and_perturb(shrink=1.5)': ['shrink', '0 to 1', '1.5'],
+    'shrink_and_perturb(shrink=-0.1)': ['shrink', '0 to 1', '-0.1'],
+    'shrink_and_perturb(shrink="a")': ['shrink'],
+    'shrink_and_perturb(perturb=-1)': ['perturb', 'negative', '-1'],
+    'rekey(salt=-1)': ['salt', '-1'],
+    'rekey(salt=1.5)': ['salt', '1.5'],
+    'rekey(salt=4294967296)': ['salt', '4294967296'],
+}
+TAKING_NETS = [n for n in registry.REGISTRY if n not in ('control', 'rekey')]
+
+
+def refuse(text, agent_name='dqn_mlp', slots=0):
+  _, agent = cases.AGENTS[agent_name](slots)
+  with pytest.raises(UserError) as caught:
+    cases.make(text, agent)
+  assert '\n' not in str(caught.value)
+  return str(caught.value)
+
+
+@pytest.mark.parametrize('text', REFUSED)
+def test_an_unknown_value_is_refused(text):
+  message = refuse(text)
+  assert [part for part in REFUSED[text] if part not in message] == []
+
+
+@pytest.mark.parametrize('name', registry.REGISTRY)
+def test_an_unknown_option_is_refused(name):
+  message = refuse(f'{name}(colour="red")')
+  assert 'colour' in message and f'option of {name}' in message
+  if name in TAKING_NETS:
+    assert 'nets' in message
+
+
+@each_agent
+@pytest.mark.parametrize('name', TAKING_NETS)
+@pytest.mark.parametrize('nets', ['actr', ('actr',), 3, ()], ids=str)
+def test_an_unknown_network_is_refused(name, nets, agent_name):
+  message = refuse(f'{name}(nets={nets!r})', agent_name)
+  _, agent = cases.AGENTS[agent_name](0)
+  for known in agent.spec.nets:
+    assert known in message
+
+
+@each_agent
+@pytest.mark.parametrize('name', TAKING_NETS)
+def test_networks_can_be_named(name, agent_name):
+  agent, state, batch = cases.case(agent_name, 'fresh')
+  by_default = jax.eval_shape(
+      cases.make(name, agent), cases.keys(0)[0], cases.one_seed(state), batch
+  )
+  one = agent.spec.default_nets[0]
+  for nets in (one, (one,), [one]):
+    named = jax.eval_shape(
+        cases.make(f'{name}(nets={nets!r})', agent), cases.keys(0)[0],
+        cases.one_seed(state), batch,
+    )
+    assert named == by_default
+
+
+def test_an_original_cannot_go_on_learning_in_slots():
+  message = refuse('injection(freeze_original=False)', slots=1)
+  assert 'network.slots' in message and 'freeze_original' in message
