@@ -18,13 +18,18 @@ STAMP := $(VENV)/.setup-$(or $(subst /,_,$(PYTHON)),found)
 
 # Prints the first Python that works. A name on the path may be no more than a
 # pyenv shim, so it has to prove that it can make a virtual environment.
-FIND_PYTHON = for candidate in $(or $(PYTHON),python3.12 python3.11 python3); do \
-	  if "$$candidate" -c 'import ensurepip, sys, venv; \
-	      sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
-	      >/dev/null 2>&1; then echo "$$candidate"; exit 0; fi; done; \
-	echo "error: no Python 3.11 or 3.12 with the venv module was found$(if \
-	  $(PYTHON), as $(PYTHON)); install one, or name it: make PYTHON=..." >&2; \
-	exit 1
+CANDIDATES = $(or $(PYTHON),python3.12 python3.11 python3)
+FIND_PYTHON = \
+  for candidate in $(CANDIDATES); do \
+    if "$$candidate" -c 'import ensurepip, sys, venv; \
+        sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+        >/dev/null 2>&1; then \
+      echo "$$candidate"; exit 0; \
+    fi; \
+  done; \
+  echo 'error: none of these is a Python 3.11 or 3.12 with venv:' \
+    '$(CANDIDATES). Install one, or name it: make PYTHON=...' >&2; \
+  exit 1
 # Prints 311 or 312; the constraints are named so.
 PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
@@ -98,11 +103,15 @@ constraints:
 	@set -e; python="$$($(FIND_PYTHON))"; tag="$$("$$python" $(PY_TAG))"; \
 	"$$python" -m venv --clear build/constraints; \
 	build/constraints/bin/python -m pip install -qq -e '.[dev,all]'; \
-	{ echo "# The exact releases that the tests pass with, on Python of this"; \
-	  echo "# file's name. Made by: make constraints PYTHON=python$${tag%??}.$${tag#?}"; \
-	  echo "# which installs .[dev,all] into an empty virtual environment and"; \
-	  echo "# writes down what pip chose. Constraints install nothing by"; \
-	  echo "# themselves: pip install -c constraints/py$$tag.txt -e '.[atari]'"; \
+	version="$$(build/constraints/bin/python -c \
+	  'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	{ echo "# The exact releases that the tests pass with, on Python of"; \
+	  echo "# this file's name. Made by:"; \
+	  echo "#   make constraints PYTHON=python$$version"; \
+	  echo "# which installs .[dev,all] into an empty virtual environment"; \
+	  echo "# and writes down what pip chose. Constraints install nothing by"; \
+	  echo "# themselves:"; \
+	  echo "#   pip install -c constraints/py$$tag.txt -e '.[atari]'"; \
 	  build/constraints/bin/python -m pip freeze --exclude-editable; \
 	} > build/constraints.txt; \
 	mv build/constraints.txt constraints/py$$tag.txt; \

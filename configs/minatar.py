@@ -75,5 +75,11 @@ def get_config(variant: str = ''):
     config.evaluation.every_steps = 1500
     config.diagnostics.every_steps = 3000
     config.checkpoint.every_steps = 15_000
-    config.fork.horizon = 30_000
+    config.fork.horizon = 60_000
+    # A tenth of the return of about 3 that is reached in this time, far below
+    # what the game allows.
+    config.fork.margin = 0.3
+    config.fork.arms = (
+        'control', 'injection', 'head_reset=reset(scope="head")'
+    )
   return config

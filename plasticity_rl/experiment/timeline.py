@@ -135,6 +135,7 @@ class _Run:
     self._updates = int(self._state.counters.updates)
     self._costs = self._cost()
     self._last_loss = math.nan
+    self._begin = self._step
 
   def run(self) -> None:
     bar = tqdm.tqdm(
@@ -184,7 +185,7 @@ class _Run:
 
   def _prime(self):
     """The updates of heavy priming, if it is time; whether any were made."""
-    if self._step != self._schedule.prime:
+    if not self._schedule.prime or self._step != self._schedule.prime:
       return False
     self._flush()  # Its updates are those before priming.
     total = self._experiment.settings.replay.priming_updates
@@ -293,8 +294,10 @@ class _Run:
     optimizer = self._experiment.settings.optimizer
     if math.isnan(self._last_loss):
       cause = (
-          'it was so in the first segment with updates: look at the '
-          'observations and rewards, and at optimizer.learning_rate '
+          'it was so in the first segment with updates'
+          + (f' after step {self._begin}' if self._begin else '')
+          + ': look at the observations and rewards, and at '
+          'optimizer.learning_rate '
           f'({optimizer.learning_rate:g})'
       )
     else:

@@ -14,14 +14,16 @@ from tests.properties import cases
 
 
 @functools.cache
-def updater(agent):
-  """Three updates of all seeds; of a DQN with period 3, up to a copy."""
-  def three(key, nets, batch, updates):
+def three_updates(agent_name, history, made_before=0):
+  """All seeds after three updates, and their metrics."""
+  agent, state, batch = cases.case(agent_name, history)
+
+  def three(key, nets):
     for i in range(3):
-      nets, metrics = agent.update(key, nets, batch, updates + i)
+      nets, metrics = agent.update(key, nets, batch, made_before + i)
     return nets, metrics
 
-  return jax.jit(jax.vmap(three, in_axes=(0, 0, None, None)))
+  return jax.jit(jax.vmap(three))(cases.keys(5), state.nets)
 
 
 def frozen_of(params):
@@ -46,8 +48,8 @@ def differ(a, b):
 @pytest.mark.parametrize('history', ['injected', 'slots'])
 @pytest.mark.parametrize('agent_name', cases.AGENTS)
 def test_updates_leave_frozen_heads_to_the_bit(agent_name, history):
-  agent, state, batch = cases.case(agent_name, history)
-  after, metrics = updater(agent)(cases.keys(5), state.nets, batch, 0)
+  state = cases.case(agent_name, history).state
+  after, metrics = three_updates(agent_name, history)
   assert all(np.all(np.isfinite(m)) for m in jax.tree.leaves(metrics))
   for name, net in after.items():
     before = state.nets[name]
@@ -61,7 +63,7 @@ def test_updates_leave_frozen_heads_to_the_bit(agent_name, history):
 
 
 def test_the_target_takes_over_theta_and_keeps_the_copy():
-  agent, state, batch = cases.case('dqn_mlp', 'injected')
+  state = cases.case('dqn_mlp', 'injected').state
   old = state.nets['q']
   # theta, the target's own, is not the online one; theta'_2 is.
   theta, copy = (
@@ -70,8 +72,8 @@ def test_the_target_takes_over_theta_and_keeps_the_copy():
       for k in (0, 1)
   )
   assert differ(*theta) and same(*copy)
-  nets, _ = updater(agent)(cases.keys(5), state.nets, batch, 1)
-  # The second of three updates was a copy, the third moved on.
+  nets, _ = three_updates('dqn_mlp', 'injected', made_before=1)
+  # The period is 3: the second of these was a copy, the third moved on.
   target = nets['q'].target
   assert same(frozen_of(target), frozen_of(old.params))
   assert not same(target['encoder'], nets['q'].params['encoder'])

@@ -1,0 +1,54 @@
+"""What is built of settings, and what does not fit together."""
+
+import pytest
+
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.interventions import expression as expressions
+from tests.experiment import small
+
+
+@pytest.mark.parametrize('changes, message', (
+    ({'network.split': 7}, '2 layers can be split at -2 to 1'),
+    ({'network.convolutions': ((4, 2, 1),)}, 'needs images'),
+    ({'replay.updates_per_step': 0.75}, 'one over a whole number'),
+    ({'replay.updates_per_step': -1.0}, 'must be positive'),
+    ({'diagnostics.names': ('srnk',)}, "'srnk'; did you mean 'srank'"),
+    ({'environment.rows': 1}, 'rows must be an integer of 2 or more'),
+    ({'environment.permute': 'channels'}, "use permute='inputs'"),
+))
+def test_what_does_not_fit_is_refused(changes, message):
+  with pytest.raises(UserError, match=message):
+    experiment_lib.build(small.dqn(**changes))
+
+
+@pytest.mark.parametrize('text, message', (
+    ('injektion', "did you mean 'injection'"),
+    ('injection(third_trem=False)', "did you mean 'third_term'"),
+    ('injection(nets=("critic",))', "network of this agent 'critic'.* q"),
+    ('reset(scope="tail")', "unknown scope 'tail'"),
+    ('reset(scope="last", layers=3)', 'layers must be 1 to 2'),
+))
+def test_interventions_that_do_not_fit_are_refused(text, message):
+  experiment = small.build(small.dqn())
+  with pytest.raises(UserError, match=message):
+    experiment.intervene(expressions.parse(text))
+
+
+def test_events_have_keys_of_their_own():
+  """By seed, name and step, so that no event moves another one."""
+  experiment = small.build(small.supervised())
+  state = experiment.init()
+  later = state._replace(counters=state.counters._replace(step=5))
+  keys = [
+      tuple(k)
+      for s in (state, later) for name in ('evaluate', 'intervene reset')
+      for k in experiment_lib.event_keys(s, name).tolist()
+  ]
+  assert len(set(keys)) == 8
+  # Training's keys do not enter.
+  moved = state._replace(keys=state.keys._replace(run=state.keys.event))
+  assert (
+      experiment_lib.event_keys(moved, 'evaluate').tolist()
+      == experiment_lib.event_keys(state, 'evaluate').tolist()
+  )
