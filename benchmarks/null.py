@@ -19,56 +19,52 @@ from plasticity_rl.analysis import verdict as verdicts
 SEEDS = 200
 GROUP = 10
 DRAWS = 2000
-FORKS = {'late': 12 * 3000, 'middle': 6 * 3000}
+STEPS = 6 * 3000
 
 
 def main() -> None:
-  lines, commands = [], []
-  columns = {}
-  for name, steps in FORKS.items():
-    folder, command, seconds = studies.diagnose(
-        f'calibration/null_{name}', '--config=configs/continual_catch.py',
-        f'--config.num_seeds={SEEDS}', '--config.seed=5001',
-        f'--config.num_steps={steps}',
-        '--config.fork.arms=("control", "rekeyed=rekey(salt=1)")',
-    )
-    loaded = diagnosis.load(folder)
-    differences = np.array(loaded.verdict.arms[0].differences)
-    columns[name] = differences
-    rng = np.random.default_rng(0)
-    calls = []
-    for _ in range(DRAWS):
-      drawn = rng.choice(differences, GROUP, replace=False)
-      calls.append(verdicts.assess(
-          np.zeros(GROUP), {'injection': drawn},
+  folder, command, seconds = studies.diagnose(
+      'calibration/null', '--config=configs/continual_catch.py',
+      f'--config.num_seeds={SEEDS}', '--config.seed=5001',
+      f'--config.num_steps={STEPS}',
+      '--config.fork.arms=("control", "rekeyed=rekey(salt=1)")',
+  )
+  loaded = diagnosis.load(folder)
+  differences = np.array(loaded.verdict.arms[0].differences)
+  rng = np.random.default_rng(0)
+  calls = [
+      verdicts.assess(
+          np.zeros(GROUP),
+          {'injection': rng.choice(differences, GROUP, replace=False)},
           margin=loaded.verdict.margin, metric='eval/return',
-      ).verdict)
-    share = {
-        call: calls.count(call) / DRAWS for call in (
-            verdicts.LOSING, verdicts.HURTS, verdicts.NO_EVIDENCE,
-            verdicts.UNDECIDED,
-        )
-    }
-    lines.append({
-        'fork at step': steps, 'mean': f'{differences.mean():+.3f}',
-        'sd': f'{differences.std(ddof=1):.3f}',
-        **{call: f'{100 * value:.1f} %' for call, value in share.items()},
-        'seconds': f'{seconds:.0f}',
-    })
-    commands.append(f'    {command}')
-    print(lines[-1], flush=True)
+      ).verdict
+      for _ in range(DRAWS)
+  ]
+  row = {
+      'fork at step': STEPS,
+      'mean difference': f'{differences.mean():+.3f}',
+      'its sd': f'{differences.std(ddof=1):.3f}',
+      **{
+          call: f'{100 * calls.count(call) / DRAWS:.1f} %'
+          for call in (
+              verdicts.LOSING, verdicts.HURTS, verdicts.NO_EVIDENCE,
+              verdicts.UNDECIDED,
+          )
+      },
+      'seconds': f'{seconds:.0f}',
+  }
+  print(row, flush=True)
   np.savetxt(
-      studies.RESULTS / 'null_differences.csv',
-      np.stack(list(columns.values()), 1), delimiter=',', fmt='%.6f',
-      header=','.join(columns), comments='',
+      studies.RESULTS / 'null_differences.csv', differences, fmt='%.6f',
+      header='difference', comments='',
   )
   (studies.RESULTS / 'null.md').write_text('\n'.join([
       '# Null: two control arms with different future keys', '',
       (__doc__ or '').split('\n\n')[1], '',
       f'{DRAWS} draws of {GROUP} of {SEEDS} seeds without replacement.', '',
-      studies.table(lines), '',
+      studies.table([row]), '',
       f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      *commands, '',
+      f'    {command}', '',
   ]))
 
 

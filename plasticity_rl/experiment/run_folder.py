@@ -1,5 +1,6 @@
 """A run's folder: what it is of, and that it is of nothing else."""
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -102,6 +103,7 @@ def _command():
   return ' '.join([program, *sys.argv[1:]])
 
 
+@functools.cache  # Every checkpoint names it, and git takes its time.
 def _git_revision():
   def git(*words):
     return subprocess.run(

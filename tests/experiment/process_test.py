@@ -19,7 +19,7 @@ from plasticity_rl.experiment.checkpoint import Checkpoints
 from tests.experiment import small
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-END = 3000
+END = 1000
 # Continual Catch on a small board, with checkpoints all the time.
 OVERRIDES = {
     'num_steps': END, 'segment_steps': 25, 'checkpoint.every_steps': 50,

@@ -240,21 +240,23 @@ def test_predictions_stay_where_promised(agent_name, history, promise):
       assert change < 1e-5 if promise.predicts else change > 1e-3
 
 
-@each_history
-@each_agent
+@pytest.mark.slow
+@pytest.mark.parametrize('agent_name, history', [
+    *(('dqn_mlp', history) for history in cases.HISTORIES),
+    *((name, 'slots') for name in cases.AGENTS if name != 'dqn_mlp'),
+])
 def test_compiled_over_seeds_as_uncompiled_for_one(agent_name, history):
-  agent, state, batch = cases.case(agent_name, history)
   outcomes = cases.outcomes(agent_name, history)
-  # One of each kind: without a compiler every operation takes its time.
+  # One of each kind, and no draw more than it takes.
   texts = {p.text.split('(')[0]: p.text for p in reversed(cases.PROMISES)}
-  for text in texts.values():
-    one = cases.make(text, agent)(
-        cases.keys(4)[1], cases.one_seed(state, 1), batch
-    )
-    wanted = cases.one_seed(outcomes[text], 1)
-    assert jax.tree.structure(one) == jax.tree.structure(wanted)
+  compiled = cases.compiled_outcomes(
+      agent_name, history, sorted(texts.values())
+  )
+  for text, found in compiled.items():
+    wanted = outcomes[text]
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for a, b in zip(
-        jax.tree.leaves(one), jax.tree.leaves(wanted), strict=True
+        jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True
     ):
       np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
