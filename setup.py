@@ -10,7 +10,7 @@ equal; a bound is widened by widening it here, running both, and keeping both.
 import setuptools
 
 BASE = [
-    'absl-py>=2.2.0,<3',
+    'absl-py>=2.3.1,<3',
     'chex>=0.1.90,<0.2',
     'dm-env>=1.6,<2',
     'dm-haiku>=0.0.15,<0.0.18',

@@ -164,6 +164,8 @@ def check_devices() -> tuple[list[Line], bool]:
     total = float(jax.jit(lambda x: x + x)(1.0))
     if total != 2.0:
       raise ArithmeticError(f'1 + 1 was {total}')
+  except ModuleNotFoundError as error:
+    return [Line('none', str(error))], False  # The base says how to mend it.
   except Exception as error:  # A broken driver raises all sorts of things.
     state = f'{type(error).__name__}: {" ".join(str(error).split())}'[:200]
     return [Line('jax', state, 'export JAX_PLATFORMS=cpu')], False

@@ -67,7 +67,7 @@ def plan(
     settings = _with_fork(settings, margin=MARGIN_FRACTION * (high - low))
   experiment = experiment._replace(settings=settings)
   arms = _check_arms(settings, experiment)
-  if schedule.evaluate > horizon:
+  if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
     raise UserError(
         f'config.fork.horizon ({horizon}) holds no evaluation: '
         f'evaluation.every_steps is {schedule.evaluate}'
