@@ -118,5 +118,6 @@ constraints:
 	echo "wrote constraints/py$$tag.txt"
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis \
+	  .jax_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -293,7 +293,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
 @each_optimizer
 def test_frozen_leaves_get_zeros_whatever_their_gradient(optimizer):
   params = inject_params(1, PLAIN, fresh())
-  updates, _ = jax.jit(optimizer.update)(
+  updates, _ = optimizer.update(
       gradients_of(params), optimizer.init(params), params
   )
   learning, frozen = of_trainable(updates)

@@ -35,42 +35,51 @@ INPUTS = (6,)
 IMAGES = (5, 4, 2)
 
 
-def net(shape, has_target, optimizer, **network):
-  split_network, layers = sequential.build(sequential.Sequential(
-      observation_shape=shape, num_outputs=ACTIONS,
-      **{'convolutions': (), 'hidden': (5, 4), 'split': 1} | network,
+@functools.cache
+def split_network(shape, **config):
+  """The same object for the same network, whose draws are compiled once."""
+  network, layers = sequential.build(sequential.Sequential(
+      observation_shape=shape, num_outputs=ACTIONS, **config
   ))
-  # Drawing is what takes longest where nothing else is compiled.
-  split_network = dataclasses.replace(
-      split_network,
-      encoder_init=jax.jit(split_network.encoder_init),
-      head_init=jax.jit(split_network.head_init),
+  network = dataclasses.replace(
+      network,
+      encoder_init=jax.jit(network.encoder_init),
+      head_init=jax.jit(network.head_init),
   )
-  return NetSpec(
-      split_network, optimizers.make(settings.Optimizer(**optimizer)), layers,
-      has_target,
+  return network, layers
+
+
+def mlp(has_target, **optimizer):
+  network, layers = split_network(
+      INPUTS, convolutions=(), hidden=(5, 4), split=1
   )
+  config = settings.Optimizer(**optimizer)
+  return NetSpec(network, optimizers.make(config), layers, has_target)
+
+
+def conv(has_target, **optimizer):
+  network, layers = split_network(
+      IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=-2
+  )
+  config = settings.Optimizer(**optimizer)
+  return NetSpec(network, optimizers.make(config), layers, has_target)
 
 
 def dqn_mlp(slots):
+  net = mlp(True, name='adam', decay_updates=100)
   return INPUTS, dqn.make(
-      net(INPUTS, True, {'name': 'adam', 'decay_updates': 100}),
-      settings.DQN(target_period_updates=3), slots=slots,
+      net, settings.DQN(target_period_updates=3), slots=slots
   )
 
 
 def dqn_conv(slots):
-  network = net(
-      IMAGES, True, {'name': 'rmsprop_centered', 'max_gradient_norm': 1.0},
-      convolutions=((3, 2, 1),), hidden=(4,), split=-2,
-  )
-  return IMAGES, dqn.make(network, settings.DQN(), slots=slots)
+  net = conv(True, name='rmsprop_centered', max_gradient_norm=1.0)
+  return IMAGES, dqn.make(net, settings.DQN(), slots=slots)
 
 
 def classifier(slots):
-  return INPUTS, supervised.make(
-      net(INPUTS, False, {'name': 'adamw', 'weight_decay': 0.1}), slots=slots
-  )
+  net = mlp(False, name='adamw', weight_decay=0.1)
+  return INPUTS, supervised.make(net, slots=slots)
 
 
 # `(slots) -> (shape of an observation, agent)`, by name.
@@ -169,11 +178,29 @@ def over_seeds(apply):
   )
 
 
+def stack(trees):
+  return jax.tree.map(lambda *x: np.stack(x), *trees)
+
+
+def seed_by_seed(apply):
+  """The same as `over_seeds`, without vmap and without a compiler."""
+  def all_seeds(keys, state, batch):
+    results = [
+        apply(key, one_seed(state, seed), batch)
+        for seed, key in enumerate(keys)
+    ]
+    return TrainState(*(
+        trees[0] if axis is None else stack(trees)
+        for axis, *trees in zip(device_loop.AXES, *results, strict=True)
+    ))
+
+  return all_seeds
+
+
 def one_seed(state, seed=0):
   """The state of one seed."""
-  take = lambda tree: jax.tree.map(lambda x: x[seed], tree)  # noqa: E731
   return TrainState(*(
-      tree if axis is None else take(tree)
+      tree if axis is None else jax.tree.map(lambda x: x[seed], tree)
       for tree, axis in zip(state, device_loop.AXES, strict=True)
   ))
 
@@ -218,7 +245,7 @@ def case(agent_name, history):
   shape, agent = AGENTS[agent_name](2 if history == 'slots' else 0)
   counters = Counters(*(np.array(n, np.int32) for n in (50, 40, 50, 0)))
   state = TrainState(
-      nets=jax.jit(jax.vmap(agent.init))(keys(0)),
+      nets=stack([agent.init(key) for key in keys(0)]),
       replay=np.ones((SEEDS, 2), np.float32),
       env=np.ones((SEEDS, 2), np.float32),
       keys=Keys(keys(1), keys(2)),
@@ -235,7 +262,7 @@ def case(agent_name, history):
   )
   state = moved(state, 0)
   if history != 'fresh':
-    inject = jax.jit(over_seeds(make('injection', agent)))
+    inject = seed_by_seed(make('injection', agent))
     state = moved(inject(keys(3), state, batch), 1)
   return Case(agent, state, batch)
 
@@ -247,19 +274,12 @@ def outcomes(agent_name, history):
   Not compiled, one seed after another: see `compiled_outcomes`.
   """
   agent, state, batch = case(agent_name, history)
-  states = {}
-  for promise in PROMISES:
-    apply = make(promise.text, agent)
-    by_seed = [
-        apply(key, one_seed(state, seed), batch)
-        for seed, key in enumerate(keys(4))
-    ]
-    states[promise.text] = TrainState(*(
-        trees[0] if axis is None
-        else jax.tree.map(lambda *x: np.stack(x), *trees)
-        for axis, *trees in zip(device_loop.AXES, *by_seed, strict=True)
-    ))
-  return states
+  return {
+      promise.text: seed_by_seed(make(promise.text, agent))(
+          keys(4), state, batch
+      )
+      for promise in PROMISES
+  }
 
 
 def compiled_outcomes(agent_name, history, texts):
