@@ -17,13 +17,13 @@ BASE = [
     # Python 3.11 gets no jax after 0.10; both lines are tested.
     'jax>=0.9.0,<0.13',
     'jaxlib>=0.9.0,<0.13',
-    'matplotlib>=3.9.0,<3.12',
+    'matplotlib>=3.10.7,<3.12',
     'ml-collections>=1.0.0,<2',
     'numpy>=2.0.0,<2.6',
     'optax>=0.2.6,<0.3',
     'orbax-checkpoint>=0.11.32,<0.13',
     'rlax>=0.1.8,<0.2',
-    'scipy>=1.14.0,<1.19',
+    'scipy>=1.15.0,<1.19',
     'tqdm>=4.66.1,<5',
 ]
 

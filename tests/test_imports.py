@@ -21,6 +21,7 @@ ROOMS = (
     'types',
     'environments',
     'settings',
+    'split',
     'injection',
     'networks',
     'interventions',

@@ -1,4 +1,4 @@
-"""Replay ratios as whole numbers, and several updates as so many single ones."""
+"""Replay ratios as whole numbers; several updates as so many single ones."""
 
 import jax
 import jax.numpy as jnp

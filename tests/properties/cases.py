@@ -268,22 +268,20 @@ def case(agent_name, history):
 
 
 @functools.cache
-def outcomes(agent_name, history):
-  """The states of all seeds after each promise's intervention, by its text.
+def outcome(agent_name, history, text):
+  """The state of all seeds after an intervention.
 
   Not compiled, one seed after another: see `compiled_outcomes`.
   """
   agent, state, batch = case(agent_name, history)
-  return {
-      promise.text: seed_by_seed(make(promise.text, agent))(
-          keys(4), state, batch
-      )
-      for promise in PROMISES
-  }
+  return seed_by_seed(make(text, agent))(keys(4), state, batch)
 
 
 def compiled_outcomes(agent_name, history, texts):
-  """Those of `outcomes`, under jit and vmap as in an experiment."""
+  """That of `outcome` by text, under jit and vmap as in an experiment.
+
+  All in one program, since compiling is what takes time.
+  """
   agent, state, batch = case(agent_name, history)
 
   def all_of_them(keys, state):

@@ -18,6 +18,14 @@ each_promise = pytest.mark.parametrize(
 )
 
 
+# What draws anew, for agents that have somebody to draw the same for.
+DRAWING = [p for p in cases.PROMISES if p.same_draw]
+WITH_TARGET = [
+    name for name, make in cases.AGENTS.items()
+    if any(net.has_target for net in make(0)[1].spec.nets.values())
+]
+
+
 def by_path(tree):
   return {
       tuple(path): np.asarray(leaf)
@@ -56,7 +64,7 @@ def without_trainable(state):
 def nets(agent_name, history, promise):
   """(spec, before, after) of each network."""
   agent, before, _ = cases.case(agent_name, history)
-  after = cases.outcomes(agent_name, history)[promise.text]
+  after = cases.outcome(agent_name, history, promise.text)
   assert list(after.nets) == list(before.nets)
   for name, spec in agent.spec.nets.items():
     yield spec, before.nets[name], after.nets[name]
@@ -79,7 +87,7 @@ def test_every_intervention_promises_something():
 @each_agent
 def test_nothing_but_networks_changes(agent_name, history, promise):
   before = cases.case(agent_name, history).state
-  after = cases.outcomes(agent_name, history)[promise.text]
+  after = cases.outcome(agent_name, history, promise.text)
   if promise.text == 'rekey':
     for old, new in zip(before.keys, after.keys, strict=True):
       assert not np.array_equal(old, new)
@@ -178,14 +186,14 @@ def test_optimizer_state_starts_anew_where_promised(
     assert any(jax.tree.leaves(initial[g]) for g in cases.BOTH)
 
 
-@each_promise
+@pytest.mark.parametrize(
+    'promise', DRAWING, ids=[p.text for p in DRAWING]
+)
 @each_history
-@each_agent
+@pytest.mark.parametrize('agent_name', WITH_TARGET)
 def test_online_and_target_receive_the_same(agent_name, history, promise):
-  if not promise.same_draw:
-    pytest.skip('nothing is drawn, or it is added to what was there')
   for spec, before, after in nets(agent_name, history, promise):
-    if after.target is None:
+    if not spec.has_target:
       continue
     paths = changing(spec, promise)
     online, target, was = (
@@ -202,22 +210,26 @@ def test_online_and_target_receive_the_same(agent_name, history, promise):
       assert not np.array_equal(was[path], target[path])
 
 
-def test_added_noise_is_the_same_in_online_and_target():
-  for promise in cases.PROMISES:
-    if promise.text != 'shrink_and_perturb':
+@each_history
+@pytest.mark.parametrize('agent_name', WITH_TARGET)
+def test_added_noise_is_the_same_in_online_and_target(agent_name, history):
+  promise = next(p for p in cases.PROMISES if p.text == 'shrink_and_perturb')
+  for spec, before, after in nets(agent_name, history, promise):
+    if not spec.has_target:
       continue
-    for _, before, after in nets('dqn_mlp', 'injected', promise):
-      noise = [
-          jax.tree.map(
-              lambda new, old: new - 0.5 * old,
-              injection.trainable(after_params),
-              injection.trainable(before_params),
-          )
-          for before_params, after_params in online_and_target(before, after)
-      ]
-      for a, b in zip(*map(jax.tree.leaves, noise), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-      assert np.abs(noise[0]['head']['dense_2']['w']).max() > 0.1
+    noise = [
+        [
+            new - 0.5 * old
+            for new, old in zip(
+                jax.tree.leaves(injection.trainable(new_params)),
+                jax.tree.leaves(injection.trainable(old_params)), strict=True,
+            )
+        ]
+        for old_params, new_params in online_and_target(before, after)
+    ]
+    for a, b in zip(*noise, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-6)
+    assert max(np.abs(a).max() for a in noise[0]) > 0.1
 
 
 @functools.cache
@@ -246,14 +258,13 @@ def test_predictions_stay_where_promised(agent_name, history, promise):
     *((name, 'slots') for name in cases.AGENTS if name != 'dqn_mlp'),
 ])
 def test_compiled_over_seeds_as_uncompiled_for_one(agent_name, history):
-  outcomes = cases.outcomes(agent_name, history)
   # One of each kind, and no draw more than it takes.
   texts = {p.text.split('(')[0]: p.text for p in reversed(cases.PROMISES)}
   compiled = cases.compiled_outcomes(
       agent_name, history, sorted(texts.values())
   )
   for text, found in compiled.items():
-    wanted = outcomes[text]
+    wanted = cases.outcome(agent_name, history, text)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for a, b in zip(
         jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True

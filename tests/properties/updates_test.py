@@ -14,16 +14,23 @@ from tests.properties import cases
 
 
 @functools.cache
-def three_updates(agent_name, history, made_before=0):
-  """All seeds after three updates, and their metrics."""
-  agent, state, batch = cases.case(agent_name, history)
+def compiled_updates(agent_name, history):
+  agent, _, batch = cases.case(agent_name, history)
 
-  def three(key, nets):
+  def three(key, nets, made_before):
     for i in range(3):
       nets, metrics = agent.update(key, nets, batch, made_before + i)
     return nets, metrics
 
-  return jax.jit(jax.vmap(three))(cases.keys(5), state.nets)
+  return jax.jit(jax.vmap(three, in_axes=(0, 0, None)))
+
+
+def three_updates(agent_name, history, made_before=0):
+  """All seeds after three updates, and their metrics."""
+  state = cases.case(agent_name, history).state
+  return compiled_updates(agent_name, history)(
+      cases.keys(5), state.nets, made_before
+  )
 
 
 def frozen_of(params):
@@ -84,7 +91,7 @@ def test_the_updates_own_metrics_see_the_injected_network():
   """The loss after an injection is that before it, to rounding."""
   for agent_name in cases.AGENTS:
     agent, state, batch = cases.case(agent_name, 'fresh')
-    injected = cases.outcomes(agent_name, 'fresh')['injection']
+    injected = cases.outcome(agent_name, 'fresh', 'injection')
     update = jax.jit(jax.vmap(
         lambda nets, agent=agent, batch=batch: agent.update(
             jax.random.PRNGKey(0), nets, batch, 0

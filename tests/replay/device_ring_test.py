@@ -141,8 +141,8 @@ def test_batch_size_and_key_decide_the_sample():
 
 def test_observations_keep_their_dtype_and_structure():
   ring = DeviceRing(num_rows=3, batch_size=2, n_step=1, discount=0.9)
-  seen = {'board': np.ones([ENVS, 2, 2], bool), 'clock': np.ones([ENVS], np.float32)}
   ones = np.ones([ENVS], np.float32)
+  seen = {'board': np.ones([ENVS, 2, 2], bool), 'clock': ones}
   row = Row(seen, ones, ones, ones, seen, ones.astype(bool))
   state = ring.add(ring.init(row), counters(0, 0), row)
   assert state.s_tm1['board'].shape == (3, ENVS, 2, 2)

@@ -1,0 +1,1 @@
+"""A package, since pgx installs another one that is called `tests`."""

@@ -1,0 +1,170 @@
+"""Do the tests notice faults that are put in on purpose?
+
+  python -m tests.mutants.run [NAME ...]
+
+Each mutant of `catalogue.py` is one fault in a copy of the package, in a
+temporary folder; the tests that it names are run there and have to fail. The
+table goes to `results/mutants.md` when all were run. The exit code is 1 if a
+mutant survived, could not be made, or broke more than the tests' result.
+"""
+
+import argparse
+import concurrent.futures
+import datetime
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+import jax
+
+from tests.mutants import catalogue
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+COPIED = ('plasticity_rl', 'configs', 'tests', 'pyproject.toml')
+TABLE = ROOT / 'results' / 'mutants.md'
+TIMEOUT_SECONDS = 300
+# What pytest's exit codes say of a mutant. An error while tests are collected
+# or none found means that the mutant, not a test, is at fault.
+CAUGHT, SURVIVED = 'yes', 'NO: survived'
+MEANING = {0: SURVIVED, 1: CAUGHT}
+
+
+class Result(NamedTuple):
+  """What became of a mutant."""
+
+  mutant: catalogue.Mutant
+  verdict: str
+  seconds: float
+  output: str
+
+
+def copy_project(folder: pathlib.Path) -> None:
+  ignore = shutil.ignore_patterns('__pycache__')
+  for name in COPIED:
+    source = ROOT / name
+    if source.is_dir():
+      shutil.copytree(source, folder / name, ignore=ignore)
+    else:
+      shutil.copy(source, folder / name)
+
+
+def run_tests(folder: pathlib.Path, tests) -> tuple[int, str]:
+  """The exit code of pytest on `tests` in `folder`, and what it said."""
+  # A bytecode file might outlive the line that it was made of.
+  environment = {**os.environ, 'PYTHONDONTWRITEBYTECODE': '1'}
+  environment.pop('PYTHONPATH', None)
+  try:
+    done = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-x', '-q', '--no-header',
+         '--tb=short', '-p', 'no:cacheprovider', *tests],
+        cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+  except subprocess.TimeoutExpired:
+    return -1, f'no end after {TIMEOUT_SECONDS} s'
+  return done.returncode, done.stdout + done.stderr
+
+
+def try_mutant(mutant: catalogue.Mutant) -> Result:
+  begin = time.monotonic()
+  with tempfile.TemporaryDirectory() as temporary:
+    folder = pathlib.Path(temporary)
+    copy_project(folder)
+    path = folder / mutant.file
+    text = path.read_text()
+    found = text.count(mutant.original)
+    if found != 1:
+      verdict = f'NO: the original line is there {found} times'
+      return Result(mutant, verdict, 0.0, '')
+    path.write_text(text.replace(mutant.original, mutant.replacement))
+    code, output = run_tests(folder, mutant.tests)
+  verdict = MEANING.get(code, f'NO: broken (exit code {code})')
+  return Result(mutant, verdict, time.monotonic() - begin, output)
+
+
+def try_all(mutants, jobs: int) -> list[Result]:
+  results = []
+  with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    for result in pool.map(try_mutant, mutants):
+      results.append(result)
+      print(
+          f'{result.seconds:5.0f} s  {result.mutant.name:45}'
+          f'  caught: {result.verdict}', flush=True,
+      )
+      if result.verdict != CAUGHT:
+        print(result.output[-2000:])
+  return results
+
+
+def table(results: list[Result], seconds: float) -> str:
+  """The report, in Markdown."""
+  caught = sum(result.verdict == CAUGHT for result in results)
+  lines = [
+      '# Do the tests notice faults put in on purpose?',
+      '',
+      f'{caught} of {len(results)} were caught, each by the tests named. '
+      'Made by `python -m tests.mutants.run` '
+      f'({datetime.date.today()}, Python {platform.python_version()}, '
+      f'jax {jax.__version__}, {os.cpu_count()} cores, {seconds:.0f} s). '
+      'The faults are in `tests/mutants/catalogue.py`; a source is whose '
+      'public code has, or had, that fault, where there is one.',
+      '',
+      '| mutant | in | tests | caught | s | source |',
+      '|---|---|---|---|---:|---|',
+  ]
+  for mutant, verdict, took, _ in results:
+    tests = '<br>'.join(
+        # Which cases of a test: in the catalogue.
+        f'`{test.removeprefix("tests/").split("[")[0]}`'
+        for test in mutant.tests
+    )
+    lines.append(
+        f'| {mutant.name} | `{mutant.file.removeprefix("plasticity_rl/")}` '
+        f'| {tests} | {verdict} | {took:.0f} | {mutant.source} |'
+    )
+  return '\n'.join(lines) + '\n'
+
+
+def main() -> int:
+  names = [mutant.name for mutant in catalogue.MUTANTS]
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('names', nargs='*', metavar='NAME', help='all if none')
+  parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
+  arguments = parser.parse_args()
+  for name in arguments.names:
+    if name not in names:
+      parser.error(f'unknown mutant {name!r}; valid: {", ".join(names)}')
+  chosen = [
+      mutant for mutant in catalogue.MUTANTS
+      if not arguments.names or mutant.name in arguments.names
+  ]
+  begin = time.monotonic()
+  # Failing has to be the mutant's doing.
+  print('without a mutant ...', flush=True)
+  with tempfile.TemporaryDirectory() as temporary:
+    copy_project(pathlib.Path(temporary))
+    tests = sorted({test for mutant in chosen for test in mutant.tests})
+    code, output = run_tests(pathlib.Path(temporary), tests)
+  if code:
+    print(output[-4000:])
+    print('the tests fail without any mutant')
+    return 1
+  print(f'{time.monotonic() - begin:5.0f} s  the tests pass', flush=True)
+  results = try_all(chosen, arguments.jobs)
+  if len(results) == len(names):
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(table(results, time.monotonic() - begin))
+    print(f'wrote {TABLE.relative_to(ROOT)}')
+  missed = [result for result in results if result.verdict != CAUGHT]
+  print(f'{len(results) - len(missed)} of {len(results)} caught')
+  return 1 if missed else 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())
