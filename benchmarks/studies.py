@@ -54,8 +54,8 @@ def machine() -> str:
 
 
 def table(rows: list[dict[str, str]]) -> str:
-  """A Markdown table."""
-  columns = list(rows[0])
+  """A Markdown table; a cell that a row lacks is a dash."""
+  columns = list(dict.fromkeys(c for row in rows for c in row))
   lines = [' | '.join(columns), ' | '.join('---' for _ in columns)]
-  lines += [' | '.join(str(row[c]) for c in columns) for row in rows]
+  lines += [' | '.join(str(row.get(c, '-')) for c in columns) for row in rows]
   return '\n'.join(f'| {line} |' for line in lines)
