@@ -60,9 +60,9 @@ def main(argv: list[str]) -> None:
 
 
 def _report_scores() -> None:
+  _refuse('a diagnosis or runs', metric=_METRIC, margin=_MARGIN)
   from plasticity_rl.analysis import report
 
-  _refuse('a diagnosis or runs', metric=_METRIC, margin=_MARGIN)
   written = report.scores(_SCORES.value, _OUT.value, interval=_INTERVAL.value)
   print(written.text)
   if written.path:
@@ -70,10 +70,10 @@ def _report_scores() -> None:
 
 
 def _report_diagnosis(folders: list[str]) -> None:
-  from plasticity_rl.analysis import report
-
   if len(folders) > 1:
     raise UserError('report a diagnosis folder on its own, not with others')
+  from plasticity_rl.analysis import report
+
   verdict = report.diagnosis(
       folders[0], _OUT.value, metric=_METRIC.value, margin=_MARGIN.value
   )
@@ -83,11 +83,11 @@ def _report_diagnosis(folders: list[str]) -> None:
 
 
 def _report_runs(folders: list[str]) -> None:
-  from plasticity_rl.analysis import report
-
   _refuse('a diagnosis', margin=_MARGIN)
   if _OUT.value is None:
     raise UserError('give --out=DIR to say where the report goes')
+  from plasticity_rl.analysis import report
+
   written = report.runs(
       folders, _OUT.value, metric=_METRIC.value, interval=_INTERVAL.value
   )

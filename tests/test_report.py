@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from plasticity_rl.analysis import report
+from plasticity_rl.errors import UserError
+
 _ROOT = pathlib.Path(__file__).parents[1]
 _SCORES = _ROOT / 'tests' / 'data' / 'primacy_bias_scores.csv'
 _HEADER = 'algorithm,arm,task,seed,return\n'
@@ -152,19 +155,22 @@ def test_bad_folders_are_refused(tmp_path):
   _refused(_run(tmp_path / 'no', f'--out={out}'), 'no such run folder', out)
   synthetic.write_run(tmp_path / 'run', (0, 500), [[0, 1]])
   run = tmp_path / 'run'
-  _refused(_run(run, run, f'--out={out}'), 'seed 1 is both in', out)
-  _refused(
-      _run(run, f'--out={out}', '--metric=eval/retrun'),
-      "did you mean 'eval/return'", out,
-  )  # pyformat: disable
-  _refused(_run(run, f'--out={run / "metrics.csv"}'), 'is not a folder')
   metrics = run / 'metrics.csv'
+
+  def fails(said, *folders, to=out, **options):
+    with pytest.raises(UserError, match=said):
+      report.runs(folders or [run], to, **options)
+    assert not out.exists()
+
+  fails('seed 1 is both in', run, run)
+  fails("did you mean 'eval/return'", metric='eval/retrun')
+  fails('is not a folder', to=metrics)
   metrics.write_text(metrics.read_text().replace(',1.0,', ',nan,'))
   _refused(_run(run, f'--out={out}'), 'eval/return is nan at step 500', out)
   metrics.write_text('')
-  _refused(_run(run, f'--out={out}'), 'is empty', out)
+  fails('is empty')
   metrics.unlink()
-  _refused(_run(run, f'--out={out}'), 'no such file', out)
+  fails('no such file')
 
 
 def test_an_incomplete_diagnosis_is_refused(tmp_path):

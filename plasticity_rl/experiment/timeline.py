@@ -94,6 +94,9 @@ def run(
     num_steps: where to end, for a fork; the config's otherwise.
     name: on the progress bar.
   """
+  end = num_steps or events.schedule(experiment.settings).num_steps
+  if (folder / LEDGER).exists() and end in Checkpoints(folder).steps():
+    return  # The ledger is written last: all is there.
   with Interrupts() as interrupts:
     _Run(experiment, folder, start, num_steps, name, interrupts).run()
 

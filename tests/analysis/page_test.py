@@ -73,8 +73,12 @@ def loaded(synthetic, tmp_path_factory):
   return diagnosis.load(synthetic.write_diagnosis(path, arms=arms))
 
 
-def test_page_of_a_diagnosis(loaded):
-  page = diagnosis_page.build(loaded)
+@pytest.fixture(scope='module')
+def page(loaded):
+  return diagnosis_page.build(loaded)
+
+
+def test_page_of_a_diagnosis(loaded, page):
   checker, drawings = check(page)
   text = ' '.join(checker.text)
   v = loaded.verdict
@@ -89,8 +93,8 @@ def test_page_of_a_diagnosis(loaded):
   assert page == diagnosis_page.build(loaded)
 
 
-def test_data_of_figures_can_be_downloaded(loaded):
-  checker, _ = check(diagnosis_page.build(loaded))
+def test_data_of_figures_can_be_downloaded(loaded, page):
+  checker, _ = check(page)
   files = {
       a['download']: urllib.parse.unquote(a['href'].split(',', 1)[1])
       for t, a in checker.tags
@@ -164,8 +168,8 @@ def test_page_of_runs(synthetic, tmp_path):
   assert 'step 1,000' in text
 
 
-def test_colors_come_from_the_page(loaded):
-  _, drawings = check(diagnosis_page.build(loaded))
+def test_colors_come_from_the_page(page):
+  _, drawings = check(page)
   for color in ('var(--fg)', 'var(--grid)', 'var(--arm-0)', 'var(--arm-1)'):
     assert color in drawings[0]
   for index in range(30):  # More arms than colours repeat some of them.
