@@ -95,7 +95,7 @@ def run(
     name: on the progress bar.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
-  if (folder / LEDGER).exists() and end in Checkpoints(folder).steps():
+  if (folder / LEDGER).exists() and Checkpoints(folder).newest() == end:
     return  # The ledger is written last: all is there.
   with Interrupts() as interrupts:
     _Run(experiment, folder, start, num_steps, name, interrupts).run()

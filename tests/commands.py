@@ -1,0 +1,52 @@
+"""Commands called in this process, as a user would on the command line."""
+
+import contextlib
+import io
+import pathlib
+import runpy
+import sys
+import warnings
+from typing import NamedTuple
+from unittest import mock
+
+from absl import app
+from absl import flags
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+class Result(NamedTuple):
+  """What the user sees."""
+
+  code: int | None
+  out: str
+  err: str
+
+
+def call(module: str, *arguments: object) -> Result:
+  """Runs `python -m plasticity_rl.MODULE ARGUMENTS` without a new process."""
+  argv = [module, *map(str, arguments)]
+  before = set(flags.FLAGS)
+  out, err, code = io.StringIO(), io.StringIO(), None
+
+  def run(main, argv, flags_parser):  # app.run works once in a process.
+    sys.exit(main(flags_parser(argv)))
+
+  try:
+    with (
+        mock.patch.object(sys, 'argv', argv), mock.patch.object(app, 'run', run),
+        contextlib.chdir(ROOT), contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err), warnings.catch_warnings(),
+    ):
+      # ml_collections loads config files by a deprecated function.
+      warnings.filterwarnings('ignore', 'the load_module', DeprecationWarning)
+      warnings.filterwarnings('ignore', '.*found in sys.modules',
+                              RuntimeWarning)
+      runpy.run_module(f'plasticity_rl.{module}', run_name='__main__')
+  except SystemExit as error:
+    code = error.code or 0
+  finally:
+    for name in set(flags.FLAGS) - before:
+      delattr(flags.FLAGS, name)
+    flags.FLAGS.unparse_flags()
+  return Result(code, out.getvalue(), err.getvalue())
