@@ -43,10 +43,10 @@ def define(argv: Sequence[str]) -> None:
         'config', None, 'Config file, with an optional `:variant`.'
     )
     return
-  config = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
-  config_flags.DEFINE_config_dict(
-      'config', ml_collections.ConfigDict(settings_lib.to_dict(config))
-  )
+  settings = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
+  config = ml_collections.ConfigDict(settings_lib.to_dict(settings))
+  entry.check_overrides(config, argv)  # Defining the flag applies them.
+  config_flags.DEFINE_config_dict('config', config)
 
 
 def main(argv: list[str]) -> None:

@@ -68,40 +68,44 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
 def _check_config(args: Sequence[str]) -> None:
   """Says better than ml_collections what is wrong with --config.
 
-  That would name an unknown key without its section, put a traceback into the
-  message of a config file that fails, and not mention a file that is missing
-  before it is used.
+  That would put a traceback into the message of a config file that fails, and
+  not mention a file that is missing before it is used.
   """
   if 'config' not in flags.FLAGS:
     return
-  import ml_collections  # Imported already, where there is such a flag.
-
-  config, overrides = flags.FLAGS['config'].default, []
+  config = flags.FLAGS['config'].default
   for i, word in enumerate(args[1:], start=1):
+    name, equals, value = word.lstrip('-').partition('=')
     if word == '--':
       break
-    name, equals, value = word.lstrip('-').partition('=')
-    if not word.startswith('-'):
-      continue
-    if name == 'config':
-      if isinstance(config, ml_collections.ConfigDict):
+    if word.startswith('-') and name == 'config':
+      if config is not None:
         raise UserError('--config.KEY=... changes a key here, --config '
                         'itself is the config of the run')
       config = _load(value if equals else ''.join(args[i + 1:i + 2]))
-    elif name.startswith(('config.', 'noconfig.')):
-      overrides.append(name.split('.')[1:])
-  for path in overrides:
-    section = config
-    for i, key in enumerate(path):
-      if section is None:
-        break  # There is no --config: left to absl.
+  if config is not None:
+    check_overrides(config, args)
+
+
+def check_overrides(config: Any, args: Sequence[str]) -> None:
+  """Refuses overrides of keys that a ConfigDict lacks, the nearest named."""
+  import ml_collections  # Imported already, where there is a config.
+
+  for word in args[1:]:
+    name = word.lstrip('-').partition('=')[0]
+    if word == '--':
+      break
+    if not word.startswith('-') or not name.startswith(
+        ('config.', 'noconfig.')
+    ):
+      continue
+    section, where = config, 'config'
+    for key in name.split('.')[1:]:
       if not isinstance(section, ml_collections.ConfigDict):
-        where = '.'.join(['config', *path[:i]])
         raise UserError(f'{where} has no key {key!r}: it is {section!r}')
       if key not in section:
-        where = '.'.join(['config', *path[:i]])
         raise UserError(nearest(f'key in {where}', key, section))
-      section = section[key]
+      section, where = section[key], f'{where}.{key}'
 
 
 def _load(source: str) -> Any:

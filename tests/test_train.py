@@ -8,7 +8,7 @@ import pytest
 
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
-from tests import commands
+from tests.experiment import commands
 from tests.experiment import small
 
 CONFIG = '--config=configs/continual_catch.py:tiny'

@@ -60,9 +60,12 @@ class Checkpoints:
   def save(self, step: int, state: TrainState, meta: dict[str, Any]) -> None:
     """Copies the state and writes it while training goes on."""
     self.wait()
-    # A real copy: the buffers are donated to the next segment.
+    # A real copy: the buffers are donated to the next segment, and what the
+    # metadata refer to goes on changing too.
     arrays = {k: np.array(v) for k, v in by_path(state).items()}
-    self._pending = self._pool.submit(self._write, step, arrays, meta)
+    leaves = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
+    record = json.dumps({**meta, 'step': step, 'leaves': leaves})
+    self._pending = self._pool.submit(self._write, step, arrays, record)
 
   def wait(self) -> None:
     """Returns when the last save is on disk; says so if it failed."""
@@ -78,7 +81,7 @@ class Checkpoints:
                else 'there is none before it')
         ) from error
 
-  def _write(self, step, arrays, meta):
+  def _write(self, step, arrays, record):
     final = self._folder / f'{step:010d}'
     temporary = self._folder / f'.{step:010d}.{os.getpid()}'
     for left in self._folder.glob('.*'):  # By a process that was killed.
@@ -93,10 +96,7 @@ class Checkpoints:
               {k: v for k, v in arrays.items() if v.size}
           ),
       )
-      leaves = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
-      (temporary / _META).write_text(
-          json.dumps({**meta, 'step': step, 'leaves': leaves})
-      )
+      (temporary / _META).write_text(record)
       (temporary / _MANIFEST).write_text(json.dumps(_digests(temporary)))
       if final.exists():
         shutil.rmtree(final)

@@ -165,6 +165,10 @@ def _check_arms(settings, experiment):
           f'config.fork.arms: {arm.label!r} happens at the fork: it takes no '
           f'{" or ".join(arm.triggers)}'
       )
+    if arm.label.startswith('.'):  # It names the folder of the arm.
+      raise UserError(
+          f'config.fork.arms: a label must not begin with a dot: {arm.label!r}'
+      )
     if labels.count(arm.label) > 1:
       raise UserError(
           f'config.fork.arms: {arm.label!r} is there twice; label one: '

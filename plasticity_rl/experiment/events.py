@@ -1,6 +1,7 @@
 """What happens when: everything on the grid of segments."""
 
 import dataclasses
+import functools
 
 from absl import logging
 
@@ -13,11 +14,16 @@ def on_grid(steps: int, segment: int, what: str) -> int:
   """`steps` rounded up to whole segments; says so where it changes."""
   rounded = -(-steps // segment) * segment
   if rounded != steps:
-    logging.warning(
-        '%s = %d is rounded up to %d, a multiple of segment_steps = %d',
-        what, steps, rounded, segment,
+    _tell(
+        f'{what} = {steps} is rounded up to {rounded}, a multiple of '
+        f'segment_steps = {segment}'
     )
   return rounded
+
+
+@functools.cache  # A schedule is asked for more than once in a run.
+def _tell(text: str) -> None:
+  logging.warning('%s', text)
 
 
 @dataclasses.dataclass(frozen=True)

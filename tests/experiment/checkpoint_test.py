@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import shutil
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -82,11 +83,17 @@ def test_saves_a_copy_of_the_state(tmp_path):
   checkpoints = checkpoint.Checkpoints(tmp_path)
   state = state_of(1.0)
   host = jax.tree.map(np.array, state)
-  checkpoints.save(5, host, {'history': []})
+  history = []
+  busy = threading.Event()
+  checkpoints._pool.submit(busy.wait)  # Writing begins after what follows.
+  checkpoints.save(5, host, {'history': history})
   host.nets['q'].params['head']['w'][:] = 9.0
+  history.append('an injection after the checkpoint')
+  busy.set()
   checkpoints.wait()
-  back, _ = checkpoints.restore(5, template)
+  back, meta = checkpoints.restore(5, template)
   small.assert_equal(back, state)
+  assert meta['history'] == []
 
 
 def test_structure_is_that_of_the_history(tmp_path):

@@ -125,6 +125,40 @@ def test_bad_loss_that_was_no_update_is_none():
   assert metrics['bad_step'].tolist() == [-1, -1]
 
 
+class KeyKeeper:
+  """Its networks are the key of their last update."""
+
+  @staticmethod
+  def update(key, nets, batch, updates):
+    del nets, batch, updates
+    return key, {'loss': jnp.array(1.0)}
+
+
+def test_no_key_is_used_twice():
+  """Over rows, seeds, and what collects, samples and updates in a row."""
+  stream = toy_stream()._replace(
+      collect=lambda key, nets, env, replay, counters: (key, replay, {}),
+      sample=lambda key, env, replay, counters, size=None: key,
+  )
+  keys = jax.random.split(jax.random.PRNGKey(0), 2)
+  state = TrainState(
+      nets=keys, replay=jnp.zeros([2]), env=keys, keys=Keys(keys, keys),
+      counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
+      interventions={},
+  )
+
+  def row(state, _):
+    state, _ = device_loop.row(
+        state, KeyKeeper, stream, learner.Schedule(1, 1)
+    )
+    return state, (state.env, state.nets)
+
+  _, used = jax.jit(lambda s: jax.lax.scan(row, s, None, length=50))(state)
+  used = np.concatenate([np.asarray(k).reshape(-1, 2) for k in used])
+  assert used.shape == (200, 2)
+  assert len({tuple(k) for k in used.tolist()}) == 200
+
+
 @pytest.fixture(name='trained', scope='module')
 def fixture_trained():
   """Three segments of a DQN through a switch: states and metrics."""
@@ -157,6 +191,7 @@ def test_seeds_differ(trained):
       assert (leaf[0] != leaf[1]).any()
 
 
+@pytest.mark.slow
 def test_two_segments_are_one_of_twice_the_length(trained):
   experiment, states, _ = trained
   long = jax.jit(lambda state: device_loop.segment(

@@ -299,6 +299,7 @@ def test_run_without_checkpoint_is_refused(tmp_path):
     ({'arms': ('control', 'reset', 'reset(scope="last")')}, 'is there twice'),
     ({'arms': ('control', 'reset(at_steps=10)')}, 'takes no at_steps'),
     ({'arms': ('control', 'reset(every_steps=10)')}, 'takes no every_steps'),
+    ({'arms': ('control', '..=reset')}, r"not begin with a dot: '\.\.'"),
     ({'arms': ('control', 'reset(')}, "cannot read the intervention 'reset"),
     ({'metric': 'eval/retrun'}, "did you mean 'eval/return'"),
     ({'metric': 'updates'}, 'unknown config.fork.metric'),

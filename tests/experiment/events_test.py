@@ -10,6 +10,7 @@ from tests.experiment import small
 @pytest.fixture(name='told')
 def fixture_told(monkeypatch):
   told = []
+  events._tell.cache_clear()
   monkeypatch.setattr(
       events.logging, 'warning', lambda text, *args: told.append(text % args)
   )
@@ -54,6 +55,12 @@ def test_what_is_not_is_rounded_up_and_told(told):
       'diagnostics.every_steps = 11',
       'checkpoint.every_steps = 14',
   ]
+
+
+def test_what_is_rounded_is_told_once(told):
+  for _ in range(3):
+    schedule(num_steps=21)
+  assert len(told) == 1
 
 
 @pytest.mark.parametrize('trigger', (

@@ -26,8 +26,12 @@ class Where(NamedTuple):
   time: jax.Array
 
 
-def game():
-  """Terminates after `LENGTH` steps with a reward of 1; tasks are random."""
+def game(uneven=False):
+  """Terminates after `LENGTH` steps with a reward of 1; tasks are random.
+
+  With `uneven`, some episodes are but half as long, and reward goes on after
+  the end for those who do not look.
+  """
 
   def see(state):
     return jnp.stack([state.task, state.episode, state.time])
@@ -39,14 +43,14 @@ def game():
     return Where(draw(key), jnp.array(-1.0), jnp.array(0.0))
 
   def reset(key, state):
-    del key
-    state = state._replace(episode=state.episode + 1, time=jnp.array(0.0))
+    late = jax.random.bernoulli(key) * (LENGTH / 2) if uneven else 0.0
+    state = state._replace(episode=state.episode + 1, time=jnp.array(late))
     return state, environments.restart(see(state))
 
   def step(key, state, action):
     del key, action
     state = state._replace(time=state.time + 1)
-    done = state.time == LENGTH
+    done = state.time >= LENGTH
     return state, environments.transition(done * 1.0, done, see(state))
 
   return environments.Environment(
@@ -212,6 +216,18 @@ def test_evaluation_plays_whole_episodes_of_the_task(played):
   values = jax.jit(stream.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 1
   assert float(values['eval/steps']) == 3 * LENGTH
+
+
+def test_evaluation_counts_each_episode_to_its_end():
+  settings = settings_of()
+  settings = dataclasses.replace(settings, evaluation=dataclasses.replace(
+      settings.evaluation, episodes=20
+  ))
+  stream = streams.reinforcement(Player, game(uneven=True), settings)
+  env, _ = stream.init(KEY)
+  values = jax.jit(stream.evaluate)(KEY, {}, env)
+  assert float(values['eval/return']) == 1
+  assert 20 * LENGTH / 2 < float(values['eval/steps']) < 20 * LENGTH
 
 
 def test_evaluation_is_cut():

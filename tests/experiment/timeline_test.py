@@ -284,6 +284,16 @@ def test_before_the_injection_nothing_differs(injected, whole):
   assert small.metrics(folder)[-1] != small.metrics(whole)[-1]
 
 
+def test_nothing_happens_at_the_end(experiment, tmp_path):
+  """An arm that forks there has its own intervention instead."""
+  settings = dataclasses.replace(
+      experiment.settings, interventions=('rekey(every_steps=10)',)
+  )
+  folder = run(experiment._replace(settings=settings), tmp_path / 'run')
+  lines = (folder / 'events.jsonl').read_text().splitlines()
+  assert [json.loads(line)['step'] for line in lines] == [10]
+
+
 @pytest.mark.parametrize('step', (10, 15))
 def test_stopped_after_injections_and_continued(injected, tmp_path, step):
   """Resumed from the checkpoint after one, and from that after two."""

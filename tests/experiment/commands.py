@@ -12,7 +12,7 @@ from unittest import mock
 from absl import app
 from absl import flags
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Result(NamedTuple):
@@ -34,7 +34,8 @@ def call(module: str, *arguments: object) -> Result:
 
   try:
     with (
-        mock.patch.object(sys, 'argv', argv), mock.patch.object(app, 'run', run),
+        mock.patch.object(sys, 'argv', argv),
+        mock.patch.object(app, 'run', run),
         contextlib.chdir(ROOT), contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err), warnings.catch_warnings(),
     ):
