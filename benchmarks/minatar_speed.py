@@ -44,8 +44,11 @@ def matmul_gflops(size: int = 1024) -> float:
   return 2 * size**3 / best / 1e9
 
 
-def build(seeds: int, form: str) -> experiment_lib.Experiment:
+def build(
+    seeds: int, form: str, optimizer: str = 'adam'
+) -> experiment_lib.Experiment:
   config = minatar.get_config('breakout')
+  config.optimizer.name = optimizer
   config.num_seeds = seeds
   config.segment_steps = STEPS
   config.num_steps = 10 * STEPS
@@ -98,6 +101,66 @@ def _collect_ms(experiment, state):
   return 1e3 * spent / rows / experiment.settings.num_seeds
 
 
+def parts() -> list[dict]:
+  """Where the time of one seed's update goes: each line adds to the last."""
+  experiment = build(1, 'slices')
+  state, _ = experiment.segment(experiment.init())
+  nets, replay, env = jax.tree.map(
+      lambda x: x[0], (state.nets, state.replay, state.env)
+  )
+
+  def sample(key):
+    return experiment.stream.sample(key, env, replay, state.counters)
+
+  def sampling(nets, key):
+    return nets, sum(x.sum() for x in jax.tree.leaves(sample(key)))
+
+  def forward(nets, key):
+    batch, q = sample(key), nets['q']
+    apply = experiment.agent.spec.nets['q'].network.apply
+    return nets, sum(
+        apply(params, x).outputs.sum() for params, x in (
+            (q.params, batch.s_tm1), (q.params, batch.s_t),
+            (q.target, batch.s_t),
+        )
+    )
+
+  def update(agent):
+    def one(nets, key):
+      nets, metrics = agent.update(key, nets, sample(key), 1)
+      return nets, metrics['loss']
+    return one
+
+  sgd = build(1, 'slices', 'sgd').agent
+  variants = (
+      ('sampling the batch', sampling, nets),
+      ('three forward passes', forward, nets),
+      ('gradient, SGD and the copy of the target', update(sgd), {
+          'q': nets['q']._replace(
+              opt_state=sgd.spec.nets['q'].optimizer.init(nets['q'].params)
+          ),
+      }),
+      ('Adam', update(experiment.agent), nets),
+  )
+  rows, before = [], 0.0
+  for name, function, carry in variants:
+    compiled = jax.jit(
+        lambda nets, keys, f=function: jax.lax.scan(f, nets, keys)
+    )
+    keys = jax.random.split(jax.random.PRNGKey(0), STEPS)
+    times = []
+    for _ in range(REPEATS + 1):
+      begun = time.perf_counter()
+      jax.block_until_ready(compiled(carry, keys))
+      times.append(1e3 * (time.perf_counter() - begun) / STEPS)
+    spent = statistics.median(times[1:])  # The first one compiles.
+    rows.append({
+        'part': name, 'ms': f'{spent - before:.3f}', 'in all': f'{spent:.3f}'
+    })
+    before = spent
+  return rows
+
+
 def peer(command: str) -> dict:
   output = subprocess.run(
       shlex.split(command), capture_output=True, text=True, check=True
@@ -115,6 +178,7 @@ def main() -> None:
   measured = [
       measure(seeds, form) for seeds in (1, 8) for form in ('slices', 'lax')
   ]
+  where = parts()
   other = peer(arguments.peer) if arguments.peer else None
   rows = []
   for m in measured:
@@ -145,6 +209,8 @@ def main() -> None:
       f'program: {measured[0]["update_flops"] / 1e6:.1f} MFLOP) at the rate of '
       f'a 1024^3 matrix product in the same run ({gflops:.0f} GFLOP/s).', '',
       studies.table(rows), '',
+      'Where the time of an update goes (1 seed, slices), each line timed '
+      'with those above it in a scan:', '', studies.table(where), '',
   ]
   if other:
     lines += [
