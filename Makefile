@@ -35,7 +35,7 @@ PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-lowest lint calibrate mutants \
-  durability constraints clean
+  constraints clean
 
 help:
 	@echo 'make setup        install into $(VENV) what the rest needs'
@@ -43,9 +43,8 @@ help:
 	@echo 'make test         all tests'
 	@echo 'make test-fast    all but the slow ones'
 	@echo 'make lint         ruff'
-	@echo 'make calibrate    error rates of the verdicts, by simulation'
+	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
-	@echo 'make durability   kill runs at random; do they resume to the bit?'
 	@echo 'make test-lowest  fast tests with the oldest versions in setup.py'
 	@echo 'make constraints  resolve and pin the newest versions in setup.py'
 	@echo 'make clean        remove $(VENV) and caches; runs/ stays'
@@ -84,9 +83,6 @@ calibrate: setup
 
 mutants: setup
 	@$(BIN)/python -m tests.mutants.run
-
-durability: setup
-	@$(BIN)/python -m benchmarks.durability
 
 # In a virtual environment of its own. Python 3.11, as the oldest one.
 test-lowest:

@@ -50,7 +50,8 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
     return jnp.where(explore, random, jnp.argmax(q, -1).astype(jnp.int32))
 
   def act(key, nets, observations, step):
-    progress = jnp.clip(step / max(config.epsilon_decay_steps, 1), 0, 1)
+    decay = config.epsilon_decay_steps
+    progress = jnp.clip(step / decay, 0, 1) if decay else 1.0
     epsilon = config.epsilon_begin + progress * (
         config.epsilon_end - config.epsilon_begin
     )

@@ -40,6 +40,7 @@ class Experiment(NamedTuple):
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(state) -> metrics [S]`.
     measure: `(state) -> metrics [S]`, all diagnostics.
+    is_finite: `(state) -> bool []`, whether every weight is a number.
     compare: `(before, after) -> metrics [S]`, how predictions on a probe batch
       differ between two states that share their data.
     intervene: `(expression) -> (state -> state)`, compiled; refuses what does
@@ -54,6 +55,7 @@ class Experiment(NamedTuple):
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[TrainState], Metrics]
   measure: Callable[[TrainState], Metrics]
+  is_finite: Callable[[TrainState], jax.Array]
   compare: Callable[[TrainState, TrainState], Metrics]
   intervene: Callable[
       [expressions.Expression], Callable[[TrainState], TrainState]
@@ -163,6 +165,10 @@ def build(settings: settings_lib.Settings) -> Experiment:
         lambda one, batch: measure_nets(one.nets, batch), 'probe'
     )(state)
 
+  def is_finite(state):
+    weights = jax.tree.leaves([net.params for net in state.nets.values()])
+    return jnp.all(jnp.stack([jnp.isfinite(w).all() for w in weights]))
+
   def compare(before, after):
     def look(one, batch):
       params = {name: net.params for name, net in one.nets.items()}
@@ -214,6 +220,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       prime=jax.jit(prime, donate_argnums=0),
       evaluate=jax.jit(evaluate),
       measure=jax.jit(measure),
+      is_finite=jax.jit(is_finite),
       compare=jax.jit(compare),
       intervene=intervene,
   )

@@ -178,7 +178,8 @@ class _Run:
         measure=step % schedule.measure == 0,
         metrics=metrics,
     )
-    if step < self._end:
+    # At the end of a prefix as well: the run that it stands for goes on.
+    if step < max(self._end, schedule.num_steps):
       for intervention, apply in self._interventions:
         if intervention.due(step):
           self._intervene(intervention, apply)
@@ -274,6 +275,13 @@ class _Run:
 
   def _save(self):
     self._flush()
+    if not self._experiment.is_finite(self._state):
+      raise RunError(
+          f'the weights became NaN or infinite before step {self._step}: most '
+          'likely optimizer.learning_rate '
+          f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
+          f'high; last good checkpoint: {self._last_good()}'
+      )
     self._checkpoints.save(self._step, self._state, {
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
@@ -292,8 +300,6 @@ class _Run:
   def _diverged(self, bad):
     seeds = np.flatnonzero(bad >= 0)
     first = int(bad[seeds].min())
-    self._checkpoints.wait()
-    kept = self._checkpoints.steps()
     optimizer = self._experiment.settings.optimizer
     if math.isnan(self._last_loss):
       cause = (
@@ -315,8 +321,13 @@ class _Run:
         f'the loss became NaN or infinite at step {first} (seed '
         f'{self._experiment.settings.seed + int(seeds[0])}, {len(seeds)} of '
         f'{len(bad)} seeds); {cause}; last good checkpoint: '
-        + (f'step {kept[-1]}' if kept else 'none')
+        + self._last_good()
     )
+
+  def _last_good(self):
+    self._checkpoints.wait()
+    kept = self._checkpoints.steps()
+    return f'step {kept[-1]}' if kept else 'none'
 
   def _listen_to_compilation(self):
     def listener(event, duration, **kwargs):

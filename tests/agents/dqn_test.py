@@ -150,6 +150,13 @@ def test_exploration_decays_linearly(net, step, epsilon):
   )
 
 
+def test_exploration_without_decay_begins_at_its_end(net):
+  config = dataclasses.replace(CONFIG, epsilon_decay_steps=0)
+  found = frequencies(dqn.make(net, config).act, 0)
+  np.testing.assert_allclose(found, [0.1 / 3, 0.1 / 3, 1 - 0.2 / 3],
+                             atol=0.0105)
+
+
 def test_exploration_in_evaluation_is_its_own(net):
   found = frequencies(dqn.make(net, CONFIG).act_greedily)
   np.testing.assert_allclose(found, [0.1, 0.1, 0.8], atol=0.0105)

@@ -348,6 +348,33 @@ def test_nan_stops_with_step_seed_cause_and_checkpoint(experiment, tmp_path):
   assert last[0]['train/loss'] != '' and last[1]['train/loss'] == ''
 
 
+def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
+  """By the last update before a checkpoint, which no loss has seen."""
+  def segment(state):
+    state, metrics = experiment.segment(state)
+    if int(state.counters.step) == 20:
+      nets = jax.tree.map(lambda x: x * jnp.inf, state.nets)
+      state = state._replace(nets=nets)
+    return state, metrics
+
+  folder = tmp_path / 'run'
+  with pytest.raises(RunError, match='before step 20: .* checkpoint: step 10'):
+    run(experiment._replace(segment=segment), folder)
+  assert Checkpoints(folder).newest() == 10
+
+
+def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path):
+  """An intervention at the fork's step is in both."""
+  experiment = small.build(small.supervised(
+      interventions=('reset(at_steps=10)',)
+  ))
+  whole = run(experiment, tmp_path / 'whole')
+  prefix = run(experiment, tmp_path / 'prefix', num_steps=10)
+  small.assert_equal(
+      small.saved(experiment, prefix, 10), small.saved(experiment, whole, 10)
+  )
+
+
 def test_nan_from_the_start(experiment, tmp_path):
   with pytest.raises(RunError) as caught:
     run(at_step(0, poison)(experiment), tmp_path / 'run')
