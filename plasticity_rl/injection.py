@@ -137,12 +137,13 @@ def _open_slot(head, fresh, third_term):
   )
   pair = jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)
   opened = InjectedHead(fresh, frozen, jnp.concatenate([head.signs[2:], pair]))
-  full = _is_full(head)
+  full = head.signs[0] != 0
   return jax.tree.map(lambda o, h: jnp.where(full, h, o), opened, head)
 
 
-def _is_full(head):
-  return head.signs[0] != 0
+def is_full(params: Params) -> jax.Array:
+  """Whether every slot of `with_slots` is open, bool []."""
+  return params[HEAD].signs[0] != 0
 
 
 def drop_frozen(params: Params, *, slots: bool = False) -> Params:
@@ -312,7 +313,7 @@ def inject(
   new_params = inject_params(key, net, params, **options)
   new_state = carry_state(optimizer, opt_state, new_params, optimizer_state)
   if options.get('slots'):
-    full = _is_full(params[HEAD])
+    full = is_full(params)
     new_state = jax.tree.map(
         lambda n, o: jnp.where(full, o, n), new_state, opt_state
     )

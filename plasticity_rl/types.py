@@ -56,11 +56,15 @@ class NetState(NamedTuple):
     params: `{'encoder': ..., 'head': ...}`, the head perhaps injected.
     target: the same structure, or None for a network without a target.
     opt_state: the state of the network's optimizer.
+    initial: what learns as it was drawn, in the structure of
+      `injection.trainable(params)`; what is drawn again is replaced. Distances
+      from the start, and regularisers towards it, are measured from here.
   """
 
   params: Params
   target: Params | None
   opt_state: Any
+  initial: Params
 
 
 class Keys(NamedTuple):
@@ -124,6 +128,12 @@ class Layer:
   flattened_from: tuple[int, int, int] | None = None
 
 
+# `(params) -> (losses [B], output)` on one batch: what a network is trained on.
+Loss = Callable[[Params], tuple[jax.Array, NetworkOutput]]
+# `(params, initial, inputs, output) -> scalar`, added to the mean loss.
+Penalty = Callable[[Params, Params, Any, NetworkOutput], jax.Array]
+
+
 @dataclasses.dataclass(frozen=True)
 class NetSpec:
   """What is static of one network of an agent.
@@ -133,12 +143,14 @@ class NetSpec:
     optimizer: an `injection.GroupedOptimizer` over its parameters.
     layers: its layers with weights, in the order of the forward pass.
     has_target: whether a target network is kept.
+    penalty: a regulariser of its loss, or None.
   """
 
   network: Any
   optimizer: Any
   layers: tuple[Layer, ...]
   has_target: bool
+  penalty: Penalty | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +164,8 @@ class AgentSpec:
       encoder spare that one.
     inputs: `(params by net, batch) -> input by net`, what each network is fed.
     policy: `(params by net, batch) -> decisions`, `[B, ...]`, deterministic.
+    losses: `(key, nets, batch) -> loss by net`, each a function of its own
+      network's parameters with all else held fixed. The key is consumed.
     slots: injections to allocate beforehand; 0 grows the tree instead.
   """
 
@@ -160,4 +174,7 @@ class AgentSpec:
   encoder_net: str
   inputs: Callable[[Mapping[str, Params], Transition], Mapping[str, Any]]
   policy: Callable[[Mapping[str, Params], Transition], jax.Array]
+  losses: Callable[
+      [Key, Mapping[str, NetState], Transition], Mapping[str, Loss]
+  ]
   slots: int = 0

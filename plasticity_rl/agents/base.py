@@ -1,7 +1,7 @@
 """What an agent is, and how gradients are applied."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from plasticity_rl import injection
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
+from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
@@ -46,7 +48,36 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
     params = injection.with_slots(params, slots)
   # A copy, since the buffers of a state are donated and so must differ.
   target = jax.tree.map(jnp.copy, params) if net.has_target else None
-  return NetState(params, target, net.optimizer.init(params))
+  return NetState(
+      params, target, net.optimizer.init(params),
+      initial=jax.tree.map(jnp.copy, injection.trainable(params)),
+  )
+
+
+def descend(
+    net: NetSpec, state: NetState, loss: Loss, inputs: Any
+) -> tuple[NetState, jax.Array, NetworkOutput]:
+  """One gradient step on the mean of `loss` plus the network's penalty.
+
+  Args:
+    net: the network.
+    state: its state.
+    loss: `(params) -> (losses [B], output)`.
+    inputs: what `output` is the network's output on.
+
+  Returns:
+    The new state, the mean loss without the penalty, and the output.
+  """
+  def total(params):
+    losses, output = loss(params)
+    value = losses.mean()
+    if net.penalty is None:
+      return value, (value, output)
+    penalty = net.penalty(params, state.initial, inputs, output)
+    return value + penalty, (value, output)
+
+  gradients, (value, output) = jax.grad(total, has_aux=True)(state.params)
+  return apply_gradients(net, state, gradients), value, output
 
 
 def apply_gradients(

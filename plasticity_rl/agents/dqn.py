@@ -30,6 +30,28 @@ def td_errors(
 
 def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
   """The agent whose only network 'q' is `net`, of outputs `[B, A]`."""
+  def losses(key, nets, batch):
+    del key
+    target = nets['q'].target
+
+    def loss(params):
+      output = net.network.apply(params, batch.s_tm1)
+      q_t = net.network.apply(target, batch.s_t).outputs
+      if config.double:
+        selector = net.network.apply(
+            jax.lax.stop_gradient(params), batch.s_t
+        ).outputs
+      else:
+        selector = q_t
+      errors = td_errors(
+          output.outputs, batch.a_tm1, batch.r_t, batch.discount_t, q_t,
+          selector,
+      )
+      shape = rlax.huber_loss if config.loss == 'huber' else rlax.l2_loss
+      return shape(errors), output
+
+    return {'q': loss}
+
   spec = AgentSpec(
       nets={'q': net},
       default_nets=('q',),
@@ -38,6 +60,7 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
       policy=lambda params, batch: jnp.argmax(
           net.network.apply(params['q'], batch.s_tm1).outputs, -1
       ),
+      losses=losses,
       slots=slots,
   )
 
@@ -62,35 +85,13 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
         key, nets, observations, config.epsilon_evaluation
     )
 
-  def loss(params, target, batch):
-    q_tm1 = net.network.apply(params, batch.s_tm1).outputs
-    q_t = net.network.apply(target, batch.s_t).outputs
-    if config.double:
-      selector = net.network.apply(
-          jax.lax.stop_gradient(params), batch.s_t
-      ).outputs
-    else:
-      selector = q_t
-    errors = td_errors(
-        q_tm1, batch.a_tm1, batch.r_t, batch.discount_t, q_t, selector
-    )
-    losses = (
-        rlax.huber_loss(errors) if config.loss == 'huber'
-        else rlax.l2_loss(errors)
-    )
-    return losses.mean(), q_tm1.mean()
-
   def update(key, nets, batch, updates):
-    del key
-    state = nets['q']
-    (value, q_mean), gradients = jax.value_and_grad(loss, has_aux=True)(
-        state.params, state.target, batch
-    )
-    state = base.apply_gradients(net, state, gradients)
+    loss = losses(key, nets, batch)['q']
+    state, value, output = base.descend(net, nets['q'], loss, batch.s_tm1)
     state = base.copy_periodically(
         state, updates + 1, config.target_period_updates
     )
-    return {'q': state}, {'loss': value, 'q_mean': q_mean}
+    return {'q': state}, {'loss': value, 'q_mean': output.outputs.mean()}
 
   return base.Agent(
       spec=spec,

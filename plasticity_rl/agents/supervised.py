@@ -1,6 +1,5 @@
 """A classifier as an agent: its decisions are labels, an update is a step."""
 
-import jax
 import jax.numpy as jnp
 import optax
 
@@ -19,6 +18,17 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
   def logits_of(params, inputs):
     return net.network.apply(params, inputs).outputs
 
+  def losses(key, nets, batch):
+    del key, nets
+
+    def loss(params):
+      output = net.network.apply(params, batch.s_tm1)
+      return optax.softmax_cross_entropy_with_integer_labels(
+          output.outputs, batch.a_tm1
+      ), output
+
+    return {'classifier': loss}
+
   spec = AgentSpec(
       nets={'classifier': net},
       default_nets=('classifier',),
@@ -27,6 +37,7 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
       policy=lambda params, batch: jnp.argmax(
           logits_of(params['classifier'], batch.s_tm1), -1
       ),
+      losses=losses,
       slots=slots,
   )
 
@@ -34,16 +45,12 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
     del key
     return logits_of(nets['classifier'].params, observations)
 
-  def loss(params, batch):
-    return optax.softmax_cross_entropy_with_integer_labels(
-        logits_of(params, batch.s_tm1), batch.a_tm1
-    ).mean()
-
   def update(key, nets, batch, updates):
-    del key, updates
-    state = nets['classifier']
-    value, gradients = jax.value_and_grad(loss)(state.params, batch)
-    state = base.apply_gradients(net, state, gradients)
+    del updates
+    loss = losses(key, nets, batch)['classifier']
+    state, value, _ = base.descend(
+        net, nets['classifier'], loss, batch.s_tm1
+    )
     return {'classifier': state}, {'loss': value}
 
   return base.Agent(

@@ -24,22 +24,29 @@ class Intervention(NamedTuple):
     init: `(state) -> own`, a state of the intervention's own, which is saved
       and forked with the rest; `()` where there is none.
     apply: `(key, state, own, batch) -> (state, own)`. The key is consumed;
-      `batch` is a probe batch of transitions.
+      `batch` is a probe batch of transitions, or, after an update, the one
+      that was learned from.
+    nets_only: whether it reads and changes nothing but networks, so that it
+      can happen inside the training loop.
   """
 
   init: Callable[[TrainState], Any]
   apply: Callable[
       [Key, TrainState, Any, Transition], tuple[TrainState, Any]
   ]
+  nets_only: bool = False
 
 
 def stateless(
     apply: Callable[[Key, TrainState, Transition], TrainState],
+    *,
+    nets_only: bool = False,
 ) -> Intervention:
   """An intervention without a state of its own."""
   return Intervention(
       init=lambda state: (),
       apply=lambda key, state, own, batch: (apply(key, state, batch), own),
+      nets_only=nets_only,
   )
 
 
@@ -58,7 +65,7 @@ def on_nets(
     }
     return state._replace(nets={**state.nets, **changed})
 
-  return stateless(apply)
+  return stateless(apply, nets_only=True)
 
 
 def check_nets(

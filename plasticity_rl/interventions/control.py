@@ -11,7 +11,7 @@ from plasticity_rl.types import AgentSpec
 def control(spec: AgentSpec) -> Intervention:
   """Changes nothing."""
   del spec
-  return stateless(lambda key, state, batch: state)
+  return stateless(lambda key, state, batch: state, nets_only=True)
 
 
 def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
+
 from plasticity_rl import injection as core
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.base import check_choice
 from plasticity_rl.interventions.base import on_nets
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import NetState
 
 
 def injection(
@@ -52,6 +56,16 @@ def injection(
     target = state.target
     if target is not None:
       target = core.inject_params(key, net.network, target, **options)
-    return state._replace(params=params, target=target, opt_state=opt_state)
+    # The same draw; without a slot left there was none.
+    fresh = {core.HEAD: net.network.draw_head(key)}
+    if options['slots']:
+      full = core.is_full(state.params)
+      fresh = jax.tree.map(
+          lambda new, old: jnp.where(full, old, new),
+          fresh, {core.HEAD: state.initial[core.HEAD]},
+      )
+    return NetState(
+        params, target, opt_state, initial={**state.initial, **fresh}
+    )
 
   return on_nets(spec, nets, transform)

@@ -58,7 +58,7 @@ def reset(
       state, _ = one.apply(k, state, (), batch)
     return state
 
-  return base.stateless(apply)
+  return base.stateless(apply, nets_only=True)
 
 
 def _paths(spec, name, scope, layers):
@@ -105,7 +105,10 @@ def redraw(
   opt_state = core.carry_state(
       net.optimizer, state.opt_state, params, 'keep'
   )
-  state = NetState(params, target, opt_state)
+  initial = state.initial
+  for path in paths:
+    initial = _put(initial, path, _get(fresh, path))
+  state = NetState(params, target, opt_state, initial)
   return (
       base.reset_groups(net, state, groups) if optimizer == 'reset' else state
   )

@@ -96,7 +96,7 @@ def test_errors_by_hand():
 def test_update_is_the_gradient_by_hand(net, double, loss):
   config = dataclasses.replace(CONFIG, double=double, loss=loss)
   agent = dqn.make(net, config)
-  nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE))}
+  nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE), None)}
   nets, metrics = jax.jit(agent.update)(KEY, nets, BATCH, 0)
   errors, value, w, b = expected(double, loss)
   # The test would be blind otherwise.
@@ -115,7 +115,7 @@ def test_double_and_single_differ():
 
 def test_target_is_copied_every_period(net):
   agent = dqn.make(net, CONFIG)
-  nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE))}
+  nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE), None)}
   update = jax.jit(agent.update)
   copied = []
   for updates in range(7):
@@ -131,7 +131,7 @@ def test_target_is_copied_every_period(net):
 
 def frequencies(act, *args):
   """How often each action is taken in 20,000 equal environments."""
-  nets = {'q': NetState(ONLINE, None, None)}
+  nets = {'q': NetState(ONLINE, None, None, None)}
   observations = jnp.tile(jnp.array([1.0, 0.0]), (20_000, 1))
   actions = jax.jit(act)(KEY, nets, observations, *args)
   assert actions.dtype == jnp.int32
@@ -168,7 +168,7 @@ def test_exploration_in_evaluation_is_its_own(net):
 def test_environments_explore_each_by_itself(net):
   config = dataclasses.replace(CONFIG, epsilon_begin=1.0)
   agent = dqn.make(net, config)
-  nets = {'q': NetState(ONLINE, None, None)}
+  nets = {'q': NetState(ONLINE, None, None, None)}
   x = jnp.ones([50, 2])
   one = agent.act(KEY, nets, x, 0)
   two = agent.act(jax.random.PRNGKey(4), nets, x, 0)

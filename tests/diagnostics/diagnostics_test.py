@@ -211,12 +211,12 @@ def test_registry_measures_every_network_by_name():
   spec = AgentSpec(
       nets={'a': net, 'b': net}, default_nets=('a',), encoder_net='a',
       inputs=lambda params, batch: {'a': batch.s_tm1, 'b': 0 * batch.s_tm1},
-      policy=None,
+      policy=None, losses=None,
   )
   measure = registry.make(
       spec, ('dead_units', 'dormant_units', 'weight_norm'), tau=1.0, delta=0.01
   )
-  nets = {name: NetState(weights(), None, None) for name in 'ab'}
+  nets = {name: NetState(weights(), None, None, None) for name in 'ab'}
   batch = Transition(jnp.array(3.0), None, None, None, None)
   values = floats(measure(nets, batch))
   assert values['plasticity/a/dead_units/conv'] == pytest.approx(1 / 3)

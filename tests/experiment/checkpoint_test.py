@@ -25,7 +25,7 @@ from tests.experiment import small
 def state_of(value, width=3):
   """A state of every dtype that there is, an empty array included."""
   params = {'encoder': {}, 'head': {'w': jnp.full([2, width], value)}}
-  net = NetState(params, None, {'count': jnp.array([7], jnp.int32)})
+  net = NetState(params, None, {'count': jnp.array([7], jnp.int32)}, None)
   return TrainState(
       nets={'q': net},
       replay={'board': jnp.array([True, False]), 'none': jnp.zeros([2, 0])},

@@ -305,7 +305,7 @@ def test_an_agents_update_does_not_touch_frozen_leaves():
   """Even where an optimizer's would: nothing but the mask is relied on."""
   params = inject_params(1, PLAIN, fresh())
   net = NetSpec(PLAIN, optax.sgd(1.0), (), False)
-  state = NetState(params, None, net.optimizer.init(params))
+  state = NetState(params, None, net.optimizer.init(params), None)
   state = base.apply_gradients(net, state, gradients_of(params))
   learning, frozen = of_trainable(state.params)
   before, wanted = of_trainable(params)

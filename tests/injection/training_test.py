@@ -94,7 +94,7 @@ def test_frozen_heads_stay_through_three_injections_and_then_go():
 def test_a_periodic_copy_takes_the_whole_tree():
   online = nudge(0, inject_params(1, PLAIN, fresh()))
   target = inject_params(1, PLAIN, fresh(seed=1))
-  state = NetState(online, target, ())
+  state = NetState(online, target, (), None)
   copied = {
       updates: base.copy_periodically(state, updates, 3).target
       for updates in (1, 2, 3)
