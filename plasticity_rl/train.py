@@ -25,14 +25,12 @@ def main(argv: list[str]) -> None:
   settings = settings_lib.resolve(_CONFIG.value)
 
   # Imported here, so that `--help` and mistakes do not wait for jax.
-  from plasticity_rl.experiment import events
   from plasticity_rl.experiment import experiment as experiment_lib
   from plasticity_rl.experiment import run_folder
   from plasticity_rl.experiment import timeline
 
   experiment = experiment_lib.build(settings)
-  for intervention in events.schedule(settings).interventions:
-    experiment.intervene(intervention.expression)
+  timeline.check(experiment)
   folder = pathlib.Path(_WORKDIR.value)
   run_folder.prepare(folder, settings)
   timeline.run(experiment, folder)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from plasticity_rl.errors import UserError as UserError
 
@@ -105,6 +106,13 @@ class TrainState(NamedTuple):
   keys: Keys
   counters: Counters
   interventions: dict[str, Any]
+
+
+def structure(tree: Any) -> Any:
+  """What decides which program runs: the tree, shapes and dtypes."""
+  return jax.tree.structure(tree), tuple(
+      (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(tree)
+  )
 
 
 @dataclasses.dataclass(frozen=True)

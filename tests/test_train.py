@@ -65,7 +65,7 @@ def fixture_refused(runs, tmp_path):
      "unknown network of this agent 'critic'"),
     ('interventions=("injection(at_steps=300)",)',
      'happens at step 300, but the last point before the end is 200'),
-    ('interventions=("injection",)', 'needs one of at_steps and every_steps'),
+    ('interventions=("injection",)', 'needs one of at_steps, every_steps'),
     ('interventions=("injection(at_steps=100",)', 'cannot read the'),
     ('environment.name=pong', "unknown environment for dqn 'pong'"),
 ))

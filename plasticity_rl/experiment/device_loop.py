@@ -11,39 +11,54 @@ from plasticity_rl.types import Key
 from plasticity_rl.types import Keys
 from plasticity_rl.types import TrainState
 
+Hooks = tuple[learner.Hook, ...]
+
 # Everything has a leading axis of seeds, except what all seeds share.
 AXES = TrainState(
     nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
 )
 
 
-def init_seed(key: Key, agent: Agent, stream: Stream) -> TrainState:
+def init_seed(
+    key: Key, agent: Agent, stream: Stream, hooks: Hooks = ()
+) -> TrainState:
   """The state of one seed before the first step. The key is consumed."""
   nets_key, stream_key, run_key, event_key = jax.random.split(key, 4)
   env, replay = stream.init(stream_key)
   # Distinct buffers, since the state is donated.
   zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
-  return TrainState(
+  return attach(TrainState(
       nets=agent.init(nets_key),
       replay=replay,
       env=env,
       keys=Keys(run_key, event_key),
       counters=zeros,
       interventions={},
-  )
+  ), hooks)
 
 
-def init(seeds: jax.Array, agent: Agent, stream: Stream) -> TrainState:
+def attach(state: TrainState, hooks: Hooks) -> TrainState:
+  """Gives hooks that have none yet their own state, for one seed."""
+  new = {
+      hook.label: hook.intervention.init(state) for hook in hooks
+      if hook.label not in state.interventions
+  }
+  return state._replace(interventions={**state.interventions, **new})
+
+
+def init(
+    seeds: jax.Array, agent: Agent, stream: Stream, hooks: Hooks = ()
+) -> TrainState:
   """The state of all seeds, int32 `[S]`."""
   return jax.vmap(
-      lambda seed: init_seed(jax.random.PRNGKey(seed), agent, stream),
+      lambda seed: init_seed(jax.random.PRNGKey(seed), agent, stream, hooks),
       out_axes=AXES,
   )(seeds)
 
 
 def row(
     state: TrainState, agent: Agent, stream: Stream,
-    schedule: learner.Schedule,
+    schedule: learner.Schedule, hooks: Hooks = (),
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """One row: every environment steps once, then updates if they are due.
 
@@ -56,7 +71,7 @@ def row(
       counters.step // stream.steps_per_row
   )
 
-  def one_seed(nets, replay, env, keys):
+  def one_seed(nets, replay, env, keys, own):
     key = jax.random.fold_in(keys.run, counters.step)
     collect_key, learn_key = jax.random.split(key)
     env, replay, metrics = stream.collect(
@@ -65,57 +80,60 @@ def row(
 
     def update():
       return learner.learn(
-          learn_key, agent, nets,
+          learn_key, agent, nets, own,
           lambda k: stream.sample(k, env, replay, collected),
-          counters.updates, schedule.updates,
+          counters.updates, schedule.updates, hooks, keys.event,
       )
 
     def skip():
-      losses = jax.eval_shape(update)[1]
-      return nets, jax.tree.map(
+      losses = jax.eval_shape(update)[2]
+      return nets, own, jax.tree.map(
           lambda x: jnp.zeros(x.shape, x.dtype), losses
       )
 
     # `due` is the same for all seeds, so that this stays a branch under vmap.
-    nets, losses = jax.lax.cond(due, update, skip)
-    return nets, replay, env, {**metrics, **losses}
+    nets, own, losses = jax.lax.cond(due, update, skip)
+    return nets, replay, env, own, {**metrics, **losses}
 
-  nets, replay, env, metrics = jax.vmap(one_seed)(
-      state.nets, state.replay, state.env, state.keys
+  nets, replay, env, own, metrics = jax.vmap(one_seed)(
+      state.nets, state.replay, state.env, state.keys, state.interventions
   )
   counters = collected._replace(
       updates=counters.updates + due * schedule.updates
   )
   state = state._replace(
-      nets=nets, replay=replay, env=env, counters=counters
+      nets=nets, replay=replay, env=env, counters=counters, interventions=own
   )
   return state, {**metrics, 'updated': due}
 
 
 def prime(
-    state: TrainState, num_updates: int, agent: Agent, stream: Stream
+    state: TrainState, num_updates: int, agent: Agent, stream: Stream,
+    hooks: Hooks = (),
 ) -> TrainState:
   """Updates on what the replay holds; nothing is collected."""
   counters = state.counters
 
-  def one_seed(nets, replay, env, keys):
+  def one_seed(nets, replay, env, keys, own):
     # No step has this number, so that no key is used twice.
     root = jax.random.fold_in(keys.run, 2**31 - 1)
-    nets, _ = learner.learn(
-        jax.random.fold_in(root, counters.updates), agent, nets,
+    nets, own, _ = learner.learn(
+        jax.random.fold_in(root, counters.updates), agent, nets, own,
         lambda k: stream.sample(k, env, replay, counters), counters.updates,
-        num_updates,
+        num_updates, hooks, keys.event,
     )
-    return nets
+    return nets, own
 
-  nets = jax.vmap(one_seed)(state.nets, state.replay, state.env, state.keys)
+  nets, own = jax.vmap(one_seed)(
+      state.nets, state.replay, state.env, state.keys, state.interventions
+  )
   counters = counters._replace(updates=counters.updates + num_updates)
-  return state._replace(nets=nets, counters=counters)
+  return state._replace(nets=nets, counters=counters, interventions=own)
 
 
 def segment(
     state: TrainState, num_rows: int, agent: Agent, stream: Stream,
-    schedule: learner.Schedule,
+    schedule: learner.Schedule, hooks: Hooks = (),
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """`num_rows` rows in one program.
 
@@ -127,7 +145,7 @@ def segment(
   """
   begin = state.counters.step
   state, stacked = jax.lax.scan(
-      lambda s, _: row(s, agent, stream, schedule), state, None,
+      lambda s, _: row(s, agent, stream, schedule, hooks), state, None,
       length=num_rows,
   )
   updated = stacked.pop('updated')[:, None]

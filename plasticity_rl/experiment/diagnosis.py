@@ -4,8 +4,6 @@ import csv
 import dataclasses
 import pathlib
 
-import jax
-
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import Interrupted
@@ -33,7 +31,9 @@ class Plan:
 
   Attributes:
     experiment: of the prefix; its settings are resolved.
-    arm_experiment: of the arms; the same unless a single seed is replicated.
+    arm_experiments: of each arm, by label: mostly one and the same. An arm
+      whose intervention goes on happening has its own; a single seed is
+      replicated in all of them.
     source: run folder to fork; None for a prefix to be trained.
     step: where it forks.
     horizon: steps of each arm.
@@ -41,7 +41,7 @@ class Plan:
   """
 
   experiment: Experiment
-  arm_experiment: Experiment
+  arm_experiments: dict[str, Experiment]
   source: pathlib.Path | None
   step: int
   horizon: int
@@ -73,12 +73,33 @@ def plan(
         f'evaluation.every_steps is {schedule.evaluate}'
     )
   _check_metric(settings.fork.metric, experiment)
-  arm_experiment = experiment
+  return Plan(
+      experiment, _arm_experiments(experiment, arms, step + horizon), source,
+      step, horizon, arms,
+  )
+
+
+def _arm_experiments(experiment, arms, end):
+  """What each arm runs; refuses triggers that could not be."""
+  settings = experiment.settings
+  common = experiment
   if settings.fork.replicates:
-    arm_experiment = experiment_lib.build(
+    common = experiment_lib.build(
         dataclasses.replace(settings, num_seeds=settings.fork.replicates)
     )
-  return Plan(experiment, arm_experiment, source, step, horizon, arms)
+  found = {}
+  for arm in arms:
+    found[arm.label] = common
+    if arm.triggers:
+      found[arm.label] = experiment_lib.build(dataclasses.replace(
+          common.settings,
+          num_steps=max(settings.num_steps, end),
+          interventions=(
+              *settings.interventions, f'{arm.label}={arm.source}'
+          ),
+      ))
+      timeline.check(found[arm.label])
+  return found
 
 
 def run(plan: Plan, workdir: pathlib.Path) -> None:
@@ -108,7 +129,7 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
             f'stopped before arm {arm.label!r}; the same command continues'
         )
       fork.run_arm(
-          plan.arm_experiment, source, plan.step, arm,
+          plan.arm_experiments[arm.label], source, plan.step, arm,
           workdir / ARMS / arm.label, horizon=plan.horizon,
           replicates=settings.fork.replicates,
           source_experiment=plan.experiment,
@@ -160,10 +181,10 @@ def _check_arms(settings, experiment):
   arms = tuple(expressions.parse(text) for text in settings.fork.arms)
   labels = [arm.label for arm in arms]
   for arm in arms:
-    if arm.triggers:
+    if 'at_steps' in arm.triggers:
       raise UserError(
-          f'config.fork.arms: {arm.label!r} happens at the fork: it takes no '
-          f'{" or ".join(arm.triggers)}'
+          f'config.fork.arms: {arm.label!r} happens at the fork, or again and '
+          'again by every_steps, every_updates or when: it takes no at_steps'
       )
     if arm.label.startswith('.'):  # It names the folder of the arm.
       raise UserError(
@@ -187,13 +208,7 @@ def _check_arms(settings, experiment):
 
 def _check_metric(metric, experiment):
   """Refuses a column that no evaluation, segment or diagnostic writes."""
-  state = jax.eval_shape(experiment.init)
-  known = {
-      *jax.eval_shape(experiment.segment, state)[1],
-      *jax.eval_shape(experiment.evaluate, state),
-      *jax.eval_shape(experiment.measure, state),
-  }
-  known = {name for name in known if '/' in name}
+  known = experiment_lib.metric_names(experiment)
   if metric not in known:
     raise UserError(errors.nearest('config.fork.metric', metric, known))
 

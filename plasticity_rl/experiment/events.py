@@ -7,6 +7,7 @@ from absl import logging
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import criteria
 from plasticity_rl.interventions import expression as expressions
 
 
@@ -28,11 +29,23 @@ def _tell(text: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Intervention:
-  """An intervention of the config, and when it happens."""
+  """An intervention of the config, and when it happens.
+
+  One of these is set.
+
+  Attributes:
+    expression: the intervention.
+    at_steps: steps of the grid.
+    every_steps: a period on the grid.
+    every_updates: a period of updates, inside the compiled loop.
+    when: what it waits for, each seed by itself.
+  """
 
   expression: expressions.Expression
-  at_steps: tuple[int, ...]
-  every_steps: int
+  at_steps: tuple[int, ...] = ()
+  every_steps: int = 0
+  every_updates: int = 0
+  when: criteria.Criterion | None = None
 
   def due(self, step: int) -> bool:
     """Whether it happens at `step`, a point of the grid after the start."""
@@ -63,6 +76,49 @@ class Schedule:
   interventions: tuple[Intervention, ...]
 
 
+def _intervention(text, expression, segment, last):
+  """What `text` asks for; `last` is the last point before the end."""
+  triggers = dict(expression.triggers)
+  kinds = [kind for kind in expressions.TRIGGERS if kind in triggers]
+  if len(kinds) != 1:
+    raise UserError(
+        f'config.interventions: {text!r} needs one of '
+        f'{", ".join(expressions.TRIGGERS)}'
+    )
+  value = triggers.pop(kinds[0])
+  if kinds == ['when']:
+    return Intervention(expression, when=criteria.parse(value, **triggers))
+  if triggers:
+    raise UserError(
+        f'config.interventions: {text!r}: {", ".join(triggers)} goes with '
+        'when'
+    )
+  if kinds == ['every_updates']:
+    if type(value) is not int or value < 1:
+      raise UserError(
+          f'config.interventions: {text!r}: every_updates must be a positive '
+          f'whole number: {value!r}'
+      )
+    return Intervention(expression, every_updates=value)
+  asked = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+  if not asked or (kinds == ['every_steps'] and len(asked) > 1):
+    raise UserError(
+        f'config.interventions: {text!r}: at_steps is a step or several, '
+        'every_steps is one'
+    )
+  for step in asked:
+    # What is rounded up to the end would not happen either.
+    if type(step) is not int or not 0 < step <= last:
+      raise UserError(
+          f'config.interventions: {text!r} happens at step {step!r}, but '
+          f'the last point before the end is {last}'
+      )
+  steps = tuple(on_grid(s, segment, f'{kinds[0]} of {text}') for s in asked)
+  if kinds == ['every_steps']:
+    return Intervention(expression, every_steps=steps[0])
+  return Intervention(expression, at_steps=steps)
+
+
 def schedule(settings: settings_lib.Settings) -> Schedule:
   """The schedule of a run; refuses events that could never happen."""
   segment = settings.segment_steps
@@ -77,33 +133,9 @@ def schedule(settings: settings_lib.Settings) -> Schedule:
           f'one: "other={expression.text}"'
       )
     labels.add(expression.label)
-    at, every = (expression.triggers.get(k) for k in expressions.TRIGGERS)
-    if (at is None) == (every is None):
-      raise UserError(
-          f'config.interventions: {text!r} needs one of at_steps and '
-          'every_steps'
-      )
-    asked = every if at is None else at
-    asked = tuple(asked) if isinstance(asked, (tuple, list)) else (asked,)
-    if not asked or (at is None and len(asked) > 1):
-      raise UserError(
-          f'config.interventions: {text!r}: at_steps is a step or several, '
-          'every_steps is one'
-      )
-    for step in asked:
-      # What is rounded up to the end would not happen either.
-      if type(step) is not int or not 0 < step <= num_steps - segment:
-        raise UserError(
-            f'config.interventions: {text!r} happens at step {step!r}, but '
-            f'the last point before the end is {num_steps - segment}'
-        )
-    trigger = 'every_steps' if at is None else 'at_steps'
-    steps = tuple(on_grid(s, segment, f'{trigger} of {text}') for s in asked)
-    interventions.append(Intervention(
-        expression,
-        at_steps=() if at is None else steps,
-        every_steps=steps[0] if at is None else 0,
-    ))
+    interventions.append(
+        _intervention(text, expression, segment, num_steps - segment)
+    )
   prime = 0
   if getattr(settings.replay, 'priming_updates', 0):
     prime = on_grid(settings.replay.min_size, segment, 'replay.min_size')

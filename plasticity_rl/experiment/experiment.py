@@ -1,13 +1,11 @@
 """An experiment built of its settings: pure functions, compiled once."""
 
 import functools
-import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents import dqn
@@ -15,7 +13,9 @@ from plasticity_rl.agents import supervised
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.environments import registry as environments
+from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import device_loop
+from plasticity_rl.experiment import events
 from plasticity_rl.experiment import streams
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
@@ -24,6 +24,7 @@ from plasticity_rl.learner import optimizers
 from plasticity_rl.networks import sequential
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import structure
 
 Metrics = dict[str, jax.Array]
 
@@ -45,6 +46,10 @@ class Experiment(NamedTuple):
       differ between two states that share their data.
     intervene: `(expression) -> (state -> state)`, compiled; refuses what does
       not fit the agent.
+    intervene_where: the same, `(expression) -> ((state, bool [S]) -> state)`,
+      for some seeds; refuses what changes the state's structure.
+    attach: `(state) -> state`, with own states for interventions inside the
+      loop that have none yet, as after another experiment's past.
   """
 
   settings: settings_lib.Settings
@@ -60,6 +65,11 @@ class Experiment(NamedTuple):
   intervene: Callable[
       [expressions.Expression], Callable[[TrainState], TrainState]
   ]
+  intervene_where: Callable[
+      [expressions.Expression],
+      Callable[[TrainState, jax.Array], TrainState],
+  ]
+  attach: Callable[[TrainState], TrainState]
 
 
 def build_agent(settings: settings_lib.Settings) -> tuple[
@@ -104,7 +114,7 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
   Folded from the root of events, the event's name and the step: an event
   never moves the training stream, nor that of another event.
   """
-  tag = np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
+  tag = learner.label_tag(name)
   return jax.vmap(
       lambda key: jax.random.fold_in(
           jax.random.fold_in(key, tag), state.counters.step
@@ -125,20 +135,21 @@ def build(settings: settings_lib.Settings) -> Experiment:
       delta=settings.diagnostics.delta,
   )
   probe_size = settings.diagnostics.probe_size
+  hooks = _hooks(settings, agent, stream)
 
   def init():
     seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
-    return device_loop.init(seeds, agent, stream)
+    return device_loop.init(seeds, agent, stream, hooks)
 
   def segment(state):
     return device_loop.segment(
         state, settings.segment_steps // stream.steps_per_row, agent, stream,
-        schedule,
+        schedule, hooks,
     )
 
   def prime(state):
     updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
-    return device_loop.prime(state, updates, agent, stream)
+    return device_loop.prime(state, updates, agent, stream, hooks)
 
   def evaluate(state):
     return jax.vmap(stream.evaluate)(
@@ -211,6 +222,38 @@ def build(settings: settings_lib.Settings) -> Experiment:
   def intervene(expression):
     return compiled(expression.label, expression.text)
 
+  @functools.cache
+  def compiled_where(label, text):
+    change = compiled(label, text)
+    before = jax.eval_shape(init)
+    if structure(jax.eval_shape(change, before)) != structure(before):
+      raise UserError(
+          f'{text!r} changes the network\'s structure, so that it cannot '
+          'happen to one seed and not to another: allocate network.slots, or '
+          'take one seed a run'
+      )
+
+    def where(state, mask):
+      def select(new, old):
+        each = mask.reshape(-1, *[1] * (new.ndim - 1))
+        return jnp.where(each, new, old)
+
+      old = state._replace(counters=())  # They are all seeds'.
+      new = change(state)._replace(counters=())
+      selected = jax.tree.map(select, new, old)
+      return selected._replace(counters=state.counters)
+
+    return jax.jit(where)
+
+  def intervene_where(expression):
+    return compiled_where(expression.label, expression.text)
+
+  def attach(state):
+    return jax.vmap(
+        lambda one: device_loop.attach(one, hooks),
+        in_axes=(device_loop.AXES,), out_axes=device_loop.AXES,
+    )(state)
+
   return Experiment(
       settings=settings,
       agent=agent,
@@ -223,7 +266,52 @@ def build(settings: settings_lib.Settings) -> Experiment:
       is_finite=jax.jit(is_finite),
       compare=jax.jit(compare),
       intervene=intervene,
+      intervene_where=intervene_where,
+      attach=jax.jit(attach),
   )
+
+
+def _hooks(settings, agent, stream):
+  """The interventions that happen inside the loop; refuses what cannot."""
+  hooks = []
+  for one in events.schedule(settings).interventions:
+    if not one.every_updates:
+      continue
+    intervention = interventions.make(one.expression, agent.spec)
+    text = one.expression.text
+    if not intervention.nets_only:
+      raise UserError(
+          f'config.interventions: {text!r} changes more than networks, so that '
+          'it cannot happen every_updates; take at_steps, every_steps or when'
+      )
+    hook = learner.Hook(
+        one.expression.label, one.every_updates, intervention
+    )
+    key = jax.eval_shape(lambda: jax.random.PRNGKey(0))
+    jax.eval_shape(  # Refuses what changes the structure.
+        lambda key, hook=hook: _run_hook(hook, agent, stream, key), key
+    )
+    hooks.append(hook)
+  return tuple(hooks)
+
+
+def _run_hook(hook, agent, stream, key):
+  state = device_loop.init_seed(key, agent, stream, (hook,))
+  batch = stream.sample(key, state.env, state.replay, state.counters)
+  return learner.run_hook(
+      hook, key, state.nets, state.interventions, batch, 1
+  )
+
+
+def metric_names(experiment: Experiment) -> set[str]:
+  """Columns that segments, evaluations and diagnostics write."""
+  state = jax.eval_shape(experiment.init)
+  names = {
+      *jax.eval_shape(experiment.segment, state)[1],
+      *jax.eval_shape(experiment.evaluate, state),
+      *jax.eval_shape(experiment.measure, state),
+  }
+  return {name for name in names if '/' in name}
 
 
 def _intervene(state, intervention, label, probe):

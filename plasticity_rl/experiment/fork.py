@@ -13,6 +13,7 @@ from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.interventions.expression import Expression
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import structure
 
 FORK = 'fork.json'
 
@@ -62,9 +63,14 @@ def run_arm(
     )
     if replicates:
       before = replicate(before, replicates)
-    after = experiment.intervene(expression)(before)
+    before = experiment.attach(before)
+    # An arm with a trigger begins as the control does; it is in the
+    # experiment's own interventions.
+    after = before
+    if not expression.triggers:
+      after = experiment.intervene(expression)(before)
     history = list(meta['history'])
-    if timeline.structure(before) != timeline.structure(after):
+    if structure(before) != structure(after):
       history.append({
           'step': step, 'expression': f'{expression.label}={expression.text}'
       })
@@ -73,7 +79,8 @@ def run_arm(
         experiment.compare(before, after),
     )
     return timeline.Start(
-        after, step, tuple(history), is_fork=True, primed=meta['primed']
+        after, step, tuple(history), is_fork=True, primed=meta['primed'],
+        watches=meta['watches'],
     )
 
   timeline.run(
@@ -88,7 +95,7 @@ def _describe(folder, source, step, horizon, expression, jumps) -> None:
       'step': step,
       'horizon': horizon,
       'arm': expression.label,
-      'intervention': expression.text,
+      'intervention': expression.source,
       'at_fork': {k: np.asarray(v).tolist() for k, v in jumps.items()},
   }
   run_folder.write_atomically(folder / FORK, json.dumps(facts, indent=2))

@@ -13,17 +13,22 @@ import jax.monitoring
 import numpy as np
 import tqdm
 
+from plasticity_rl import errors
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import criteria
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import ledger as ledger_lib
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.experiment.experiment import metric_names
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Writers
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import structure
 
 LEDGER = 'ledger.json'
 
@@ -38,6 +43,7 @@ class Start:
     history: interventions that changed its structure.
     is_fork: whether to evaluate and measure at once, before any training.
     primed: updates made so far in priming.
+    watches: what criteria have seen so far, by label.
   """
 
   state: TrainState
@@ -45,6 +51,7 @@ class Start:
   history: tuple[dict[str, Any], ...] = ()
   is_fork: bool = False
   primed: int = 0
+  watches: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -58,13 +65,6 @@ class _Clock:
   evaluation_flops: float = 0.0
 
 
-def structure(state: TrainState) -> Any:
-  """What decides which program runs: the tree, shapes and dtypes."""
-  return jax.tree.structure(state), tuple(
-      (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(state)
-  )
-
-
 def template(
     experiment: Experiment, history: list[dict[str, Any]]
 ) -> TrainState:
@@ -74,6 +74,46 @@ def template(
     expression = expressions.parse(change['expression'])
     state = jax.eval_shape(experiment.intervene(expression), state)
   return state
+
+
+def check(experiment: Experiment) -> None:
+  """Refuses interventions that could not happen as the config asks."""
+  schedule = events.schedule(experiment.settings)
+  for one in schedule.interventions:
+    experiment.intervene(one.expression)
+  _watches(experiment, schedule)
+
+
+def _watches(experiment, schedule):
+  """(intervention, watch, apply) by label, of those that wait."""
+  waiting = [i for i in schedule.interventions if i.when]
+  known = metric_names(experiment) if waiting else ()
+  num_seeds = experiment.settings.num_seeds
+  watches = {}
+  for one in waiting:
+    expression, metric = one.expression, one.when.metric
+    if metric not in known:
+      raise UserError(
+          errors.nearest(f'metric in when of {expression.label}', metric, known)
+      )
+    slots = experiment.agent.spec.slots
+    if expression.name == 'injection' and 0 < slots < one.when.max_times:
+      raise UserError(
+          f'config.interventions: {expression.label!r} may happen '
+          f'{one.when.max_times} times, but network.slots is {slots}'
+      )
+    if num_seeds == 1:
+      change = experiment.intervene(expression)
+      watches[expression.label] = (
+          one, criteria.Watch(one.when, 1),
+          lambda state, mask, change=change: change(state),
+      )
+    else:
+      watches[expression.label] = (
+          one, criteria.Watch(one.when, num_seeds),
+          experiment.intervene_where(expression),
+      )
+  return watches
 
 
 def run(
@@ -114,8 +154,9 @@ class _Run:
     self._end = num_steps or self._schedule.num_steps
     self._interventions = [
         (i, experiment.intervene(i.expression))
-        for i in self._schedule.interventions
+        for i in self._schedule.interventions if i.at_steps or i.every_steps
     ]
+    self._watches = _watches(experiment, self._schedule)
     self._checkpoints = Checkpoints(folder, settings.checkpoint.keep)
     self._clock = _Clock()
     self._pending = None
@@ -127,11 +168,15 @@ class _Run:
       self._step, self._history = newest, list(meta['history'])
       self._clock = _Clock(**meta['clock'])
       self._is_fork, self._primed = False, meta['primed']
+      watched = meta['watches']
     else:
       begin = start() if start else Start(experiment.init())
       self._state, self._step = begin.state, begin.step
       self._history, self._is_fork = list(begin.history), begin.is_fork
-      self._primed = begin.primed
+      self._primed, watched = begin.primed, begin.watches
+    for label, saved in watched.items():
+      if label in self._watches:
+        self._watches[label][1].restore(saved)
     self._writers = Writers(
         folder, settings.log, -1 if newest is None else newest, settings.seed
     )
@@ -178,11 +223,13 @@ class _Run:
         measure=step % schedule.measure == 0,
         metrics=metrics,
     )
+    seen = self._pending[1]
     # At the end of a prefix as well: the run that it stands for goes on.
     if step < max(self._end, schedule.num_steps):
       for intervention, apply in self._interventions:
         if intervention.due(step):
           self._intervene(intervention, apply)
+      self._watch(seen)
     self._prime()
     if step % schedule.save == 0 or step == self._end:
       self._save()
@@ -215,7 +262,24 @@ class _Run:
       metrics.update(self._experiment.measure(self._state))
     self._pending = (self._step, metrics)
 
-  def _intervene(self, intervention, apply):
+  def _watch(self, metrics):
+    """Interventions that wait for something, each seed by itself."""
+    for intervention, watch, apply in self._watches.values():
+      if watch.criterion.metric not in metrics:
+        continue
+      why = watch.observe(
+          self._step, np.asarray(metrics[watch.criterion.metric])
+      )
+      due = np.array([bool(reason) for reason in why])
+      if due.any():
+        first = self._experiment.settings.seed
+        self._intervene(
+            intervention, lambda state, a=apply, d=due: a(state, d),
+            seeds=(first + np.flatnonzero(due)).tolist(),
+            why=[reason for reason in why if reason],
+        )
+
+  def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
     before = self._state
     expression = intervention.expression
@@ -223,7 +287,7 @@ class _Run:
     jumps = self._experiment.compare(before, self._state)
     self._writers.event(
         self._step, event='intervention', label=expression.label,
-        expression=expression.text,
+        expression=expression.text, **facts,
         **{k: np.asarray(v).tolist() for k, v in jumps.items()},
     )
     if structure(before) != structure(self._state):
@@ -286,6 +350,7 @@ class _Run:
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
         'primed': self._primed,
+        'watches': {k: w.save() for k, (_, w, _) in self._watches.items()},
         'origin': run_folder.origin(),
     })
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from plasticity_rl.errors import UserError
 
-TRIGGERS = ('at_steps', 'every_steps')
+TRIGGERS = ('at_steps', 'every_steps', 'every_updates', 'when')
+# What goes with `when`.
+PATIENCE = ('patience', 'cooldown_steps', 'max_times')
 _LABEL = re.compile(r'\A\s*([A-Za-z0-9_.-]+)\s*=(?!=)(.*)\Z', re.DOTALL)
 
 
@@ -24,8 +26,9 @@ class Expression:
     label: what the arm or event is called; names its folder.
     name: of the intervention.
     options: for its factory.
-    triggers: when it happens, `at_steps` and `every_steps`.
+    triggers: when it happens: of `TRIGGERS` and `PATIENCE`.
     text: the intervention without label and triggers.
+    source: the same with its triggers.
   """
 
   label: str
@@ -33,6 +36,7 @@ class Expression:
   options: dict[str, Any]
   triggers: dict[str, Any]
   text: str
+  source: str
 
 
 def parse(text: str) -> Expression:
@@ -59,7 +63,14 @@ def parse(text: str) -> Expression:
         f'cannot read the intervention {text!r}: write name or '
         f'name(option=value) with plain values ({error})'
     ) from None
-  triggers = {k: options.pop(k) for k in TRIGGERS if k in options}
+  triggers = {k: options.pop(k) for k in (*TRIGGERS, *PATIENCE)
+              if k in options}
+  return Expression(
+      label or name, name, options, triggers, _call(name, options),
+      _call(name, {**options, **triggers}),
+  )
+
+
+def _call(name, options):
   inner = ', '.join(f'{k}={v!r}' for k, v in options.items())
-  canonical = f'{name}({inner})' if inner else name
-  return Expression(label or name, name, options, triggers, canonical)
+  return f'{name}({inner})' if inner else name

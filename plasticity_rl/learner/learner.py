@@ -1,18 +1,37 @@
-"""Updates per step: any replay ratio, above or below one."""
+"""Updates per step, at any replay ratio, and what happens between them."""
 
+import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from plasticity_rl import errors
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.agents.base import Nets
+from plasticity_rl.errors import UserError
+from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.types import Key
+from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
+from plasticity_rl.types import structure
 
 Sample = Callable[[Key], Transition]
+
+
+class Hook(NamedTuple):
+  """An intervention that happens inside the training loop, after updates.
+
+  Attributes:
+    label: of the intervention; its own state is kept under it.
+    every_updates: its period; it happens after updates that this divides.
+    intervention: that touches networks only and keeps their structure.
+  """
+
+  label: str
+  every_updates: int
+  intervention: Intervention
 
 
 class Schedule(NamedTuple):
@@ -36,14 +55,14 @@ def schedule(updates_per_step: float, steps_per_row: int) -> Schedule:
   """
   ratio = updates_per_step * steps_per_row
   if not 1e-9 < ratio < 1e9:  # NaN is refused as well.
-    raise errors.UserError(
+    raise UserError(
         f'replay.updates_per_step must be positive: {updates_per_step}'
     )
   result = (
       Schedule(round(ratio), 1) if ratio >= 1 else Schedule(1, round(1 / ratio))
   )
   if abs(result.updates / result.period - ratio) > 1e-6 * ratio:
-    raise errors.UserError(
+    raise UserError(
         'replay.updates_per_step times environment.num_envs must be a whole '
         f'number or one over a whole number: {ratio:g}'
     )
@@ -54,33 +73,79 @@ def learn(
     key: Key,
     agent: Agent,
     nets: Nets,
+    own: dict[str, Any],
     sample: Sample,
     updates: jax.Array,
     num_updates: int,
-) -> tuple[Nets, dict[str, jax.Array]]:
-  """`num_updates` updates, each on a batch of its own.
+    hooks: tuple[Hook, ...] = (),
+    event_key: Key | None = None,
+) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
+  """`num_updates` updates, each on a batch of its own, hooks after each.
 
   Args:
     key: consumed.
     agent: whose update.
     nets: the networks.
+    own: the interventions' own states, those of hooks among them.
     sample: `(key) -> batch`.
     updates: how many were made before.
     num_updates: static.
+    hooks: interventions that happen in between, in this order.
+    event_key: root of their randomness; an update's number is folded in.
 
   Returns:
-    The networks, and the metrics of the updates, averaged.
+    The networks, the interventions' own states, and the metrics of the
+    updates, averaged.
   """
 
-  def one(nets, inputs):
+  def one(carry, inputs):
+    nets, own = carry
     key, updates = inputs
     sample_key, update_key = jax.random.split(key)
-    return agent.update(update_key, nets, sample(sample_key), updates)
+    batch = sample(sample_key)
+    nets, metrics = agent.update(update_key, nets, batch, updates)
+    for hook in hooks:
+      nets, own = run_hook(hook, event_key, nets, own, batch, updates + 1)
+    return (nets, own), metrics
 
   if num_updates == 1:
-    return one(nets, (key, updates))
-  nets, metrics = jax.lax.scan(
-      one, nets,
+    (nets, own), metrics = one((nets, own), (key, updates))
+    return nets, own, metrics
+  (nets, own), metrics = jax.lax.scan(
+      one, (nets, own),
       (jax.random.split(key, num_updates), updates + jnp.arange(num_updates)),
   )
-  return nets, jax.tree.map(lambda m: m.mean(0), metrics)
+  return nets, own, jax.tree.map(lambda m: m.mean(0), metrics)
+
+
+def run_hook(
+    hook: Hook, event_key: Key, nets: Nets, own: dict[str, Any],
+    batch: Transition, updates: jax.Array,
+) -> tuple[Nets, dict[str, Any]]:
+  """The networks and own states after a hook, if `updates` is its time."""
+  def act():
+    key = jax.random.fold_in(
+        jax.random.fold_in(event_key, label_tag(hook.label)), updates
+    )
+    # It reads nothing but networks; replay and environments stay where they
+    # are rather than being carried through a branch.
+    state = TrainState(nets, (), (), (), (), {})
+    state, mine = hook.intervention.apply(key, state, own[hook.label], batch)
+    return state.nets, {**own, hook.label: mine}
+
+  if structure(jax.eval_shape(act)) != structure((nets, own)):
+    raise UserError(
+        f'the intervention {hook.label!r} changes the structure of the '
+        'network, so that it cannot happen every_updates: allocate '
+        'network.slots, or take at_steps, every_steps or when'
+    )
+  if hook.every_updates == 1:
+    return act()
+  return jax.lax.cond(
+      updates % hook.every_updates == 0, act, lambda: (nets, own)
+  )
+
+
+def label_tag(name: str) -> np.uint32:
+  """A number for a name, to be folded into a key."""
+  return np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)

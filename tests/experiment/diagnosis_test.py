@@ -138,7 +138,8 @@ def test_same_command_again_computes_nothing(labels):
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   idle = plan.experiment._replace(segment=never)
   diagnosis.run(
-      dataclasses.replace(plan, experiment=idle, arm_experiment=idle), folder
+      dataclasses.replace(plan, experiment=idle, arm_experiments=dict.fromkeys(
+          plan.arm_experiments, idle)), folder
   )
   assert before == {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
 
@@ -185,7 +186,8 @@ def test_stopped_and_continued(labels, tmp_path, segment):
   folder = tmp_path / 'diagnosis'
   with pytest.raises(Interrupted, match='the same command continues'):
     diagnosis.run(dataclasses.replace(
-        plan, experiment=stopping, arm_experiment=stopping
+        plan, experiment=stopping, arm_experiments=dict.fromkeys(
+            plan.arm_experiments, stopping)
     ), folder)
   # No more was begun.
   assert next(count) == segment + 1
@@ -215,7 +217,7 @@ def test_fork_of_a_run_that_is_there(labels, tmp_path):
   early = diagnosis.plan(settings, source)
   assert early.step == 20
   early = dataclasses.replace(
-      early, experiment=plan.experiment, arm_experiment=plan.experiment
+      early, experiment=plan.experiment, arm_experiments=plan.arm_experiments
   )
   folder = tmp_path / 'diagnosis'
   # The experiment that was compiled has the settings of the source.
@@ -298,7 +300,12 @@ def test_run_without_checkpoint_is_refused(tmp_path):
     ({'arms': ('control', 'injection(nets=("actor",))')}, "agent 'actor'"),
     ({'arms': ('control', 'reset', 'reset(scope="last")')}, 'is there twice'),
     ({'arms': ('control', 'reset(at_steps=10)')}, 'takes no at_steps'),
-    ({'arms': ('control', 'reset(every_steps=10)')}, 'takes no every_steps'),
+    ({'arms': ('control', 'reset(every_steps=500)')}, 'happens at step 500'),
+    ({'arms': ('control', 'reset(when="eval/retrun > 1", every_steps=5)')},
+     'needs one of'),
+    ({'arms': ('control', 'reset(when="eval/retrun > 1")')}, 'eval/return'),
+    ({'arms': ('control', 'injection(when="eval/return > 1")')},
+     'network.slots'),
     ({'arms': ('control', '..=reset')}, r"not begin with a dot: '\.\.'"),
     ({'arms': ('control', 'reset(')}, "cannot read the intervention 'reset"),
     ({'metric': 'eval/retrun'}, "did you mean 'eval/return'"),
@@ -330,7 +337,7 @@ def test_defaults_are_resolved():
   assert fork.margin == pytest.approx(0.1 * np.log(3))
   # A single seed is continued several times.
   assert fork.replicates == 10
-  assert plan.arm_experiment.settings.num_seeds == 10
+  assert plan.arm_experiments['control'].settings.num_seeds == 10
   given = diagnosis.plan(small.supervised(**{
       'fork.arms': ('control', 'injection'), 'fork.margin': 0.5,
       'fork.step': 7, 'fork.horizon': 6,
@@ -349,7 +356,7 @@ def test_a_single_seed_is_continued_several_times(tmp_path):
   diagnosis.run(plan, tmp_path)
   prefix = small.saved(plan.experiment, tmp_path / 'prefix', 20)
   control = tmp_path / 'arms' / 'control'
-  state = small.saved(plan.arm_experiment, control, 30)
+  state = small.saved(plan.arm_experiments['control'], control, 30)
   assert [len(x) for x in state.keys] == [3, 3]
   assert len({tuple(k) for k in state.keys.run.tolist()}) == 3
   assert tuple(prefix.keys.run[0].tolist()) not in {
@@ -366,6 +373,8 @@ def test_a_single_seed_is_continued_several_times(tmp_path):
   facts = json.loads((control / 'fork.json').read_text())
   assert facts['step'] == 20
   # All arms were continued by the same keys.
-  other = small.saved(plan.arm_experiment, tmp_path / 'arms/injection', 30)
+  other = small.saved(
+      plan.arm_experiments['injection'], tmp_path / 'arms/injection', 30
+  )
   small.assert_equal(other.keys, state.keys)
   assert jax.tree.structure(other.nets) != jax.tree.structure(state.nets)

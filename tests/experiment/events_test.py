@@ -84,11 +84,24 @@ def test_triggers_of_no_step_are_refused(trigger):
 
 
 @pytest.mark.parametrize('text', (
-    'injection', 'injection(at_steps=5, every_steps=10)'
+    'injection', 'injection(at_steps=5, every_steps=10)',
+    'reset(every_updates=5, when="eval/return > 1")',
 ))
 def test_one_trigger_is_needed(text):
-  with pytest.raises(UserError, match='needs one of at_steps and every_steps'):
+  with pytest.raises(UserError, match='needs one of at_steps, every_steps'):
     schedule(text)
+
+
+@pytest.mark.parametrize('trigger, message', (
+    ('every_updates=0', 'positive whole number'),
+    ('every_updates=2.0', 'positive whole number'),
+    ('every_steps=5, patience=2', 'patience goes with when'),
+    ('when="eval/return"', 'cannot read when='),
+    ('when="eval/return > 1", patience=0', 'patience .* at least 1: 0'),
+))
+def test_bad_triggers_are_refused(trigger, message):
+  with pytest.raises(UserError, match=message):
+    schedule(f'reset({trigger})')
 
 
 def test_labels_are_unique():

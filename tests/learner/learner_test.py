@@ -81,15 +81,17 @@ def sample(key):
 
 
 def test_many_updates_are_as_many_single_ones(agent):
-  many = jax.jit(lambda nets: learner.learn(KEY, agent, nets, sample, 7, 3))
+  many = jax.jit(lambda nets: learner.learn(
+      KEY, agent, nets, {}, sample, 7, 3
+  ))
   single = jax.jit(
-      lambda key, nets, n: learner.learn(key, agent, nets, sample, n, 1)
+      lambda key, nets, n: learner.learn(key, agent, nets, {}, sample, n, 1)
   )
   start = jax.jit(agent.init)(KEY)
-  at_once, metrics = many(start)
+  at_once, _, metrics = many(start)
   nets, losses = start, []
   for i, key in enumerate(jax.random.split(KEY, 3)):
-    nets, one = single(key, nets, 7 + i)
+    nets, _, one = single(key, nets, 7 + i)
     losses.append(one['loss'])
   jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),

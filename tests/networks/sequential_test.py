@@ -148,8 +148,11 @@ def test_any_split_can_be_injected(whole):
   injected = jax.jit(
       lambda params: injection.inject_params(KEY, network, params)
   )(params)
-  np.testing.assert_array_equal(
-      network.apply(injected, x).outputs, expected.outputs
+  # To the bit where a batched product sums as a single one does, which is
+  # the backend's affair.
+  np.testing.assert_allclose(
+      network.apply(injected, x).outputs, expected.outputs, rtol=1e-5,
+      atol=1e-6,
   )
 
 
