@@ -1,12 +1,15 @@
 """What a diagnostic is given and what it returns."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.types import Key
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
 
@@ -16,14 +19,30 @@ class Probe(NamedTuple):
 
   Attributes:
     net: what is static of it.
-    params: its parameters.
-    output: what it returns on the probe batch; of an injected head the layers
-      are those of the part that learns.
+    state: its online parameters (the target's, where that is looked at),
+      optimizer state and initial weights.
+    inputs: what it is fed, `[B, ...]`.
+    output: what it returns on the inputs; of an injected head the layers are
+      those of the part that learns.
+    loss: what it is trained on, on the probe batch.
+    updated: `() -> NetState`, its state after one more update on the probe
+      batch, as in training.
+    key: for diagnostics that draw; to be consumed by one of them (each is
+      given its own).
   """
 
   net: NetSpec
-  params: Params
+  state: NetState
+  inputs: Any
   output: NetworkOutput
+  loss: Loss | None = None
+  updated: Callable[[], NetState] | None = None
+  key: Key | None = None
+
+  @property
+  def params(self) -> Params:
+    """The parameters looked at."""
+    return self.state.params
 
 
 Diagnostic = Callable[[Probe], dict[str, jax.Array]]

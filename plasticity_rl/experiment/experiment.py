@@ -131,8 +131,10 @@ def build(settings: settings_lib.Settings) -> Experiment:
       stream.steps_per_row,
   )
   measure_nets = diagnostics.make(
-      agent.spec, settings.diagnostics.names, tau=settings.diagnostics.tau,
-      delta=settings.diagnostics.delta,
+      agent.spec, agent.update, settings.diagnostics.names, {
+          'dormant_units': {'tau': settings.diagnostics.tau},
+          'srank': {'delta': settings.diagnostics.delta},
+      },
   )
   probe_size = settings.diagnostics.probe_size
   hooks = _hooks(settings, agent, stream)
@@ -165,7 +167,8 @@ def build(settings: settings_lib.Settings) -> Experiment:
     """`function(state of one seed, probe batch)`, over all seeds."""
     def all_seeds(state):
       def one(key, state):
-        return function(state, probe(key, state))
+        probe_key, key = jax.random.split(key)
+        return function(key, state, probe(probe_key, state))
       return jax.vmap(one, in_axes=(0, device_loop.AXES))(
           event_keys(state, name), state
       )
@@ -173,7 +176,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
 
   def measure(state):
     return with_probe(
-        lambda one, batch: measure_nets(one.nets, batch), 'probe'
+        lambda key, one, batch: measure_nets(key, one.nets, batch), 'probe'
     )(state)
 
   def is_finite(state):
@@ -181,7 +184,8 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return jnp.all(jnp.stack([jnp.isfinite(w).all() for w in weights]))
 
   def compare(before, after):
-    def look(one, batch):
+    def look(key, one, batch):
+      del key
       params = {name: net.params for name, net in one.nets.items()}
       inputs = agent.spec.inputs(params, batch)
       outputs = {

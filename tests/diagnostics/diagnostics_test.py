@@ -46,9 +46,13 @@ FEATURES = {
 def probe_of(features, params=None, layers=LAYERS):
   features = {k: jnp.array(v, jnp.float32) for k, v in features.items()}
   return base.Probe(
-      NetSpec(None, None, layers, has_target=False), params,
+      NetSpec(None, None, layers, has_target=False),
+      NetState(params, None, None, None), None,
       NetworkOutput(None, features),
   )
+
+
+KEY = jax.random.PRNGKey(0)
 
 
 def floats(values):
@@ -211,14 +215,16 @@ def test_registry_measures_every_network_by_name():
   spec = AgentSpec(
       nets={'a': net, 'b': net}, default_nets=('a',), encoder_net='a',
       inputs=lambda params, batch: {'a': batch.s_tm1, 'b': 0 * batch.s_tm1},
-      policy=None, losses=None,
+      policy=None,
+      losses=lambda key, nets, batch: {'a': None, 'b': None},
   )
   measure = registry.make(
-      spec, ('dead_units', 'dormant_units', 'weight_norm'), tau=1.0, delta=0.01
+      spec, None, ('dead_units', 'dormant_units', 'weight_norm'),
+      {'dormant_units': {'tau': 1.0}},
   )
   nets = {name: NetState(weights(), None, None, None) for name in 'ab'}
   batch = Transition(jnp.array(3.0), None, None, None, None)
-  values = floats(measure(nets, batch))
+  values = floats(measure(KEY, nets, batch))
   assert values['plasticity/a/dead_units/conv'] == pytest.approx(1 / 3)
   assert values['plasticity/b/dead_units/conv'] == 1
   assert values['plasticity/a/dormant_units/first'] == 3 / 4  # By that tau.
@@ -230,4 +236,4 @@ def test_registry_measures_every_network_by_name():
 
 def test_unknown_diagnostic_is_refused_with_the_nearest():
   with pytest.raises(UserError, match="'sranc'; did you mean 'srank'"):
-    registry.make(None, ('dead_units', 'sranc'), tau=1.0, delta=0.01)
+    registry.make(None, None, ('dead_units', 'sranc'), {})
