@@ -122,6 +122,12 @@ class Replay:
     n_step: rewards summed in a transition.
     discount: gamma.
     clear_on_switch: empty it when the task changes.
+    later_updates_per_step: the replay ratio from when `later_when` is met, in
+      the mean over seeds: an adaptive replay ratio (Ma et al., "Revisiting
+      Plasticity in Visual RL", 2024, raise it once the active fraction of the
+      encoder has settled); 0 for none.
+    later_when: such as 'plasticity/q/active_units/encoder settles within 0.01'.
+    later_patience: how often in a row.
     priming_updates: updates made on the first `min_size` transitions, before
       any more are collected ("heavy priming"); 0 for none.
   """
@@ -133,6 +139,9 @@ class Replay:
   n_step: int = 1
   discount: float = 0.99
   clear_on_switch: bool = False
+  later_updates_per_step: float = 0.0
+  later_when: str = ''
+  later_patience: int = 1
   priming_updates: int = 0
 
 
@@ -309,14 +318,15 @@ _RANGES = {
     'num_seeds', 'num_steps', 'segment_steps', 'agent.target_period_updates',
     'environment.num_envs', 'environment.examples', 'environment.input_size',
     'replay.capacity', 'replay.min_size', 'replay.batch_size',
-    'replay.n_step', 'evaluation.every_steps', 'evaluation.episodes',
-    'evaluation.max_steps', 'diagnostics.every_steps',
+    'replay.n_step', 'replay.later_patience', 'evaluation.every_steps',
+    'evaluation.episodes', 'evaluation.max_steps', 'diagnostics.every_steps',
     'checkpoint.every_steps', 'checkpoint.keep', 'fork.horizon',
 ), (1, None)) | dict.fromkeys((
     'agent.epsilon_decay_steps', 'network.slots', 'optimizer.learning_rate',
     'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',
     'optimizer.max_gradient_norm', 'environment.switch_every_steps',
     'environment.max_episode_steps', 'replay.priming_updates',
+    'replay.later_updates_per_step',
     'diagnostics.tau', 'fork.margin', 'fork.replicates',
 ), (0, None)) | dict.fromkeys((
     'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
@@ -478,6 +488,11 @@ def _check_together(s):
         'config.replay.min_size must be between n_step * num_envs '
         f'({replay.n_step * env.num_envs}) and capacity '
         f'({replay.capacity}): {replay.min_size}'
+    )
+  if bool(replay.later_updates_per_step) != bool(replay.later_when):
+    raise errors.UserError(
+        'config.replay.later_updates_per_step and later_when go together: '
+        f'{replay.later_updates_per_step} and {replay.later_when!r}'
     )
   chunk = PRIMING_CHUNK
   if replay.priming_updates > chunk and replay.priming_updates % chunk:

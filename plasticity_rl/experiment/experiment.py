@@ -38,6 +38,7 @@ class Experiment(NamedTuple):
     stream: where its data come from.
     init: `() -> state`.
     segment: `(state) -> (state, metrics)`; the state is donated.
+    segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(state) -> metrics [S]`.
     measure: `(state) -> metrics [S]`, all diagnostics.
@@ -57,6 +58,9 @@ class Experiment(NamedTuple):
   stream: streams.Stream
   init: Callable[[], TrainState]
   segment: Callable[[TrainState], tuple[TrainState, Metrics]]
+  segment_later: Callable[
+      [TrainState], tuple[TrainState, Metrics]
+  ] | None
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[TrainState], Metrics]
   measure: Callable[[TrainState], Metrics]
@@ -125,11 +129,16 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
   agent, stream = build_agent(settings)
+  supervised_agent = settings.agent.name == 'supervised'
   schedule = learner.schedule(
-      1.0 if settings.agent.name == 'supervised'
-      else settings.replay.updates_per_step,
+      1.0 if supervised_agent else settings.replay.updates_per_step,
       stream.steps_per_row,
   )
+  later = None
+  if not supervised_agent and settings.replay.later_updates_per_step:
+    later = learner.schedule(
+        settings.replay.later_updates_per_step, stream.steps_per_row
+    )
   measure_nets = diagnostics.make(
       agent.spec, agent.update, settings.diagnostics.names, {
           'dormant_units': {'tau': settings.diagnostics.tau},
@@ -143,11 +152,13 @@ def build(settings: settings_lib.Settings) -> Experiment:
     seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
     return device_loop.init(seeds, agent, stream, hooks)
 
-  def segment(state):
-    return device_loop.segment(
-        state, settings.segment_steps // stream.steps_per_row, agent, stream,
-        schedule, hooks,
-    )
+  def segment_at(schedule):
+    def segment(state):
+      return device_loop.segment(
+          state, settings.segment_steps // stream.steps_per_row, agent, stream,
+          schedule, hooks,
+      )
+    return jax.jit(segment, donate_argnums=0)
 
   def prime(state):
     updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
@@ -263,7 +274,8 @@ def build(settings: settings_lib.Settings) -> Experiment:
       agent=agent,
       stream=stream,
       init=jax.jit(init),
-      segment=jax.jit(segment, donate_argnums=0),
+      segment=segment_at(schedule),
+      segment_later=segment_at(later) if later else None,
       prime=jax.jit(prime, donate_argnums=0),
       evaluate=jax.jit(evaluate),
       measure=jax.jit(measure),

@@ -14,6 +14,7 @@ import optax
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments.base import Environment
+from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.types import Counters
@@ -28,7 +29,7 @@ class Stream(NamedTuple):
   Attributes:
     init: `(key) -> (env, replay)`. The key is consumed.
     collect: `(key, nets, env, replay, counters) -> (env, replay, metrics)`,
-      one row of data. The key is consumed.
+      one row of data, by `nets` or what an `Acting` says. The key is consumed.
     advance: `(counters) -> counters`, what `collect` adds to them.
     ready: `(counters) -> bool []`, whether there are data enough to update.
     sample: `(key, env, replay, counters, batch_size) -> batch`; a batch size
@@ -116,7 +117,7 @@ def reinforcement(
       )
       if settings.agent.epsilon_restart_on_switch:
         exploring_since = step % switch_every
-    action = agent.act(act_key, nets, env.observation, exploring_since)
+    action = _act(agent, act_key, nets, env.observation, exploring_since)
     state, timestep = jax.vmap(environment.step)(
         jax.random.split(step_key, num_envs), env.state, action
     )
@@ -197,6 +198,16 @@ def reinforcement(
   return Stream(
       init, collect, advance, ready, sample, evaluate,
       steps_per_row=num_envs, return_range=environment.return_range,
+  )
+
+
+def _act(agent, key, nets, observations, step):
+  if not isinstance(nets, Acting):
+    return agent.act(key, nets, observations, step)
+  return jax.lax.cond(
+      nets.use_old,
+      lambda: agent.act(key, nets.old, observations, step),
+      lambda: agent.act(key, nets.nets, observations, step),
   )
 
 

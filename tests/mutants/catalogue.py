@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         'full-slots-not-noticed', _INJECTION,
-        '  return head.signs[0] != 0\n', '  return head.signs[0] > 1\n',
+        '  full = head.signs[0] != 0\n', '  full = head.signs[0] > 1\n',
         (_SLOTS + 'full_slots_change_nothing',),
     ),
     Mutant(
@@ -218,8 +218,8 @@ MUTANTS = (
     Mutant(
         'double-q-evaluated-by-online',
         'plasticity_rl/agents/dqn.py',
-        'batch.discount_t, q_t, selector\n',
-        'batch.discount_t, selector, selector\n',
+        'batch.discount_t, q_t,\n          selector,\n',
+        'batch.discount_t, selector,\n          selector,\n',
         ('tests/agents/dqn_test.py::test_update_is_the_gradient_by_hand',),
     ),
     # --- Other interventions.
