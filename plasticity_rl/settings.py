@@ -196,6 +196,20 @@ class RandomLabels:
 
 
 @dataclasses.dataclass(frozen=True)
+class RecordedValues:
+  """States with their Monte-Carlo values, from points of other runs in turn.
+
+  Attributes:
+    path: an .npz file, as `experiment.recorded` writes it.
+    switch_every_steps: length of a task, the states of one point.
+  """
+
+  name: str = 'recorded_values'
+  path: str = ''
+  switch_every_steps: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
   """Separate episodes, played greedily, on the task of the moment.
 
@@ -296,7 +310,7 @@ class Settings:
   agent: DQN | Supervised = DQN()
   network: Network = Network()
   optimizer: Optimizer = Optimizer()
-  environment: Environment | RandomLabels = Environment()
+  environment: Environment | RandomLabels | RecordedValues = Environment()
   environment_options: Mapping[str, Any] = dataclasses.field(
       default_factory=dict
   )
@@ -340,6 +354,9 @@ _CHOICES = {
     'environment.permute': ('none', 'inputs', 'channels'),
 }
 _AGENTS = {'dqn': DQN, 'supervised': Supervised}
+_DATASETS = {
+    'random_labels': RandomLabels, 'recorded_values': RecordedValues
+}
 
 
 def default_config(
@@ -353,13 +370,14 @@ def _defaults(agent, environment):
   if agent not in _AGENTS:
     raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   supervised = agent == 'supervised'
-  names = [RandomLabels().name] if supervised else environments.NAMES
+  names = _DATASETS if supervised else environments.NAMES
   if environment not in names:
     raise errors.UserError(
         errors.nearest(f'environment for {agent}', environment, names)
     )
   if supervised:
-    section, replay = dataclasses.asdict(RandomLabels()), Dataset()
+    section = dataclasses.asdict(_DATASETS[environment]())
+    replay = Dataset()
   else:
     section = {
         **dataclasses.asdict(Environment(name=environment)),
@@ -393,7 +411,7 @@ def resolve(config: Mapping[str, Any]) -> Settings:
         **{k: tree['environment'][k] for k in common}
     )
   else:
-    tree['environment'] = RandomLabels(**tree['environment'])
+    tree['environment'] = _DATASETS[names[1]](**tree['environment'])
   tree['agent'] = _AGENTS[names[0]](**tree['agent'])
   tree['replay'] = (
       Dataset if names[0] == 'supervised' else Replay
@@ -470,7 +488,7 @@ def _check_together(s):
             f'config.network.{name} must hold positive whole numbers'
             f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
-  if isinstance(s.environment, RandomLabels):
+  if not isinstance(s.environment, Environment):
     return
   env, replay = s.environment, s.replay
   for label, steps in (

@@ -14,6 +14,7 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import streams
@@ -81,15 +82,18 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
 ]:
   """The agent and its stream; refuses what does not fit together."""
   is_supervised = settings.agent.name == 'supervised'
-  if is_supervised:
-    task = settings.environment
+  task = settings.environment
+  recording = None
+  if task.name == 'recorded_values':
+    recording = datasets.load(task.path)
+    shape, outputs = recording.inputs.shape[3:], 1
+  elif is_supervised:
     shape, outputs = (task.input_size,), task.classes
   else:
-    common = settings.environment
     environment = environments.make(
-        common.name, permute=common.permute,
-        permute_actions=common.permute_actions,
-        max_episode_steps=common.max_episode_steps,
+        task.name, permute=task.permute,
+        permute_actions=task.permute_actions,
+        max_episode_steps=task.max_episode_steps,
         **settings.environment_options,
     )
     shape, outputs = environment.observation_shape, environment.num_actions
@@ -105,10 +109,16 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
       network, optimizers.make(settings.optimizer), layers,
       has_target=not is_supervised,
   )
+  slots = settings.network.slots
+  if recording is not None:
+    agent = supervised.make(
+        net, slots=slots, name='value', error=supervised.squared_error
+    )
+    return agent, datasets.recorded_values(agent, settings, recording)
   if is_supervised:
-    agent = supervised.make(net, slots=settings.network.slots)
-    return agent, streams.random_labels(agent, settings)
-  agent = dqn.make(net, settings.agent, slots=settings.network.slots)
+    agent = supervised.make(net, slots=slots)
+    return agent, datasets.random_labels(agent, settings)
+  agent = dqn.make(net, settings.agent, slots=slots)
   return agent, streams.reinforcement(agent, environment, settings)
 
 
