@@ -312,7 +312,7 @@ def paired_intervals(
     for tick, (row, _) in zip(ax.get_yticklabels(), pairs, strict=True):
       tick.set_color(svg.arm_color(row.color))
       tick.set_fontweight('bold' if row.strong else 'normal')
-    ax.xaxis.set_major_locator(ticker.MaxNLocator(4 if narrow else 8))
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[5, 10]))
     ax.grid(axis='x')
     ax.set_xlabel(_clip(label, 60))
     return svg.render(fig, name, label)

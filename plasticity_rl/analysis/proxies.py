@@ -197,8 +197,8 @@ def text(found: statistics.Interval) -> str:
   """For example '+0.53 [+0.38, +0.70]'; '-' for none."""
   if math.isnan(found.estimate):
     return '-'
-  # Adding 0.0 turns the "-0.00" that rounding leaves into "+0.00".
-  mid, low, high = (f'{round(v, 2) + 0.0:+.2f}' for v in found)
+  # A bound of "-0.00" is below zero; only zero itself has no such sign.
+  mid, low, high = (f'{v + 0.0:+.2f}' for v in found)
   return mid if math.isnan(found.low) else f'{mid} [{low}, {high}]'
 
 
@@ -218,8 +218,10 @@ def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> Row:
     notes.append('never measured')
   elif np.all(measured == measured[0]):
     notes.append('constant')
+  elif not forks:
+    notes.append('no ranking of seeds')
   elif forks < len(rho):
-    notes.append(f'no ranking of seeds at {len(rho) - forks} of {len(rho)}')
+    notes.append(f'ranks at {forks} of {len(rho)} forks')
   if 0 < len(measured) < values.size:
     notes.append(f'missing in {values.size - len(measured)} pairs')
   return Row(

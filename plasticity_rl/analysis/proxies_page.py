@@ -59,9 +59,13 @@ def _head(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
   )
   strongest = (
       f'Strongest within forks: {names[first.proxy]},'
-      f' rho = {proxies_lib.text(first.within)}. Over all forks, the step alone'
-      f' has rho = {proxies_lib.text(time.pooled)}.'
+      f' rho = {proxies_lib.text(first.within)}. To compare with: the step'
+      f' alone has {proxies_lib.text(time.pooled)} over all forks'
   )
+  strongest += ', and '.join([''] + [
+      f'{r.proxy} at the fork {proxies_lib.text(r.within)} within forks'
+      for r in found.rows if r.is_reference and r is not time
+  ]) + '.'
   tiles = [
       ('seeds', len(found.seeds)),
       ('forks', len(found.steps)),
@@ -90,13 +94,15 @@ def _head(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
 def _table(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
   header = (
       'proxy', 'expected', 'within forks [95 %]', 'tells', 'pooled [95 %]',
-      'forks', 'pairs', '',
   )  # pyformat: disable
   body = [
       (
-          html.colored(names[r.proxy], _color(r), _color(r) > 0),
+          html.join([
+              html.colored(names[r.proxy], _color(r), _color(r) > 0),
+              html.tag('span', r.note, class_='quiet'),
+          ]),
           proxies_lib.sign(r.expected), proxies_lib.text(r.within), r.tells,
-          proxies_lib.text(r.pooled), r.forks, r.pairs, r.note,
+          proxies_lib.text(r.pooled),
       )
       for r in found.rows
   ]  # pyformat: disable
@@ -114,13 +120,13 @@ def _table(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
           'p',
           'Spearman’s rank correlation of the proxy at the fork with the'
           ' benefit of injection there. Within forks: over the seeds of each'
-          ' fork, then averaged, so that time explains nothing; forks counts'
-          ' those where it is defined. Pooled: over all pairs of seed and fork.'
-          ' Expected: the sign if more of the proxy, or less, meant more'
-          ' plasticity lost. Tells: the interval within forks leaves zero on'
-          ' that side. Intervals resample whole seeds (bootstrap); they are not'
-          ' corrected for the number of proxies: of those that are worthless'
-          ' about one in 40 tells by luck, and as many are reversed. ',
+          ' fork, then averaged, so that time explains nothing. Pooled: over'
+          ' all pairs of seed and fork. Expected: the sign if more of the'
+          ' proxy, or less, meant more plasticity lost. Tells: the interval'
+          ' within forks leaves zero on that side; reversed: on the other.'
+          ' Intervals resample whole seeds (bootstrap); they are not corrected'
+          ' for the number of proxies: of those that are worthless about one in'
+          ' 40 tells by luck, and as many are reversed. ',
           html.download('proxies.csv', found.to_csv()),
           class_='quiet',
       ),
@@ -129,7 +135,9 @@ def _table(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
 
 def _figure(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
   kept = [r for r in found.rows if r.is_reference]
-  kept += list(found.diagnostics[:SHOWN])
+  kept += [
+      r for r in found.diagnostics[:SHOWN] if np.isfinite(r.pooled.estimate)
+  ]
   pairs = [
       (
           figures.Row(

@@ -34,6 +34,7 @@ def fixture_planted():
       Q + 'dead_units/encoder': np.tile([0, 0, 1.0], (8, 1)),
       Q + 'something_new/x': 2 * benefit,
       Q + 'srank/dense_1': lacking,
+      Q + 'srank/dense_2': benefit * [0, 1, 1],
   }
 
 
@@ -88,7 +89,7 @@ def test_time_is_a_proxy_that_tells_nothing_within_forks(found):
   assert time.pooled.estimate == pytest.approx(expected)
   assert time.pooled.low > 0.5
   assert math.isnan(time.within.estimate)
-  assert (time.tells, time.note) == ('-', 'no ranking of seeds at 3 of 3')
+  assert (time.tells, time.note) == ('-', 'no ranking of seeds')
   # So does a diagnostic that only knows the time.
   known = row(found, Q + 'dead_units/encoder')
   assert math.isnan(known.within.estimate) and known.pooled.estimate > 0.5
@@ -96,6 +97,9 @@ def test_time_is_a_proxy_that_tells_nothing_within_forks(found):
 
 
 def test_what_is_constant_or_missing_is_said_and_not_dropped(found, planted):
+  partly = row(found, Q + 'srank/dense_2')
+  assert (partly.forks, partly.note) == (2, 'ranks at 2 of 3 forks')
+  assert partly.within.estimate == pytest.approx(1)
   constant = row(found, Q + 'dead_units/head')
   assert constant.note == 'constant'
   assert np.isnan([*constant.within, *constant.pooled]).all()
@@ -120,7 +124,7 @@ def test_references_come_first_then_the_strongest(found):
 def test_the_count_of_those_that_tell(found):
   told = sum(r.tells.startswith('yes') for r in found.diagnostics)
   assert found.statement == (
-      f'{told} of 7 proxies tell, 1 the wrong way round'
+      f'{told} of 8 proxies tell, 2 the wrong way round'
   )
   assert 3 <= told <= 4  # The one that lacks values is noise.
 
@@ -159,14 +163,15 @@ def test_files(found, folder):
 
 def test_the_table_names_the_strongest_and_counts_the_rest(found):
   lines = found.table(most=4).splitlines()
-  assert len(lines) == 6 and lines[-1] == 'and 5 more in proxies.csv'
+  assert len(lines) == 6 and lines[-1] == 'and 6 more in proxies.csv'
   assert 'within forks [95 %]' in lines[0]
   assert lines[1].startswith('step')
   assert '1.00 [' in lines[3]
 
 
 @pytest.mark.parametrize('interval, expected', (
-    ((-0.001, -0.2, 0.2), '+0.00 [-0.20, +0.20]'),
+    ((-0.2, -0.4, -0.001), '-0.20 [-0.40, -0.00]'),
+    ((-0.0, -0.2, 0.2), '+0.00 [-0.20, +0.20]'),
     ((0.5, math.nan, math.nan), '+0.50'),
     ((math.nan, math.nan, math.nan), '-'),
 ))
