@@ -6,12 +6,16 @@ still learn. At this learning rate Double DQN stops learning within a dozen
 tasks. The fork is at the end of the prefix; each arm plays one more task.
 
 Variants: `demo` has fewer seeds; `fresh` forks after the first task, when the
-network is still plastic (a diagnosis should find nothing); `tiny` is for tests.
+network is still plastic (a diagnosis should find nothing); `proxies` is for
+--proxies: forks after each of the first eight tasks, while plasticity goes;
+`tiny` is for tests.
 """
 
 from plasticity_rl import settings
 
 TASK_STEPS = 3000
+# What `proxies` measures.
+PROXIES = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
 
 
 def get_config(variant: str = ''):
@@ -44,6 +48,14 @@ def get_config(variant: str = ''):
   elif variant == 'fresh':
     config.num_seeds = 10
     config.num_steps = TASK_STEPS
+  elif variant == 'proxies':
+    config.num_seeds = 20
+    config.num_steps = 8 * TASK_STEPS
+    # Forks measure for themselves; between them nothing is needed.
+    config.diagnostics.every_steps = config.num_steps
+    config.diagnostics.names = PROXIES
+    config.fork.proxy_steps = tuple(i * TASK_STEPS for i in range(1, 9))
+    config.fork.arms = ('control', 'injection')
   elif variant == 'tiny':
     config.num_seeds = 2
     config.num_steps = 300
@@ -55,6 +67,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 200
   elif variant:
     raise ValueError(
-        f"unknown variant {variant!r}; valid: demo, fresh, tiny"
+        f"unknown variant {variant!r}; valid: demo, fresh, proxies, tiny"
     )
   return config

@@ -4,12 +4,15 @@ The return is minus the cross-entropy at the end of each task. After 20 tasks
 the network cannot learn the next one.
 
 Variants: `fresh` forks after the first task; `untrained` after 20 steps, from
-a network that has learned next to nothing; `tiny` is for tests.
+a network that has learned next to nothing; `proxies` is for --proxies: forks
+after every second of the first 16 tasks; `tiny` is for tests.
 """
 
 from plasticity_rl import settings
 
 TASK_STEPS = 500
+# What `proxies` measures.
+PROXIES = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
 
 
 def get_config(variant: str = ''):
@@ -31,6 +34,14 @@ def get_config(variant: str = ''):
     config.num_steps = 20
     config.segment_steps = 20
     config.fork.horizon = 480
+  elif variant == 'proxies':
+    config.num_seeds = 20
+    config.num_steps = 16 * TASK_STEPS
+    # Forks measure for themselves; between them nothing is needed.
+    config.diagnostics.every_steps = config.num_steps
+    config.diagnostics.names = PROXIES
+    config.fork.proxy_steps = tuple(2 * i * TASK_STEPS for i in range(1, 9))
+    config.fork.arms = ('control', 'injection')
   elif variant == 'tiny':
     config.num_seeds = 2
     config.num_steps = 40
@@ -42,6 +53,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 20
   elif variant:
     raise ValueError(
-        f'unknown variant {variant!r}; valid: fresh, tiny, untrained'
+        f'unknown variant {variant!r}; valid: fresh, proxies, tiny, untrained'
     )
   return config

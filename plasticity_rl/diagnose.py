@@ -7,6 +7,12 @@ after:
       --workdir=runs/diagnosis
   python -m plasticity_rl.diagnose --from=runs/catch --step=24000 \
       --workdir=runs/diagnosis --config.fork.horizon=3000
+
+With --proxies it asks instead which diagnostics tell: it forks at many steps,
+and correlates each diagnostic with what an injection gained:
+
+  python -m plasticity_rl.diagnose --proxies --workdir=runs/proxies \
+      --config=configs/continual_catch.py:proxies
 """
 
 import dataclasses
@@ -27,6 +33,10 @@ _FROM = flags.DEFINE_string(
 )
 _STEP = flags.DEFINE_integer(
     'step', None, 'Checkpoint to fork from (with --from; default: the newest).'
+)
+_PROXIES = flags.DEFINE_bool(
+    'proxies', False, 'Fork at each of config.fork.proxy_steps, and see which '
+    'diagnostic tells where an injection helps.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
 
@@ -60,12 +70,21 @@ def main(argv: list[str]) -> None:
                       '--config.fork.step')
     if _STEP.value < 0:
       raise UserError(f'--step must not be negative: {_STEP.value}')
+    if _PROXIES.value:
+      raise UserError('--step is for one fork: with --proxies set '
+                      '--config.fork.proxy_steps')
     settings = _with_fork(settings, step=_STEP.value)
-
-  from plasticity_rl.experiment import diagnosis
-
   workdir = pathlib.Path(_WORKDIR.value)
   source = pathlib.Path(_FROM.value) if _FROM.value else None
+  if _PROXIES.value:
+    _proxies(settings, source, workdir)
+  else:
+    _diagnosis(settings, source, workdir)
+
+
+def _diagnosis(settings, source, workdir):
+  from plasticity_rl.experiment import diagnosis
+
   plan = diagnosis.plan(settings, source)
   diagnosis.run(plan, workdir)
 
@@ -75,6 +94,21 @@ def main(argv: list[str]) -> None:
   print(verdict.table())
   print(f'verdict: {verdict.line}')
   print(f'report: {workdir / "report.html"}')
+
+
+def _proxies(settings, source, workdir):
+  from plasticity_rl.experiment import proxies
+
+  plan = proxies.plan(settings, source)
+  proxies.run(plan, workdir)
+
+  from plasticity_rl.analysis import report
+
+  found = report.proxies(workdir)
+  print(found.table())
+  print(found.statement)
+  print(f'proxies: {workdir / "proxies.csv"}')
+  print(f'report: {workdir / "proxies.html"}')
 
 
 def _with_fork(settings, **changes):

@@ -279,6 +279,7 @@ class Fork:
       environment's return.
     replicates: continues a single seed so many times with different keys; the
       verdict then is of this network only. 0 for none.
+    proxy_steps: where `--proxies` forks; () at the ends of ten equal parts.
   """
 
   step: int = -1
@@ -287,6 +288,7 @@ class Fork:
   metric: str = 'eval/return'
   margin: float = 0.0
   replicates: int = 0
+  proxy_steps: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from plasticity_rl.experiment import diagnosis
+from plasticity_rl.experiment import proxies
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from tests.experiment import commands
@@ -150,6 +151,74 @@ def test_config_and_overrides_are_taken(plans, tmp_path):
   (plan,) = plans
   assert (plan.source, plan.step, plan.horizon) == (None, 200, 200)
   assert plan.experiment.settings.network.hidden == (32, 32)
+
+
+@pytest.mark.parametrize('arguments, message', (
+    ([], 'ranks seeds and needs at least 3: num_seeds is 2'),
+    (['--config.num_seeds=3', '--config.fork.proxy_steps=(100,500)'],
+     'whole numbers from 1 to num_steps (300): 500'),
+    (['--config.num_seeds=3', '--config.fork.proxy_steps=(100,)'],
+     'needs at least 2 forks'),
+    (['--config.num_seeds=3', '--config.fork.metric=eval/retrun'],
+     "did you mean 'eval/return'"),
+))
+def test_bad_proxies(refused, arguments, message):
+  assert message in refused(CONFIG, '--proxies', *arguments)
+
+
+def test_bad_proxies_of_a_run(refused, source):
+  assert 'with --proxies set --config.fork.proxy_steps' in refused(
+      f'--from={source}', '--proxies', '--step=10'
+  )
+  assert 'needs at least 3: num_seeds is 2' in refused(
+      f'--from={source}', '--proxies'
+  )
+
+
+def test_proxies_of_a_config_are_planned(monkeypatch, tmp_path):
+  plans = []
+
+  def stop(plan, workdir):
+    plans.append((plan, workdir))
+    raise SystemExit(0)
+
+  monkeypatch.setattr(proxies, 'run', stop)
+  for name in ('continual_catch', 'random_labels'):
+    result = commands.call(
+        'diagnose', '--proxies', f'--config=configs/{name}.py:proxies',
+        f'--workdir={tmp_path / name}',
+    )
+    assert result.code == 0, result.err
+    plan, workdir = plans.pop()
+    assert workdir == tmp_path / name
+    # After whole tasks, and for a whole one.
+    task = plan.experiment.settings.environment.switch_every_steps
+    assert len(plan.steps) == 8 and plan.horizon == task
+    assert all(step % task == 0 for step in plan.steps)
+    assert plan.experiment.settings.num_seeds >= 10
+
+
+@pytest.mark.slow
+def test_whole_proxies(source, tmp_path):
+  """From the command line to the table and the page."""
+  folder = tmp_path / 'out'
+  arguments = (
+      'diagnose', '--proxies', '--config=configs/random_labels.py:tiny',
+      f'--workdir={folder}', '--config.num_seeds=3',
+      '--config.network.hidden=(8,8)', '--config.log.progress=False',
+      "--config.diagnostics.names=('weight_norm',)",
+  )
+  result = commands.call(*arguments)
+  assert result.code == 0, result.err
+  *_, statement, table, report = result.out.splitlines()
+  assert 'proxies tell' in statement
+  assert table == f'proxies: {folder / "proxies.csv"}'
+  assert report == f'report: {folder / "proxies.html"}'
+  found = json.loads((folder / 'proxies.json').read_text())
+  assert (found['steps'], found['seeds']) == ([20, 40], [1, 2, 3])
+  assert statement in (folder / 'proxies.html').read_text()
+  # The same command again finds all there, and says the same.
+  assert commands.call(*arguments).out == result.out
 
 
 @pytest.mark.slow

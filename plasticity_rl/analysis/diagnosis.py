@@ -100,7 +100,7 @@ def load(
     raise UserError(
         f'{folder} has no control arm; found: {", ".join(arms) or "none"}'
     )
-  step, horizon = _fork_of(arms)
+  step, horizon = fork_of(arms)
   injections = [n for n, run in arms.items() if _is_injection(n, run)]
   primary = 'injection' if 'injection' in injections else None
   primary = primary or (injections[0] if injections else None)
@@ -108,7 +108,7 @@ def load(
   arms = {n: arms[n] for n in order + [n for n in arms if n not in order]}
   fork = _section(arms[CONTROL], 'fork')
   metric = metric or fork.get('metric') or DEFAULT_METRIC
-  scores, seeds = _scores(arms, metric, step, horizon)
+  scores, seeds = scores_after(arms, metric, step, horizon)
   replicates = any(
       bool(run.fork.get('replicates')) for run in arms.values()
   ) or bool(fork.get('replicates'))
@@ -142,7 +142,7 @@ def _is_injection(name: str, run: runs.Run) -> bool:
   ).startswith('injection')
 
 
-def _fork_of(arms: Mapping[str, runs.Run]) -> tuple[int, int]:
+def fork_of(arms: Mapping[str, runs.Run]) -> tuple[int, int]:
   """Step and horizon, the same in every arm."""
   found = {}
   for name, run in arms.items():
@@ -179,7 +179,7 @@ def _margin(
   )
 
 
-def _scores(
+def scores_after(
     arms: Mapping[str, runs.Run], metric: str, step: int, horizon: int
 ) -> tuple[dict[str, np.ndarray], list[int]]:
   """Mean of the metric over (step, step + horizon], per arm and seed."""

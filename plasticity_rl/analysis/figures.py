@@ -270,6 +270,80 @@ def _draw_row(ax: mpl_axes.Axes, i: int, row: Row, *, text: bool) -> None:
     )  # pyformat: disable
 
 
+def paired_intervals(
+    pairs: Sequence[tuple[Row, Row]],
+    *,
+    name: str,
+    label: str,
+    limits: tuple[float, float],
+    width: float = WIDE,
+) -> str:
+  """A line each: an estimate, and below it smaller the one to compare with.
+
+  The name and its colour are those of the first.
+  """
+  with svg.style():
+    narrow = width < 6
+    fig = figure.Figure(
+        (width, 0.75 + 0.36 * len(pairs)), layout='constrained'
+    )
+    ax = fig.subplots()
+    ax.axvline(0, color=svg.FOREGROUND, linewidth=1.1)
+    for i, (first, second) in enumerate(pairs):
+      for row, at, mark, size, line in (
+          (first, i - 0.12, 'D', 6.0, 4.5), (second, i + 0.2, 'o', 3.5, 1.2)
+      ):  # pyformat: disable
+        color = svg.arm_color(row.color)
+        if math.isfinite(row.low):
+          ax.plot(
+              [row.low, row.high], [at, at], color=color, linewidth=line,
+              alpha=0.45, solid_capstyle='butt',
+          )  # pyformat: disable
+        ax.plot([row.estimate], [at], mark, color=color, markersize=size)
+      if first.text and not narrow:
+        ax.annotate(
+            first.text, (1.015, i - 0.12), xycoords=('axes fraction', 'data'),
+            va='center', fontsize=9.5, annotation_clip=False,
+        )  # pyformat: disable
+    ax.set_xlim(*limits)
+    ax.set_ylim(len(pairs) - 0.4, -0.6)
+    length = 24 if narrow else 36
+    ax.set_yticks(range(len(pairs)), [_clip(a.name, length) for a, _ in pairs])
+    for tick, (row, _) in zip(ax.get_yticklabels(), pairs, strict=True):
+      tick.set_color(svg.arm_color(row.color))
+      tick.set_fontweight('bold' if row.strong else 'normal')
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[5, 10]))
+    ax.grid(axis='x')
+    ax.set_xlabel(_clip(label, 60))
+    return svg.render(fig, name, label)
+
+
+def scatter(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    name: str,
+    title: str,
+    label: str,
+    color: int,
+) -> str:
+  """One small panel of pairs `[S, F]`; later forks are drawn stronger."""
+  with svg.style():
+    fig = figure.Figure((3.6, 2.6), layout='constrained')
+    ax = fig.subplots()
+    ax.axhline(0, color=svg.MUTED, linewidth=1)
+    last = max(1, x.shape[1] - 1)
+    for j in range(x.shape[1]):
+      ax.plot(
+          x[:, j], y[:, j], 'o', color=svg.arm_color(color), markersize=4.5,
+          alpha=0.15 + 0.75 * j / last, markeredgewidth=0,
+      )  # pyformat: disable
+    _axis(ax, 4)
+    ax.set_ylabel(label)
+    ax.set_title(_clip(title, 44), loc='left')
+    return svg.render(fig, name, f'{label} over {title}')
+
+
 def small_curves(
     curves: Sequence[Curve],
     *,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import files
+from plasticity_rl.analysis import proxies as proxies_lib
 from plasticity_rl.analysis import runs as run_folders
 from plasticity_rl.analysis import scores as scoring
 from plasticity_rl.analysis import verdict as verdicts
@@ -53,6 +54,24 @@ def diagnosis(
   page = diagnosis_page.build(loaded)
   files.write_all(out, {'verdict.json': record + '\n', 'report.html': page})
   return loaded.verdict
+
+
+def proxies(folder: str | pathlib.Path) -> proxies_lib.Proxies:
+  """Compares the forks of `diagnose --proxies`.
+
+  Writes `proxies.csv`, `proxies.json` and `proxies.html` there.
+  """
+  folder = files.check_folder(folder)
+  loaded = proxies_lib.load(folder)
+  from plasticity_rl.analysis import proxies_page
+
+  record = json.dumps(loaded.to_json(), indent=2, allow_nan=False)
+  files.write_all(folder, {
+      'proxies.csv': loaded.to_csv(),
+      'proxies.json': record + '\n',
+      'proxies.html': proxies_page.build(loaded),
+  })
+  return loaded
 
 
 def runs(

@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -41,10 +41,17 @@ def by_path(state: TrainState) -> dict[str, Any]:
 class Checkpoints:
   """The checkpoints of one run folder."""
 
-  def __init__(self, folder: pathlib.Path, keep: int = 2):
-    """Looks at `folder/checkpoints`; keeps the newest `keep` when saving."""
+  def __init__(
+      self, folder: pathlib.Path, keep: int = 2,
+      keep_steps: Collection[int] = (),
+  ):
+    """Looks at `folder/checkpoints`.
+
+    When saving, keeps the newest `keep`, and those of `keep_steps` for good.
+    """
     self._folder = pathlib.Path(folder).absolute() / FOLDER
     self._keep = keep
+    self._keep_steps = frozenset(keep_steps)
     self._pool = concurrent.futures.ThreadPoolExecutor(1)
     self._pending: concurrent.futures.Future | None = None
 
@@ -103,7 +110,8 @@ class Checkpoints:
       os.rename(temporary, final)
     finally:
       shutil.rmtree(temporary, ignore_errors=True)
-    for old in self.steps()[:-self._keep]:
+    passing = [s for s in self.steps() if s not in self._keep_steps]
+    for old in passing[:-self._keep]:
       shutil.rmtree(self._folder / f'{old:010d}')
 
   def meta(self, step: int) -> dict[str, Any]:

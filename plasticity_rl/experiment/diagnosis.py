@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import pathlib
+from typing import Any
 
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
@@ -64,15 +65,11 @@ def plan(
     )
   low, high = experiment.stream.return_range
   if not settings.fork.margin:
-    settings = _with_fork(settings, margin=MARGIN_FRACTION * (high - low))
+    settings = with_fork(settings, margin=MARGIN_FRACTION * (high - low))
   experiment = experiment._replace(settings=settings)
   arms = _check_arms(settings, experiment)
-  if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
-    raise UserError(
-        f'config.fork.horizon ({horizon}) holds no evaluation: '
-        f'evaluation.every_steps is {schedule.evaluate}'
-    )
-  _check_metric(settings.fork.metric, experiment)
+  check_horizon(step, horizon, schedule)
+  check_metric(settings.fork.metric, experiment)
   return Plan(
       experiment, _arm_experiments(experiment, arms, step + horizon), source,
       step, horizon, arms,
@@ -105,18 +102,12 @@ def _arm_experiments(experiment, arms, end):
 def run(plan: Plan, workdir: pathlib.Path) -> None:
   """Runs the prefix and every arm, or what is missing of them."""
   settings = plan.experiment.settings
-  prefix = workdir / PREFIX
-  prefix_exists = prefix.exists()
-  if workdir.is_dir() and any(workdir.iterdir()) and not prefix_exists:
-    raise UserError(
-        f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
-    )
-  run_folder.prepare(prefix, settings)
+  prefix = prepare(workdir, settings)
   source = plan.source
   if source is None:
     source = prefix
   else:
-    _copy_history(source, prefix, plan.step)
+    copy_history(source, prefix, plan.step)
   with Interrupts() as interrupts:
     # A checkpoint that was damaged since is made again from the one before.
     if source is prefix and Checkpoints(prefix).newest() != plan.step:
@@ -136,11 +127,24 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
       )
 
 
+def prepare(
+    workdir: pathlib.Path, settings: settings_lib.Settings
+) -> pathlib.Path:
+  """The prefix's folder, made or found to be this config's."""
+  prefix = workdir / PREFIX
+  if workdir.is_dir() and any(workdir.iterdir()) and not prefix.exists():
+    raise UserError(
+        f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
+    )
+  run_folder.prepare(prefix, settings)
+  return prefix
+
+
 def _resolve_fork(settings, schedule, source):
   """Where the fork is, and how often a single seed is continued."""
   step = settings.fork.step
   if settings.num_seeds == 1 and not settings.fork.replicates:
-    settings = _with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
+    settings = with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
   if settings.num_seeds > 1 and settings.fork.replicates:
     raise UserError(
         'config.fork.replicates continues a single seed, but num_seeds is '
@@ -155,7 +159,19 @@ def _resolve_fork(settings, schedule, source):
           f'config.fork.step must be 1 to num_steps ({schedule.num_steps}), '
           f'or -1 for the end: {settings.fork.step}'
       )
-    return _with_fork(settings, step=step), step
+    return with_fork(settings, step=step), step
+  check_source(settings, source)
+  if step < 0:
+    step = Checkpoints(source).newest()
+    if step is None:
+      raise UserError(f'there is no checkpoint in {source}')
+  return with_fork(settings, step=step), step
+
+
+def check_source(
+    settings: settings_lib.Settings, source: pathlib.Path
+) -> None:
+  """Refuses settings that differ from a run's in more than the fork."""
   theirs = settings_lib.resolve(run_folder.read_config(source))
   if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
       settings, fork=settings.fork
@@ -164,14 +180,12 @@ def _resolve_fork(settings, schedule, source):
         f'with --from only config.fork.* can be changed: {source} was '
         'trained by the rest'
     )
-  if step < 0:
-    step = Checkpoints(source).newest()
-    if step is None:
-      raise UserError(f'there is no checkpoint in {source}')
-  return _with_fork(settings, step=step), step
 
 
-def _with_fork(settings, **changes):
+def with_fork(
+    settings: settings_lib.Settings, **changes: Any
+) -> settings_lib.Settings:
+  """Settings with other values in their section `fork`."""
   return dataclasses.replace(
       settings, fork=dataclasses.replace(settings.fork, **changes)
   )
@@ -206,14 +220,27 @@ def _check_arms(settings, experiment):
   return arms
 
 
-def _check_metric(metric, experiment):
+def check_horizon(
+    step: int, horizon: int, schedule: events.Schedule
+) -> None:
+  """Refuses a fork whose arms would not be evaluated."""
+  if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
+    raise UserError(
+        f'config.fork.horizon ({horizon}) holds no evaluation: '
+        f'evaluation.every_steps is {schedule.evaluate}'
+    )
+
+
+def check_metric(metric: str, experiment: Experiment) -> None:
   """Refuses a column that no evaluation, segment or diagnostic writes."""
   known = experiment_lib.metric_names(experiment)
   if metric not in known:
     raise UserError(errors.nearest('config.fork.metric', metric, known))
 
 
-def _copy_history(source, prefix, step):
+def copy_history(
+    source: pathlib.Path, prefix: pathlib.Path, step: int
+) -> None:
   """The metrics of a foreign run up to the fork, for the report."""
   path = source / metrics.CSV
   if not path.exists():

@@ -41,6 +41,7 @@ def run_arm(
     horizon: int,
     replicates: int = 0,
     source_experiment: Experiment | None = None,
+    name: str = '',
 ) -> None:
   """Runs one arm of a fork in its folder, or on from where it was.
 
@@ -53,6 +54,7 @@ def run_arm(
     horizon: steps to go on.
     replicates: copies of the source's single seed; 0 for none.
     source_experiment: what wrote the source's checkpoint, where it differs.
+    name: on the progress bar; 'arm LABEL' by default.
   """
   source_experiment = source_experiment or experiment
   run_folder.prepare(folder, experiment.settings)
@@ -85,7 +87,7 @@ def run_arm(
 
   timeline.run(
       experiment, folder, start=start, num_steps=step + horizon,
-      name=f'arm {expression.label}',
+      name=name or f'arm {expression.label}',
   )
 
 

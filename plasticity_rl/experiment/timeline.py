@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -139,6 +139,7 @@ def run(
     start: Callable[[], Start] | None = None,
     num_steps: int | None = None,
     name: str = '',
+    keep_steps: Collection[int] = (),
 ) -> None:
   """Runs an experiment in its folder to the end, or on from where it was.
 
@@ -149,18 +150,23 @@ def run(
       default.
     num_steps: where to end, for a fork; the config's otherwise.
     name: on the progress bar.
+    keep_steps: points of the grid whose checkpoints are to stay.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
   if (folder / LEDGER).exists() and Checkpoints(folder).newest() == end:
     return  # The ledger is written last: all is there.
   with Interrupts() as interrupts:
-    _Run(experiment, folder, start, num_steps, name, interrupts).run()
+    _Run(
+        experiment, folder, start, num_steps, name, keep_steps, interrupts
+    ).run()
 
 
 class _Run:
   """The mutable state of a run on the host."""
 
-  def __init__(self, experiment, folder, start, num_steps, name, interrupts):
+  def __init__(
+      self, experiment, folder, start, num_steps, name, keep_steps, interrupts
+  ):
     self._experiment = experiment
     self._folder = folder
     self._name = name
@@ -174,7 +180,10 @@ class _Run:
     ]
     self._watches = _watches(experiment, self._schedule)
     self._ratio_watch = _ratio_watch(experiment)
-    self._checkpoints = Checkpoints(folder, settings.checkpoint.keep)
+    self._keep_steps = keep_steps
+    self._checkpoints = Checkpoints(
+        folder, settings.checkpoint.keep, keep_steps
+    )
     self._clock = _Clock()
     self._pending = None
     newest = self._checkpoints.newest()
@@ -256,7 +265,10 @@ class _Run:
           self._intervene(intervention, apply)
       self._watch(seen)
     self._prime()
-    if step % schedule.save == 0 or step == self._end:
+    if (
+        step % schedule.save == 0 or step == self._end
+        or step in self._keep_steps
+    ):
       self._save()
 
   def _prime(self):

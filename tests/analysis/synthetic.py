@@ -134,3 +134,50 @@ def write_diagnosis(
         },
     }))
   return folder
+
+
+def write_forks(folder: pathlib.Path, steps, benefit, proxies, *, evaluate=500):
+  """A folder of `diagnose --proxies`; `benefit` and `proxies` are [S, F].
+
+  Each arm is evaluated at the fork and twice after it; what the injection arm
+  has more is once more and once less than the benefit.
+  """
+  rng = np.random.default_rng(1)
+  seeds = len(benefit)
+  record = {
+      'config': config(num_seeds=seeds, fork__proxy_steps=list(steps)),
+      'versions': {'jax': '0.10.2'}, 'git_revision': '0123456789abcdef',
+      'command': 'python -m plasticity_rl.diagnose --proxies',
+      'machine': '2 x some cpu',
+  }
+  folder = pathlib.Path(folder)
+  (folder / 'prefix').mkdir(parents=True)
+  (folder / 'prefix' / 'config.json').write_text(json.dumps(record))
+  header = ['seed', 'step', 'frames', 'updates', 'seconds', 'eval/return']
+  names = list(proxies)
+  for j, step in enumerate(steps):
+    base = rng.normal(size=(seeds, 3))
+    for name, sign in (('control', 0), ('injection', 1)):
+      path = folder / 'forks' / str(step) / name
+      path.mkdir(parents=True)
+      (path / 'config.json').write_text(json.dumps(record))
+      (path / 'fork.json').write_text(json.dumps({
+          'step': step, 'horizon': 2 * evaluate, 'arm': name,
+          'intervention': name,
+      }))
+      rows = []
+      for i in range(seeds):
+        for k, extra in enumerate((0, 0.5, -0.5)):
+          at = step + k * evaluate
+          gain = sign * (benefit[i][j] + extra) * bool(k)
+          # Only what the control measured at the fork itself is the proxy's.
+          values = [
+              proxies[n][i][j] if (k, sign) == (0, 0) else rng.normal()
+              for n in names
+          ]
+          rows.append([
+              1 + i, at, at, at, 0.0, base[i, k] + gain,
+              *('' if np.isnan(v) else v for v in values),
+          ])
+      write_csv(path / 'metrics.csv', header + names, rows)
+  return folder

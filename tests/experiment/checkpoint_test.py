@@ -115,6 +115,14 @@ def test_keeps_the_newest(tmp_path, checkpoints):
   ]
 
 
+def test_keeps_what_was_asked_for_beside_the_newest(tmp_path):
+  checkpoints = checkpoint.Checkpoints(tmp_path, keep=1, keep_steps=(10, 30))
+  for step in (10, 20, 30, 40, 50):
+    checkpoints.save(step, state_of(1.0), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.steps() == [10, 30, 50]
+
+
 def test_nothing_is_there_at_first(tmp_path):
   checkpoints = checkpoint.Checkpoints(tmp_path)
   assert checkpoints.steps() == []

@@ -16,6 +16,8 @@ _SLOTS = 'tests/injection/slots_test.py::test_'
 _COST = 'tests/injection/cost_test.py::test_'
 _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
+_RANKS = 'tests/analysis/rank_correlation_test.py::test_'
+_PROXIES = 'tests/analysis/proxies_test.py::test_'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -40,6 +42,53 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
+    # --- Which proxy tells.
+    Mutant(
+        'proxy-correlated-over-forks-not-seeds',
+        'plasticity_rl/analysis/rank_correlation.py',
+        '  return spearman(np.swapaxes(x, -1, -2), np.swapaxes(y, -1, -2))\n',
+        '  return spearman(x, y)\n',
+        (_RANKS + 'what_changes_with_time_alone_correlates_pooled_and_not_'
+         'within',),
+    ),
+    Mutant(
+        'proxy-bootstrap-parts-the-pairs',
+        'plasticity_rl/analysis/rank_correlation.py',
+        '  values = statistic(x[drawn], y[drawn])\n',
+        '  values = statistic(x[drawn], y[drawn[::-1]])\n',
+        (_RANKS + 'a_monotone_relation_gives_one',),
+    ),
+    Mutant(
+        'proxy-bootstrap-draws-forks-not-seeds',
+        'plasticity_rl/analysis/rank_correlation.py',
+        '  values = statistic(x[drawn], y[drawn])\n',
+        '  drawn = drawn[:, : x.shape[1]] % x.shape[1]\n'
+        '  values = statistic(x[:, drawn].swapaxes(0, 1), '
+        'y[:, drawn].swapaxes(0, 1))\n',
+        (_RANKS + 'intervals_resample_seeds_with_all_of_their_forks',),
+    ),
+    Mutant(
+        'proxy-measured-after-the-injection',
+        'plasticity_rl/analysis/proxies.py',
+        '  table = arms[diagnoses.CONTROL].table\n',
+        '  table = arms[INJECTION].table\n',
+        (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+    ),
+    Mutant(
+        'proxy-measured-after-training',
+        'plasticity_rl/analysis/proxies.py',
+        '      series = table.series(name).between(step - 1, step)\n',
+        '      series = table.series(name).between(step, np.inf)\n',
+        (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+    ),
+    Mutant(
+        'proxy-forks-lose-their-checkpoints',
+        'plasticity_rl/experiment/checkpoint.py',
+        '[s for s in self.steps() if s not in self._keep_steps]\n',
+        'self.steps()\n',
+        ('tests/experiment/checkpoint_test.py::test_keeps_what_was_asked_for_'
+         'beside_the_newest',),
+    ),
     # --- Which terms there are, and how they are summed.
     Mutant(
         'original-not-frozen', _INJECTION,
