@@ -147,11 +147,7 @@ class Replay:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-  """What an update of a supervised agent is drawn from.
-
-  Attributes:
-    batch_size: examples in an update; one update is one step.
-  """
+  """Attributes: batch_size: examples in an update; one update is one step."""
 
   batch_size: int = 32
 
@@ -230,10 +226,14 @@ class Diagnostics:
 
   Attributes:
     every_steps: how often.
-    names: diagnostics, by name.
+    names: diagnostics, by name, of `diagnostics.registry`.
     probe_size: examples in the batch.
-    tau: below which share of its layer's mean a unit is called dormant.
+    tau: up to which share of its layer's mean a unit is called dormant.
     delta: of the effective rank srank_delta.
+    target: whether to look at weights and features of target networks too.
+    covariance_examples: gradients in gradient_covariance.
+    hessian_iterations: of Lanczos.
+    fit_steps, fit_draws: updates, and draws of targets, in target_fitting.
   """
 
   every_steps: int = 1000
@@ -241,6 +241,11 @@ class Diagnostics:
   probe_size: int = 256
   tau: float = 0.025
   delta: float = 0.01
+  target: bool = False
+  covariance_examples: int = 32
+  hessian_iterations: int = 20
+  fit_steps: int = 2000
+  fit_draws: int = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,8 +280,7 @@ class Fork:
     horizon: steps that each arm goes on.
     arms: expressions `label=intervention(option=value)`; one is 'control'.
     metric: what is compared, a column of metrics.csv; higher is better.
-    margin: a gain up to this is no evidence; 0 for 10 % of the range of the
-      environment's return.
+    margin: a gain up to this is no evidence; 0 for 10 % of returns' range.
     replicates: continues a single seed so many times with different keys; the
       verdict then is of this network only. 0 for none.
     proxy_steps: where `--proxies` forks; () at the ends of ten equal parts.
@@ -325,18 +329,18 @@ class Settings:
 
 
 # Bounds, inclusive; None for none. Names not listed are free.
-_RANGES = {
-    'seed': (0, 2**31 - 1),
-    'environment.classes': (2, None),
-    'diagnostics.probe_size': (2, None),
-    'fork.step': (-1, None),
-} | dict.fromkeys((
+_RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
+    'environment.classes', 'diagnostics.probe_size',
+    'diagnostics.covariance_examples',
+), (2, None)) | dict.fromkeys((
     'num_seeds', 'num_steps', 'segment_steps', 'agent.target_period_updates',
     'environment.num_envs', 'environment.examples', 'environment.input_size',
     'replay.capacity', 'replay.min_size', 'replay.batch_size',
     'replay.n_step', 'replay.later_patience', 'evaluation.every_steps',
     'evaluation.episodes', 'evaluation.max_steps', 'diagnostics.every_steps',
     'checkpoint.every_steps', 'checkpoint.keep', 'fork.horizon',
+    'diagnostics.hessian_iterations', 'diagnostics.fit_steps',
+    'diagnostics.fit_draws',
 ), (1, None)) | dict.fromkeys((
     'agent.epsilon_decay_steps', 'network.slots', 'optimizer.learning_rate',
     'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',

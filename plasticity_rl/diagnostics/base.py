@@ -1,12 +1,18 @@
 """What a diagnostic is given and what it returns."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import dataclasses
+import functools
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from plasticity_rl import injection
 from plasticity_rl.types import Key
+from plasticity_rl.types import Layer
 from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
@@ -14,8 +20,11 @@ from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
 
 
-class Probe(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Probe:
   """One network looked at on a probe batch.
+
+  What several diagnostics look at is computed once, and only if it is used.
 
   Attributes:
     net: what is static of it.
@@ -25,10 +34,13 @@ class Probe(NamedTuple):
     output: what it returns on the inputs; of an injected head the layers are
       those of the part that learns.
     loss: what it is trained on, on the probe batch.
-    updated: `() -> NetState`, its state after one more update on the probe
-      batch, as in training.
-    key: for diagnostics that draw; to be consumed by one of them (each is
-      given its own).
+    loss_on: `(n) -> loss`, on the first `n` examples.
+    updated: `(n=None) -> NetState`, its state after one more update on the
+      first `n` examples (on all of them), as in training.
+    policy: `(params) -> decisions [B, ...]` of the agent on the probe batch,
+      its other networks as they are.
+    memory: what `dormant_overlap` saw last, bool `[U]` by hidden layer.
+    key: root of the randomness; see `key_for`.
   """
 
   net: NetSpec
@@ -36,7 +48,10 @@ class Probe(NamedTuple):
   inputs: Any
   output: NetworkOutput
   loss: Loss | None = None
-  updated: Callable[[], NetState] | None = None
+  loss_on: Callable[[int], Loss] | None = None
+  updated: Callable[..., NetState] | None = None
+  policy: Callable[[Params], jax.Array] | None = None
+  memory: Mapping[str, jax.Array] | None = None
   key: Key | None = None
 
   @property
@@ -44,8 +59,79 @@ class Probe(NamedTuple):
     """The parameters looked at."""
     return self.state.params
 
+  @property
+  def learns(self) -> Params:
+    """The part of them that learns, as before any injection."""
+    return injection.trainable(self.params)
 
-Diagnostic = Callable[[Probe], dict[str, jax.Array]]
+  def with_learning(self, learns: Params) -> Params:
+    """The parameters with another learning part."""
+    return injection.replace_trainable(self.params, learns)
+
+  @functools.cached_property
+  def gradient(self) -> Params:
+    """That of the mean loss, without any penalty, by what learns."""
+    return jax.grad(
+        lambda p: self.loss(self.with_learning(p))[0].mean()
+    )(self.learns)
+
+  @functools.cached_property
+  def singular_values(self) -> dict[str, jax.Array]:
+    """Of each hidden dense layer's features and the encoder's output.
+
+    Descending, `[min(B, F)]`. A convolution inside the encoder is left out:
+    its flattened features are large, and nothing but the next layer reads
+    them.
+    """
+    layers = self.net.layers
+    ends_encoder = {
+        a.name for a, b in zip(layers, layers[1:], strict=False)
+        if a.path[0] == 'encoder' and b.path[0] == 'head'
+    }
+    values = {}
+    for layer in layers:
+      features = self.output.layers[layer.name] if layer.hidden else None
+      if layer.hidden and (features.ndim == 2 or layer.name in ends_encoder):
+        values[layer.name] = jnp.linalg.svd(
+            features.reshape(features.shape[0], -1), compute_uv=False
+        )
+    return values
+
+  def key_for(self, name: str) -> Key:
+    """A key for the diagnostic of that name, whatever others there are."""
+    return jax.random.fold_in(
+        self.key, np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    )
+
+
+Diagnostic = Callable[..., dict[str, jax.Array]]
+
+
+def of_layer(tree: Params, layer: Layer) -> Params:
+  """What a tree of the structure of `Probe.learns` holds of one layer."""
+  for key in layer.path:
+    tree = tree[key]
+  return tree
+
+
+def by_layer(
+    net: NetSpec, measure: Callable[..., jax.Array], *trees: Params
+) -> dict[str, jax.Array]:
+  """`measure` of each layer (weights and biases), and of all that learns.
+
+  Args:
+    net: whose layers.
+    measure: a function of as many trees as are given.
+    *trees: of the structure of `Probe.learns`.
+
+  Returns:
+    A value for each layer's name, and 'trainable' for the whole.
+  """
+  values = {
+      layer.name: measure(*(of_layer(tree, layer) for tree in trees))
+      for layer in net.layers
+  }
+  return {**values, 'trainable': measure(*trees)}
 
 
 def unit_activity(features: jax.Array) -> jax.Array:
@@ -56,21 +142,35 @@ def unit_activity(features: jax.Array) -> jax.Array:
   return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
 
 
+def hidden_units(
+    probe: Probe, measure: Callable[[jax.Array], jax.Array]
+) -> dict[str, jax.Array]:
+  """A per-unit measure `[B, ..., U] -> [U]` of each hidden layer."""
+  return {
+      layer.name: measure(probe.output.layers[layer.name])
+      for layer in probe.net.layers if layer.hidden
+  }
+
+
+def with_parts(
+    net: NetSpec, units: Mapping[str, jax.Array]
+) -> dict[str, jax.Array]:
+  """Values of units by hidden layer, and side by side by part.
+
+  Returns:
+    `units`, and as many more for each of 'encoder' and 'head' that has hidden
+    layers.
+  """
+  parts = {}
+  for layer in net.layers:
+    if layer.hidden:
+      parts.setdefault(layer.path[0], []).append(units[layer.name])
+  return {**units, **{k: jnp.concatenate(v) for k, v in parts.items()}}
+
+
 def by_hidden_layer(
     probe: Probe, measure: Callable[[jax.Array], jax.Array]
 ) -> dict[str, jax.Array]:
-  """A per-unit measure `[U]` averaged by layer, and over units by part.
-
-  Returns:
-    A value for each hidden layer's name, and one for each of 'encoder' and
-    'head' that has hidden layers.
-  """
-  values, parts = {}, {}
-  for layer in probe.net.layers:
-    if layer.hidden:
-      units = measure(probe.output.layers[layer.name])
-      values[layer.name] = units.mean()
-      parts.setdefault(layer.path[0], []).append(units)
-  for part, units in parts.items():
-    values[part] = jnp.concatenate(units).mean()
-  return values
+  """A per-unit measure averaged over the units of each layer and part."""
+  units = with_parts(probe.net, hidden_units(probe, measure))
+  return {where: values.mean() for where, values in units.items()}

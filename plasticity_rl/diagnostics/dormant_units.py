@@ -5,7 +5,12 @@ import jax.numpy as jnp
 
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_hidden_layer
+from plasticity_rl.diagnostics.base import hidden_units
+from plasticity_rl.diagnostics.base import of_layer
 from plasticity_rl.diagnostics.base import unit_activity
+from plasticity_rl.diagnostics.base import with_parts
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import Params
 
 
 def dormancy(features: jax.Array) -> jax.Array:
@@ -24,3 +29,39 @@ def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   return by_hidden_layer(
       probe, lambda h: (dormancy(h) <= tau).astype(jnp.float32)
   )
+
+
+def dormant_sets(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
+  """Whether each unit is dormant, bool `[U]` by hidden layer."""
+  return hidden_units(probe, lambda h: dormancy(h) <= tau)
+
+
+def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
+  """`dormant_sets` before any measurement; `learns` as in `Probe.learns`."""
+  return {
+      layer.name: jnp.zeros(of_layer(learns, layer)['w'].shape[-1:], bool)
+      for layer in net.layers if layer.hidden
+  }
+
+
+def dormant_overlap(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
+  """Overlap of the dormant units now, N, and at the last measurement, M.
+
+      |N & M| / min(|N|, |M|)
+
+  By layer, and over the units of the encoder and of the head; NaN where one of
+  the sets is empty, as M is at first. Sokar et al. (2023) use this coefficient
+  to show that dormant units stay dormant; here it is between measurements
+  `diagnostics.every_steps` apart. What an arm measures at the fork itself is
+  compared with the past of all arms and not remembered.
+  """
+  now = with_parts(probe.net, dormant_sets(probe, tau))
+  before = with_parts(probe.net, probe.memory)
+  values = {}
+  for where, units in now.items():
+    smaller = jnp.minimum(units.sum(), before[where].sum())
+    both = (units & before[where]).sum()
+    values[where] = jnp.where(
+        smaller > 0, both / jnp.maximum(smaller, 1), jnp.nan
+    )
+  return values

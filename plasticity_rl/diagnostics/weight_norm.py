@@ -1,10 +1,11 @@
-"""Euclidean norm of the weights."""
+"""Euclidean norm of the weights, and how it has grown."""
 
 import jax
 import optax
 
 from plasticity_rl import injection
 from plasticity_rl.diagnostics.base import Probe
+from plasticity_rl.diagnostics.base import by_layer
 
 
 def weight_norm(probe: Probe) -> dict[str, jax.Array]:
@@ -13,13 +14,6 @@ def weight_norm(probe: Probe) -> dict[str, jax.Array]:
   After injection the layers are those that learn; 'trainable' is the norm of
   them together, 'all' counts the frozen heads as well.
   """
-  plain = injection.trainable(probe.params)
-  values = {}
-  for layer in probe.net.layers:
-    tree = plain
-    for key in layer.path:
-      tree = tree[key]
-    values[layer.name] = optax.tree.norm(tree)
   frozen_too = dict(probe.params)
   head = frozen_too[injection.HEAD]
   if isinstance(head, injection.InjectedHead):
@@ -29,7 +23,19 @@ def weight_norm(probe: Probe) -> dict[str, jax.Array]:
         head.frozen,
     ))
   return {
-      **values,
-      'trainable': optax.tree.norm(plain),
+      **by_layer(probe.net, optax.tree.norm, probe.learns),
       'all': optax.tree.norm(frozen_too),
   }
+
+
+def weight_growth(probe: Probe) -> dict[str, jax.Array]:
+  """||theta||_2 / ||theta_0||_2, by layer and of all that learns.
+
+  theta_0 are the weights as they were drawn; what an intervention draws again
+  starts anew. Infinite where theta_0 is zero.
+  """
+  return by_layer(
+      probe.net,
+      lambda now, initial: optax.tree.norm(now) / optax.tree.norm(initial),
+      probe.learns, probe.state.initial,
+  )

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,9 @@ class Experiment(NamedTuple):
     segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(state) -> metrics [S]`.
-    measure: `(state) -> metrics [S]`, all diagnostics.
+    measure: `(state) -> (metrics [S], own)`, all diagnostics, and what they
+      have to remember until the next time, to be put among the own states of
+      interventions.
     is_finite: `(state) -> bool []`, whether every weight is a number.
     compare: `(before, after) -> metrics [S]`, how predictions on a probe batch
       differ between two states that share their data.
@@ -51,7 +53,8 @@ class Experiment(NamedTuple):
     intervene_where: the same, `(expression) -> ((state, bool [S]) -> state)`,
       for some seeds; refuses what changes the state's structure.
     attach: `(state) -> state`, with own states for interventions inside the
-      loop that have none yet, as after another experiment's past.
+      loop, and for diagnostics, that have none yet, as after another
+      experiment's past.
   """
 
   settings: settings_lib.Settings
@@ -64,7 +67,7 @@ class Experiment(NamedTuple):
   ] | None
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[TrainState], Metrics]
-  measure: Callable[[TrainState], Metrics]
+  measure: Callable[[TrainState], tuple[Metrics, dict[str, Any]]]
   is_finite: Callable[[TrainState], jax.Array]
   compare: Callable[[TrainState, TrainState], Metrics]
   intervene: Callable[
@@ -149,18 +152,18 @@ def build(settings: settings_lib.Settings) -> Experiment:
     later = learner.schedule(
         settings.replay.later_updates_per_step, stream.steps_per_row
     )
-  measure_nets = diagnostics.make(
-      agent.spec, agent.update, settings.diagnostics.names, {
-          'dormant_units': {'tau': settings.diagnostics.tau},
-          'srank': {'delta': settings.diagnostics.delta},
-      },
-  )
+  looks = _diagnostics(agent, settings.diagnostics)
   probe_size = settings.diagnostics.probe_size
   hooks = _hooks(settings, agent, stream)
 
   def init():
     seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
-    return device_loop.init(seeds, agent, stream, hooks)
+    return remembering(device_loop.init(seeds, agent, stream, hooks))
+
+  def remembering(state):
+    """With empty memories of diagnostics, where there are none yet."""
+    empty = jax.vmap(looks.init)(state.nets)
+    return state._replace(interventions={**empty, **state.interventions})
 
   def segment_at(schedule):
     def segment(state):
@@ -197,7 +200,9 @@ def build(settings: settings_lib.Settings) -> Experiment:
 
   def measure(state):
     return with_probe(
-        lambda key, one, batch: measure_nets(key, one.nets, batch), 'probe'
+        lambda key, one, batch: looks.measure(
+            key, one.nets, batch, one.interventions
+        ), 'probe'
     )(state)
 
   def is_finite(state):
@@ -274,10 +279,10 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return compiled_where(expression.label, expression.text)
 
   def attach(state):
-    return jax.vmap(
+    return remembering(jax.vmap(
         lambda one: device_loop.attach(one, hooks),
         in_axes=(device_loop.AXES,), out_axes=device_loop.AXES,
-    )(state)
+    )(state))
 
   return Experiment(
       settings=settings,
@@ -294,6 +299,23 @@ def build(settings: settings_lib.Settings) -> Experiment:
       intervene=intervene,
       intervene_where=intervene_where,
       attach=jax.jit(attach),
+  )
+
+
+def _diagnostics(agent, config):
+  """The diagnostics of the config, with their options."""
+  tau = {'tau': config.tau}
+  return diagnostics.make(
+      agent.spec, agent.update, config.names, {
+          'dormant_units': tau,
+          'dormant_overlap': tau,
+          'srank': {'delta': config.delta},
+          'gradient_covariance': {'examples': config.covariance_examples},
+          'hessian': {'iterations': config.hessian_iterations},
+          'target_fitting': {
+              'steps': config.fit_steps, 'draws': config.fit_draws
+          },
+      }, target=config.target,
   )
 
 
@@ -335,7 +357,7 @@ def metric_names(experiment: Experiment) -> set[str]:
   names = {
       *jax.eval_shape(experiment.segment, state)[1],
       *jax.eval_shape(experiment.evaluate, state),
-      *jax.eval_shape(experiment.measure, state),
+      *jax.eval_shape(experiment.measure, state)[0],
   }
   return {name for name in names if '/' in name}
 

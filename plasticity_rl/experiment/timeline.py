@@ -225,7 +225,8 @@ class _Run:
       with bar:
         self._bar = bar
         if self._is_fork:
-          self._look(evaluate=True, measure=True)
+          # Not to be remembered: the unforked run need not measure here.
+          self._look(evaluate=True, measure=True, remember=False)
         if self._prime():  # It was stopped in the middle of priming.
           self._save()
         while self._step < self._end:
@@ -290,13 +291,18 @@ class _Run:
       self._bar.set_postfix_str(f'priming {self._primed}/{total}')
     return self._primed > begun
 
-  def _look(self, *, evaluate, measure, metrics=None):
+  def _look(self, *, evaluate, measure, metrics=None, remember=True):
     """Evaluates and measures; what comes out is written a segment later."""
     metrics = dict(metrics or {})
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
     if measure:
-      metrics.update(self._experiment.measure(self._state))
+      measured, own = self._experiment.measure(self._state)
+      metrics.update(measured)
+      if remember:
+        self._state = self._state._replace(
+            interventions={**self._state.interventions, **own}
+        )
     self._pending = (self._step, metrics)
 
   def _watch(self, metrics):

@@ -1,0 +1,37 @@
+"""How far the weights have come, and how far an update takes them."""
+
+import jax
+import optax
+
+from plasticity_rl import injection
+from plasticity_rl.diagnostics.base import Probe
+from plasticity_rl.diagnostics.base import by_layer
+
+
+def _distance(a, b):
+  return optax.tree.norm(optax.tree.sub(a, b))
+
+
+def distance_from_init(probe: Probe) -> dict[str, jax.Array]:
+  """||theta - theta_0||_2, by layer and of all that learns.
+
+  theta_0 are the weights as they were drawn; what an intervention draws again
+  starts anew.
+  """
+  return by_layer(
+      probe.net, _distance, probe.learns, probe.state.initial
+  )
+
+
+def update_ratio(probe: Probe) -> dict[str, jax.Array]:
+  """||theta' - theta||_2 / ||theta||_2, by layer and of all that learns.
+
+  theta' are the weights after one more update on the probe batch, with the
+  optimizer as it is. An update in training is on fewer examples, so that its
+  gradient is noisier.
+  """
+  return by_layer(
+      probe.net,
+      lambda new, old: _distance(new, old) / optax.tree.norm(old),
+      injection.trainable(probe.updated().params), probe.learns,
+  )
