@@ -448,11 +448,10 @@ def _check(value, default, path):
         raise errors.UserError(
             errors.nearest(f'config key in {path or "config"}', key, default)
         )
-    missing = [key for key in default if key not in value]
-    if missing:
-      raise errors.UserError(f'config.{prefix}{missing[0]} is missing')
+    # What a run of an earlier version does not name had no effect there.
     return {
-        key: _check(value[key], default[key], f'{prefix}{key}')
+        key: _check(value.get(key, default[key]), default[key],
+                    f'{prefix}{key}')
         for key in default
     }
   if isinstance(default, tuple):

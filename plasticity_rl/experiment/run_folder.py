@@ -37,10 +37,14 @@ def prepare(
 
   Another config on the same folder is refused, with the keys that differ.
   """
-  config = json.loads(json.dumps(settings_lib.to_dict(settings)))
   path = folder / CONFIG
+  config = settings_lib.to_dict(settings)
   if path.exists():
-    theirs = read_config(folder)
+    # Through JSON, where a tuple is a list.
+    config = json.loads(json.dumps(config))
+    theirs = json.loads(json.dumps(settings_lib.to_dict(
+        settings_lib.resolve(read_config(folder))
+    )))
     differ = [
         f'{key} (there {a!r}, here {b!r})'
         for key, (a, b) in _differences(theirs, config).items()

@@ -74,7 +74,7 @@ def test_diagnostics_are_of_the_network_that_is_forked(forked):
   found = analysis.load(folder)
   for j, step in enumerate(STEPS):
     state = small.saved(plan.experiment, folder / 'prefix', step)
-    measured = plan.experiment.measure(state)
+    measured, _ = plan.experiment.measure(state)
     assert set(measured) <= set(found.values)
     for name, values in measured.items():
       np.testing.assert_allclose(found.values[name][:, j], values, rtol=1e-6)
