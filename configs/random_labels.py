@@ -37,8 +37,8 @@ def get_config(variant: str = ''):
   elif variant == 'proxies':
     config.num_seeds = 20
     config.num_steps = 16 * TASK_STEPS
-    # Forks measure for themselves; between them nothing is needed.
-    config.diagnostics.every_steps = config.num_steps
+    # Measured at the forks alone.
+    config.diagnostics.every_steps = 10 * config.num_steps
     config.diagnostics.names = PROXIES
     config.fork.proxy_steps = tuple(2 * i * TASK_STEPS for i in range(1, 9))
     config.fork.arms = ('control', 'injection')

@@ -266,7 +266,10 @@ def load(folder: str | pathlib.Path) -> Proxies:
         f'{folder} has no forks to compare: it was not made by --proxies'
     )
   metric = fork.get('metric') or diagnoses.DEFAULT_METRIC
-  found = [_fork(folder / 'forks' / str(step), metric, step) for step in steps]
+  found = [
+      _fork(folder / 'forks' / str(step), prefix, metric, step)
+      for step in steps
+  ]
   seeds, horizon = found[0].seeds, found[0].horizon
   for step, one in zip(steps, found, strict=True):
     if (one.seeds, one.horizon) != (seeds, horizon):
@@ -303,7 +306,9 @@ class _Fork:
   values: dict[str, np.ndarray]
 
 
-def _fork(folder: pathlib.Path, metric: str, step: int) -> _Fork:
+def _fork(
+    folder: pathlib.Path, prefix: runs.Run, metric: str, step: int
+) -> _Fork:
   arms = {
       name: runs.load(folder / name) for name in (diagnoses.CONTROL, INJECTION)
   }
@@ -314,14 +319,18 @@ def _fork(folder: pathlib.Path, metric: str, step: int) -> _Fork:
     scores, seeds = diagnoses.scores_after(arms, metric, step, horizon)
   except UserError as error:
     raise UserError(f'{folder}: {error}') from None
-  # What the control arm measured before it trained is of the network forked.
-  table = arms[diagnoses.CONTROL].table
+  # The prefix measured what it was forked into; where it did not, what the
+  # control arm measured before it trained is of the same network.
   values = {}
-  for name in table.metrics:
-    if name.startswith(PREFIX) or name in (RETURN, metric):
-      series = table.series(name).between(step - 1, step)
-      if series.values.size:
-        values[name] = series.values[:, 0]
+  for table in (arms[diagnoses.CONTROL].table, prefix.table):
+    for name in table.metrics:
+      if name.startswith(PREFIX) or name in (RETURN, metric):
+        series = table.series(name).between(step - 1, step)
+        if series.values.size and series.seeds.tolist() == seeds:
+          known = values.get(name, series.values[:, 0])
+          values[name] = np.where(
+              series.measured[:, 0], series.values[:, 0], known
+          )
   return _Fork(
       seeds, horizon, scores[INJECTION] - scores[diagnoses.CONTROL], values
   )

@@ -42,6 +42,7 @@ def run_arm(
     replicates: int = 0,
     source_experiment: Experiment | None = None,
     name: str = '',
+    look: bool = True,
 ) -> None:
   """Runs one arm of a fork in its folder, or on from where it was.
 
@@ -55,6 +56,7 @@ def run_arm(
     replicates: copies of the source's single seed; 0 for none.
     source_experiment: what wrote the source's checkpoint, where it differs.
     name: on the progress bar; 'arm LABEL' by default.
+    look: whether to evaluate and measure at the fork, before any training.
   """
   source_experiment = source_experiment or experiment
   run_folder.prepare(folder, experiment.settings)
@@ -81,7 +83,7 @@ def run_arm(
         experiment.compare(before, after),
     )
     return timeline.Start(
-        after, step, tuple(history), is_fork=True, primed=meta['primed'],
+        after, step, tuple(history), is_fork=look, primed=meta['primed'],
         watches=meta['watches'],
     )
 

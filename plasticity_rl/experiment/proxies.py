@@ -2,8 +2,8 @@
 
 Each fork continues the same prefix from another step, once as it is and once
 with an injection: what the injection gained there is what a proxy of lost
-plasticity should have told beforehand. The control arm measures all
-diagnostics at the fork itself, before anything is trained.
+plasticity should have told beforehand. The prefix measures all diagnostics at
+each fork; for a run that was there before, the control arm does.
 """
 
 import dataclasses
@@ -189,4 +189,5 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
             arm_experiment, source, step, arm,
             workdir / FORKS / str(step) / arm.label, horizon=plan.horizon,
             name=f'fork {i + 1}/{len(plan.steps)} {arm.label}',
+            look=plan.source is not None and arm.label == CONTROL,
         )

@@ -150,7 +150,8 @@ def run(
       default.
     num_steps: where to end, for a fork; the config's otherwise.
     name: on the progress bar.
-    keep_steps: points of the grid whose checkpoints are to stay.
+    keep_steps: points of the grid to be evaluated, measured and saved for
+      good, beside those of the schedule.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
   if (folder / LEDGER).exists() and Checkpoints(folder).newest() == end:
@@ -253,9 +254,10 @@ class _Run:
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
     step, schedule = self._step, self._schedule
+    keep = step in self._keep_steps
     self._look(
-        evaluate=step % schedule.evaluate == 0,
-        measure=step % schedule.measure == 0,
+        evaluate=keep or step % schedule.evaluate == 0,
+        measure=keep or step % schedule.measure == 0,
         metrics=metrics,
     )
     seen = self._pending[1]
@@ -266,10 +268,7 @@ class _Run:
           self._intervene(intervention, apply)
       self._watch(seen)
     self._prime()
-    if (
-        step % schedule.save == 0 or step == self._end
-        or step in self._keep_steps
-    ):
+    if keep or step % schedule.save == 0 or step == self._end:
       self._save()
 
   def _prime(self):

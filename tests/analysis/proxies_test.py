@@ -68,6 +68,25 @@ def test_benefit_and_values_are_those_of_the_fork(found, planted):
   assert found.values['eval/return'].shape == (8, 3)
 
 
+def test_what_the_prefix_measured_at_a_fork_comes_first(
+    synthetic, planted, tmp_path
+):
+  folder = synthetic.write_forks(tmp_path / 'd', STEPS, *planted)
+  name = Q + 'srank/dense_0'
+  header = ['seed', 'step', name, Q + 'dead_units/head']
+  rows = [[i, step, i + step, ''] for step in (1000, 1500) for i in range(1, 9)]
+  rows += [[i, 4000, i, ''] for i in range(1, 8)]
+  synthetic.write_csv(folder / 'prefix' / 'metrics.csv', header, rows)
+  values = proxies.load(folder).values
+  np.testing.assert_array_equal(values[name][:, 0], 1001 + np.arange(8))
+  np.testing.assert_array_equal(values[name][:, 1:2], planted[1][name][:, 1:2])
+  # Of seed 8 it has nothing at step 4000.
+  np.testing.assert_array_equal(
+      values[name][:, 2], [1, 2, 3, 4, 5, 6, 7, planted[1][name][7, 2]]
+  )
+  assert not values[Q + 'dead_units/head'].any()
+
+
 @pytest.mark.parametrize('name, sign, tells', (
     ('dormant_units/head', 1, 'yes'),
     ('srank/dense_0', -1, 'yes'),

@@ -1,6 +1,7 @@
 """Many forks of one run: planned, run once, stopped and continued."""
 
 import dataclasses
+import pathlib
 import shutil
 import signal
 
@@ -24,8 +25,8 @@ ARMS = ('control', 'injection')
 def settings_of(**changes):
   """20 steps; neither fork is where a run would measure or save."""
   return small.supervised(**{
-      'num_seeds': 3, 'fork.proxy_steps': STEPS, 'fork.horizon': 5,
-      'fork.arms': ARMS, 'checkpoint.keep': 1,
+      'num_seeds': 3, 'fork.proxy_steps': STEPS, 'fork.horizon': 10,
+      'fork.arms': ARMS,
       'diagnostics.names': ('weight_norm', 'dead_units'), **changes,
   })
 
@@ -42,15 +43,16 @@ def fixture_forked(tmp_path_factory):
 def test_each_fork_has_two_arms_and_keeps_its_checkpoint(forked):
   _, folder = forked
   assert sorted(p.name for p in folder.iterdir()) == ['forks', 'prefix']
-  # The one of step 10 is the newest of those that pass.
+  # The one of step 10 is among the newest two that pass.
   assert Checkpoints(folder / 'prefix').steps() == [5, 10, 15]
   for step in STEPS:
     arms = folder / 'forks' / str(step)
     assert sorted(p.name for p in arms.iterdir()) == sorted(ARMS)
     for name in ARMS:
-      assert Checkpoints(arms / name).steps() == [step + 5]
+      # The arm of step 5 had another one on the way, at 10.
+      assert Checkpoints(arms / name).steps() == [step + 10]
       assert {r['step'] for r in small.metrics(arms / name)} == {
-          str(step), str(step + 5)
+          str(step + 5), str(step + 10)
       }
 
 
@@ -58,14 +60,15 @@ def test_control_arms_are_the_unforked_run(forked, tmp_path):
   plan, folder = forked
   run_folder.prepare(tmp_path / 'run', plan.experiment.settings)
   timeline.run(
-      plan.experiment, tmp_path / 'run', num_steps=20, keep_steps=(10,)
+      plan.experiment, tmp_path / 'run', num_steps=25, keep_steps=(15,)
   )
   for step in STEPS:
     small.assert_equal(
         small.saved(
-            plan.experiment, folder / 'forks' / str(step) / 'control', step + 5
+            plan.experiment, folder / 'forks' / str(step) / 'control',
+            step + 10,
         ),
-        small.saved(plan.experiment, tmp_path / 'run', step + 5),
+        small.saved(plan.experiment, tmp_path / 'run', step + 10),
     )
 
 
@@ -85,11 +88,11 @@ def test_benefit_is_what_the_injection_gained(forked):
   found = analysis.load(folder)
   for j, step in enumerate(STEPS):
     control, injection = (
-        [
+        np.reshape([
             float(r['eval/return']) for r in small.metrics(
                 folder / 'forks' / str(step) / name, after=step
             )
-        ] for name in ARMS
+        ], [2, 3]).mean(0) for name in ARMS
     )
     np.testing.assert_allclose(
         found.benefit[:, j], np.subtract(injection, control), rtol=1e-5
@@ -116,9 +119,9 @@ def test_same_command_again_computes_nothing(forked):
   assert before == {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
 
 
-@pytest.mark.parametrize('segment', (0, 2, 3, 5))
+@pytest.mark.parametrize('segment', (0, 2, 4, 7))
 def test_stopped_and_continued(forked, tmp_path, segment):
-  """In the prefix, at its end, and in arms of both forks."""
+  """In the prefix, at its end, at an arm's, and within the next fork."""
   plan, whole = forked
   count = iter(range(100))
 
@@ -143,7 +146,9 @@ def test_stopped_and_continued(forked, tmp_path, segment):
 def test_checkpoints_of_a_run_can_be_forked(forked, tmp_path):
   """The same arms as those of a prefix that was trained for it."""
   plan, whole = forked
-  source = whole / 'prefix'
+  source = tmp_path / 'source'
+  shutil.copytree(whole / 'prefix', source)
+  (source / 'metrics.csv').unlink()  # What it measured is not needed.
   settings = settings_lib.resolve(run_folder.read_config(source))
   every = dataclasses.replace(settings, fork=dataclasses.replace(
       settings.fork, proxy_steps=()
@@ -157,9 +162,17 @@ def test_checkpoints_of_a_run_can_be_forked(forked, tmp_path):
       dataclasses.replace(asked, experiment=plan.experiment), folder
   )
   assert not (folder / 'prefix' / 'checkpoints').exists()
-  for path in whole.rglob('metrics.csv'):
-    same = folder / path.relative_to(whole)
-    assert small.metrics(same.parent) == small.metrics(path.parent)
+  for step in STEPS:
+    for name in ARMS:
+      arm = pathlib.Path('forks') / str(step) / name
+      assert small.metrics(folder / arm, after=step) == small.metrics(
+          whole / arm
+      )
+  # The control arms measured what the prefix would have.
+  found, expected = analysis.load(folder), analysis.load(whole)
+  assert set(found.values) == set(expected.values)
+  for name, values in expected.values.items():
+    np.testing.assert_array_equal(found.values[name], values)
   assert before == {p: p.read_bytes() for p in source.rglob('*') if p.is_file()}
   few = dataclasses.replace(settings, fork=dataclasses.replace(
       settings.fork, proxy_steps=(5, 20)

@@ -70,15 +70,15 @@ MUTANTS = (
     Mutant(
         'proxy-measured-after-the-injection',
         'plasticity_rl/analysis/proxies.py',
-        '  table = arms[diagnoses.CONTROL].table\n',
-        '  table = arms[INJECTION].table\n',
+        'in (arms[diagnoses.CONTROL].table, prefix.table):\n',
+        'in (arms[INJECTION].table, prefix.table):\n',
         (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
     ),
     Mutant(
         'proxy-measured-after-training',
         'plasticity_rl/analysis/proxies.py',
-        '      series = table.series(name).between(step - 1, step)\n',
-        '      series = table.series(name).between(step, np.inf)\n',
+        '  series = table.series(name).between(step - 1, step)\n',
+        '  series = table.series(name).between(step, np.inf)\n',
         (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
     ),
     Mutant(
