@@ -48,10 +48,10 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
   def update(key, nets, batch, updates):
     del updates
     loss = losses(key, nets, batch)['classifier']
-    state, value, _ = base.descend(
+    state, metrics, _ = base.descend(
         net, nets['classifier'], loss, batch.s_tm1
     )
-    return {'classifier': state}, {'loss': value}
+    return {'classifier': state}, metrics
 
   return base.Agent(
       spec=spec,

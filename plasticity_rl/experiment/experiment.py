@@ -21,6 +21,7 @@ from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import optimizers
+from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import sequential
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
@@ -96,10 +97,12 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
       num_outputs=outputs,
       split=settings.network.split,
       convolution=settings.network.convolution,
+      infer_heads=regularizers.infer_heads(settings.regularizer),
   ))
   net = NetSpec(
       network, optimizers.make(settings.optimizer), layers,
       has_target=not is_supervised,
+      penalty=regularizers.make(settings.regularizer, network, layers),
   )
   if is_supervised:
     agent = supervised.make(net, slots=settings.network.slots)

@@ -24,6 +24,8 @@ class Sequential:
     split: `layers[:split]` make the encoder. 0 shares nothing: the head is the
       whole network.
     convolution: a form of `networks.convolution`.
+    infer_heads: auxiliary linear heads on the encoder's output, flattened;
+      `[B, k]` in `layers['infer']`, parameters in the encoder's 'infer'.
   """
 
   observation_shape: tuple[int, ...]
@@ -32,6 +34,7 @@ class Sequential:
   num_outputs: int
   split: int = -2
   convolution: str = 'auto'
+  infer_heads: int = 0
 
   @property
   def num_layers(self) -> int:
@@ -84,6 +87,11 @@ def _image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
 def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   """The split network of `config`, and its layers in order."""
   split = config.split_index
+  if config.infer_heads and not split:
+    raise UserError(
+        'regularizer.infer needs an encoder, but network.split is '
+        f'{config.split}: all layers are in the head'
+    )
   sizes = _image_sizes(config)
   n_conv = len(config.convolutions)
   names = [f'conv_{i}' for i in range(n_conv)]
@@ -105,10 +113,15 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       layers[names[i]] = x
     return x, layers
 
+  def encode(x):
+    x, layers = run(preprocess(x), 0, split)
+    if config.infer_heads:
+      heads = hk.Linear(config.infer_heads, name='infer')
+      layers['infer'] = heads(x.reshape(x.shape[0], -1))
+    return x, layers
+
   # hk.transform refuses modules with a state, which could not be summed.
-  encoder = hk.without_apply_rng(
-      hk.transform(lambda x: run(preprocess(x), 0, split))
-  )
+  encoder = hk.without_apply_rng(hk.transform(encode))
   head = hk.without_apply_rng(
       hk.transform(lambda x: run(x, split, config.num_layers))
   )

@@ -16,6 +16,8 @@ _SLOTS = 'tests/injection/slots_test.py::test_'
 _COST = 'tests/injection/cost_test.py::test_'
 _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
+_REGULARIZERS = 'plasticity_rl/learner/regularizers/'
+_REGULARIZERS_TESTS = 'tests/learner/regularizers/'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -285,5 +287,40 @@ MUTANTS = (
         '      **state.opt_state, **{g: fresh[g] for g in groups}}\n',
         (_PROPERTIES + 'optimizer_state_starts_anew_where_promised'
          '[dqn_mlp-fresh-optimizer_reset]',),
+    ),
+    # --- Regularisers.
+    Mutant(
+        'l2-init-pulls-to-zero', _REGULARIZERS + 'weights.py',
+        'return l2(jax.tree.map(jnp.subtract, '
+        'injection.trainable(params), initial))',
+        'return l2(params)',
+        (_REGULARIZERS_TESTS + 'weights_test.py::test_l2_init_is_zero_where_'
+         'nothing_moved_and_grows_with_distance',),
+    ),
+    Mutant(
+        'l2-sees-frozen-heads', _REGULARIZERS + 'weights.py',
+        'for x in jax.tree.leaves(injection.trainable(params))',
+        'for x in jax.tree.leaves(params)',
+        (_REGULARIZERS_TESTS + 'weights_test.py::'
+         'test_frozen_heads_are_left_alone',),
+    ),
+    Mutant(
+        'parseval-of-inputs-for-units', _REGULARIZERS + 'matrices.py',
+        'gram = matrix @ matrix.T', 'gram = matrix.T @ matrix',
+        (_REGULARIZERS_TESTS + 'matrices_test.py::test_parseval_is_the_'
+         'distance_of_the_gram_matrix[shape0]',),
+    ),
+    Mutant(
+        'spectral-norm-through-the-iteration', _REGULARIZERS + 'matrices.py',
+        '  u = _unit(fixed @ v)\n', '  u = _unit(matrix @ matrix[0])\n',
+        (_REGULARIZERS_TESTS + 'matrices_test.py::'
+         'test_spectral_norm_is_numpys[shape0]',),
+    ),
+    Mutant(
+        'infer-towards-the-present', _REGULARIZERS + 'registry.py',
+        'output, network.apply(initial, inputs), config.infer_scale',
+        'output, output, config.infer_scale',
+        (_REGULARIZERS_TESTS + 'registry_test.py::'
+         'test_each_is_what_its_function_says[infer]',),
     ),
 )

@@ -1,0 +1,109 @@
+"""What can be configured of networks and of how they learn. Free of jax."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+  """Convolutions, then dense layers with ReLU, then a linear layer.
+
+  Attributes:
+    convolutions: (filters, kernel, stride) of each.
+    hidden: widths of the dense layers.
+    split: which layers make the encoder, `layers[:split]`: -2 leaves the last
+      two to the head, 1 takes the first; 0 shares nothing (an ablation).
+    convolution: 'auto' by backend, 'lax', or 'slices' (the same product as
+      slices and a matrix product, which is faster inside a scan on a CPU).
+    slots: injections to allocate from the start, so that each seed may be
+      injected at a time of its own; 0 grows the tree at the injection.
+  """
+
+  convolutions: tuple = ()
+  hidden: tuple = (64, 64)
+  split: int = -2
+  convolution: str = 'auto'
+  slots: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularizer:
+  """Penalties added to the mean loss; 0 switches one off and costs nothing.
+
+  Equations and sources are in `learner/regularizers`. They compose: what is on
+  is summed.
+
+  Attributes:
+    l2: coefficient of ||theta||^2.
+    l2_init: coefficient of ||theta - theta_0||^2, the regenerative one.
+    parseval: coefficient of ||W W^T - s I||^2, for each hidden layer.
+    parseval_scale: s. 2, as for ReLU, in Chung et al.'s experiments.
+    spectral_norm: coefficient of sigma_max(W)^2 / 2, for each layer.
+    power_iterations: by which sigma_max is found.
+    feature_norm: coefficient of the mean of ||phi||^2.
+    feature_norm_of: phi: 'penultimate' for the outputs of the last hidden
+      layer, 'encoder' for those of the encoder.
+    infer: coefficient of InFeR, which gives the encoder auxiliary heads. Lyle
+      et al. took 0.1 on Atari.
+    infer_heads: how many; read where `infer` is on.
+    infer_scale: beta, by which initial outputs are multiplied to be targets.
+  """
+
+  l2: float = 0.0
+  l2_init: float = 0.0
+  parseval: float = 0.0
+  parseval_scale: float = 2.0
+  spectral_norm: float = 0.0
+  power_iterations: int = 10
+  feature_norm: float = 0.0
+  feature_norm_of: str = 'penultimate'
+  infer: float = 0.0
+  infer_heads: int = 10
+  infer_scale: float = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+  """An optimizer; settings of the others are not read.
+
+  Attributes:
+    name: 'adam', 'adamw', 'rmsprop_centered' or 'sgd'.
+    learning_rate: at the start.
+    decay_updates: linear decay to zero over that many updates; 0 for none.
+      The run's updates count, whatever interventions do.
+    b1: Adam's first decay.
+    b2: Adam's second decay.
+    eps: added to the denominator (under the root in RMSProp, as in DQN).
+    decay: RMSProp's decay.
+    weight_decay: AdamW's.
+    max_gradient_norm: clips the global norm of all that learns; 0 for none.
+  """
+
+  name: str = 'adam'
+  learning_rate: float = 1e-3
+  decay_updates: int = 0
+  b1: float = 0.9
+  b2: float = 0.999
+  eps: float = 1e-8
+  decay: float = 0.95
+  weight_decay: float = 0.0
+  max_gradient_norm: float = 0.0
+
+
+# Bounds, inclusive; None for none.
+RANGES = dict.fromkeys((
+    'network.slots', 'regularizer.l2', 'regularizer.l2_init',
+    'regularizer.parseval', 'regularizer.parseval_scale',
+    'regularizer.spectral_norm', 'regularizer.feature_norm',
+    'regularizer.infer', 'regularizer.infer_scale', 'optimizer.learning_rate',
+    'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',
+    'optimizer.max_gradient_norm',
+), (0, None)) | dict.fromkeys((
+    'regularizer.power_iterations', 'regularizer.infer_heads',
+), (1, None)) | dict.fromkeys((
+    'optimizer.b1', 'optimizer.b2', 'optimizer.decay',
+), (0, 1))
+CHOICES = {
+    'network.convolution': ('auto', 'lax', 'slices'),
+    'regularizer.feature_norm_of': ('penultimate', 'encoder'),
+    'optimizer.name': ('adam', 'adamw', 'rmsprop_centered', 'sgd'),
+}
