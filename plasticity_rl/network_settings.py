@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-  """Convolutions, then dense layers with ReLU, then a linear layer.
+  """Convolutions, then dense layers, then a linear layer.
 
   Attributes:
     convolutions: (filters, kernel, stride) of each.
@@ -16,6 +16,14 @@ class Network:
       slices and a matrix product, which is faster inside a scan on a CPU).
     slots: injections to allocate from the start, so that each seed may be
       injected at a time of its own; 0 grows the tree at the injection.
+    activation: after each hidden layer: 'relu', 'leaky_relu', 'elu', 'gelu',
+      'silu', 'tanh', or one that makes two features of a unit, 'crelu' or
+      'fourier'.
+    width_counts: with these two, what `convolutions` and `hidden` count:
+      'features' keeps the size of what the next layer is fed, with half the
+      units; 'units' keeps the units, with twice the features.
+    layer_norm: layer normalisation before each activation.
+    weight_norm: weight normalisation of every layer.
   """
 
   convolutions: tuple = ()
@@ -23,6 +31,10 @@ class Network:
   split: int = -2
   convolution: str = 'auto'
   slots: int = 0
+  activation: str = 'relu'
+  width_counts: str = 'features'
+  layer_norm: bool = False
+  weight_norm: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +116,10 @@ RANGES = dict.fromkeys((
 ), (0, 1))
 CHOICES = {
     'network.convolution': ('auto', 'lax', 'slices'),
+    'network.activation': (
+        'relu', 'crelu', 'fourier', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh'
+    ),
+    'network.width_counts': ('features', 'units'),
     'regularizer.feature_norm_of': ('penultimate', 'encoder'),
     'optimizer.name': ('adam', 'adamw', 'rmsprop_centered', 'sgd'),
 }

@@ -98,6 +98,10 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
       split=settings.network.split,
       convolution=settings.network.convolution,
       infer_heads=regularizers.infer_heads(settings.regularizer),
+      activation=settings.network.activation,
+      width_counts=settings.network.width_counts,
+      layer_norm=settings.network.layer_norm,
+      weight_norm=settings.network.weight_norm,
   ))
   net = NetSpec(
       network, optimizers.make(settings.optimizer), layers,

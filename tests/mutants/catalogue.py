@@ -18,6 +18,8 @@ _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
 _REGULARIZERS_TESTS = 'tests/learner/regularizers/'
+_NETWORKS = 'plasticity_rl/networks/'
+_NETWORKS_TESTS = 'tests/networks/'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -322,5 +324,41 @@ MUTANTS = (
         'output, output, config.infer_scale',
         (_REGULARIZERS_TESTS + 'registry_test.py::'
          'test_each_is_what_its_function_says[infer]',),
+    ),
+    # --- Architectures.
+    Mutant(
+        'weight-norm-over-units', _NETWORKS + 'normalization.py',
+        'tuple(range(w.ndim - 1))', 'tuple(range(1, w.ndim))',
+        (_NETWORKS_TESTS + 'normalization_test.py::'
+         'test_weight_norm_by_unit',),
+    ),
+    Mutant(
+        'layer-norm-over-the-batch', _NETWORKS + 'normalization.py',
+        'axes = tuple(range(1, x.ndim))', 'axes = tuple(range(x.ndim))',
+        (_NETWORKS_TESTS + 'normalization_test.py::'
+         'test_layer_norm_by_hand',),
+    ),
+    Mutant(
+        'features-of-a-unit-interleaved', _NETWORKS + 'activations.py',
+        'jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], -1)',
+        'jnp.stack([jax.nn.relu(x), jax.nn.relu(-x)], -1).reshape('
+        '*x.shape[:-1], -1)',
+        (_NETWORKS_TESTS + 'activations_test.py::test_features_of_a_unit_are_'
+         'where_the_layer_says[crelu]',),
+    ),
+    Mutant(
+        'flattened-channels-count-units', _NETWORKS + 'sequential.py',
+        'channels = config.units(filters) * config.features_per_unit',
+        'channels = config.units(filters)',
+        (_NETWORKS_TESTS + 'activations_test.py::'
+         'test_sizes_with_two_features_a_unit[crelu-features-1]',),
+    ),
+    Mutant(
+        'norms-survive-a-reset-of-their-layer', _ROOM + 'reset.py',
+        '      plain = _put(plain, path, _get(fresh, path))\n',
+        '      plain = _put(plain, path, {**_get(plain, path), **{\n'
+        "          k: _get(fresh, path)[k] for k in ('w', 'b')}})\n",
+        (_PROPERTIES + 'what_learns_changes_where_promised'
+         '[dqn_normed-fresh-reset(scope="last")]',),
     ),
 )

@@ -8,6 +8,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.learner.regularizers import features
 from plasticity_rl.learner.regularizers import matrices
 from plasticity_rl.learner.regularizers import weights
+from plasticity_rl.networks.normalization import effective_weight
 from plasticity_rl.split import SplitNetwork
 from plasticity_rl.types import Layer
 from plasticity_rl.types import Penalty
@@ -42,7 +43,8 @@ def make(
       del initial, inputs, output
       plain = injection.trainable(params)
       return sum(
-          measure(_at(plain, layer.path)['w']) for layer in some_layers
+          measure(effective_weight(_at(plain, layer.path)))
+          for layer in some_layers
       )
     return total
 

@@ -22,12 +22,16 @@ X = jax.random.normal(KEY, [4, 5, 4, 2])
 NAMES = ('l2', 'l2_init', 'parseval', 'spectral_norm', 'feature_norm', 'infer')
 
 
-def build(split=1, convolutions=((3, 2, 1),), hidden=(4,), **options):
+def build(
+    split=1, convolutions=((3, 2, 1),), hidden=(4,), weight_norm=False,
+    **options,
+):
   """A network of a convolution and two dense layers, with its penalty."""
   config = settings.Regularizer(**options)
   network, layers = sequential.build(sequential.Sequential(
       observation_shape=(5, 4, 2), convolutions=convolutions, hidden=hidden,
       num_outputs=2, split=split, infer_heads=registry.infer_heads(config),
+      weight_norm=weight_norm,
   ))
   return NetSpec(
       network, optimizers.make(settings.Optimizer(name='sgd')), layers,
@@ -86,6 +90,22 @@ def test_they_add_up():
       + value_of(build(spectral_norm=2.0), state),
       rtol=1e-6,
   )
+
+
+@pytest.mark.parametrize('name', ('parseval', 'spectral_norm'))
+def test_of_weight_norm_the_weights_that_count(name):
+  net = build(**{name: 1.0}, weight_norm=True)
+  state = state_of(net)
+
+  def scaled(which):
+    return state._replace(params=jax.tree_util.tree_map_with_path(
+        lambda path, x: x * 2 if path[-1].key == which else x, state.params
+    ))
+
+  np.testing.assert_allclose(
+      value_of(net, scaled('w')), value_of(net, state), rtol=1e-5
+  )
+  assert value_of(net, scaled('g')) > 1.5 * value_of(net, state)
 
 
 def test_features_of_the_encoder():
