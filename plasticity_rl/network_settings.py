@@ -78,15 +78,24 @@ class Optimizer:
   """An optimizer; settings of the others are not read.
 
   Attributes:
-    name: 'adam', 'adamw', 'rmsprop_centered' or 'sgd'.
+    name: 'adam'; 'adam_per_weight', which counts each weight's updates by
+      itself, so that weights drawn again restart exactly; 'adamw';
+      'rmsprop_centered'; 'sgd'; or 'upgd', utility-based perturbed gradient
+      descent.
     learning_rate: at the start.
     decay_updates: linear decay to zero over that many updates; 0 for none.
       The run's updates count, whatever interventions do.
     b1: Adam's first decay.
-    b2: Adam's second decay.
+    b2: Adam's second decay. The known remedy against loss of plasticity is
+      b2 = b1 and a larger eps, so that steps do not grow with gradients that
+      rise after a calm, as at a switch of tasks (Lyle et al., "Understanding
+      Plasticity", 2023; Dohare et al., "Overcoming Policy Collapse", 2023).
     eps: added to the denominator (under the root in RMSProp, as in DQN).
     decay: RMSProp's decay.
-    weight_decay: AdamW's.
+    utility_decay: UPGD's, of its running mean of utilities.
+    noise: standard deviation of UPGD's perturbation of gradients.
+    weight_decay: AdamW's and UPGD's; each step takes off this times the
+      learning rate. Elsayed and Mahmood's UPGD has 1e-3.
     max_gradient_norm: clips the global norm of all that learns; 0 for none.
   """
 
@@ -97,6 +106,8 @@ class Optimizer:
   b2: float = 0.999
   eps: float = 1e-8
   decay: float = 0.95
+  utility_decay: float = 0.999
+  noise: float = 1e-3
   weight_decay: float = 0.0
   max_gradient_norm: float = 0.0
 
@@ -108,11 +119,12 @@ RANGES = dict.fromkeys((
     'regularizer.spectral_norm', 'regularizer.feature_norm',
     'regularizer.infer', 'regularizer.infer_scale', 'optimizer.learning_rate',
     'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',
-    'optimizer.max_gradient_norm',
+    'optimizer.noise', 'optimizer.max_gradient_norm',
 ), (0, None)) | dict.fromkeys((
     'regularizer.power_iterations', 'regularizer.infer_heads',
 ), (1, None)) | dict.fromkeys((
     'optimizer.b1', 'optimizer.b2', 'optimizer.decay',
+    'optimizer.utility_decay',
 ), (0, 1))
 CHOICES = {
     'network.convolution': ('auto', 'lax', 'slices'),
@@ -121,5 +133,7 @@ CHOICES = {
     ),
     'network.width_counts': ('features', 'units'),
     'regularizer.feature_norm_of': ('penultimate', 'encoder'),
-    'optimizer.name': ('adam', 'adamw', 'rmsprop_centered', 'sgd'),
+    'optimizer.name': (
+        'adam', 'adam_per_weight', 'adamw', 'rmsprop_centered', 'sgd', 'upgd'
+    ),
 }

@@ -20,6 +20,8 @@ _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
 _REGULARIZERS_TESTS = 'tests/learner/regularizers/'
 _NETWORKS = 'plasticity_rl/networks/'
 _NETWORKS_TESTS = 'tests/networks/'
+_LEARNER = 'plasticity_rl/learner/'
+_LEARNER_TESTS = 'tests/learner/'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -360,5 +362,41 @@ MUTANTS = (
         "          k: _get(fresh, path)[k] for k in ('w', 'b')}})\n",
         (_PROPERTIES + 'what_learns_changes_where_promised'
          '[dqn_normed-fresh-reset(scope="last")]',),
+    ),
+    # --- Optimizers.
+    Mutant(
+        'bias-correction-computed-and-discarded',
+        _LEARNER + 'adam_per_weight.py',
+        '(m / (1 - b1**n)) / (jnp.sqrt(v / (1 - b2**n)) + eps)',
+        'm / (jnp.sqrt(v) + eps)',
+        (_LEARNER_TESTS + 'adam_per_weight_test.py::'
+         'test_is_adam_where_nothing_is_reset[1]',),
+        'Dohare et al. (AdamGnT)',
+    ),
+    Mutant(
+        'one-count-for-all-weights', _LEARNER + 'adam_per_weight.py',
+        'jax.tree.map(optax.safe_increment, state.count)',
+        'jax.tree.map(lambda n: jnp.full_like(n, n.max() + 1), state.count)',
+        (_LEARNER_TESTS + 'adam_per_weight_test.py::'
+         'test_weights_that_are_reset_restart_as_fresh_ones',),
+    ),
+    Mutant(
+        'upgd-protects-the-useless', _LEARNER + 'upgd.py',
+        '(1 - jax.nn.sigmoid(u / scale))', 'jax.nn.sigmoid(u / scale)',
+        (_LEARNER_TESTS + 'upgd_test.py::test_useful_weights_move_less',),
+    ),
+    Mutant(
+        'upgd-repeats-its-noise', _LEARNER + 'upgd.py',
+        'ScaleByUpgdState(utility, key)\n',
+        'ScaleByUpgdState(utility, state.key)\n',
+        (_LEARNER_TESTS + 'upgd_test.py::'
+         'test_noise_is_of_its_scale_and_new_at_each_update',),
+    ),
+    Mutant(
+        'upgd-turns-the-order-round', _LEARNER + 'upgd.py',
+        'largest > 0, largest, ', 'largest != 0, largest, ',
+        (_LEARNER_TESTS + 'upgd_test.py::'
+         'test_order_of_utilities_holds_where_none_is_positive',),
+        "the authors' code",
     ),
 )

@@ -82,9 +82,8 @@ def dqn_normed(slots):
       INPUTS, convolutions=(), hidden=(6, 4), split=1, activation='crelu',
       layer_norm=True, weight_norm=True,
   )
-  net = NetSpec(
-      network, optimizers.make(settings.Optimizer()), layers, has_target=True
-  )
+  optimizer = optimizers.make(settings.Optimizer(name='upgd'))
+  net = NetSpec(network, optimizer, layers, has_target=True)
   return INPUTS, dqn.make(net, settings.DQN(), slots=slots)
 
 
