@@ -34,7 +34,7 @@ FIND_PYTHON = \
 PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-lowest lint calibrate mutants \
+.PHONY: help setup demo test test-fast test-lowest lint calibrate mutants docs \
   constraints clean
 
 help:
@@ -45,6 +45,7 @@ help:
 	@echo 'make lint         ruff'
 	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
+	@echo 'make docs         pages of the methods, from their docstrings'
 	@echo 'make test-lowest  fast tests with the oldest versions in setup.py'
 	@echo 'make constraints  resolve and pin the newest versions in setup.py'
 	@echo 'make clean        remove $(VENV) and caches; runs/ stays'
@@ -83,6 +84,9 @@ calibrate: setup
 
 mutants: setup
 	@$(BIN)/python -m tests.mutants.run
+
+docs: setup
+	@$(BIN)/python -m docs.generate
 
 # In a virtual environment of its own. Python 3.11, as the oldest one.
 test-lowest:

@@ -76,6 +76,12 @@ class Replay:
     n_step: rewards summed in a transition.
     discount: gamma.
     clear_on_switch: empty it when the task changes.
+    later_updates_per_step: the replay ratio from when `later_when` is met, in
+      the mean over seeds: an adaptive replay ratio (Ma et al., "Revisiting
+      Plasticity in Visual RL", 2024, raise it once the active fraction of the
+      encoder has settled); 0 for none.
+    later_when: such as 'plasticity/q/active_units/encoder settles within 0.01'.
+    later_patience: how often in a row.
     priming_updates: updates made on the first `min_size` transitions, before
       any more are collected ("heavy priming"); 0 for none.
   """
@@ -87,6 +93,9 @@ class Replay:
   n_step: int = 1
   discount: float = 0.99
   clear_on_switch: bool = False
+  later_updates_per_step: float = 0.0
+  later_when: str = ''
+  later_patience: int = 1
   priming_updates: int = 0
 
 
@@ -137,6 +146,20 @@ class RandomLabels:
   examples: int = 1000
   input_size: int = 64
   classes: int = 10
+  switch_every_steps: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedValues:
+  """States with their Monte-Carlo values, from points of other runs in turn.
+
+  Attributes:
+    path: an .npz file, as `experiment.recorded` writes it.
+    switch_every_steps: length of a task, the states of one point.
+  """
+
+  name: str = 'recorded_values'
+  path: str = ''
   switch_every_steps: int = 500
 
 
@@ -242,7 +265,7 @@ class Settings:
   network: Network = Network()
   regularizer: Regularizer = Regularizer()
   optimizer: Optimizer = Optimizer()
-  environment: Environment | RandomLabels = Environment()
+  environment: Environment | RandomLabels | RecordedValues = Environment()
   environment_options: Mapping[str, Any] = dataclasses.field(
       default_factory=dict
   )
@@ -264,12 +287,13 @@ _RANGES = {
     'num_seeds', 'num_steps', 'segment_steps', 'agent.target_period_updates',
     'environment.num_envs', 'environment.examples', 'environment.input_size',
     'replay.capacity', 'replay.min_size', 'replay.batch_size',
-    'replay.n_step', 'evaluation.every_steps', 'evaluation.episodes',
-    'evaluation.max_steps', 'diagnostics.every_steps',
+    'replay.n_step', 'replay.later_patience', 'evaluation.every_steps',
+    'evaluation.episodes', 'evaluation.max_steps', 'diagnostics.every_steps',
     'checkpoint.every_steps', 'checkpoint.keep', 'fork.horizon',
 ), (1, None)) | dict.fromkeys((
     'agent.epsilon_decay_steps', 'environment.switch_every_steps',
     'environment.max_episode_steps', 'replay.priming_updates',
+    'replay.later_updates_per_step',
     'diagnostics.tau', 'fork.margin', 'fork.replicates',
 ), (0, None)) | dict.fromkeys((
     'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
@@ -280,6 +304,9 @@ _CHOICES = {
     'environment.permute': ('none', 'inputs', 'channels'),
 } | network_settings.CHOICES
 _AGENTS = {'dqn': DQN, 'supervised': Supervised}
+_DATASETS = {
+    'random_labels': RandomLabels, 'recorded_values': RecordedValues
+}
 
 
 def default_config(
@@ -293,13 +320,14 @@ def _defaults(agent, environment):
   if agent not in _AGENTS:
     raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   supervised = agent == 'supervised'
-  names = [RandomLabels().name] if supervised else environments.NAMES
+  names = _DATASETS if supervised else environments.NAMES
   if environment not in names:
     raise errors.UserError(
         errors.nearest(f'environment for {agent}', environment, names)
     )
   if supervised:
-    section, replay = dataclasses.asdict(RandomLabels()), Dataset()
+    section = dataclasses.asdict(_DATASETS[environment]())
+    replay = Dataset()
   else:
     section = {
         **dataclasses.asdict(Environment(name=environment)),
@@ -333,7 +361,7 @@ def resolve(config: Mapping[str, Any]) -> Settings:
         **{k: tree['environment'][k] for k in common}
     )
   else:
-    tree['environment'] = RandomLabels(**tree['environment'])
+    tree['environment'] = _DATASETS[names[1]](**tree['environment'])
   tree['agent'] = _AGENTS[names[0]](**tree['agent'])
   tree['replay'] = (
       Dataset if names[0] == 'supervised' else Replay
@@ -410,7 +438,7 @@ def _check_together(s):
             f'config.network.{name} must hold positive whole numbers'
             f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
-  if isinstance(s.environment, RandomLabels):
+  if not isinstance(s.environment, Environment):
     return
   env, replay = s.environment, s.replay
   for label, steps in (
@@ -428,6 +456,11 @@ def _check_together(s):
         'config.replay.min_size must be between n_step * num_envs '
         f'({replay.n_step * env.num_envs}) and capacity '
         f'({replay.capacity}): {replay.min_size}'
+    )
+  if bool(replay.later_updates_per_step) != bool(replay.later_when):
+    raise errors.UserError(
+        'config.replay.later_updates_per_step and later_when go together: '
+        f'{replay.later_updates_per_step} and {replay.later_when!r}'
     )
   chunk = PRIMING_CHUNK
   if replay.priming_updates > chunk and replay.priming_updates % chunk:

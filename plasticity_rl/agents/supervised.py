@@ -1,5 +1,8 @@
-"""A classifier as an agent: its decisions are labels, an update is a step."""
+"""Supervised learning as an agent: an update is a step."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -8,14 +11,27 @@ from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import NetSpec
 
 
-def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
-  """The agent whose only network 'classifier' is `net`, of logits `[B, C]`.
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+  """Of logits `[B, C]` and labels `[B]`, `[B]`."""
+  return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
-  In its batches `s_tm1` are inputs and `a_tm1` their labels; the rest of a
-  transition is not looked at.
+
+def squared_error(outputs: jax.Array, values: jax.Array) -> jax.Array:
+  """(output - value)^2 of outputs `[B, 1]` and values `[B]`, `[B]`."""
+  return jnp.square(outputs[:, 0] - values)
+
+
+def make(
+    net: NetSpec, *, slots: int = 0, name: str = 'classifier',
+    error: Callable[[jax.Array, jax.Array], jax.Array] = cross_entropy,
+) -> base.Agent:
+  """The agent whose only network is `net`, called `name`.
+
+  In its batches `s_tm1` are inputs and `a_tm1` what `error` compares the
+  outputs with; the rest of a transition is not looked at.
   """
 
-  def logits_of(params, inputs):
+  def outputs_of(params, inputs):
     return net.network.apply(params, inputs).outputs
 
   def losses(key, nets, batch):
@@ -23,19 +39,17 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
 
     def loss(params):
       output = net.network.apply(params, batch.s_tm1)
-      return optax.softmax_cross_entropy_with_integer_labels(
-          output.outputs, batch.a_tm1
-      ), output
+      return error(output.outputs, batch.a_tm1), output
 
-    return {'classifier': loss}
+    return {name: loss}
 
   spec = AgentSpec(
-      nets={'classifier': net},
-      default_nets=('classifier',),
-      encoder_net='classifier',
-      inputs=lambda params, batch: {'classifier': batch.s_tm1},
+      nets={name: net},
+      default_nets=(name,),
+      encoder_net=name,
+      inputs=lambda params, batch: {name: batch.s_tm1},
       policy=lambda params, batch: jnp.argmax(
-          logits_of(params['classifier'], batch.s_tm1), -1
+          outputs_of(params[name], batch.s_tm1), -1
       ),
       losses=losses,
       slots=slots,
@@ -43,19 +57,17 @@ def make(net: NetSpec, *, slots: int = 0) -> base.Agent:
 
   def act_greedily(key, nets, observations):
     del key
-    return logits_of(nets['classifier'].params, observations)
+    return outputs_of(nets[name].params, observations)
 
   def update(key, nets, batch, updates):
     del updates
-    loss = losses(key, nets, batch)['classifier']
-    state, metrics, _ = base.descend(
-        net, nets['classifier'], loss, batch.s_tm1
-    )
-    return {'classifier': state}, metrics
+    loss = losses(key, nets, batch)[name]
+    state, metrics, _ = base.descend(net, nets[name], loss, batch.s_tm1)
+    return {name: state}, metrics
 
   return base.Agent(
       spec=spec,
-      init=lambda key: {'classifier': base.init_net(key, net, slots)},
+      init=lambda key: {name: base.init_net(key, net, slots)},
       act=lambda key, nets, observations, step: act_greedily(
           key, nets, observations
       ),

@@ -120,6 +120,11 @@ class Watch:
       )
       self._seen[k] = np.broadcast_to(values, like.shape).copy()
 
+  @property
+  def fired(self) -> bool:
+    """Whether it was met in any seed so far."""
+    return bool(self._seen['times'].any())
+
   def observe(self, step: int, values: np.ndarray) -> list[str]:
     """Looks at one value of each seed; a NaN is not looked at.
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.experiment.streams import Stream
+from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
@@ -40,7 +41,9 @@ def init_seed(
 def attach(state: TrainState, hooks: Hooks) -> TrainState:
   """Gives hooks that have none yet their own state, for one seed."""
   new = {
-      hook.label: hook.intervention.init(state) for hook in hooks
+      # Copies: what is taken from the networks must not share their buffers.
+      hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))
+      for hook in hooks
       if hook.label not in state.interventions
   }
   return state._replace(interventions={**state.interventions, **new})
@@ -75,7 +78,8 @@ def row(
     key = jax.random.fold_in(keys.run, counters.step)
     collect_key, learn_key = jax.random.split(key)
     env, replay, metrics = stream.collect(
-        collect_key, nets, env, replay, counters
+        collect_key, acting.acting(nets, own, counters.step), env, replay,
+        counters,
     )
 
     def update():

@@ -14,6 +14,7 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import streams
@@ -39,6 +40,7 @@ class Experiment(NamedTuple):
     stream: where its data come from.
     init: `() -> state`.
     segment: `(state) -> (state, metrics)`; the state is donated.
+    segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(state) -> metrics [S]`.
     measure: `(state) -> metrics [S]`, all diagnostics.
@@ -58,6 +60,9 @@ class Experiment(NamedTuple):
   stream: streams.Stream
   init: Callable[[], TrainState]
   segment: Callable[[TrainState], tuple[TrainState, Metrics]]
+  segment_later: Callable[
+      [TrainState], tuple[TrainState, Metrics]
+  ] | None
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[TrainState], Metrics]
   measure: Callable[[TrainState], Metrics]
@@ -78,15 +83,18 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
 ]:
   """The agent and its stream; refuses what does not fit together."""
   is_supervised = settings.agent.name == 'supervised'
-  if is_supervised:
-    task = settings.environment
+  task = settings.environment
+  recording = None
+  if task.name == 'recorded_values':
+    recording = datasets.load(task.path)
+    shape, outputs = recording.inputs.shape[3:], 1
+  elif is_supervised:
     shape, outputs = (task.input_size,), task.classes
   else:
-    common = settings.environment
     environment = environments.make(
-        common.name, permute=common.permute,
-        permute_actions=common.permute_actions,
-        max_episode_steps=common.max_episode_steps,
+        task.name, permute=task.permute,
+        permute_actions=task.permute_actions,
+        max_episode_steps=task.max_episode_steps,
         **settings.environment_options,
     )
     shape, outputs = environment.observation_shape, environment.num_actions
@@ -108,10 +116,16 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
       has_target=not is_supervised,
       penalty=regularizers.make(settings.regularizer, network, layers),
   )
+  slots = settings.network.slots
+  if recording is not None:
+    agent = supervised.make(
+        net, slots=slots, name='value', error=supervised.squared_error
+    )
+    return agent, datasets.recorded_values(agent, settings, recording)
   if is_supervised:
-    agent = supervised.make(net, slots=settings.network.slots)
-    return agent, streams.random_labels(agent, settings)
-  agent = dqn.make(net, settings.agent, slots=settings.network.slots)
+    agent = supervised.make(net, slots=slots)
+    return agent, datasets.random_labels(agent, settings)
+  agent = dqn.make(net, settings.agent, slots=slots)
   return agent, streams.reinforcement(agent, environment, settings)
 
 
@@ -132,11 +146,16 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
   agent, stream = build_agent(settings)
+  supervised_agent = settings.agent.name == 'supervised'
   schedule = learner.schedule(
-      1.0 if settings.agent.name == 'supervised'
-      else settings.replay.updates_per_step,
+      1.0 if supervised_agent else settings.replay.updates_per_step,
       stream.steps_per_row,
   )
+  later = None
+  if not supervised_agent and settings.replay.later_updates_per_step:
+    later = learner.schedule(
+        settings.replay.later_updates_per_step, stream.steps_per_row
+    )
   measure_nets = diagnostics.make(
       agent.spec, agent.update, settings.diagnostics.names, {
           'dormant_units': {'tau': settings.diagnostics.tau},
@@ -150,11 +169,13 @@ def build(settings: settings_lib.Settings) -> Experiment:
     seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
     return device_loop.init(seeds, agent, stream, hooks)
 
-  def segment(state):
-    return device_loop.segment(
-        state, settings.segment_steps // stream.steps_per_row, agent, stream,
-        schedule, hooks,
-    )
+  def segment_at(schedule):
+    def segment(state):
+      return device_loop.segment(
+          state, settings.segment_steps // stream.steps_per_row, agent, stream,
+          schedule, hooks,
+      )
+    return jax.jit(segment, donate_argnums=0)
 
   def prime(state):
     updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
@@ -270,7 +291,8 @@ def build(settings: settings_lib.Settings) -> Experiment:
       agent=agent,
       stream=stream,
       init=jax.jit(init),
-      segment=jax.jit(segment, donate_argnums=0),
+      segment=segment_at(schedule),
+      segment_later=segment_at(later) if later else None,
       prime=jax.jit(prime, donate_argnums=0),
       evaluate=jax.jit(evaluate),
       measure=jax.jit(measure),

@@ -1,4 +1,4 @@
-"""Where data come from: an agent in an environment, or a data set.
+"""Where data come from: an agent in an environment; data sets are elsewhere.
 
 A stream is what differs between reinforcement and supervised learning; all
 that happens in time (updates, events, forks) is one code for both.
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments.base import Environment
+from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.types import Counters
@@ -28,7 +28,7 @@ class Stream(NamedTuple):
   Attributes:
     init: `(key) -> (env, replay)`. The key is consumed.
     collect: `(key, nets, env, replay, counters) -> (env, replay, metrics)`,
-      one row of data. The key is consumed.
+      one row of data, by `nets` or what an `Acting` says. The key is consumed.
     advance: `(counters) -> counters`, what `collect` adds to them.
     ready: `(counters) -> bool []`, whether there are data enough to update.
     sample: `(key, env, replay, counters, batch_size) -> batch`; a batch size
@@ -116,7 +116,7 @@ def reinforcement(
       )
       if settings.agent.epsilon_restart_on_switch:
         exploring_since = step % switch_every
-    action = agent.act(act_key, nets, env.observation, exploring_since)
+    action = _act(agent, act_key, nets, env.observation, exploring_since)
     state, timestep = jax.vmap(environment.step)(
         jax.random.split(step_key, num_envs), env.state, action
     )
@@ -200,69 +200,11 @@ def reinforcement(
   )
 
 
-class Labelled(NamedTuple):
-  """A data set: inputs `[N, F]` and labels int32 `[N]`."""
-
-  inputs: jax.Array
-  labels: jax.Array
-
-
-def random_labels(
-    agent: Agent, settings: settings_lib.Settings
-) -> Stream:
-  """Memorising random labels, drawn again with every task.
-
-  (Lyle et al., "Understanding Plasticity in Neural Networks", 2023.) A step is
-  an optimizer step; the return is minus the cross-entropy on the whole data
-  set, to be evaluated at the end of each task.
-  """
-  task = settings.environment
-  batch = settings.replay.batch_size
-
-  def draw_labels(key):
-    return jax.random.randint(key, [task.examples], 0, task.classes)
-
-  def init(key):
-    inputs_key, labels_key = jax.random.split(key)
-    inputs = jax.random.normal(inputs_key, [task.examples, task.input_size])
-    return Labelled(inputs, draw_labels(labels_key)), ()
-
-  def collect(key, nets, env, replay, counters):
-    del nets
-    if task.switch_every_steps:
-      labels = jax.lax.cond(
-          (counters.step > 0)
-          & (counters.step % task.switch_every_steps == 0),
-          lambda: draw_labels(key), lambda: env.labels,
-      )
-      env = env._replace(labels=labels)
-    return env, replay, {}
-
-  def sample(key, env, replay, counters, batch_size=None):
-    del replay, counters
-    index = jax.random.randint(key, [batch_size or batch], 0, task.examples)
-    inputs = env.inputs[index]
-    zeros = jnp.zeros(index.shape)
-    return Transition(inputs, env.labels[index], zeros, zeros, inputs)
-
-  def evaluate(key, nets, env):
-    logits = agent.act_greedily(key, nets, env.inputs)
-    loss = optax.softmax_cross_entropy_with_integer_labels(
-        logits, env.labels
-    ).mean()
-    correct = jnp.argmax(logits, -1) == env.labels
-    return {
-        'eval/return': -loss,
-        'eval/accuracy': correct.mean(),
-        'eval/steps': jnp.array(task.examples, jnp.float32),
-    }
-
-  return Stream(
-      init, collect,
-      advance=lambda c: c._replace(step=c.step + 1),
-      ready=lambda c: jnp.array(True),
-      sample=sample, evaluate=evaluate, steps_per_row=1,
-      # From guessing, whose loss is that of the uniform distribution, to all
-      # labels known.
-      return_range=(-float(jnp.log(task.classes)), 0.0),
+def _act(agent, key, nets, observations, step):
+  if not isinstance(nets, Acting):
+    return agent.act(key, nets, observations, step)
+  return jax.lax.cond(
+      nets.use_old,
+      lambda: agent.act(key, nets.old, observations, step),
+      lambda: agent.act(key, nets.nets, observations, step),
   )

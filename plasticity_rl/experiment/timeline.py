@@ -31,6 +31,7 @@ from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
 LEDGER = 'ledger.json'
+_RATIO = '(replay ratio)'  # Among the labels of watches; none looks like it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,20 +83,17 @@ def check(experiment: Experiment) -> None:
   for one in schedule.interventions:
     experiment.intervene(one.expression)
   _watches(experiment, schedule)
+  _ratio_watch(experiment)
 
 
 def _watches(experiment, schedule):
   """(intervention, watch, apply) by label, of those that wait."""
   waiting = [i for i in schedule.interventions if i.when]
-  known = metric_names(experiment) if waiting else ()
   num_seeds = experiment.settings.num_seeds
   watches = {}
   for one in waiting:
-    expression, metric = one.expression, one.when.metric
-    if metric not in known:
-      raise UserError(
-          errors.nearest(f'metric in when of {expression.label}', metric, known)
-      )
+    expression = one.expression
+    _check_metric(experiment, one.when)
     slots = experiment.agent.spec.slots
     if expression.name == 'injection' and 0 < slots < one.when.max_times:
       raise UserError(
@@ -114,6 +112,24 @@ def _watches(experiment, schedule):
           experiment.intervene_where(expression),
       )
   return watches
+
+
+def _ratio_watch(experiment):
+  """What the replay ratio waits for, if it does: the mean over seeds."""
+  replay = experiment.settings.replay
+  if experiment.segment_later is None:
+    return None
+  criterion = criteria.parse(
+      replay.later_when, patience=replay.later_patience
+  )
+  _check_metric(experiment, criterion)
+  return criteria.Watch(criterion, 1)
+
+
+def _check_metric(experiment, criterion):
+  known = metric_names(experiment)
+  if criterion.metric not in known:
+    raise UserError(errors.nearest('metric in when', criterion.metric, known))
 
 
 def run(
@@ -157,6 +173,7 @@ class _Run:
         for i in self._schedule.interventions if i.at_steps or i.every_steps
     ]
     self._watches = _watches(experiment, self._schedule)
+    self._ratio_watch = _ratio_watch(experiment)
     self._checkpoints = Checkpoints(folder, settings.checkpoint.keep)
     self._clock = _Clock()
     self._pending = None
@@ -177,6 +194,8 @@ class _Run:
     for label, saved in watched.items():
       if label in self._watches:
         self._watches[label][1].restore(saved)
+      elif label == _RATIO and self._ratio_watch is not None:
+        self._ratio_watch.restore(saved)
     self._writers = Writers(
         folder, settings.log, -1 if newest is None else newest, settings.seed
     )
@@ -203,7 +222,7 @@ class _Run:
         while self._step < self._end:
           if self._interrupts.requested:
             self._stop()
-          self._state, metrics = self._experiment.segment(self._state)
+          self._state, metrics = self._segment()(self._state)
           # The host writes the last segment while this one runs.
           self._flush()
           self._step += self._schedule.segment
@@ -214,6 +233,12 @@ class _Run:
       jax.monitoring.unregister_event_duration_listener(listener)
       self._writers.close()
     self._write_ledger()
+
+  def _segment(self):
+    """What to run next: the replay ratio may have been raised."""
+    if self._ratio_watch is not None and self._ratio_watch.fired:
+      return self._experiment.segment_later
+    return self._experiment.segment
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
@@ -263,7 +288,18 @@ class _Run:
     self._pending = (self._step, metrics)
 
   def _watch(self, metrics):
-    """Interventions that wait for something, each seed by itself."""
+    """What waits for something: interventions each seed by itself."""
+    ratio = self._ratio_watch
+    if ratio is not None and ratio.criterion.metric in metrics:
+      values = np.asarray(metrics[ratio.criterion.metric])
+      mean = np.nan if np.isnan(values).all() else np.nanmean(values)
+      why, = ratio.observe(self._step, np.array([mean]))
+      if why:
+        replay = self._experiment.settings.replay
+        self._writers.event(
+            self._step, event='replay_ratio', why=why,
+            updates_per_step=replay.later_updates_per_step,
+        )
     for intervention, watch, apply in self._watches.values():
       if watch.criterion.metric not in metrics:
         continue
@@ -350,9 +386,15 @@ class _Run:
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
         'primed': self._primed,
-        'watches': {k: w.save() for k, (_, w, _) in self._watches.items()},
+        'watches': self._saved_watches(),
         'origin': run_folder.origin(),
     })
+
+  def _saved_watches(self):
+    saved = {k: watch.save() for k, (_, watch, _) in self._watches.items()}
+    if self._ratio_watch is not None:
+      saved[_RATIO] = self._ratio_watch.save()
+    return saved
 
   def _stop(self):
     self._save()

@@ -19,6 +19,10 @@ def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:
 
   Two controls that differ by their keys show how far apart arms lie by luck
   alone; one seed continued with many salts shows it for one network.
+
+  Args:
+    spec: the agent.
+    salt: folded into the keys; another salt, another luck.
   """
   del spec
   if type(salt) is not int or not 0 <= salt < 2**32:

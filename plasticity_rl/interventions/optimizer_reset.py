@@ -18,6 +18,11 @@ def optimizer_reset(
 
   Separates the optimizer's part in plasticity loss from the weights'. The
   count that learning-rate schedules read goes on.
+
+  Args:
+    spec: the agent.
+    groups: 'encoder', 'head', or both.
+    nets: networks to act on; by default those that the agent names.
   """
   groups = base.check_several('group', groups, GROUPS)
   return base.on_nets(

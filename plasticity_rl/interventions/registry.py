@@ -3,6 +3,7 @@
 import inspect
 
 from plasticity_rl import errors
+from plasticity_rl.interventions import acting
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.control import control
 from plasticity_rl.interventions.control import rekey
@@ -28,13 +29,19 @@ def make(expression: Expression, spec: AgentSpec) -> Intervention:
         errors.nearest('intervention', expression.name, REGISTRY)
     )
   factory = REGISTRY[expression.name]
-  options = [p for p in inspect.signature(factory).parameters if p != 'spec']
-  for option in expression.options:
-    if option not in options:
-      raise errors.UserError(
-          errors.nearest(f'option of {expression.name}', option, options)
-      )
+  known = [p for p in inspect.signature(factory).parameters if p != 'spec']
+  options = dict(expression.options)
+  who_acts = {k: options.pop(k) for k in acting.OPTIONS if k in options}
+  for option in options:
+    if option not in known:
+      raise errors.UserError(errors.nearest(
+          f'option of {expression.name}', option, (*known, *acting.OPTIONS)
+      ))
   try:
-    return factory(spec, **expression.options)
+    intervention = factory(spec, **options)
+    return acting.with_old_policy(
+        intervention, who_acts.get('act_with', 'new'),
+        who_acts.get('act_steps', 0),
+    )
   except TypeError as error:
     raise errors.UserError(f'{expression.text}: {error}') from None

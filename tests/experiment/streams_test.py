@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl.environments import base as environments
+from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import streams
 from plasticity_rl.types import Counters
 from tests.experiment import small
@@ -256,7 +257,7 @@ class Guesser:
 
 
 def test_random_labels_change_and_inputs_stay():
-  stream = streams.random_labels(Guesser(), small.supervised())
+  stream = datasets.random_labels(Guesser(), small.supervised())
   env, replay = jax.jit(stream.init)(KEY)
   assert set(env.labels.tolist()) == {0, 1, 2}
   collect = jax.jit(stream.collect)
@@ -282,7 +283,7 @@ def test_random_labels_change_and_inputs_stay():
 
 def test_random_labels_are_evaluated_on_all():
   guesser = Guesser()
-  stream = streams.random_labels(guesser, small.supervised())
+  stream = datasets.random_labels(guesser, small.supervised())
   env, _ = jax.jit(stream.init)(KEY)
   values = stream.evaluate(KEY, {}, env)
   np.testing.assert_allclose(values['eval/return'], -np.log(3), rtol=1e-6)

@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         'full-slots-not-noticed', _INJECTION,
-        '  return head.signs[0] != 0\n', '  return head.signs[0] > 1\n',
+        '  full = head.signs[0] != 0\n', '  full = head.signs[0] > 1\n',
         (_SLOTS + 'full_slots_change_nothing',),
     ),
     Mutant(
@@ -224,8 +224,8 @@ MUTANTS = (
     Mutant(
         'double-q-evaluated-by-online',
         'plasticity_rl/agents/dqn.py',
-        'batch.discount_t, q_t, selector\n',
-        'batch.discount_t, selector, selector\n',
+        'batch.discount_t, q_t,\n          selector,\n',
+        'batch.discount_t, selector,\n          selector,\n',
         ('tests/agents/dqn_test.py::test_update_is_the_gradient_by_hand',),
     ),
     # --- Other interventions.
@@ -398,5 +398,52 @@ MUTANTS = (
         (_LEARNER_TESTS + 'upgd_test.py::'
          'test_order_of_utilities_holds_where_none_is_positive',),
         "the authors' code",
+    ),
+    # --- When interventions happen, and who acts after them.
+    Mutant(
+        'criterion-without-patience', 'plasticity_rl/experiment/criteria.py',
+        "known & rested & (seen['in_a_row'] >= self.criterion.patience)",
+        "known & rested & (seen['in_a_row'] >= 1)",
+        ('tests/experiment/criteria_test.py::test_patience_is_in_a_row',),
+    ),
+    Mutant(
+        'plateau-against-the-last-value',
+        'plasticity_rl/experiment/criteria.py',
+        "      reference = seen['highest'] + number\n",
+        "      reference = seen['last'] + number\n",
+        ('tests/experiment/criteria_test.py::'
+         'test_a_value_below_the_last_counts_from_the_highest',),
+    ),
+    Mutant(
+        'criterion-fires-in-every-seed',
+        'plasticity_rl/experiment/experiment.py',
+        '        return jnp.where(each, new, old)\n',
+        '        return jnp.where(each.any(), new, old)\n',
+        ('tests/experiment/triggers_test.py::test_each_seed_by_itself',),
+    ),
+    Mutant(
+        'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
+        'nets, own = run_hook(hook, event_key, nets, own, batch, updates + 1)',
+        'nets, own = run_hook(hook, event_key, nets, own, batch, updates)',
+        ('tests/experiment/triggers_test.py::test_period_of_updates',),
+    ),
+    Mutant(
+        'reset-keeps-the-initial-weights', _ROOM + 'reset.py',
+        '    initial = _put(initial, path, _get(fresh, path))\n',
+        '    pass\n',
+        (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
+    ),
+    Mutant(
+        'old-policy-acts-forever', _ROOM + 'acting.py',
+        "  return Acting(nets, old, step < kept['until'])\n",
+        "  return Acting(nets, old, step < 2 * kept['until'])\n",
+        ('tests/experiment/acting_test.py::'
+         'test_the_old_policy_acts_for_some_steps',),
+    ),
+    Mutant(
+        'values-bootstrapped-through-a-truncation',
+        'plasticity_rl/experiment/recorded.py',
+        '    after = np.where(last[t], np.nan, after)\n', '',
+        ('tests/experiment/recorded_test.py::test_monte_carlo_by_hand',),
     ),
 )

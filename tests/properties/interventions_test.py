@@ -186,6 +186,26 @@ def test_optimizer_state_starts_anew_where_promised(
     assert any(jax.tree.leaves(initial[g]) for g in cases.BOTH)
 
 
+@each_promise
+@each_history
+@each_agent
+def test_initial_weights_follow_what_is_drawn_again(
+    agent_name, history, promise
+):
+  redraws = promise.frozen in ('dropped', 'added')
+  for spec, before, after in nets(agent_name, history, promise):
+    paths = changing(spec, promise) if redraws else []
+    drawn = by_path(injection.trainable(after.params))
+    was = by_path(before.initial)
+    now = by_path(after.initial)
+    assert list(now) == list(drawn) == list(was)
+    for path, leaf in now.items():
+      wanted = drawn if is_below(path, paths) else was
+      np.testing.assert_array_equal(leaf, wanted[path])
+      if path[-1].key == 'w':  # Biases are drawn as zeros.
+        assert is_below(path, paths) != np.array_equal(leaf, was[path])
+
+
 @pytest.mark.parametrize(
     'promise', DRAWING, ids=[p.text for p in DRAWING]
 )

@@ -1,0 +1,270 @@
+"""All methods on two sequences of tasks, with the same code and budget.
+
+  python -m benchmarks.methods [--only=TASK] [METHOD ...]
+
+Each method has three values of its main option. Each is run with three seeds;
+the one with the best performance is run with ten other seeds, which are what
+the table shows. `plain, tuned` has three learning rates, so that a method has
+to beat a network that is merely trained with more care; the others keep the
+learning rate at which the plain one collapses. Performance is the mean return
+over the last quarter of the tasks. Writes results/methods/; runs/methods
+resumes. Names, values and seeds are below; nothing was chosen after looking.
+"""
+
+import argparse
+import csv
+import importlib
+import json
+import time
+
+import jax
+import numpy as np
+
+from benchmarks import studies
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.analysis import statistics
+from plasticity_rl.errors import RunError
+from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.experiment import run_folder
+from plasticity_rl.experiment import timeline
+
+TUNING_SEEDS, FINAL_SEEDS = 3, 10
+TUNING_SEED, FINAL_SEED = 9001, 9101
+TASKS = {
+    'continual_catch': {'task': 3000, 'count': 8},
+    'random_labels': {'task': 500, 'count': 12},
+}
+PLAIN = 'plain'
+
+
+def _each(text: str, *values: float) -> list[dict]:
+  """An intervention at three values."""
+  return [{'interventions': (text.format(value),)} for value in values]
+
+
+def _key(key: str, *values, **more) -> list[dict]:
+  """A config key at three values."""
+  return [{key: value, **more} for value in values]
+
+
+def methods(task: int) -> dict[str, list[dict]]:
+  """Overrides to choose from, by method; `task` is a task's length."""
+  per_task = f'every_steps={task}'
+  return {
+      PLAIN: [{}],
+      'plain, tuned': _key('optimizer.learning_rate', 3e-4, 1e-3, 3e-3),
+      'injection': _each('injection(every_steps={})', task, 2 * task, 4 * task),
+      'reset head': _each(
+          'reset(every_steps={})', task, 2 * task, 4 * task
+      ),
+      'reset everything': _each(
+          'reset(scope="everything", every_steps={})', task, 2 * task, 4 * task
+      ),
+      'random subnetwork': _each(
+          f'reset(scope="random", fraction={{}}, {per_task})', 0.1, 0.3, 0.5
+      ),
+      'shrink and perturb': _each(
+          f'shrink_and_perturb(shrink={{0}}, perturb=0.5, {per_task})',
+          0.2, 0.5, 0.8,
+      ),
+      'soft shrink and perturb': _each(
+          'shrink_and_perturb(shrink={}, perturb=0.001, optimizer="keep", '
+          'every_updates=1)', 0.9999, 0.999, 0.99,
+      ),
+      'optimizer reset': _each(
+          'optimizer_reset(every_steps={})', task, 2 * task, 4 * task
+      ),
+      'ReDo': _each('redo(tau={}, every_steps=500)', 0.0, 0.025, 0.1),
+      'continual backprop': _each(
+          'continual_backprop(rate={}, every_updates=1)', 1e-5, 1e-4, 1e-3
+      ),
+      'self-normalized resets': _each(
+          'self_normalized_resets(eta={}, every_updates=1)', 0.1, 0.03, 0.01
+      ),
+      'hare and tortoise': _each(
+          'hare_and_tortoise(period={}, every_updates=1)', 100, 500, 2000
+      ),
+      'normalize and project': _each(
+          'normalize_and_project(every_updates={})', 1, 10, 100
+      ),
+      'weight clipping': _each(
+          'weight_clipping(kappa={}, every_updates=1)', 1.0, 2.0, 4.0
+      ),
+      'L2': _key('regularizer.l2', 1e-4, 1e-3, 1e-2),
+      'L2-init': _key('regularizer.l2_init', 1e-4, 1e-3, 1e-2),
+      'InFeR': _key('regularizer.infer', 1e-3, 1e-2, 1e-1),
+      'Parseval': _key('regularizer.parseval', 1e-5, 1e-4, 1e-3),
+      'spectral norm': _key('regularizer.spectral_norm', 1e-4, 1e-3, 1e-2),
+      'feature norm': _key('regularizer.feature_norm', 1e-4, 1e-3, 1e-2),
+      'layer norm': _key(
+          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.layer_norm': True}
+      ),
+      'CReLU': _key(
+          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.activation': 'crelu'}
+      ),
+      'deep Fourier features': _key(
+          'optimizer.eps', 1e-8, 1e-5, 1e-3,
+          **{'network.activation': 'fourier'},
+      ),
+      'weight norm': _key(
+          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.weight_norm': True}
+      ),
+      'Adam, b1 = b2': _key('optimizer.b2', 0.9, 0.99, 0.999),
+      'Adam, larger eps': _key('optimizer.eps', 1e-5, 1e-3, 1e-1),
+      'AdamW': _key(
+          'optimizer.weight_decay', 1e-4, 1e-3, 1e-2,
+          **{'optimizer.name': 'adamw'},
+      ),
+      'UPGD': _key(
+          'optimizer.noise', 0.0, 1e-3, 1e-2, **{'optimizer.name': 'upgd'}
+      ),
+  }
+
+
+def _settings(name, overrides, seed, num_seeds):
+  task, count = TASKS[name]['task'], TASKS[name]['count']
+  config = importlib.import_module(f'configs.{name}').get_config()
+  config.seed, config.num_seeds = seed, num_seeds
+  config.num_steps = task * count
+  config.diagnostics.every_steps = task * count
+  config.diagnostics.names = ('weight_norm',)
+  config.checkpoint.every_steps = task * count
+  config.log.progress = False
+  config.update_from_flattened_dict(overrides)
+  return settings_lib.resolve(config)
+
+
+def run(name, overrides, seed, num_seeds, folder) -> np.ndarray:
+  """Performance of each seed; runs what is not there yet.
+
+  A run whose loss becomes NaN counts as the lowest return there is.
+  """
+  settings = _settings(name, overrides, seed, num_seeds)
+  failed = folder / 'failed'
+  if not failed.exists():
+    experiment = experiment_lib.build(settings)
+    timeline.check(experiment)
+    run_folder.prepare(folder, settings)
+    try:
+      timeline.run(experiment, folder)
+    except RunError as error:
+      failed.write_text(str(error))
+  if failed.exists():
+    low, _ = experiment_lib.build(settings).stream.return_range
+    return np.full(num_seeds, low)
+  late = settings.num_steps * 3 // 4
+  returns = {}
+  with (folder / 'metrics.csv').open(newline='') as file:
+    for row in csv.DictReader(file):
+      if int(row['step']) > late and row['eval/return']:
+        returns.setdefault(row['seed'], []).append(float(row['eval/return']))
+  return np.array([np.mean(values) for values in returns.values()])
+
+
+def seconds_per_step(name, overrides) -> float:
+  """Of a segment of ten seeds, compiled; the best of three."""
+  settings = _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
+  experiment = experiment_lib.build(settings)
+  state, _ = experiment.segment(experiment.init())
+  best = np.inf
+  for _ in range(3):
+    begun = time.perf_counter()
+    state, metrics = experiment.segment(state)
+    jax.block_until_ready((state, metrics))
+    best = min(best, time.perf_counter() - begun)
+  return best / settings.segment_steps
+
+
+def study(name: str, method: str, choices: list[dict]) -> dict:
+  """Tunes and runs one method; a record that is there is taken."""
+  folder = studies.RUNS / 'methods' / name / method.replace(' ', '_')
+  record = folder / 'record.json'
+  if record.exists():
+    return json.loads(record.read_text())
+  begun = time.monotonic()
+  tuned = [0.0]
+  if len(choices) > 1:
+    tuned = [
+        float(run(
+            name, c, TUNING_SEED, TUNING_SEEDS, folder / f'tuning_{i}'
+        ).mean()) for i, c in enumerate(choices)
+    ]
+  best = choices[int(np.argmax(tuned))]
+  performance = run(name, best, FINAL_SEED, FINAL_SEEDS, folder / 'final')
+  found = {
+      'method': method, 'chosen': {k: str(v) for k, v in best.items()},
+      'tuning': tuned, 'performance': performance.tolist(),
+      'failed': (folder / 'final' / 'failed').exists(),
+      'seconds_per_step': seconds_per_step(name, best),
+      'seconds': time.monotonic() - begun,
+  }
+  run_folder.write_atomically(record, json.dumps(found, indent=2))
+  return found
+
+
+def write(name: str, found: list[dict]) -> None:
+  """The table and the numbers of a task."""
+  plain = next(f for f in found if f['method'] == PLAIN)
+  rows = []
+  for f in sorted(found, key=lambda f: -np.mean(f['performance'])):
+    values = np.array(f['performance'])
+    mean, low, high = statistics.student_interval(values)
+    gain, gain_low, gain_high = statistics.student_interval(
+        values - np.array(plain['performance'])
+    )
+    rows.append({
+        'method': f['method'],
+        'performance': f'{mean:.2f} [{low:.2f}, {high:.2f}]',
+        'over plain, paired': (
+            '-' if f is plain
+            else f'{gain:+.2f} [{gain_low:+.2f}, {gain_high:+.2f}]'
+        ),
+        'cost per step': (
+            f'{f["seconds_per_step"] / plain["seconds_per_step"]:.2f}'
+        ),
+        'chosen': '; '.join(f'`{k} = {v}`' for k, v in f['chosen'].items()),
+    })
+  out = studies.RESULTS / 'methods'
+  out.mkdir(parents=True, exist_ok=True)
+  task = TASKS[name]
+  (out / f'{name}.md').write_text('\n'.join([
+      f'# All methods on {name.replace("_", " ")}', '',
+      ' '.join((__doc__ or '').split('\n\n')[2].split()), '',
+      f'{task["count"]} tasks of {task["task"]} steps; {FINAL_SEEDS} seeds, '
+      "Student's 95 % intervals. Cost per step is relative to the plain "
+      'network, in wall time of the compiled loop, on a machine that did '
+      'other work as well: differences below 1.4 mean little.', '',
+      studies.table(rows), '',
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}. '
+      f'{sum(f["seconds"] for f in found):.0f} s.', '',
+      f'    python -m benchmarks.methods --only={name}', '',
+  ]))
+  (out / f'{name}.json').write_text(json.dumps(found, indent=1))
+  print((out / f'{name}.md').read_text())
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
+  parser.add_argument('--only', choices=TASKS)
+  parser.add_argument('methods', nargs='*')
+  arguments = parser.parse_args()
+  for name in [arguments.only] if arguments.only else TASKS:
+    choices = methods(TASKS[name]['task'])
+    chosen = arguments.methods or list(choices)
+    # All are checked before any is run.
+    for method in chosen:
+      for overrides in choices[method]:
+        timeline.check(experiment_lib.build(
+            _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
+        ))
+    found = []
+    for method in chosen:
+      found.append(study(name, method, choices[method]))
+      mean = np.mean(found[-1]['performance'])
+      print(f'{name} {method}: {mean:.3f}', flush=True)
+    if not arguments.methods:
+      write(name, found)
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,119 @@
+"""Writes docs/methods/: a page for each method, from its docstring.
+
+  python -m docs.generate
+
+The docstrings are the documentation: they state equation, defaults, source and
+deviations, and are read where the code is changed. A test says whether the
+pages are of the docstrings of today.
+"""
+
+import inspect
+import pathlib
+import re
+from collections.abc import Callable
+
+from plasticity_rl.diagnostics import registry as diagnostics
+from plasticity_rl.interventions import registry as interventions
+
+FOLDER = pathlib.Path(__file__).parent / 'methods'
+KINDS = {
+    'Interventions': interventions.REGISTRY,
+    'Diagnostics': diagnostics.REGISTRY,
+}
+_SECTION = re.compile(r'^(Args|Returns|Raises|Attributes|Yields):$', re.M)
+# Of every intervention and diagnostic: no choice of the user.
+_GIVEN = ('spec', 'probe')
+
+
+def _options(function: Callable) -> str:
+  """`name(option=default, ...)`, as a config would write it."""
+  options = [
+      f'{p.name}={p.default!r}'
+      for p in inspect.signature(function).parameters.values()
+      if p.name not in _GIVEN
+  ]
+  return f'{function.__name__}({", ".join(options)})'
+
+
+def _items(text: str) -> list[str]:
+  """The entries of a section, a bullet each."""
+  lines = []
+  for line in inspect.cleandoc(text).splitlines():
+    match = re.match(r'^(\*{0,2}\w+): (.*)$', line)
+    if match and match.group(1) not in _GIVEN:
+      lines.append(f'- `{match.group(1)}`: {match.group(2)}')
+    elif match:
+      lines.append('')
+    elif lines and lines[-1]:
+      lines.append(f'  {line.strip()}')
+    elif not lines:
+      lines.append(line)
+  return [line for line in lines if line]
+
+
+def _plain(text: str) -> list[str]:
+  """A docstring with its sections as bullets."""
+  parts = _SECTION.split(text)
+  lines = [parts[0].strip()]
+  for name, body in zip(parts[1::2], parts[2::2], strict=True):
+    lines += ['', f'{name}:', '', *_items(body.strip('\n'))]
+  return lines
+
+
+def page(function: Callable) -> str:
+  """The page of one method, Markdown."""
+  text = inspect.getdoc(function) or ''
+  parts = _SECTION.split(text)
+  lines = [
+      f'# {function.__name__}', '', f'    {_options(function)}', '',
+      parts[0].strip(),
+  ]
+  for name, body in zip(parts[1::2], parts[2::2], strict=True):
+    title = 'Options' if name == 'Args' else name
+    items = _items(body.strip('\n'))
+    if items:
+      lines += ['', f'## {title}', '', *items]
+  module = inspect.getmodule(function)
+  for name, helper in inspect.getmembers(module, inspect.isfunction):
+    # What the method is computed by, where the equation stands.
+    if helper.__module__ == module.__name__ and helper is not function and (
+        not name.startswith('_')
+    ):
+      lines += ['', f'## {name}', '', *_plain(inspect.getdoc(helper) or '')]
+  about = (module.__doc__ or '').strip().splitlines() if module else []
+  lines += ['', '## Source', '', f'`{module.__name__}`: {about[0]}']
+  return '\n'.join(lines) + '\n'
+
+
+def pages() -> dict[str, str]:
+  """All pages by file name, the index among them."""
+  found = {}
+  index = [
+      '# Methods', '',
+      'Generated from docstrings by `python -m docs.generate`.', '',
+  ]
+  for kind, registry in KINDS.items():
+    index += [f'## {kind}', '']
+    for name, function in sorted(registry.items()):
+      found[f'{name}.md'] = page(function)
+      first = (inspect.getdoc(function) or '').split('\n\n')[0]
+      index.append(f'- [{name}]({name}.md): {" ".join(first.split())}')
+    index.append('')
+  found['README.md'] = '\n'.join(index)
+  return found
+
+
+def main() -> None:
+  """Writes the pages and removes those of methods that are gone."""
+  FOLDER.mkdir(exist_ok=True)
+  wanted = pages()
+  for old in FOLDER.glob('*.md'):
+    if old.name not in wanted:
+      old.unlink()
+  for name, text in wanted.items():
+    (FOLDER / name).write_text(text)
+  print(f'{len(wanted)} pages in {FOLDER}')
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,25 @@
+"""The pages of the methods are those of the docstrings of today."""
+
+import inspect
+
+import pytest
+
+from docs import generate
+
+
+def test_pages_are_of_today():
+  wanted = generate.pages()
+  found = {p.name: p.read_text() for p in generate.FOLDER.glob('*.md')}
+  assert found == wanted, 'run: python -m docs.generate'
+
+
+@pytest.mark.parametrize('kind', generate.KINDS)
+def test_every_method_says_what_its_options_do(kind):
+  for name, function in generate.KINDS[kind].items():
+    text = inspect.getdoc(function)
+    options = [
+        p for p in inspect.signature(function).parameters
+        if p not in ('spec', 'probe')
+    ]
+    missing = [option for option in options if option not in text]
+    assert not missing, (name, missing)
