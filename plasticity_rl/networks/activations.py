@@ -6,6 +6,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.networks.crelu import crelu
+from plasticity_rl.networks.fourier import fourier
+
 
 class Activation(NamedTuple):
   """A non-linearity.
@@ -17,24 +20,6 @@ class Activation(NamedTuple):
 
   function: Callable[[jax.Array], jax.Array]
   features_per_unit: int = 1
-
-
-def crelu(x: jax.Array) -> jax.Array:
-  """[relu(x), relu(-x)] on the last axis, so that no unit can die.
-
-  Shang et al., "Understanding and Improving CNNs via Concatenated ReLUs",
-  2016; against loss of plasticity, Abbas et al., 2023.
-  """
-  return jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], -1)
-
-
-def fourier(x: jax.Array) -> jax.Array:
-  """[sin(x), cos(x)] on the last axis: deep Fourier features.
-
-  Lewandowski, Schuurmans and Machado, "Plastic Learning with Deep Fourier
-  Features", 2024: where one of the two bends, the other is nearly linear.
-  """
-  return jnp.concatenate([jnp.sin(x), jnp.cos(x)], -1)
 
 
 ACTIVATIONS = {

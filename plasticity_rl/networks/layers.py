@@ -1,4 +1,9 @@
-"""Layers as Haiku modules: weights, and what normalises them."""
+"""Layers as Haiku modules: weights, and what normalises them.
+
+What the norms learn lies beside the layer's `w` and `b`, so that whatever draws
+a layer again draws it too: `g` of weight normalisation, `scale` and `offset` of
+layer normalisation, each `[units]`.
+"""
 
 import dataclasses
 
@@ -6,13 +11,14 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from plasticity_rl.networks import normalization
+from plasticity_rl.networks import weight_norm
 from plasticity_rl.networks.convolution import convolve
+from plasticity_rl.networks.layer_norm import layer_norm
 
 
 @dataclasses.dataclass(frozen=True)
 class Norms:
-  """Which normalisations a layer has; see `networks.normalization`."""
+  """Which normalisations a layer has; see `layer_norm` and `weight_norm`."""
 
   layer: bool = False
   weight: bool = False
@@ -39,9 +45,9 @@ class _Layer(hk.Module):
     if self._norms.weight:
       g = hk.get_parameter(
           'g', [self._units],
-          init=lambda *_: normalization.norms(w),
+          init=lambda *_: weight_norm.norms(w),
       )
-      w = normalization.weight_norm(w, g)
+      w = weight_norm.weight_normalization(w, g)
     return w, b
 
   def _normalize(self, x: jax.Array) -> jax.Array:
@@ -49,7 +55,7 @@ class _Layer(hk.Module):
       return x
     scale = hk.get_parameter('scale', [self._units], init=jnp.ones)
     offset = hk.get_parameter('offset', [self._units], init=jnp.zeros)
-    return normalization.layer_norm(x, scale, offset)
+    return layer_norm(x, scale, offset)
 
 
 class Dense(_Layer):

@@ -294,30 +294,31 @@ MUTANTS = (
     ),
     # --- Regularisers.
     Mutant(
-        'l2-init-pulls-to-zero', _REGULARIZERS + 'weights.py',
+        'l2-init-pulls-to-zero', _REGULARIZERS + 'l2_init.py',
         'return l2(jax.tree.map(jnp.subtract, '
         'injection.trainable(params), initial))',
         'return l2(params)',
-        (_REGULARIZERS_TESTS + 'weights_test.py::test_l2_init_is_zero_where_'
+        (_REGULARIZERS_TESTS + 'l2_test.py::test_l2_init_is_zero_where_'
          'nothing_moved_and_grows_with_distance',),
     ),
     Mutant(
-        'l2-sees-frozen-heads', _REGULARIZERS + 'weights.py',
+        'l2-sees-frozen-heads', _REGULARIZERS + 'l2.py',
         'for x in jax.tree.leaves(injection.trainable(params))',
         'for x in jax.tree.leaves(params)',
-        (_REGULARIZERS_TESTS + 'weights_test.py::'
+        (_REGULARIZERS_TESTS + 'l2_test.py::'
          'test_frozen_heads_are_left_alone',),
     ),
     Mutant(
-        'parseval-of-inputs-for-units', _REGULARIZERS + 'matrices.py',
+        'parseval-of-inputs-for-units', _REGULARIZERS + 'parseval.py',
         'gram = matrix @ matrix.T', 'gram = matrix.T @ matrix',
-        (_REGULARIZERS_TESTS + 'matrices_test.py::test_parseval_is_the_'
+        (_REGULARIZERS_TESTS + 'matrix_test.py::test_parseval_is_the_'
          'distance_of_the_gram_matrix[shape0]',),
     ),
     Mutant(
-        'spectral-norm-through-the-iteration', _REGULARIZERS + 'matrices.py',
+        'spectral-norm-of-another-vector',
+        _REGULARIZERS + 'spectral_norm.py',
         '  u = _unit(fixed @ v)\n', '  u = _unit(matrix @ matrix[0])\n',
-        (_REGULARIZERS_TESTS + 'matrices_test.py::'
+        (_REGULARIZERS_TESTS + 'matrix_test.py::'
          'test_spectral_norm_is_numpys[shape0]',),
     ),
     Mutant(
@@ -329,19 +330,19 @@ MUTANTS = (
     ),
     # --- Architectures.
     Mutant(
-        'weight-norm-over-units', _NETWORKS + 'normalization.py',
+        'weight-norm-over-units', _NETWORKS + 'weight_norm.py',
         'tuple(range(w.ndim - 1))', 'tuple(range(1, w.ndim))',
-        (_NETWORKS_TESTS + 'normalization_test.py::'
+        (_NETWORKS_TESTS + 'norms_test.py::'
          'test_weight_norm_by_unit',),
     ),
     Mutant(
-        'layer-norm-over-the-batch', _NETWORKS + 'normalization.py',
+        'layer-norm-over-the-batch', _NETWORKS + 'layer_norm.py',
         'axes = tuple(range(1, x.ndim))', 'axes = tuple(range(x.ndim))',
-        (_NETWORKS_TESTS + 'normalization_test.py::'
+        (_NETWORKS_TESTS + 'norms_test.py::'
          'test_layer_norm_by_hand',),
     ),
     Mutant(
-        'features-of-a-unit-interleaved', _NETWORKS + 'activations.py',
+        'features-of-a-unit-interleaved', _NETWORKS + 'crelu.py',
         'jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], -1)',
         'jnp.stack([jax.nn.relu(x), jax.nn.relu(-x)], -1).reshape('
         '*x.shape[:-1], -1)',

@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
-from plasticity_rl.learner.regularizers import features
-from plasticity_rl.learner.regularizers import matrices
-from plasticity_rl.learner.regularizers import weights
-from plasticity_rl.networks.normalization import effective_weight
+from plasticity_rl.learner.regularizers.feature_norm import feature_norm
+from plasticity_rl.learner.regularizers.infer import infer
+from plasticity_rl.learner.regularizers.l2 import l2
+from plasticity_rl.learner.regularizers.l2_init import l2_init
+from plasticity_rl.learner.regularizers.parseval import parseval
+from plasticity_rl.learner.regularizers.spectral_norm import spectral_norm
+from plasticity_rl.networks.weight_norm import effective_weight
 from plasticity_rl.split import SplitNetwork
 from plasticity_rl.types import Layer
 from plasticity_rl.types import Penalty
+
+REGISTRY = {
+    f.__name__: f
+    for f in (feature_norm, infer, l2, l2_init, parseval, spectral_norm)
+}
 
 
 def infer_heads(config: settings.Regularizer) -> int:
@@ -51,35 +59,35 @@ def make(
   terms = []
   if config.l2:
     terms.append((
-        config.l2, lambda params, initial, inputs, output: weights.l2(params)
+        config.l2, lambda params, initial, inputs, output: l2(params)
     ))
   if config.l2_init:
     terms.append((
         config.l2_init,
-        lambda params, initial, inputs, output: weights.l2_init(
+        lambda params, initial, inputs, output: l2_init(
             params, initial
         ),
     ))
   if config.parseval:
     terms.append((config.parseval, over(
-        hidden, lambda w: matrices.parseval(w, config.parseval_scale)
+        hidden, lambda w: parseval(w, config.parseval_scale)
     )))
   if config.spectral_norm:
     terms.append((config.spectral_norm, over(
-        layers, lambda w: matrices.spectral_norm(w, config.power_iterations)
+        layers, lambda w: spectral_norm(w, config.power_iterations)
     )))
   if config.feature_norm:
     name = _features_of(config.feature_norm_of, hidden)
     terms.append((
         config.feature_norm,
-        lambda params, initial, inputs, output: features.feature_norm(
+        lambda params, initial, inputs, output: feature_norm(
             output.layers[name]
         ),
     ))
   if config.infer:
     terms.append((
         config.infer,
-        lambda params, initial, inputs, output: features.infer(
+        lambda params, initial, inputs, output: infer(
             output, network.apply(initial, inputs), config.infer_scale
         ),
     ))

@@ -10,16 +10,18 @@ from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.errors import UserError
 from plasticity_rl.learner import optimizers
-from plasticity_rl.learner.regularizers import features
-from plasticity_rl.learner.regularizers import matrices
 from plasticity_rl.learner.regularizers import registry
-from plasticity_rl.learner.regularizers import weights
+from plasticity_rl.learner.regularizers.infer import infer
+from plasticity_rl.learner.regularizers.l2 import l2
+from plasticity_rl.learner.regularizers.l2_init import l2_init
+from plasticity_rl.learner.regularizers.parseval import parseval
+from plasticity_rl.learner.regularizers.spectral_norm import spectral_norm
 from plasticity_rl.networks import sequential
 from plasticity_rl.types import NetSpec
 
 KEY = jax.random.PRNGKey(3)
 X = jax.random.normal(KEY, [4, 5, 4, 2])
-NAMES = ('l2', 'l2_init', 'parseval', 'spectral_norm', 'feature_norm', 'infer')
+NAMES = tuple(registry.REGISTRY)
 
 
 def build(
@@ -68,12 +70,12 @@ def test_each_is_what_its_function_says(name):
   ws = [params['encoder']['conv_0']['w'], params['head']['dense_1']['w'],
         params['head']['dense_2']['w']]
   expected = {
-      'l2': lambda: weights.l2(params),
-      'l2_init': lambda: weights.l2_init(params, initial),
-      'parseval': lambda: sum(matrices.parseval(w, 1.5) for w in ws[:2]),
-      'spectral_norm': lambda: sum(matrices.spectral_norm(w, 4) for w in ws),
+      'l2': lambda: l2(params),
+      'l2_init': lambda: l2_init(params, initial),
+      'parseval': lambda: sum(parseval(w, 1.5) for w in ws[:2]),
+      'spectral_norm': lambda: sum(spectral_norm(w, 4) for w in ws),
       'feature_norm': lambda: (output.layers['dense_1']**2).sum() / 4,
-      'infer': lambda: features.infer(
+      'infer': lambda: infer(
           output, net.network.apply(initial, X), 100.0
       ),
   }[name]()

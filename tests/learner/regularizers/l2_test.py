@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from plasticity_rl import injection
-from plasticity_rl.learner.regularizers import weights
+from plasticity_rl.learner.regularizers.l2 import l2
+from plasticity_rl.learner.regularizers.l2_init import l2_init
 
 PARAMS = {
     'encoder': {'dense': {'w': jnp.array([[1.0, -2.0]]), 'b': jnp.ones([2])}},
@@ -22,25 +23,25 @@ def injected(params):
 
 def test_l2_is_the_square_of_weights_and_biases():
   np.testing.assert_allclose(
-      weights.l2(PARAMS), 1 + 4 + 1 + 1 + 9 + 0.25, rtol=1e-6
+      l2(PARAMS), 1 + 4 + 1 + 1 + 9 + 0.25, rtol=1e-6
   )
-  gradient = jax.grad(weights.l2)(PARAMS)['head']['last']['w']
+  gradient = jax.grad(l2)(PARAMS)['head']['last']['w']
   np.testing.assert_allclose(gradient, [[6.0], [1.0]])
 
 
 def test_l2_init_is_zero_where_nothing_moved_and_grows_with_distance():
   moved = jax.tree.map(lambda x: x + 0.5, PARAMS)
-  assert weights.l2_init(PARAMS, PARAMS) == 0
-  np.testing.assert_allclose(weights.l2_init(moved, PARAMS), 7 * 0.25)
+  assert l2_init(PARAMS, PARAMS) == 0
+  np.testing.assert_allclose(l2_init(moved, PARAMS), 7 * 0.25)
   # Towards where it began, not towards zero.
-  gradient = jax.grad(weights.l2_init)(moved, PARAMS)
+  gradient = jax.grad(l2_init)(moved, PARAMS)
   for leaf in jax.tree.leaves(gradient):
     np.testing.assert_allclose(leaf, 1.0)
 
 
 def test_frozen_heads_are_left_alone():
   for penalty in (
-      weights.l2, lambda p: weights.l2_init(p, jax.tree.map(
+      l2, lambda p: l2_init(p, jax.tree.map(
           jnp.zeros_like, PARAMS
       )),
   ):

@@ -1,28 +1,9 @@
-"""Penalties on the singular values of a layer's weights."""
+"""The largest singular value of a layer's weights."""
 
 import jax
 import jax.numpy as jnp
 
-
-def as_matrix(w: jax.Array) -> jax.Array:
-  """A layer's weights as W, `[outputs, inputs]`, which multiplies a column.
-
-  `w` is `[inputs, outputs]` of a dense layer, or `[height, width, channels,
-  filters]` of a convolution, whose rows are then flattened filters.
-  """
-  return w.reshape(-1, w.shape[-1]).T
-
-
-def parseval(w: jax.Array, scale: float = 2.0) -> jax.Array:
-  """||W W^T - s I||_F^2, zero where rows are orthogonal with norm sqrt(s).
-
-  Chung et al., "Parseval Regularization for Continual RL", 2024, who apply it
-  to every layer but the last, s = 2. A row of W holds the incoming weights of
-  a unit. With more units than inputs it cannot become zero.
-  """
-  matrix = as_matrix(w)
-  gram = matrix @ matrix.T
-  return jnp.sum(jnp.square(gram - scale * jnp.eye(gram.shape[0])))
+from plasticity_rl.learner.regularizers.matrix import as_matrix
 
 
 def spectral_norm(w: jax.Array, iterations: int = 10) -> jax.Array:
@@ -35,6 +16,10 @@ def spectral_norm(w: jax.Array, iterations: int = 10) -> jax.Array:
   They carry u from update to update with one iteration each; here it starts
   from the same fixed vector each time and iterates more often, so that the
   penalty is a function of the weights alone and nothing is to be saved.
+
+  Args:
+    w: a layer's weights, as in `as_matrix`.
+    iterations: of W^T W on the vector.
   """
   matrix = as_matrix(w)
   # Of an optimum, the gradient through its own search is zero.
