@@ -5,7 +5,10 @@ emptied, so that each task is as hard as the first one for a network that can
 still learn. At this learning rate Double DQN stops learning within a dozen
 tasks. The fork is at the end of the prefix; each arm plays one more task.
 
-Variants: `demo` has fewer seeds; `fresh` forks after the first task, when the
+Variants: `demo` has fewer seeds; `bigger` is `demo` with a head as large from
+the start as injection makes it, for the question whether it is the size that
+helps (set --config.interventions on `demo` for the other side, and compare
+their ledger.json); `fresh` forks after the first task, when the
 network is still plastic (a diagnosis should find nothing); `tiny` is for tests.
 """
 
@@ -44,6 +47,9 @@ def get_config(variant: str = ''):
   elif variant == 'fresh':
     config.num_seeds = 10
     config.num_steps = TASK_STEPS
+  elif variant == 'bigger':
+    config.num_seeds = 10
+    config.network.sized_for_injections = 1
   elif variant == 'tiny':
     config.num_seeds = 2
     config.num_steps = 300
@@ -55,6 +61,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 200
   elif variant:
     raise ValueError(
-        f"unknown variant {variant!r}; valid: demo, fresh, tiny"
+        f"unknown variant {variant!r}; valid: bigger, demo, fresh, tiny"
     )
   return config

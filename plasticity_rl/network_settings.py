@@ -24,6 +24,10 @@ class Network:
       units; 'units' keeps the units, with twice the features.
     layer_norm: layer normalisation before each activation.
     weight_norm: weight normalisation of every layer.
+    sized_for_injections: scales widths so that the network has, from the
+      start, as many parameters as the configured one after so many injections,
+      frozen heads included; 0 leaves it as it is. See `networks/sizing.py`.
+    sized_part: whose widths it scales, 'head' or 'all'.
   """
 
   convolutions: tuple = ()
@@ -35,6 +39,8 @@ class Network:
   width_counts: str = 'features'
   layer_norm: bool = False
   weight_norm: bool = False
+  sized_for_injections: int = 0
+  sized_part: str = 'head'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +120,8 @@ class Optimizer:
 
 # Bounds, inclusive; None for none.
 RANGES = dict.fromkeys((
-    'network.slots', 'regularizer.l2', 'regularizer.l2_init',
+    'network.slots', 'network.sized_for_injections', 'regularizer.l2',
+    'regularizer.l2_init',
     'regularizer.parseval', 'regularizer.parseval_scale',
     'regularizer.spectral_norm', 'regularizer.feature_norm',
     'regularizer.infer', 'regularizer.infer_scale', 'optimizer.learning_rate',
@@ -132,6 +139,7 @@ CHOICES = {
         'relu', 'crelu', 'fourier', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh'
     ),
     'network.width_counts': ('features', 'units'),
+    'network.sized_part': ('head', 'all'),
     'regularizer.feature_norm_of': ('penultimate', 'encoder'),
     'optimizer.name': (
         'adam', 'adam_per_weight', 'adamw', 'rmsprop_centered', 'sgd', 'upgd'

@@ -447,4 +447,11 @@ MUTANTS = (
         '    after = np.where(last[t], np.nan, after)\n', '',
         ('tests/experiment/recorded_test.py::test_monte_carlo_by_hand',),
     ),
+    # --- Sizes.
+    Mutant(
+        'one-frozen-head-an-injection', _NETWORKS + 'sizing.py',
+        'total + 2 * injections * head', 'total + injections * head',
+        (_NETWORKS_TESTS + 'sizing_test.py::'
+         'test_counts_what_injections_add[0]',),
+    ),
 )
