@@ -5,10 +5,13 @@ emptied, so that each task is as hard as the first one for a network that can
 still learn. At this learning rate Double DQN stops learning within a dozen
 tasks. The fork is at the end of the prefix; each arm plays one more task.
 
-Variants: `demo` has fewer seeds; `fresh` forks after the first task, when the
-network is still plastic (a diagnosis should find nothing); `proxies` is for
---proxies: forks after each of the first eight tasks, while plasticity goes;
-`tiny` is for tests.
+Variants: `demo` has fewer seeds; `bigger` is `demo` with a head as large from
+the start as injection makes it, for the question whether it is the size that
+helps (set --config.interventions on `demo` for the other side, and compare
+their ledger.json); `fresh` forks after the first task, when the network is
+still plastic (a diagnosis should find nothing); `proxies` is for --proxies:
+forks after each of the first eight tasks, while plasticity goes; `tiny` is for
+tests.
 """
 
 from plasticity_rl import settings
@@ -56,6 +59,9 @@ def get_config(variant: str = ''):
     config.diagnostics.names = PROXIES
     config.fork.proxy_steps = tuple(i * TASK_STEPS for i in range(1, 9))
     config.fork.arms = ('control', 'injection')
+  elif variant == 'bigger':
+    config.num_seeds = 10
+    config.network.sized_for_injections = 1
   elif variant == 'tiny':
     config.num_seeds = 2
     config.num_steps = 300
@@ -67,6 +73,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 200
   elif variant:
     raise ValueError(
-        f"unknown variant {variant!r}; valid: demo, fresh, proxies, tiny"
+        f"unknown variant {variant!r}; valid: bigger, demo, fresh, proxies, tiny"
     )
   return config

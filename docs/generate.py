@@ -14,11 +14,26 @@ from collections.abc import Callable
 
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.interventions import registry as interventions
+from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.regularizers import registry as regularizers
+from plasticity_rl.learner.upgd import scale_by_upgd
+from plasticity_rl.networks.crelu import crelu
+from plasticity_rl.networks.fourier import fourier
+from plasticity_rl.networks.layer_norm import layer_norm
+from plasticity_rl.networks.weight_norm import weight_normalization
 
 FOLDER = pathlib.Path(__file__).parent / 'methods'
 KINDS = {
     'Interventions': interventions.REGISTRY,
     'Diagnostics': diagnostics.REGISTRY,
+    'Regularizers': regularizers.REGISTRY,
+    'Architectures': {
+        f.__name__: f
+        for f in (crelu, fourier, layer_norm, weight_normalization)
+    },
+    'Optimizers': {
+        f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
+    },
 }
 _SECTION = re.compile(r'^(Args|Returns|Raises|Attributes|Yields):$', re.M)
 # Of every intervention and diagnostic: no choice of the user.
@@ -28,7 +43,7 @@ _GIVEN = ('spec', 'probe')
 def _options(function: Callable) -> str:
   """`name(option=default, ...)`, as a config would write it."""
   options = [
-      f'{p.name}={p.default!r}'
+      p.name if p.default is p.empty else f'{p.name}={p.default!r}'
       for p in inspect.signature(function).parameters.values()
       if p.name not in _GIVEN
   ]

@@ -13,7 +13,11 @@ from typing import Any
 import ml_collections
 
 from plasticity_rl import errors
+from plasticity_rl import network_settings
 from plasticity_rl.environments import registry as environments
+from plasticity_rl.network_settings import Network as Network
+from plasticity_rl.network_settings import Optimizer as Optimizer
+from plasticity_rl.network_settings import Regularizer as Regularizer
 
 DEFAULT_ARMS = (
     'control',
@@ -58,56 +62,6 @@ class Supervised:
   """A classifier trained by cross-entropy."""
 
   name: str = 'supervised'
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-  """Convolutions, then dense layers with ReLU, then a linear layer.
-
-  Attributes:
-    convolutions: (filters, kernel, stride) of each.
-    hidden: widths of the dense layers.
-    split: which layers make the encoder, `layers[:split]`: -2 leaves the last
-      two to the head, 1 takes the first; 0 shares nothing (an ablation).
-    convolution: 'auto' by backend, 'lax', or 'slices' (the same product as
-      slices and a matrix product, which is faster inside a scan on a CPU).
-    slots: injections to allocate from the start, so that each seed may be
-      injected at a time of its own; 0 grows the tree at the injection.
-  """
-
-  convolutions: tuple = ()
-  hidden: tuple = (64, 64)
-  split: int = -2
-  convolution: str = 'auto'
-  slots: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Optimizer:
-  """An optimizer; settings of the others are not read.
-
-  Attributes:
-    name: 'adam', 'adamw', 'rmsprop_centered' or 'sgd'.
-    learning_rate: at the start.
-    decay_updates: linear decay to zero over that many updates; 0 for none.
-      The run's updates count, whatever interventions do.
-    b1: Adam's first decay.
-    b2: Adam's second decay.
-    eps: added to the denominator (under the root in RMSProp, as in DQN).
-    decay: RMSProp's decay.
-    weight_decay: AdamW's.
-    max_gradient_norm: clips the global norm of all that learns; 0 for none.
-  """
-
-  name: str = 'adam'
-  learning_rate: float = 1e-3
-  decay_updates: int = 0
-  b1: float = 0.9
-  b2: float = 0.999
-  eps: float = 1e-8
-  decay: float = 0.95
-  weight_decay: float = 0.0
-  max_gradient_norm: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,6 +269,7 @@ class Settings:
   interventions: tuple = ()
   agent: DQN | Supervised = DQN()
   network: Network = Network()
+  regularizer: Regularizer = Regularizer()
   optimizer: Optimizer = Optimizer()
   environment: Environment | RandomLabels | RecordedValues = Environment()
   environment_options: Mapping[str, Any] = dataclasses.field(
@@ -342,23 +297,18 @@ _RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
     'diagnostics.hessian_iterations', 'diagnostics.fit_steps',
     'diagnostics.fit_draws',
 ), (1, None)) | dict.fromkeys((
-    'agent.epsilon_decay_steps', 'network.slots', 'optimizer.learning_rate',
-    'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',
-    'optimizer.max_gradient_norm', 'environment.switch_every_steps',
+    'agent.epsilon_decay_steps', 'environment.switch_every_steps',
     'environment.max_episode_steps', 'replay.priming_updates',
     'replay.later_updates_per_step',
     'diagnostics.tau', 'fork.margin', 'fork.replicates',
 ), (0, None)) | dict.fromkeys((
     'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
-    'optimizer.b1', 'optimizer.b2', 'optimizer.decay', 'replay.discount',
-    'diagnostics.delta',
-), (0, 1))
+    'replay.discount', 'diagnostics.delta',
+), (0, 1)) | network_settings.RANGES
 _CHOICES = {
     'agent.loss': ('huber', 'squared'),
-    'network.convolution': ('auto', 'lax', 'slices'),
-    'optimizer.name': ('adam', 'adamw', 'rmsprop_centered', 'sgd'),
     'environment.permute': ('none', 'inputs', 'channels'),
-}
+} | network_settings.CHOICES
 _AGENTS = {'dqn': DQN, 'supervised': Supervised}
 _DATASETS = {
     'random_labels': RandomLabels, 'recorded_values': RecordedValues

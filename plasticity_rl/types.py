@@ -121,19 +121,23 @@ class Layer:
 
   Attributes:
     name: key of its features in `NetworkOutput.layers`.
-    path: where its `{'w', 'b'}` are in the parameters; the first element is
-      'encoder' or 'head'.
+    path: where its `{'w', 'b'}` are in the parameters, and beside them what
+      normalises it (`g`, `scale`, `offset`, each `[units]`); the first element
+      is 'encoder' or 'head'.
     hidden: whether its output passes a non-linearity and feeds the next layer;
       false for the last one, whose outputs are predictions.
     flattened_from: height, width and channels (HWC) of its input where that is
-      a flattened image, so that unit c of the layer before feeds rows
+      a flattened image, so that feature c of the layer before feeds rows
       `c::channels` of `w`; None otherwise.
+    features_per_unit: how many features its activation makes of a unit, the
+      last axis of `w`; features i, i + units, ... are those of unit i.
   """
 
   name: str
   path: tuple[str, ...]
   hidden: bool = True
   flattened_from: tuple[int, int, int] | None = None
+  features_per_unit: int = 1
 
 
 # `(params) -> (losses [B], output)` on one batch: what a network is trained on.

@@ -20,6 +20,7 @@ ROOMS = (
     'errors',
     'types',
     'environments',
+    'network_settings',
     'settings',
     'split',
     'injection',

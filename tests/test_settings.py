@@ -112,6 +112,8 @@ def test_whole_numbers_are_numbers():
     ('fork.step', -2, 'at least -1'),
     ('fork.horizon', 0, 'at least 1'),
     ('network.slots', -1, 'at least 0'),
+    ('regularizer.l2_init', -1e-3, 'at least 0'),
+    ('regularizer.power_iterations', 0, 'at least 1'),
 ))
 def test_values_out_of_range_are_refused(key, value, bounds):
   with pytest.raises(UserError) as caught:

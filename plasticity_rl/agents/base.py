@@ -56,7 +56,7 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
 
 def descend(
     net: NetSpec, state: NetState, loss: Loss, inputs: Any
-) -> tuple[NetState, jax.Array, NetworkOutput]:
+) -> tuple[NetState, dict[str, jax.Array], NetworkOutput]:
   """One gradient step on the mean of `loss` plus the network's penalty.
 
   Args:
@@ -66,18 +66,19 @@ def descend(
     inputs: what `output` is the network's output on.
 
   Returns:
-    The new state, the mean loss without the penalty, and the output.
+    The new state, metrics, and the output. Metrics are 'loss', the mean loss
+    without the penalty, and 'penalty' where the network has one.
   """
   def total(params):
     losses, output = loss(params)
     value = losses.mean()
     if net.penalty is None:
-      return value, (value, output)
+      return value, ({'loss': value}, output)
     penalty = net.penalty(params, state.initial, inputs, output)
-    return value + penalty, (value, output)
+    return value + penalty, ({'loss': value, 'penalty': penalty}, output)
 
-  gradients, (value, output) = jax.grad(total, has_aux=True)(state.params)
-  return apply_gradients(net, state, gradients), value, output
+  gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+  return apply_gradients(net, state, gradients), metrics, output
 
 
 def apply_gradients(

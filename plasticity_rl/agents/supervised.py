@@ -62,10 +62,8 @@ def make(
   def update(key, nets, batch, updates):
     del updates
     loss = losses(key, nets, batch)[name]
-    state, value, _ = base.descend(
-        net, nets[name], loss, batch.s_tm1
-    )
-    return {name: state}, {'loss': value}
+    state, metrics, _ = base.descend(net, nets[name], loss, batch.s_tm1)
+    return {name: state}, metrics
 
   return base.Agent(
       spec=spec,

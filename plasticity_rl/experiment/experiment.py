@@ -22,7 +22,9 @@ from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import optimizers
+from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import sequential
+from plasticity_rl.networks import sizing
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
@@ -100,17 +102,11 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
         **settings.environment_options,
     )
     shape, outputs = environment.observation_shape, environment.num_actions
-  network, layers = sequential.build(sequential.Sequential(
-      observation_shape=shape,
-      convolutions=settings.network.convolutions,
-      hidden=settings.network.hidden,
-      num_outputs=outputs,
-      split=settings.network.split,
-      convolution=settings.network.convolution,
-  ))
+  network, layers = _network(settings, shape, outputs)
   net = NetSpec(
       network, optimizers.make(settings.optimizer), layers,
       has_target=not is_supervised,
+      penalty=regularizers.make(settings.regularizer, network, layers),
   )
   slots = settings.network.slots
   if recording is not None:
@@ -123,6 +119,28 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
     return agent, datasets.random_labels(agent, settings)
   agent = dqn.make(net, settings.agent, slots=slots)
   return agent, streams.reinforcement(agent, environment, settings)
+
+
+def _network(settings, shape, outputs):
+  """The split network of these settings, sized, and its layers."""
+  one = settings.network
+  config = sequential.Sequential(
+      observation_shape=shape,
+      convolutions=one.convolutions,
+      hidden=one.hidden,
+      num_outputs=outputs,
+      split=one.split,
+      convolution=one.convolution,
+      infer_heads=regularizers.infer_heads(settings.regularizer),
+      activation=one.activation,
+      width_counts=one.width_counts,
+      layer_norm=one.layer_norm,
+      weight_norm=one.weight_norm,
+  )
+  if one.sized_for_injections:
+    count = sizing.parameter_count(config, one.sized_for_injections)
+    config = sizing.nearest(config, count, one.sized_part)
+  return sequential.build(config)
 
 
 def event_keys(state: TrainState, name: str) -> jax.Array:

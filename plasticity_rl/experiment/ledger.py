@@ -9,9 +9,36 @@ from typing import NamedTuple
 
 import jax
 
+from plasticity_rl import injection
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.types import TrainState
+
+
+def parameters(state: TrainState) -> dict[str, int]:
+  """Parameters of one seed's networks, targets not counted.
+
+  Returns:
+    'parameters', frozen heads (and slots, open or not) included, and
+    'trainable_parameters'.
+  """
+  counts = {'parameters': 0, 'trainable_parameters': 0}
+  for net in state.nets.values():
+    head = net.params[injection.HEAD]
+    if isinstance(head, injection.InjectedHead):
+      head = (head.trainable, head.frozen, head.thawed)
+    every = {**net.params, injection.HEAD: head}
+    learns = jax.tree.map(
+        lambda mask, x: x if mask else None,
+        injection.trainable_mask(net.params), net.params,
+    )
+    counts['parameters'] += _size(every)
+    counts['trainable_parameters'] += _size(learns)
+  return counts
+
+
+def _size(tree):
+  return sum(x.size // x.shape[0] for x in jax.tree.leaves(tree))
 
 
 class Costs(NamedTuple):

@@ -466,5 +466,8 @@ class _Run:
     total = sum(v for k, v in clock.items() if k.endswith('flops'))
     run_folder.write_atomically(
         self._folder / LEDGER,
-        json.dumps({**clock, 'total_flops': total}, indent=2),
+        json.dumps({
+            **clock, 'total_flops': total,
+            **ledger_lib.parameters(self._state),
+        }, indent=2),
     )

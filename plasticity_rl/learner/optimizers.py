@@ -4,18 +4,25 @@ import optax
 
 from plasticity_rl import injection
 from plasticity_rl import settings
+from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.upgd import scale_by_upgd
 
 
 def make(config: settings.Optimizer) -> optax.GradientTransformation:
   """A grouped optimizer (see `injection.grouped`)."""
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
+  decayed = optax.add_decayed_weights(config.weight_decay)
   cores = {
       'adam': adam,
-      'adamw': optax.chain(
-          adam, optax.add_decayed_weights(config.weight_decay)
+      'adam_per_weight': scale_by_adam_per_weight(
+          config.b1, config.b2, config.eps
       ),
+      'adamw': optax.chain(adam, decayed),
       'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
       'sgd': optax.identity(),
+      'upgd': optax.chain(
+          scale_by_upgd(config.utility_decay, config.noise), decayed
+      ),
   }
   rate = config.learning_rate
   if config.decay_updates:

@@ -6,7 +6,6 @@ shifted slices and one matrix product they do not suffer. GPU and TPU take
 `lax.conv`.
 """
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 
@@ -44,26 +43,3 @@ def convolve(
   if form == 'slices':
     return sliced_convolution(x, w, stride)
   return lax_convolution(x, w, stride)
-
-
-class Convolution(hk.Module):
-  """A VALID convolution, initialised as `hk.Conv2D` is."""
-
-  def __init__(
-      self, filters: int, kernel: int, stride: int, form: str, name: str
-  ):
-    super().__init__(name=name)
-    self._filters = filters
-    self._kernel = kernel
-    self._stride = stride
-    self._form = form
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    channels = x.shape[-1]
-    scale = 1.0 / (self._kernel**2 * channels) ** 0.5
-    w = hk.get_parameter(
-        'w', [self._kernel, self._kernel, channels, self._filters], x.dtype,
-        init=hk.initializers.TruncatedNormal(stddev=scale),
-    )
-    b = hk.get_parameter('b', [self._filters], x.dtype, init=jnp.zeros)
-    return convolve(x, w, self._stride, self._form) + b

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
-from plasticity_rl.networks.convolution import Convolution
+from plasticity_rl.networks import layers as layers_lib
+from plasticity_rl.networks.activations import ACTIVATIONS
 from plasticity_rl.types import Layer
 
 
@@ -19,11 +20,18 @@ class Sequential:
   Attributes:
     observation_shape: of one input, `[H, W, C]` or any for dense layers.
     convolutions: (filters, kernel, stride) of each.
-    hidden: widths of the dense layers with a ReLU.
+    hidden: widths of the dense layers with an activation.
     num_outputs: width of the last layer.
     split: `layers[:split]` make the encoder. 0 shares nothing: the head is the
       whole network.
     convolution: a form of `networks.convolution`.
+    infer_heads: auxiliary linear heads on the encoder's output, flattened;
+      `[B, k]` in `layers['infer']`, parameters in the encoder's 'infer'.
+    activation: a name of `networks.activations`.
+    width_counts: what filters and widths of hidden layers count where a unit
+      has several features: 'features' or 'units'.
+    layer_norm: whether hidden layers are normalised before the activation.
+    weight_norm: whether the weights of every layer are.
   """
 
   observation_shape: tuple[int, ...]
@@ -32,6 +40,11 @@ class Sequential:
   num_outputs: int
   split: int = -2
   convolution: str = 'auto'
+  infer_heads: int = 0
+  activation: str = 'relu'
+  width_counts: str = 'features'
+  layer_norm: bool = False
+  weight_norm: bool = False
 
   @property
   def num_layers(self) -> int:
@@ -48,6 +61,23 @@ class Sequential:
           f'can be split at {-count} to {count - 1}'
       )
     return split
+
+  @property
+  def features_per_unit(self) -> int:
+    return ACTIVATIONS[self.activation].features_per_unit
+
+  def units(self, width: int) -> int:
+    """Units of a hidden layer of that width, checked."""
+    if self.width_counts == 'units':
+      return width
+    if width % self.features_per_unit:
+      raise UserError(
+          f'network.activation {self.activation!r} makes '
+          f'{self.features_per_unit} features of a unit, so that widths must '
+          f'be multiples of it: {width}; or let network.width_counts be '
+          "'units'"
+      )
+    return width // self.features_per_unit
 
 
 def preprocess(x: jax.Array) -> jax.Array:
@@ -77,38 +107,56 @@ def _image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
           f'network.convolutions {config.convolutions} leave nothing of '
           f'observations of shape {config.observation_shape}'
       )
-    sizes.append((height, width, filters))
+    channels = config.units(filters) * config.features_per_unit
+    sizes.append((height, width, channels))
   return sizes
 
 
 def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   """The split network of `config`, and its layers in order."""
   split = config.split_index
+  if config.infer_heads and not split:
+    raise UserError(
+        'regularizer.infer needs an encoder, but network.split is '
+        f'{config.split}: all layers are in the head'
+    )
   sizes = _image_sizes(config)
   n_conv = len(config.convolutions)
+  widths = [*map(config.units, config.hidden), config.num_outputs]
   names = [f'conv_{i}' for i in range(n_conv)]
   names += [f'dense_{i}' for i in range(n_conv, config.num_layers)]
 
   def run(x, begin, end):
     layers = {}
     for i in range(begin, end):
+      is_hidden = i < config.num_layers - 1
+      norms = layers_lib.Norms(
+          config.layer_norm and is_hidden, config.weight_norm
+      )
       if i < n_conv:
         filters, kernel, stride = config.convolutions[i]
-        x = Convolution(
-            filters, kernel, stride, config.convolution, names[i]
-        )(x)
+        layer = layers_lib.Convolution(
+            config.units(filters), kernel, stride, config.convolution, norms,
+            names[i],
+        )
       else:
-        width = [*config.hidden, config.num_outputs][i - n_conv]
-        x = hk.Linear(width, name=names[i])(x.reshape(x.shape[0], -1))
-      if i < config.num_layers - 1:
-        x = jax.nn.relu(x)
+        units = widths[i - n_conv]
+        layer = layers_lib.Dense(units, norms, names[i])
+      x = layer(x)
+      if is_hidden:
+        x = ACTIVATIONS[config.activation].function(x)
       layers[names[i]] = x
     return x, layers
 
+  def encode(x):
+    x, layers = run(preprocess(x), 0, split)
+    if config.infer_heads:
+      heads = hk.Linear(config.infer_heads, name='infer')
+      layers['infer'] = heads(x.reshape(x.shape[0], -1))
+    return x, layers
+
   # hk.transform refuses modules with a state, which could not be summed.
-  encoder = hk.without_apply_rng(
-      hk.transform(lambda x: run(preprocess(x), 0, split))
-  )
+  encoder = hk.without_apply_rng(hk.transform(encode))
   head = hk.without_apply_rng(
       hk.transform(lambda x: run(x, split, config.num_layers))
   )
@@ -123,6 +171,9 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
           ('encoder' if i < split else 'head', name),
           hidden=i < config.num_layers - 1,
           flattened_from=sizes[-1] if sizes and i == n_conv else None,
+          features_per_unit=(
+              config.features_per_unit if i < config.num_layers - 1 else 1
+          ),
       )
       for i, name in enumerate(names)
   )

@@ -14,6 +14,9 @@ from tests.experiment import small
     ({'replay.updates_per_step': 0.75}, 'one over a whole number'),
     ({'replay.updates_per_step': -1.0}, 'must be positive'),
     ({'diagnostics.names': ('srnk',)}, "'srnk'; did you mean 'srank'"),
+    ({'network.split': -1, 'network.sized_for_injections': 1},
+     "'head', but the head has no hidden layer"),
+    ({'network.split': 0, 'regularizer.infer': 0.1}, 'needs an encoder'),
     ({'environment.rows': 1}, 'rows must be an integer of 2 or more'),
     ({'environment.permute': 'channels'}, "use permute='inputs'"),
 ))

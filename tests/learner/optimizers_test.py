@@ -49,6 +49,7 @@ def trajectory(optimizer, steps=5):
     ('adamw', optax.adamw(0.01, 0.8, 0.95, 1e-3, weight_decay=0.1)),
     ('rmsprop_centered', optax.rmsprop(0.01, 0.9, 1e-3, centered=True)),
     ('sgd', optax.sgd(0.01)),
+    ('adam_per_weight', optax.adam(0.01, 0.8, 0.95, 1e-3)),
 ))
 @pytest.mark.parametrize('clip', (0.0, 2.0))
 def test_is_optaxs(name, theirs, clip):

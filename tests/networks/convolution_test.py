@@ -2,7 +2,6 @@
 
 import functools
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,18 +62,3 @@ def test_auto_looks_at_the_backend(monkeypatch):
       'sliced_convolution', 'lax_convolution', 'lax_convolution',
       'sliced_convolution', 'lax_convolution',
   ]
-
-
-def test_initialised_as_haiku_does():
-  x = jnp.zeros([1, 9, 9, 3])
-  ours = hk.transform(
-      lambda x: convolution.Convolution(6, 4, 2, 'slices', 'conv')(x)
-  )
-  theirs = hk.transform(
-      lambda x: hk.Conv2D(6, 4, 2, padding='VALID', name='conv')(x)
-  )
-  a, b = ours.init(KEY, x), theirs.init(KEY, x)
-  assert jax.tree.structure(a) == jax.tree.structure(b)
-  for name in ('w', 'b'):
-    np.testing.assert_array_equal(a['conv'][name], b['conv'][name])
-  assert np.std(a['conv']['w']) > 0

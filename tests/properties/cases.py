@@ -77,6 +77,16 @@ def dqn_conv(slots):
   return IMAGES, dqn.make(net, settings.DQN(), slots=slots)
 
 
+def dqn_normed(slots):
+  network, layers = split_network(
+      INPUTS, convolutions=(), hidden=(6, 4), split=1, activation='crelu',
+      layer_norm=True, weight_norm=True,
+  )
+  optimizer = optimizers.make(settings.Optimizer(name='upgd'))
+  net = NetSpec(network, optimizer, layers, has_target=True)
+  return INPUTS, dqn.make(net, settings.DQN(), slots=slots)
+
+
 def classifier(slots):
   net = mlp(False, name='adamw', weight_decay=0.1)
   return INPUTS, supervised.make(net, slots=slots)
@@ -84,7 +94,7 @@ def classifier(slots):
 
 # `(slots) -> (shape of an observation, agent)`, by name.
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
-    f.__name__: f for f in (dqn_mlp, dqn_conv, classifier)
+    f.__name__: f for f in (dqn_mlp, dqn_conv, dqn_normed, classifier)
 }
 
 

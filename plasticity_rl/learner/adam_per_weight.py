@@ -1,0 +1,60 @@
+"""Adam that counts the updates of each weight by itself."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from plasticity_rl.types import Params
+
+
+class ScaleByAdamPerWeightState(NamedTuple):
+  """State, each in the structure and the shapes of the parameters.
+
+  Attributes:
+    count: updates since the weight's moments were zero, int32.
+    mu: first moments.
+    nu: second moments.
+  """
+
+  count: Any
+  mu: Any
+  nu: Any
+
+
+def scale_by_adam_per_weight(
+    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+  """`optax.scale_by_adam` with a count for every weight.
+
+      mu <- b1 mu + (1 - b1) g,    nu <- b2 nu + (1 - b2) g^2
+      update = mu / (1 - b1^count) / (sqrt(nu / (1 - b2^count)) + eps)
+
+  Kingma and Ba, 2015. As long as nothing is reset it is Adam. Whoever draws
+  some weights again sets their count, mu and nu to zero: they then take the
+  steps of a fresh Adam, while with one count for all their bias would hardly
+  be corrected and their first steps be several times the learning rate.
+  (Dohare et al.'s AdamGnT, 2021, counts so too; its public code then does not
+  use the correction.)
+  """
+
+  def init(params: Params) -> ScaleByAdamPerWeightState:
+    return ScaleByAdamPerWeightState(
+        optax.tree.zeros_like(params, dtype=jnp.int32),
+        optax.tree.zeros_like(params), optax.tree.zeros_like(params),
+    )
+
+  def update(gradients, state, params=None):
+    del params
+    count = jax.tree.map(optax.safe_increment, state.count)
+    mu = optax.tree.update_moment(gradients, state.mu, b1, 1)
+    nu = optax.tree.update_moment(gradients, state.nu, b2, 2)
+
+    def step(n, m, v):
+      return (m / (1 - b1**n)) / (jnp.sqrt(v / (1 - b2**n)) + eps)
+
+    updates = jax.tree.map(step, count, mu, nu)
+    return updates, ScaleByAdamPerWeightState(count, mu, nu)
+
+  return optax.GradientTransformation(init, update)

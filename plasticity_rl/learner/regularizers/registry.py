@@ -1,0 +1,114 @@
+"""What a config asks for, as one penalty of a network."""
+
+from collections.abc import Sequence
+
+from plasticity_rl import injection
+from plasticity_rl import settings
+from plasticity_rl.errors import UserError
+from plasticity_rl.learner.regularizers.feature_norm import feature_norm
+from plasticity_rl.learner.regularizers.infer import infer
+from plasticity_rl.learner.regularizers.l2 import l2
+from plasticity_rl.learner.regularizers.l2_init import l2_init
+from plasticity_rl.learner.regularizers.parseval import parseval
+from plasticity_rl.learner.regularizers.spectral_norm import spectral_norm
+from plasticity_rl.networks.weight_norm import effective_weight
+from plasticity_rl.split import SplitNetwork
+from plasticity_rl.types import Layer
+from plasticity_rl.types import Penalty
+
+REGISTRY = {
+    f.__name__: f
+    for f in (feature_norm, infer, l2, l2_init, parseval, spectral_norm)
+}
+
+
+def infer_heads(config: settings.Regularizer) -> int:
+  """Auxiliary heads that the network has to have."""
+  return config.infer_heads if config.infer else 0
+
+
+def make(
+    config: settings.Regularizer,
+    network: SplitNetwork,
+    layers: Sequence[Layer],
+) -> Penalty | None:
+  """The sum of all that is on, each times its coefficient; None if none is.
+
+  Args:
+    config: coefficients.
+    network: the network, built with `infer_heads(config)`.
+    layers: its layers.
+
+  Raises:
+    UserError: the network lacks what a regulariser acts on.
+  """
+  hidden = [layer for layer in layers if layer.hidden]
+  if config.parseval and not hidden:
+    raise UserError('regularizer.parseval: the network has no hidden layer')
+
+  def over(some_layers, measure):
+    def total(params, initial, inputs, output):
+      del initial, inputs, output
+      plain = injection.trainable(params)
+      return sum(
+          measure(effective_weight(_at(plain, layer.path)))
+          for layer in some_layers
+      )
+    return total
+
+  terms = []
+  if config.l2:
+    terms.append((
+        config.l2, lambda params, initial, inputs, output: l2(params)
+    ))
+  if config.l2_init:
+    terms.append((
+        config.l2_init,
+        lambda params, initial, inputs, output: l2_init(
+            params, initial
+        ),
+    ))
+  if config.parseval:
+    terms.append((config.parseval, over(
+        hidden, lambda w: parseval(w, config.parseval_scale)
+    )))
+  if config.spectral_norm:
+    terms.append((config.spectral_norm, over(
+        layers, lambda w: spectral_norm(w, config.power_iterations)
+    )))
+  if config.feature_norm:
+    name = _features_of(config.feature_norm_of, hidden)
+    terms.append((
+        config.feature_norm,
+        lambda params, initial, inputs, output: feature_norm(
+            output.layers[name]
+        ),
+    ))
+  if config.infer:
+    terms.append((
+        config.infer,
+        lambda params, initial, inputs, output: infer(
+            output, network.apply(initial, inputs), config.infer_scale
+        ),
+    ))
+  if not terms:
+    return None
+  return lambda *arguments: sum(c * term(*arguments) for c, term in terms)
+
+
+def _features_of(where, hidden):
+  """Name of the layer whose features are regularised."""
+  if where == 'encoder':
+    hidden = [layer for layer in hidden if layer.path[0] == 'encoder']
+  if not hidden:
+    raise UserError(
+        f'regularizer.feature_norm_of is {where!r}, but the network has no '
+        'such layer'
+    )
+  return hidden[-1].name
+
+
+def _at(tree, path):
+  for key in path:
+    tree = tree[key]
+  return tree

@@ -1,0 +1,84 @@
+"""Layers as Haiku modules: weights, and what normalises them.
+
+What the norms learn lies beside the layer's `w` and `b`, so that whatever draws
+a layer again draws it too: `g` of weight normalisation, `scale` and `offset` of
+layer normalisation, each `[units]`.
+"""
+
+import dataclasses
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.networks import weight_norm
+from plasticity_rl.networks.convolution import convolve
+from plasticity_rl.networks.layer_norm import layer_norm
+
+
+@dataclasses.dataclass(frozen=True)
+class Norms:
+  """Which normalisations a layer has; see `layer_norm` and `weight_norm`."""
+
+  layer: bool = False
+  weight: bool = False
+
+
+class _Layer(hk.Module):
+  """Parameters `w`, `b`, and those of the norms, under the layer's name."""
+
+  def __init__(self, units: int, norms: Norms, name: str):
+    super().__init__(name=name)
+    self._units = units
+    self._norms = norms
+
+  def _weights(self, *shape: int) -> tuple[jax.Array, jax.Array]:
+    """W, `[*shape, units]`, and b, `[units]`, as hk.Linear draws them."""
+    fan_in = 1
+    for size in shape:
+      fan_in *= size
+    w = hk.get_parameter(
+        'w', [*shape, self._units],
+        init=hk.initializers.TruncatedNormal(stddev=fan_in**-0.5),
+    )
+    b = hk.get_parameter('b', [self._units], init=jnp.zeros)
+    if self._norms.weight:
+      g = hk.get_parameter(
+          'g', [self._units],
+          init=lambda *_: weight_norm.norms(w),
+      )
+      w = weight_norm.weight_normalization(w, g)
+    return w, b
+
+  def _normalize(self, x: jax.Array) -> jax.Array:
+    if not self._norms.layer:
+      return x
+    scale = hk.get_parameter('scale', [self._units], init=jnp.ones)
+    offset = hk.get_parameter('offset', [self._units], init=jnp.zeros)
+    return layer_norm(x, scale, offset)
+
+
+class Dense(_Layer):
+  """A linear layer on what may be an image, which it flattens."""
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    x = x.reshape(x.shape[0], -1)
+    w, b = self._weights(x.shape[1])
+    return self._normalize(x @ w + b)
+
+
+class Convolution(_Layer):
+  """A VALID convolution of `units` filters."""
+
+  def __init__(
+      self, filters: int, kernel: int, stride: int, form: str, norms: Norms,
+      name: str,
+  ):
+    super().__init__(filters, norms, name)
+    self._kernel = kernel
+    self._stride = stride
+    self._form = form
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    w, b = self._weights(self._kernel, self._kernel, x.shape[-1])
+    return self._normalize(convolve(x, w, self._stride, self._form) + b)

@@ -1,0 +1,32 @@
+"""Penalties on features, by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from plasticity_rl.learner.regularizers.feature_norm import feature_norm
+from plasticity_rl.learner.regularizers.infer import infer
+from plasticity_rl.types import NetworkOutput
+
+
+def test_feature_norm_averages_examples_and_sums_units():
+  phi = jnp.array([[3.0, 4.0], [0.0, 1.0]])
+  np.testing.assert_allclose(feature_norm(phi), (25 + 1) / 2)
+  image = jnp.ones([2, 3, 3, 4])
+  np.testing.assert_allclose(feature_norm(image), 36)
+
+
+def test_infer_regresses_to_multiples_of_initial_outputs():
+  def loss(now, before):
+    return infer(
+        NetworkOutput((), {'infer': now}), NetworkOutput((), {'infer': before}),
+        scale=10.0,
+    )
+
+  now = jnp.array([[1.0, 2.0], [3.0, 4.0]])
+  before = jnp.array([[0.1, 0.3], [0.2, 0.4]])
+  # Distances 0, -1, 1, 0, over two examples.
+  np.testing.assert_allclose(loss(now, before), 1.0, rtol=1e-5)
+  to_now, to_before = jax.grad(loss, (0, 1))(now, before)
+  np.testing.assert_allclose(to_now, [[0, -1], [1, 0]], atol=1e-5)
+  assert (to_before == 0).all()
