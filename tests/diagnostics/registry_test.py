@@ -126,7 +126,8 @@ def test_updates_and_losses_are_on_as_many_examples_as_are_asked_for():
 def test_targets_are_measured_where_that_is_asked_for():
   net = NetSpec(NETWORK, None, TWO_LAYERS, has_target=True)
   spec, update = agent_of(net)
-  target = jax.tree.map(lambda x: 2 * x, two_layers())
+  # No unit of it is dead, unlike the online network's third.
+  target = jax.tree.map(lambda x: -2 * x, two_layers())
   nets = {'net': NetState(two_layers(), target, None, two_layers())}
   names = ('weight_growth', 'dead_units', 'gradient_l1', 'update_ratio')
   values, _ = registry.make(spec, update, names, {}, target=True).measure(
@@ -135,9 +136,8 @@ def test_targets_are_measured_where_that_is_asked_for():
   values = floats(values)
   assert values['plasticity/net/weight_growth/trainable'] == 1
   assert values['plasticity/net_target/weight_growth/trainable'] == 2
-  assert values['plasticity/net_target/dead_units/first'] == pytest.approx(
-      1 / 3
-  )
+  assert values['plasticity/net/dead_units/first'] == pytest.approx(1 / 3)
+  assert values['plasticity/net_target/dead_units/first'] == 0
   measured = {tuple(k.split('/')[1:3]) for k in values}
   assert measured == {
       *(('net', name) for name in names),

@@ -16,6 +16,7 @@ _SLOTS = 'tests/injection/slots_test.py::test_'
 _COST = 'tests/injection/cost_test.py::test_'
 _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
+<<<<<<< HEAD
 _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
@@ -24,6 +25,11 @@ _NETWORKS = 'plasticity_rl/networks/'
 _NETWORKS_TESTS = 'tests/networks/'
 _LEARNER = 'plasticity_rl/learner/'
 _LEARNER_TESTS = 'tests/learner/'
+=======
+_LOOKS = 'plasticity_rl/diagnostics/'
+_LOOKED = 'tests/diagnostics/'
+_MEMORY = 'tests/experiment/memory_test.py::test_'
+>>>>>>> diagnostics
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -341,6 +347,7 @@ MUTANTS = (
         (_PROPERTIES + 'optimizer_state_starts_anew_where_promised'
          '[dqn_mlp-fresh-optimizer_reset]',),
     ),
+<<<<<<< HEAD
     # --- Regularisers.
     Mutant(
         'l2-init-pulls-to-zero', _REGULARIZERS + 'l2_init.py',
@@ -502,5 +509,121 @@ MUTANTS = (
         'total + 2 * injections * head', 'total + injections * head',
         (_NETWORKS_TESTS + 'sizing_test.py::'
          'test_counts_what_injections_add[0]',),
+=======
+    # --- Diagnostics.
+    Mutant(
+        'stable-rank-is-srank', _LOOKS + 'ranks.py',
+        '    return jnp.sum(jnp.square(s / largest))\n',
+        '    return srank_of(s)\n',
+        (_LOOKED + 'ranks_test.py::test_stable_rank',), 'Plasticine',
+    ),
+    Mutant(
+        'effective-rank-of-squares', _LOOKS + 'ranks.py',
+        '    total = s.sum()\n', '    s = s**2\n    total = s.sum()\n',
+        (_LOOKED + 'ranks_test.py::test_effective_rank',),
+    ),
+    Mutant(
+        'feature-rank-depends-on-the-batch', _LOOKS + 'ranks.py',
+        's / scale > eps', 's > eps',
+        (_LOOKED + 'ranks_test.py::test_feature_rank',),
+    ),
+    Mutant(
+        'update-ratio-over-the-new-weights', _LOOKS + 'weight_change.py',
+        'optax.tree.norm(old),\n', 'optax.tree.norm(new),\n',
+        (_LOOKED + 'weights_test.py::test_update_ratio',),
+    ),
+    Mutant(
+        'gradient-l0-counts-zeros', _LOOKS + 'gradient.py',
+        'lambda x: x != 0', 'lambda x: x == 0',
+        (_LOOKED + 'gradient_test.py::test_gradient_norms',),
+    ),
+    Mutant(
+        'gradient-covariance-not-normalised',
+        _LOOKS + 'gradient_covariance.py',
+        '  gradients = gradients / jnp.where(norms > 0, norms, 1)\n', '',
+        (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
+    ),
+    Mutant(
+        'gradient-covariance-with-its-diagonal',
+        _LOOKS + 'gradient_covariance.py',
+        'cosines.sum() - jnp.trace(cosines)', 'cosines.sum()',
+        (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
+    ),
+    Mutant(
+        'active-units-by-magnitude', _LOOKS + 'active_units.py',
+        'mean = features.reshape', 'mean = jnp.abs(features).reshape',
+        (_LOOKED + 'units_test.py'
+         '::test_active_units_are_those_with_a_positive_mean',),
+    ),
+    Mutant(
+        'dormant-overlap-over-the-larger-set', _LOOKS + 'dormant_units.py',
+        'smaller = jnp.minimum(', 'smaller = jnp.maximum(',
+        (_LOOKED + 'units_test.py::test_dormant_overlap',),
+    ),
+    Mutant(
+        'lanczos-without-orthogonalising', _LOOKS + 'hessian.py',
+        '      w = w - basis.T @ (basis @ w)\n',
+        '      w = w - (v @ w) * v\n',
+        (_LOOKED + 'hessian_test.py::test_both_ends_come_first',),
+    ),
+    Mutant(
+        'lanczos-adds-zeros', _LOOKS + 'hessian.py',
+        'jnp.where(alive, alpha, alpha[0])', 'jnp.where(alive, alpha, 0)',
+        (_LOOKED + 'hessian_test.py::test_an_invariant_space_adds_nothing',),
+    ),
+    Mutant(
+        'churn-where-it-learned', _LOOKS + 'churn.py',
+        'jnp.abs(new - old)[half:]', 'jnp.abs(new - old)[:half]',
+        (_LOOKED + 'churn_test.py::test_churn',),
+    ),
+    Mutant(
+        'churn-by-an-update-on-all', _LOOKS + 'churn.py',
+        'probe.updated(half)', 'probe.updated(2 * half)',
+        (_LOOKED + 'churn_test.py::test_churn',),
+    ),
+    Mutant(
+        'target-fitting-keeps-the-optimizer', _LOOKS + 'target_fitting.py',
+        'carry = learns, optimizer.init(learns)',
+        'carry = learns, probe.state.opt_state',
+        (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
+    ),
+    Mutant(
+        'target-fitting-of-targets-around-zero', _LOOKS + 'target_fitting.py',
+        'lambda y: y.mean(0, keepdims=True)',
+        'lambda y: 0 * y.mean(0, keepdims=True)',
+        (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
+    ),
+    Mutant(
+        'target-fitting-drops-frozen-heads', _LOOKS + 'target_fitting.py',
+        'fit(probe.learns, probe.with_learning, targets)',
+        'fit(probe.learns, lambda p: p, targets)',
+        (_LOOKED + 'target_fitting_test.py'
+         '::test_frozen_heads_contribute_and_are_not_trained',),
+    ),
+    Mutant(
+        'part-of-the-probe-batch-is-all-of-it', _LOOKS + 'registry.py',
+        'jax.tree.map(lambda x: x[:n], batch)', 'batch',
+        (_LOOKED + 'registry_test.py::test_updates_and_losses_are_on_as_many'
+         '_examples_as_are_asked_for',),
+    ),
+    Mutant(
+        'target-diagnostics-of-the-online-network', _LOOKS + 'registry.py',
+        'net.network.apply(state.target, inputs)',
+        'net.network.apply(state.params, inputs)',
+        (_LOOKED + 'registry_test.py'
+         '::test_targets_are_measured_where_that_is_asked_for',),
+    ),
+    Mutant(
+        'looking-at-the-fork-is-remembered',
+        'plasticity_rl/experiment/timeline.py',
+        '      if remember:\n', '      if measure:\n',
+        (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
+    ),
+    Mutant(
+        'a-fork-forgets-what-was-remembered',
+        'plasticity_rl/experiment/experiment.py',
+        '{**empty, **state.interventions}', '{**state.interventions, **empty}',
+        (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
+>>>>>>> diagnostics
     ),
 )
