@@ -16,7 +16,6 @@ _SLOTS = 'tests/injection/slots_test.py::test_'
 _COST = 'tests/injection/cost_test.py::test_'
 _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
-<<<<<<< HEAD
 _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
@@ -25,11 +24,9 @@ _NETWORKS = 'plasticity_rl/networks/'
 _NETWORKS_TESTS = 'tests/networks/'
 _LEARNER = 'plasticity_rl/learner/'
 _LEARNER_TESTS = 'tests/learner/'
-=======
 _LOOKS = 'plasticity_rl/diagnostics/'
 _LOOKED = 'tests/diagnostics/'
 _MEMORY = 'tests/experiment/memory_test.py::test_'
->>>>>>> diagnostics
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 
@@ -347,7 +344,6 @@ MUTANTS = (
         (_PROPERTIES + 'optimizer_state_starts_anew_where_promised'
          '[dqn_mlp-fresh-optimizer_reset]',),
     ),
-<<<<<<< HEAD
     # --- Regularisers.
     Mutant(
         'l2-init-pulls-to-zero', _REGULARIZERS + 'l2_init.py',
@@ -509,7 +505,7 @@ MUTANTS = (
         'total + 2 * injections * head', 'total + injections * head',
         (_NETWORKS_TESTS + 'sizing_test.py::'
          'test_counts_what_injections_add[0]',),
-=======
+    ),
     # --- Diagnostics.
     Mutant(
         'stable-rank-is-srank', _LOOKS + 'ranks.py',
@@ -624,6 +620,5 @@ MUTANTS = (
         'plasticity_rl/experiment/experiment.py',
         '{**empty, **state.interventions}', '{**state.interventions, **empty}',
         (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
->>>>>>> diagnostics
     ),
 )
