@@ -99,7 +99,7 @@ def _table(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
       (
           html.join([
               html.colored(names[r.proxy], _color(r), _color(r) > 0),
-              html.tag('span', r.note, class_='quiet'),
+              html.tag('span', r.note and f' · {r.note}', class_='quiet'),
           ]),
           proxies_lib.sign(r.expected), proxies_lib.text(r.within), r.tells,
           proxies_lib.text(r.pooled),
