@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.interventions.units import unit_activity as unit_activity
 from plasticity_rl.types import Key
 from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
@@ -46,14 +47,6 @@ class Probe(NamedTuple):
 
 
 Diagnostic = Callable[[Probe], dict[str, jax.Array]]
-
-
-def unit_activity(features: jax.Array) -> jax.Array:
-  """Mean |h| of each unit, `[B, ..., U] -> [U]`.
-
-  A unit of a convolution is a channel, averaged over positions as well.
-  """
-  return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
 
 
 def by_hidden_layer(

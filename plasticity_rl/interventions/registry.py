@@ -9,6 +9,7 @@ from plasticity_rl.interventions.control import rekey
 from plasticity_rl.interventions.expression import Expression
 from plasticity_rl.interventions.inject import injection
 from plasticity_rl.interventions.optimizer_reset import optimizer_reset
+from plasticity_rl.interventions.redo import redo
 from plasticity_rl.interventions.reset import reset
 from plasticity_rl.interventions.shrink_and_perturb import shrink_and_perturb
 from plasticity_rl.types import AgentSpec
@@ -16,7 +17,13 @@ from plasticity_rl.types import AgentSpec
 REGISTRY = {
     f.__name__: f
     for f in (
-        control, injection, optimizer_reset, rekey, reset, shrink_and_perturb
+        control,
+        injection,
+        optimizer_reset,
+        redo,
+        rekey,
+        reset,
+        shrink_and_perturb,
     )
 }
 

@@ -96,7 +96,7 @@ def redraw(
       params = core.drop_frozen(params, slots=slots)
     plain = core.trainable(params)
     for path in paths:
-      plain = _put(plain, path, _get(fresh, path))
+      plain = base.put(plain, path, base.get(fresh, path))
     return core.replace_trainable(params, plain)
 
   params = fill(state.params)
@@ -107,20 +107,8 @@ def redraw(
   )
   initial = state.initial
   for path in paths:
-    initial = _put(initial, path, _get(fresh, path))
+    initial = base.put(initial, path, base.get(fresh, path))
   state = NetState(params, target, opt_state, initial)
   return (
       base.reset_groups(net, state, groups) if optimizer == 'reset' else state
   )
-
-
-def _get(tree, path):
-  for key in path:
-    tree = tree[key]
-  return tree
-
-
-def _put(tree, path, value):
-  if not path:
-    return value
-  return {**tree, path[0]: _put(tree[path[0]], path[1:], value)}

@@ -248,9 +248,9 @@ MUTANTS = (
     ),
     Mutant(
         'reset-draws-at-another-scale', _ROOM + 'reset.py',
-        '      plain = _put(plain, path, _get(fresh, path))\n',
-        '      plain = _put(plain, path, jax.tree.map(\n'
-        '          lambda x: 1.5 * x, _get(fresh, path)))\n',
+        '      plain = base.put(plain, path, base.get(fresh, path))\n',
+        '      plain = base.put(plain, path, jax.tree.map(\n'
+        '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
         (_DRAWN + '[dqn_conv]',),
     ),
     Mutant(

@@ -108,9 +108,13 @@ class Promise(NamedTuple):
   Attributes:
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
-      or 'last' for the last layer.
+      'last' for the last layer, 'weights' for all but biases, 'recycled' for
+      what `zeroed='recycled'` names.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
+    zeroed: moments that become zero, apart from those: 'recycled' for the
+      weights into and out of every unit that can be recycled.
+    counts: whether groups with such moments count anew.
     same_draw: whether what changes is equal in online and target afterwards.
     predicts: whether predictions stay.
   """
@@ -119,6 +123,8 @@ class Promise(NamedTuple):
   changes: tuple[str, ...] = ()
   frozen: str = 'kept'
   groups: tuple[str, ...] = ()
+  zeroed: tuple[str, ...] = ()
+  counts: bool = False
   same_draw: bool = False
   predicts: bool = False
 
@@ -127,6 +133,9 @@ BOTH = ('encoder', 'head')
 _reset = functools.partial(Promise, frozen='dropped', same_draw=True)
 _inject = functools.partial(
     Promise, changes=('head',), frozen='added', same_draw=True
+)
+_recycle = functools.partial(
+    Promise, changes=('recycled',), zeroed=('recycled',)
 )
 PROMISES = (
     Promise('control', predicts=True),
@@ -139,6 +148,9 @@ PROMISES = (
     _inject('injection(third_term=False)', groups=('head',)),
     Promise('optimizer_reset', groups=BOTH, predicts=True),
     Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
+    _recycle('redo(tau=1e9)', counts=True),
+    _recycle('redo(tau=1e9, count="keep")'),
+    Promise('redo(tau=-1e-9)', predicts=True),
     _reset('reset', changes=('head',), groups=('head',)),
     _reset('reset(optimizer="keep")', changes=('head',)),
     _reset('reset(scope="last")', changes=('last',), groups=('head',)),
