@@ -185,6 +185,45 @@ def recycle(
     means: mean activations `[U]` by layer: what such a unit adds to the next
       layer is moved into that layer's biases, with each network's own weights.
   """
+  is_any = jnp.any(jnp.concatenate([m.ravel() for m in units.values()]))
+  return if_any(
+      is_any,
+      lambda key, *rest: _recycle(key, net, *rest, count=count),
+      lambda key, state, units, means: state,
+      (key, state, dict(units), means and dict(means)),
+  )
+
+
+def if_any(
+    predicate: jax.Array, change: Callable, keep: Callable, operands: tuple
+) -> Any:
+  """`change(*operands)` if the predicate is true for any seed, else `keep`.
+
+  Both return the same where the predicate is false. Under `vmap` a `lax.cond`
+  would always compute both; this looks whether there is anything to do.
+  """
+  @jax.custom_batching.custom_vmap
+  def run(predicate, operands):
+    return jax.lax.cond(predicate, change, keep, *operands)
+
+  @run.def_vmap
+  def over_seeds(size, batched, predicate, operands):
+    operands = jax.tree.map(
+        lambda x, is_batched: x if is_batched else jnp.broadcast_to(
+            x, (size, *jnp.shape(x))
+        ),
+        operands, batched[1],
+    )
+    result = if_any(
+        predicate.any(), jax.vmap(change), jax.vmap(keep), operands
+    )
+    return result, jax.tree.map(lambda _: True, result)
+
+  return run(predicate, operands)
+
+
+def _recycle(key, net, state, units, means, *, count):
+  """`recycle`, whether there is anything to do or not."""
   fresh = net.network.init(key)
   weights = weights_of(net, core.trainable(state.params), units)
 

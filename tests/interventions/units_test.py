@@ -19,6 +19,12 @@ def assert_equal(a, b):
   jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+def assert_equal_but(drawn, x, wanted):
+  """To the bit, but for draws, which a compiler may round differently."""
+  np.testing.assert_array_equal(x[~drawn], wanted[~drawn])
+  np.testing.assert_allclose(x[drawn], wanted[drawn], rtol=1e-4, atol=1e-7)
+
+
 @each_kind
 def test_incoming_and_outgoing_weights(kind):
   net = nets.agent(kind).spec.nets['q']
@@ -155,13 +161,14 @@ def test_recycling_changes_the_units_weights_and_nothing_else(
       for k, x in layer.items():
         wanted = np.where(incoming[name][k], fresh[name][k], old[name][k])
         wanted = np.where(outgoing[name][k], 0, wanted)
-        np.testing.assert_array_equal(x, wanted)
+        assert_equal_but(incoming[name][k], x, wanted)
   # Where they started from is where they are now.
   old, new = (nets.weights(net, s.initial) for s in (before, after))
   for name, layer in new.items():
     for k, x in layer.items():
-      np.testing.assert_array_equal(
-          x, np.where(incoming[name][k], fresh[name][k], old[name][k])
+      assert_equal_but(
+          incoming[name][k], x,
+          np.where(incoming[name][k], fresh[name][k], old[name][k]),
       )
   check_moments(net, before, after, incoming, outgoing, count)
 

@@ -151,12 +151,28 @@ PROMISES = (
     _recycle('redo(tau=1e9)', counts=True),
     _recycle('redo(tau=1e9, count="keep")'),
     Promise('redo(tau=-1e-9)', predicts=True),
+    # Of a first call with every unit mature, all of them.
+    Promise(
+        'continual_backprop(rate=1, maturity=0)',
+        changes=('recycled', 'last'), zeroed=('recycled',),
+    ),
+    Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
+    # Nothing can have been silent for long at a first call, and nothing has
+    # moved since; `tests/interventions` makes many calls.
+    Promise('self_normalized_resets', predicts=True),
+    Promise('hare_and_tortoise(period=1)', predicts=True),
+    Promise('normalize_and_project', changes=('weights',)),
+    Promise('weight_clipping(kappa=0.01)', changes=BOTH),
+    Promise('weight_clipping(kappa=1e9)', predicts=True),
     _reset('reset', changes=('head',), groups=('head',)),
     _reset('reset(optimizer="keep")', changes=('head',)),
     _reset('reset(scope="last")', changes=('last',), groups=('head',)),
     _reset('reset(scope="all_but_encoder")', changes=('head',),
            groups=('head',)),
     _reset('reset(scope="everything")', changes=BOTH, groups=BOTH),
+    Promise('reset(scope="random", fraction=1)', changes=BOTH, groups=BOTH,
+            same_draw=True),
+    Promise('reset(scope="random", fraction=0)', predicts=True),
     Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
     Promise(
         'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',

@@ -298,6 +298,7 @@ DRAWN = {
     'injection': ('head',),
     'reset(scope="last", layers=2)': ('head',),
     'reset(scope="everything")': ('encoder', 'head'),
+    'reset(scope="random", fraction=1)': ('encoder', 'head'),
     'shrink_and_perturb(shrink=0, perturb=1)': ('encoder', 'head'),
 }
 
