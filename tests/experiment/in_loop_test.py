@@ -85,3 +85,19 @@ def test_norms_stay_what_they_were_all_along():
         rtol=1e-5,
     )
     assert not np.allclose(w, was, rtol=0.01)
+
+
+def test_own_states_between_segments_are_saved_and_resumed(tmp_path):
+  """The first of these events adds the state; half of them come after."""
+  experiment = small.build(small.supervised(interventions=(
+      'hare_and_tortoise(every_steps=5, period=2, momentum=0.5)',
+      'continual_backprop(every_steps=5, rate=0.5, maturity=0)',
+  )))
+  one = run(experiment, tmp_path / 'one')
+  part = run(experiment, tmp_path / 'part', num_steps=10)
+  (part / 'ledger.json').unlink()
+  run(experiment, part)
+  state = small.saved(experiment, one, 20)
+  small.assert_equal(small.saved(experiment, part, 20), state)
+  own = state.interventions['hare_and_tortoise']['classifier']
+  np.testing.assert_array_equal(own['calls'], 3)

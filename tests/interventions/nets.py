@@ -72,6 +72,11 @@ def state(kind, history='fresh', seed=0):
     result = apply('injection', made, result, kind)
   elif history == 'thawed':
     result = apply('injection(freeze_original=False)', made, result, kind)
+  elif history == 'summed':  # No frozen head, but a former one that learns.
+    result = apply(
+        'injection(freeze_original=False, third_term=False)', made, result,
+        kind,
+    )
   return cases.moved(result, seed)
 
 

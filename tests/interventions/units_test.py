@@ -70,7 +70,7 @@ def test_hidden_layers_are_those_that_feed_another():
 
 @pytest.mark.parametrize('history, free', [
     ('fresh', True), ('injected', False), ('closed', True), ('open', False),
-    ('thawed', False),
+    ('thawed', False), ('summed', False),
 ])
 @each_kind
 def test_the_layer_that_feeds_other_heads_is_left_alone(kind, history, free):

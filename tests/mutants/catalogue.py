@@ -4,7 +4,8 @@ Many are faults of public code for the same methods, which is why they are
 worth guarding against. Name the narrowest tests: each costs a process.
 """
 
-from typing import NamedTuple
+from tests.mutants import catalogue_units
+from tests.mutants.mutant import Mutant
 
 _INJECTION = 'plasticity_rl/injection.py'
 _SPLIT = 'plasticity_rl/split.py'
@@ -18,28 +19,8 @@ _PROPERTIES = 'tests/properties/interventions_test.py::test_'
 _UPDATES = 'tests/properties/updates_test.py::test_'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
-
-class Mutant(NamedTuple):
-  """A fault.
-
-  Attributes:
-    name: what is wrong, in a few words; the name to run it by.
-    file: where, from the root of the project.
-    original: line or lines as they are; there once.
-    replacement: what they become.
-    tests: ids of tests of which one has to fail.
-    source: whose fault it was.
-  """
-
-  name: str
-  file: str
-  original: str
-  replacement: str
-  tests: tuple[str, ...]
-  source: str = ''
-
-
 MUTANTS = (
+    *catalogue_units.MUTANTS,
     # --- Which terms there are, and how they are summed.
     Mutant(
         'original-not-frozen', _INJECTION,
