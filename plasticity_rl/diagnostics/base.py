@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from plasticity_rl import injection
+from plasticity_rl.interventions.units import unit_activity as unit_activity
 from plasticity_rl.types import Key
 from plasticity_rl.types import Layer
 from plasticity_rl.types import Loss
@@ -132,14 +133,6 @@ def by_layer(
       for layer in net.layers
   }
   return {**values, 'trainable': measure(*trees)}
-
-
-def unit_activity(features: jax.Array) -> jax.Array:
-  """Mean |h| of each unit, `[B, ..., U] -> [U]`.
-
-  A unit of a convolution is a channel, averaged over positions as well.
-  """
-  return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
 
 
 def hidden_units(

@@ -7,21 +7,10 @@ from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_hidden_layer
 from plasticity_rl.diagnostics.base import hidden_units
 from plasticity_rl.diagnostics.base import of_layer
-from plasticity_rl.diagnostics.base import unit_activity
 from plasticity_rl.diagnostics.base import with_parts
+from plasticity_rl.interventions.units import dormancy as dormancy
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Params
-
-
-def dormancy(features: jax.Array) -> jax.Array:
-  """s_i = mean |h_i| / (mean over units of mean |h|), `[B, ..., U] -> [U]`.
-
-  Sokar et al., "The Dormant Neuron Phenomenon in Deep RL", 2023. A layer of
-  zeros scores zero.
-  """
-  activity = unit_activity(features)
-  mean = activity.mean()
-  return jnp.where(mean > 0, activity / jnp.where(mean > 0, mean, 1), 0)
 
 
 def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
@@ -39,7 +28,10 @@ def dormant_sets(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
 def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
   """`dormant_sets` before any measurement; `learns` as in `Probe.learns`."""
   return {
-      layer.name: jnp.zeros(of_layer(learns, layer)['w'].shape[-1:], bool)
+      layer.name: jnp.zeros(
+          of_layer(learns, layer)['w'].shape[-1] * layer.features_per_unit,
+          bool,
+      )
       for layer in net.layers if layer.hidden
   }
 

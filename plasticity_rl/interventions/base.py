@@ -1,5 +1,6 @@
 """What an intervention is, and how one acts on some networks of an agent."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
@@ -94,6 +96,39 @@ def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
     raise errors.UserError(
         errors.nearest(option, str(value), map(str, choices))
     )
+
+
+def check_number(
+    what: str, value: Any, low: float, high: float = math.inf
+) -> None:
+  """Refuses what is no number of `low` to `high`, both included."""
+  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  if not is_number or not low <= value <= high:
+    raise errors.UserError(
+        f'{what} must be a number, {low:g} to {high:g}: {value!r}'
+    )
+
+
+def check_count(what: str, value: Any, low: int) -> None:
+  """Refuses what is no whole number of at least `low`."""
+  if type(value) is not int or value < low:
+    raise errors.UserError(
+        f'{what} must be a whole number of at least {low}: {value!r}'
+    )
+
+
+def get(tree: Params, path: Sequence[str]) -> Params:
+  """The subtree at `path` of nested dicts."""
+  for key in path:
+    tree = tree[key]
+  return tree
+
+
+def put(tree: Params, path: Sequence[str], value: Params) -> Params:
+  """`tree` with the subtree at `path` replaced."""
+  if not path:
+    return value
+  return {**tree, path[0]: put(tree[path[0]], path[1:], value)}
 
 
 def reset_groups(

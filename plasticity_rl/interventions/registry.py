@@ -5,19 +5,40 @@ import inspect
 from plasticity_rl import errors
 from plasticity_rl.interventions import acting
 from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.interventions.continual_backprop import continual_backprop
 from plasticity_rl.interventions.control import control
 from plasticity_rl.interventions.control import rekey
 from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.interventions.hare_and_tortoise import hare_and_tortoise
 from plasticity_rl.interventions.inject import injection
+from plasticity_rl.interventions.normalize_and_project import (
+  normalize_and_project,
+)
 from plasticity_rl.interventions.optimizer_reset import optimizer_reset
+from plasticity_rl.interventions.redo import redo
 from plasticity_rl.interventions.reset import reset
+from plasticity_rl.interventions.self_normalized_resets import (
+  self_normalized_resets,
+)
 from plasticity_rl.interventions.shrink_and_perturb import shrink_and_perturb
+from plasticity_rl.interventions.weight_clipping import weight_clipping
 from plasticity_rl.types import AgentSpec
 
 REGISTRY = {
     f.__name__: f
     for f in (
-        control, injection, optimizer_reset, rekey, reset, shrink_and_perturb
+        continual_backprop,
+        control,
+        hare_and_tortoise,
+        injection,
+        normalize_and_project,
+        optimizer_reset,
+        redo,
+        rekey,
+        reset,
+        self_normalized_resets,
+        shrink_and_perturb,
+        weight_clipping,
     )
 }
 

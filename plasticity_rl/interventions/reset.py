@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 import jax
+import optax
 
 from plasticity_rl import errors
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.interventions import units
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 
-SCOPES = ('head', 'last', 'all_but_encoder', 'everything')
+SCOPES = ('head', 'last', 'all_but_encoder', 'everything', 'random')
 
 
 def reset(
@@ -19,27 +22,38 @@ def reset(
     *,
     scope: str = 'head',
     layers: int = 1,
+    fraction: float = 0.1,
     nets: Sequence[str] | None = None,
     optimizer: str = 'reset',
 ) -> base.Intervention:
   """Draws layers again from their own initialisers; the replay is kept.
 
   Online and target receive the same draw. A reset that touches an injected
-  head drops its frozen stack (closes its slots): predictions start anew.
+  head drops its frozen stack (closes its slots): predictions start anew. Not
+  so a random subnetwork's, which touches what learns alone.
 
   Args:
     spec: the agent.
     scope: 'head'; 'last' for the last `layers` layers; 'all_but_encoder' for
       everything of every network except the encoder that the agent shares;
-      'everything'.
+      'everything'; 'random' for a random subnetwork: each weight and bias that
+      learns, independently with probability `fraction`.
     layers: how many layers, with scope 'last'.
+    fraction: 0 to 1, with scope 'random'; 0 changes nothing.
     nets: networks to reset; by default those that the agent names, with
       'all_but_encoder' all of them.
     optimizer: 'reset' gives every group of which a layer is redrawn a fresh
-      state, counts included; 'keep' keeps all of it.
+      state, counts included; of a random subnetwork it zeroes the moments of
+      the redrawn weights and those counts (see `units.reset_moments` for what
+      that costs the other weights). 'keep' keeps all of it.
   """
   base.check_choice('scope', scope, SCOPES)
   base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  base.check_number('reset: fraction', fraction, 0, 1)
+  if scope == 'random':
+    return base.on_nets(spec, nets, lambda key, net, state: redraw_some(
+        key, net, state, fraction, optimizer
+    ))
   if scope == 'all_but_encoder' and nets is None:
     nets = tuple(spec.nets)
   names = base.check_nets(spec, nets)
@@ -96,7 +110,7 @@ def redraw(
       params = core.drop_frozen(params, slots=slots)
     plain = core.trainable(params)
     for path in paths:
-      plain = _put(plain, path, _get(fresh, path))
+      plain = base.put(plain, path, base.get(fresh, path))
     return core.replace_trainable(params, plain)
 
   params = fill(state.params)
@@ -107,20 +121,34 @@ def redraw(
   )
   initial = state.initial
   for path in paths:
-    initial = _put(initial, path, _get(fresh, path))
+    initial = base.put(initial, path, base.get(fresh, path))
   state = NetState(params, target, opt_state, initial)
   return (
       base.reset_groups(net, state, groups) if optimizer == 'reset' else state
   )
 
 
-def _get(tree, path):
-  for key in path:
-    tree = tree[key]
-  return tree
+def redraw_some(
+    key: Key, net: NetSpec, state: NetState, fraction: float, optimizer: str
+) -> NetState:
+  """Redraws a random subnetwork of what learns. The key is consumed."""
+  mask_key, draw_key = jax.random.split(key)
+  fresh = net.network.init(draw_key)
+  mask = jax.tree.map(
+      lambda u: u < fraction,
+      optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
+  )
 
+  def fill(params):
+    plain = core.trainable(params)
+    return core.replace_trainable(params, units.select(mask, fresh, plain))
 
-def _put(tree, path, value):
-  if not path:
-    return value
-  return {**tree, path[0]: _put(tree[path[0]], path[1:], value)}
+  opt_state = state.opt_state
+  if optimizer == 'reset':
+    opt_state = units.reset_moments(opt_state, mask, count='reset')
+  return NetState(
+      params=fill(state.params),
+      target=None if state.target is None else fill(state.target),
+      opt_state=opt_state,
+      initial=units.select(mask, fresh, state.initial),
+  )

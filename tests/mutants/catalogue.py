@@ -4,7 +4,8 @@ Many are faults of public code for the same methods, which is why they are
 worth guarding against. Name the narrowest tests: each costs a process.
 """
 
-from typing import NamedTuple
+from tests.mutants import catalogue_units
+from tests.mutants.mutant import Mutant
 
 _INJECTION = 'plasticity_rl/injection.py'
 _SPLIT = 'plasticity_rl/split.py'
@@ -29,28 +30,8 @@ _LOOKED = 'tests/diagnostics/'
 _MEMORY = 'tests/experiment/memory_test.py::test_'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
-
-class Mutant(NamedTuple):
-  """A fault.
-
-  Attributes:
-    name: what is wrong, in a few words; the name to run it by.
-    file: where, from the root of the project.
-    original: line or lines as they are; there once.
-    replacement: what they become.
-    tests: ids of tests of which one has to fail.
-    source: whose fault it was.
-  """
-
-  name: str
-  file: str
-  original: str
-  replacement: str
-  tests: tuple[str, ...]
-  source: str = ''
-
-
 MUTANTS = (
+    *catalogue_units.MUTANTS,
     # --- Which proxy tells.
     Mutant(
         'proxy-correlated-over-forks-not-seeds',
@@ -306,9 +287,9 @@ MUTANTS = (
     ),
     Mutant(
         'reset-draws-at-another-scale', _ROOM + 'reset.py',
-        '      plain = _put(plain, path, _get(fresh, path))\n',
-        '      plain = _put(plain, path, jax.tree.map(\n'
-        '          lambda x: 1.5 * x, _get(fresh, path)))\n',
+        '      plain = base.put(plain, path, base.get(fresh, path))\n',
+        '      plain = base.put(plain, path, jax.tree.map(\n'
+        '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
         (_DRAWN + '[dqn_conv]',),
     ),
     Mutant(
@@ -410,9 +391,9 @@ MUTANTS = (
     ),
     Mutant(
         'norms-survive-a-reset-of-their-layer', _ROOM + 'reset.py',
-        '      plain = _put(plain, path, _get(fresh, path))\n',
-        '      plain = _put(plain, path, {**_get(plain, path), **{\n'
-        "          k: _get(fresh, path)[k] for k in ('w', 'b')}})\n",
+        '      plain = base.put(plain, path, base.get(fresh, path))\n',
+        '      plain = base.put(plain, path, {**base.get(plain, path), **{\n'
+        "          k: base.get(fresh, path)[k] for k in ('w', 'b')}})\n",
         (_PROPERTIES + 'what_learns_changes_where_promised'
          '[dqn_normed-fresh-reset(scope="last")]',),
     ),
@@ -482,7 +463,7 @@ MUTANTS = (
     ),
     Mutant(
         'reset-keeps-the-initial-weights', _ROOM + 'reset.py',
-        '    initial = _put(initial, path, _get(fresh, path))\n',
+        '    initial = base.put(initial, path, base.get(fresh, path))\n',
         '    pass\n',
         (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
     ),

@@ -118,9 +118,13 @@ class Promise(NamedTuple):
   Attributes:
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
-      or 'last' for the last layer.
+      'last' for the last layer, 'weights' for all but biases, 'recycled' for
+      what `zeroed='recycled'` names.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
+    zeroed: moments that become zero, apart from those: 'recycled' for the
+      weights into and out of every unit that can be recycled.
+    counts: whether groups with such moments count anew.
     same_draw: whether what changes is equal in online and target afterwards.
     predicts: whether predictions stay.
   """
@@ -129,6 +133,8 @@ class Promise(NamedTuple):
   changes: tuple[str, ...] = ()
   frozen: str = 'kept'
   groups: tuple[str, ...] = ()
+  zeroed: tuple[str, ...] = ()
+  counts: bool = False
   same_draw: bool = False
   predicts: bool = False
 
@@ -137,6 +143,9 @@ BOTH = ('encoder', 'head')
 _reset = functools.partial(Promise, frozen='dropped', same_draw=True)
 _inject = functools.partial(
     Promise, changes=('head',), frozen='added', same_draw=True
+)
+_recycle = functools.partial(
+    Promise, changes=('recycled',), zeroed=('recycled',)
 )
 PROMISES = (
     Promise('control', predicts=True),
@@ -149,12 +158,31 @@ PROMISES = (
     _inject('injection(third_term=False)', groups=('head',)),
     Promise('optimizer_reset', groups=BOTH, predicts=True),
     Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
+    _recycle('redo(tau=1e9)', counts=True),
+    _recycle('redo(tau=1e9, count="keep")'),
+    Promise('redo(tau=-1e-9)', predicts=True),
+    # Of a first call with every unit mature, all of them.
+    Promise(
+        'continual_backprop(rate=1, maturity=0)',
+        changes=('recycled', 'last'), zeroed=('recycled',),
+    ),
+    Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
+    # Nothing can have been silent for long at a first call, and nothing has
+    # moved since; `tests/interventions` makes many calls.
+    Promise('self_normalized_resets', predicts=True),
+    Promise('hare_and_tortoise(period=1)', predicts=True),
+    Promise('normalize_and_project', changes=('weights',)),
+    Promise('weight_clipping(kappa=0.01)', changes=BOTH),
+    Promise('weight_clipping(kappa=1e9)', predicts=True),
     _reset('reset', changes=('head',), groups=('head',)),
     _reset('reset(optimizer="keep")', changes=('head',)),
     _reset('reset(scope="last")', changes=('last',), groups=('head',)),
     _reset('reset(scope="all_but_encoder")', changes=('head',),
            groups=('head',)),
     _reset('reset(scope="everything")', changes=BOTH, groups=BOTH),
+    Promise('reset(scope="random", fraction=1)', changes=BOTH, groups=BOTH,
+            same_draw=True),
+    Promise('reset(scope="random", fraction=0)', predicts=True),
     Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
     Promise(
         'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',

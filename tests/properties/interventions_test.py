@@ -42,10 +42,23 @@ def assert_same_bits(a, b):
     np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))
 
 
-def changing(net_spec, promise):
-  """Paths into the part that learns of what an intervention changes."""
-  last = {'last': net_spec.layers[-1].path}
-  return [last.get(part, (part,)) for part in promise.changes]
+def paths_of(net_spec, parts, history):
+  """Paths into the part that learns of what a promise names."""
+  layers = net_spec.layers
+  # Units of the first layer feed the frozen heads of an injected one.
+  recycled = layers[:-1] if history == 'fresh' else layers[1:-1]
+  known = {
+      'last': [layers[-1].path],
+      'weights': [(*layer.path, 'w') for layer in layers],
+      'recycled': [
+          *(layer.path for layer in recycled), (*layers[-1].path, 'w')
+      ],
+  }
+  return [path for part in parts for path in known.get(part, [(part,)])]
+
+
+def changing(net_spec, promise, history):
+  return paths_of(net_spec, promise.changes, history)
 
 
 def is_below(path, prefixes):
@@ -100,7 +113,7 @@ def test_nothing_but_networks_changes(agent_name, history, promise):
 @each_agent
 def test_what_learns_changes_where_promised(agent_name, history, promise):
   for spec, before, after in nets(agent_name, history, promise):
-    paths = changing(spec, promise)
+    paths = changing(spec, promise, history)
     for old, new in online_and_target(before, after):
       old, new = (by_path(injection.trainable(p)) for p in (old, new))
       assert list(old) == list(new)
@@ -175,11 +188,19 @@ def test_optimizer_state_starts_anew_where_promised(
           for x in (before.opt_state, after.opt_state, initial)
       )
       assert set(old) == set(new)
+      zeroed = [
+          jax.tree_util.keystr(tuple(map(jax.tree_util.DictKey, path[1:])))
+          for path in paths_of(spec, promise.zeroed, history)
+          if path[0] == group
+      ]
       for path, leaf in new.items():
+        counts = leaf.shape == (cases.SEEDS,) and promise.counts
         if group in promise.groups:
           # Zeros, count included; or a key that is drawn of the weights.
           np.testing.assert_array_equal(leaf, fresh[path], err_msg=path)
           assert not np.any(leaf) or leaf.dtype == np.uint32
+        elif (zeroed and counts) or any(part in path for part in zeroed):
+          np.testing.assert_array_equal(leaf, np.zeros_like(leaf))
         else:
           np.testing.assert_array_equal(leaf, old[path], err_msg=path)
         assert np.any(old[path])
@@ -215,7 +236,7 @@ def test_online_and_target_receive_the_same(agent_name, history, promise):
   for spec, before, after in nets(agent_name, history, promise):
     if not spec.has_target:
       continue
-    paths = changing(spec, promise)
+    paths = changing(spec, promise, history)
     online, target, was = (
         by_path(injection.trainable(p))
         for p in (after.params, after.target, before.target)
@@ -297,6 +318,7 @@ DRAWN = {
     'injection': ('head',),
     'reset(scope="last", layers=2)': ('head',),
     'reset(scope="everything")': ('encoder', 'head'),
+    'reset(scope="random", fraction=1)': ('encoder', 'head'),
     'shrink_and_perturb(shrink=0, perturb=1)': ('encoder', 'head'),
 }
 

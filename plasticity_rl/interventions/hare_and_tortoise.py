@@ -1,0 +1,112 @@
+"""Hare and Tortoise networks (Lee et al., 2024)."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl import injection as core
+from plasticity_rl.interventions import base
+from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import Params
+
+
+def hare_and_tortoise(
+    spec: AgentSpec,
+    *,
+    period: int = 1000,
+    momentum: float = 0.999,
+    optimizer: str = 'keep',
+    nets: Sequence[str] | None = None,
+) -> base.Intervention:
+  """Every `period` calls the weights that learn become their slow average.
+
+      slow <- momentum * slow + (1 - momentum) * fast    (at each call)
+      fast <- slow                                (at every `period`-th call)
+
+  Lee et al., "Slow and Steady Wins the Race: Maintaining Plasticity with Hare
+  and Tortoise Networks", 2024; meant to happen after every update:
+  `every_updates=1`. Deviations: the slow network is no other thing's (the
+  agent acts and is evaluated with the fast one, and the target network stays
+  what it is: a copy of fast weights, which follows by its own rule). What
+  another intervention draws again starts its average anew. Frozen and thawed
+  heads stay as they are. Own state: a copy of the weights, one of their
+  initial values, and a count.
+
+  Args:
+    spec: the agent.
+    period: in calls, at least 1; our choice.
+    momentum: of the average, 0 to 1. With 0 the slow weights are the fast ones
+      and nothing ever changes (to rounding).
+    optimizer: 'keep' or 'reset', for what becomes of the optimizer's state
+      when the fast weights are replaced; 'reset' keeps schedules.
+    nets: networks to act on; by default those that the agent names.
+  """
+  base.check_count('hare_and_tortoise: period', period, 1)
+  base.check_number('hare_and_tortoise: momentum', momentum, 0, 1)
+  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  names = base.check_nets(spec, nets)
+
+  def init(state):
+    # Copies, since the buffers of a state are donated and so must differ.
+    return {
+        name: {
+            'slow': jax.tree.map(
+                jnp.copy, core.trainable(state.nets[name].params)
+            ),
+            'initial': jax.tree.map(jnp.copy, state.nets[name].initial),
+            'calls': jnp.array(0, jnp.int32),
+        }
+        for name in names
+    }
+
+  def one(net, state, own):
+    fast = core.trainable(state.params)
+    calls = own['calls'] + 1
+    new = drawn_since(net, own['initial'], state.initial)
+    slow = jax.tree.map(
+        # In this form what is equal stays equal, to the bit.
+        lambda n, s, f: jnp.where(n, f, s + (1 - momentum) * (f - s)),
+        new, own['slow'], fast,
+    )
+    due = calls % period == 0
+
+    def when_due(new, old):
+      return jax.tree.map(lambda n, o: jnp.where(due, n, o), new, old)
+
+    params = core.replace_trainable(state.params, when_due(slow, fast))
+    state = state._replace(params=params)
+    if optimizer == 'reset':
+      fresh = base.reset_groups(net, state, ('encoder', core.HEAD))
+      state = state._replace(
+          opt_state=when_due(fresh.opt_state, state.opt_state)
+      )
+    own = {
+        'slow': slow, 'initial': jax.tree.map(jnp.copy, state.initial),
+        'calls': calls,
+    }
+    return state, own
+
+  def apply(key, state, own, batch):
+    del key, batch
+    nets, own = dict(state.nets), dict(own)
+    for name in names:
+      nets[name], own[name] = one(spec.nets[name], nets[name], own[name])
+    return state._replace(nets=nets), own
+
+  return base.Intervention(init, apply, nets_only=True)
+
+
+def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
+  """Which weights were drawn again, bool; a bias is if one of its unit's was.
+
+  (Biases are drawn as zeros, so that their initial values tell nothing.)
+  """
+  new = jax.tree.map(jnp.not_equal, was, now)
+  for layer in net.layers:
+    w = base.get(new, layer.path)['w']
+    new = base.put(
+        new, (*layer.path, 'b'), w.reshape(-1, w.shape[-1]).any(0)
+    )
+  return new

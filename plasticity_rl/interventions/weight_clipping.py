@@ -1,0 +1,62 @@
+"""Weight clipping (Elsayed et al., 2024)."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from plasticity_rl import injection as core
+from plasticity_rl.errors import UserError
+from plasticity_rl.interventions import base
+from plasticity_rl.types import AgentSpec
+
+
+def weight_clipping(
+    spec: AgentSpec,
+    *,
+    kappa: float = 2.0,
+    nets: Sequence[str] | None = None,
+) -> base.Intervention:
+  """Keeps each layer's weights and biases within a multiple of their bound.
+
+      w <- clip(w, -kappa s, kappa s),    s = 1 / sqrt(fan_in),
+
+  fan_in the inputs of one unit (kernel height x width x channels), for the
+  layer's weights and biases alike.
+
+  Elsayed et al., "Weight Clipping for Deep Continual and Reinforcement
+  Learning", 2024; meant to happen after every update: `every_updates=1`.
+  s is the bound of the uniform initialiser used there. Ours are truncated
+  normals of standard deviation s, within 2 s: with kappa = 2, the default,
+  initial weights are not clipped; less clips some at once. Online and target
+  are clipped alike; the optimizer's state is kept. Frozen and thawed heads
+  stay as they are.
+
+  Args:
+    spec: the agent.
+    kappa: above 0; very large ones change nothing.
+    nets: networks to act on; by default those that the agent names.
+  """
+  base.check_number('weight_clipping: kappa', kappa, 0)
+  if not kappa:
+    raise UserError('weight_clipping: kappa must be above 0: 0')
+
+  def transform(key, net, state):
+    del key
+
+    def clip(params):
+      plain = core.trainable(params)
+      for layer in net.layers:
+        tree = base.get(plain, layer.path)
+        bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
+        plain = base.put(plain, layer.path, {
+            k: jnp.clip(x, -bound, bound) for k, x in tree.items()
+        })
+      return core.replace_trainable(params, plain)
+
+    return state._replace(
+        params=clip(state.params),
+        target=None if state.target is None else clip(state.target),
+    )
+
+  return base.on_nets(spec, nets, transform)
