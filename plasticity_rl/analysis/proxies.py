@@ -32,8 +32,23 @@ EXPECTED = {
     RETURN: -1,
     'dead_units': 1,
     'dormant_units': 1,
+    'dormant_overlap': 0,
+    'active_units': -1,
     'srank': -1,
+    'effective_rank': -1,
+    'feature_rank': -1,
+    'stable_rank': -1,
     'weight_norm': 1,
+    'weight_growth': 1,
+    'distance_from_init': 1,
+    'update_ratio': 0,
+    'gradient_l0': 0,
+    'gradient_l1': 0,
+    'gradient_l2': 0,
+    'gradient_covariance': 0,
+    'hessian': 1,
+    'churn': 0,
+    'target_fitting': 1,
 }
 YES, NO, REVERSED, UNFORESEEN = 'yes', 'no', 'reversed', 'yes, sign unstated'
 COLUMNS = (

@@ -273,8 +273,12 @@ def _same_rest(net, before, after):
   for layer in net.layers:
     old, new = (base.get(tree, layer.path) for tree in (before, after))
     if 'g' in new:
+      axes = tuple(range(new['w'].ndim - 1))
       ratio = norms(new['w']) / norms(old['w'])
-      after = base.put(after, layer.path, {**new, 'g': new['g'] * ratio})
+      # To the bit where nothing was: a compiler's x / x may not be one.
+      same = (new['w'] == old['w']).all(axes)
+      g = jnp.where(same, new['g'], new['g'] * ratio)
+      after = base.put(after, layer.path, {**new, 'g': g})
   return after
 
 

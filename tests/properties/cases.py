@@ -127,6 +127,9 @@ class Promise(NamedTuple):
     counts: whether groups with such moments count anew.
     same_draw: whether what changes is equal in online and target afterwards.
     predicts: whether predictions stay.
+    redraws: whether weights are drawn again though frozen heads stay.
+    unseen_by: agents whose predictions may stay all the same: their weights are
+      normalised, and two normalised units are as good as constant.
   """
 
   text: str
@@ -137,6 +140,8 @@ class Promise(NamedTuple):
   counts: bool = False
   same_draw: bool = False
   predicts: bool = False
+  redraws: bool = False
+  unseen_by: tuple[str, ...] = ()
 
 
 BOTH = ('encoder', 'head')
@@ -145,7 +150,7 @@ _inject = functools.partial(
     Promise, changes=('head',), frozen='added', same_draw=True
 )
 _recycle = functools.partial(
-    Promise, changes=('recycled',), zeroed=('recycled',)
+    Promise, changes=('recycled',), zeroed=('recycled',), redraws=True
 )
 PROMISES = (
     Promise('control', predicts=True),
@@ -164,14 +169,16 @@ PROMISES = (
     # Of a first call with every unit mature, all of them.
     Promise(
         'continual_backprop(rate=1, maturity=0)',
-        changes=('recycled', 'last'), zeroed=('recycled',),
+        changes=('recycled', 'last'), zeroed=('recycled',), redraws=True,
+        unseen_by=('dqn_normed',),
     ),
     Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
     # Nothing can have been silent for long at a first call, and nothing has
     # moved since; `tests/interventions` makes many calls.
     Promise('self_normalized_resets', predicts=True),
     Promise('hare_and_tortoise(period=1)', predicts=True),
-    Promise('normalize_and_project', changes=('weights',)),
+    Promise('normalize_and_project', changes=('weights',),
+            unseen_by=('dqn_normed',)),
     Promise('weight_clipping(kappa=0.01)', changes=BOTH),
     Promise('weight_clipping(kappa=1e9)', predicts=True),
     _reset('reset', changes=('head',), groups=('head',)),
@@ -181,7 +188,7 @@ PROMISES = (
            groups=('head',)),
     _reset('reset(scope="everything")', changes=BOTH, groups=BOTH),
     Promise('reset(scope="random", fraction=1)', changes=BOTH, groups=BOTH,
-            same_draw=True),
+            same_draw=True, redraws=True),
     Promise('reset(scope="random", fraction=0)', predicts=True),
     Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
     Promise(
