@@ -173,10 +173,13 @@ def build(settings: settings_lib.Settings) -> Experiment:
   looks = _diagnostics(agent, settings.diagnostics)
   probe_size = settings.diagnostics.probe_size
   hooks = _hooks(settings, agent, stream)
+  # Have their own states from the start: in the loop, and where one seed may
+  # be changed before another.
+  owners = (*hooks, *_waiting(settings, agent))
 
   def init():
     seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
-    return remembering(device_loop.init(seeds, agent, stream, hooks))
+    return remembering(device_loop.init(seeds, agent, stream, owners))
 
   def remembering(state):
     """With empty memories of diagnostics, where there are none yet."""
@@ -298,7 +301,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
 
   def attach(state):
     return remembering(jax.vmap(
-        lambda one: device_loop.attach(one, hooks),
+        lambda one: device_loop.attach(one, owners),
         in_axes=(device_loop.AXES,), out_axes=device_loop.AXES,
     )(state))
 
@@ -359,6 +362,17 @@ def _hooks(settings, agent, stream):
     )
     hooks.append(hook)
   return tuple(hooks)
+
+
+def _waiting(settings, agent):
+  """Interventions that wait for something, for their own states."""
+  return tuple(
+      learner.Hook(
+          one.expression.label, 0,
+          interventions.make(one.expression, agent.spec),
+      )
+      for one in events.schedule(settings).interventions if one.when
+  )
 
 
 def _run_hook(hook, agent, stream, key):

@@ -159,6 +159,20 @@ def test_what_criteria_saw_is_resumed(waiting, tmp_path):
   assert events(part) == events(waited)
 
 
+def test_what_keeps_a_state_of_its_own_may_wait(tmp_path):
+  experiment = small.build(small.supervised(interventions=(
+      'continual_backprop(rate=0.5, maturity=0, when="eval/return < 0", '
+      'max_times=3)',
+  )))
+  folder = run(experiment, tmp_path / 'run')
+  assert [e['step'] for e in events(folder)] == [5, 10, 15]
+  own = small.saved(experiment, folder, 20).interventions['continual_backprop']
+  ages = np.concatenate([
+      np.ravel(layer['age']) for layer in own['classifier'].values()
+  ])
+  assert 0 < ages.max() <= 3
+
+
 def test_a_single_seed_may_grow(tmp_path):
   experiment = small.build(small.supervised(**{
       'num_seeds': 1,
