@@ -7,8 +7,8 @@ the one with the best performance is run with ten other seeds, which are what
 the table shows. `plain, tuned` has three learning rates, so that a method has
 to beat a network that is merely trained with more care; the others keep the
 learning rate at which the plain one collapses. Performance is the mean return
-over the last quarter of the tasks. Writes results/methods/; runs/methods
-resumes. Names, values and seeds are below; nothing was chosen after looking.
+over the last quarter of the tasks. Writes a record of each method and
+a table to results/methods/; what has a record is not run again. Names, values and seeds are below; nothing was chosen after looking.
 """
 
 import argparse
@@ -35,6 +35,7 @@ TASKS = {
     'random_labels': {'task': 500, 'count': 12},
 }
 PLAIN = 'plain'
+OUT = studies.RESULTS / 'methods'
 
 
 def _each(text: str, *values: float) -> list[dict]:
@@ -178,7 +179,7 @@ def seconds_per_step(name, overrides) -> float:
 def study(name: str, method: str, choices: list[dict]) -> dict:
   """Tunes and runs one method; a record that is there is taken."""
   folder = studies.RUNS / 'methods' / name / method.replace(' ', '_')
-  record = folder / 'record.json'
+  record = OUT / name / f'{method.replace(" ", "_")}.json'
   if record.exists():
     return json.loads(record.read_text())
   begun = time.monotonic()
@@ -196,8 +197,9 @@ def study(name: str, method: str, choices: list[dict]) -> dict:
       'tuning': tuned, 'performance': performance.tolist(),
       'failed': (folder / 'final' / 'failed').exists(),
       'seconds_per_step': seconds_per_step(name, best),
-      'seconds': time.monotonic() - begun,
+      'seconds': time.monotonic() - begun, 'commit': studies.revision(),
   }
+  record.parent.mkdir(parents=True, exist_ok=True)
   run_folder.write_atomically(record, json.dumps(found, indent=2))
   return found
 
@@ -224,23 +226,24 @@ def write(name: str, found: list[dict]) -> None:
         ),
         'chosen': '; '.join(f'`{k} = {v}`' for k, v in f['chosen'].items()),
     })
-  out = studies.RESULTS / 'methods'
-  out.mkdir(parents=True, exist_ok=True)
   task = TASKS[name]
-  (out / f'{name}.md').write_text('\n'.join([
+  missing = [m for m in methods(task['task']) if m not in {
+      f['method'] for f in found
+  }]
+  (OUT / f'{name}.md').write_text('\n'.join([
       f'# All methods on {name.replace("_", " ")}', '',
       ' '.join((__doc__ or '').split('\n\n')[2].split()), '',
       f'{task["count"]} tasks of {task["task"]} steps; {FINAL_SEEDS} seeds, '
       "Student's 95 % intervals. Cost per step is relative to the plain "
       'network, in wall time of the compiled loop, on a machine that did '
       'other work as well: differences below 1.4 mean little.', '',
+      *([f'Not run yet: {", ".join(missing)}.', ''] if missing else []),
       studies.table(rows), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}. '
+      f'Machine: {studies.machine()}. Commits: '
+      f'{", ".join(sorted({f["commit"] for f in found}))}. '
       f'{sum(f["seconds"] for f in found):.0f} s.', '',
       f'    python -m benchmarks.methods --only={name}', '',
   ]))
-  (out / f'{name}.json').write_text(json.dumps(found, indent=1))
-  print((out / f'{name}.md').read_text())
 
 
 def main() -> None:
@@ -250,7 +253,8 @@ def main() -> None:
   arguments = parser.parse_args()
   for name in [arguments.only] if arguments.only else TASKS:
     choices = methods(TASKS[name]['task'])
-    chosen = arguments.methods or list(choices)
+    # Others are compared with the plain one.
+    chosen = [PLAIN, *(arguments.methods or list(choices)[1:])]
     # All are checked before any is run.
     for method in chosen:
       for overrides in choices[method]:
@@ -262,7 +266,6 @@ def main() -> None:
       found.append(study(name, method, choices[method]))
       mean = np.mean(found[-1]['performance'])
       print(f'{name} {method}: {mean:.3f}', flush=True)
-    if not arguments.methods:
       write(name, found)
 
 
