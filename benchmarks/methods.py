@@ -7,8 +7,9 @@ the one with the best performance is run with ten other seeds, which are what
 the table shows. `plain, tuned` has three learning rates, so that a method has
 to beat a network that is merely trained with more care; the others keep the
 learning rate at which the plain one collapses. Performance is the mean return
-over the last quarter of the tasks. Writes a record of each method and
-a table to results/methods/; what has a record is not run again. Names, values and seeds are below; nothing was chosen after looking.
+over the last quarter of the tasks. Writes a record of each method and a table
+to results/methods/; what has a record is not run again. Names, values and seeds
+are below; nothing was chosen after looking.
 """
 
 import argparse
