@@ -34,7 +34,6 @@ def cases(settings: settings_lib.Settings) -> dict[str, dict]:
   """Changes to the settings of diagnostics, by the name of the row."""
   defaults = settings.diagnostics
   return {
-      'the probe batch alone': {'names': ()},
       'the default four': {'names': defaults.names},
       'all but the dear two': {'names': CHEAP},
       'all but the dear two, and the target': {'names': CHEAP, 'target': True},
