@@ -5,13 +5,15 @@
 Double DQN on MinAtar Breakout as in configs/minatar.py, all seeds in one
 program. After the replay is filled, segments of training and measurements are
 timed in turn; medians. A measurement is set against the training between two
-of them. Writes results/diagnostics_cost.md.
+of them, by the clock and by the processor's time, which other work on the
+machine disturbs less. Writes results/diagnostics_cost.md.
 """
 
 import dataclasses
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 
@@ -21,7 +23,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.diagnostics import registry
 from plasticity_rl.experiment import experiment as experiment_lib
 
-REPEATS = 5
+REPEATS = 3
 DEAR = ('hessian', 'target_fitting')
 CHEAP = tuple(name for name in registry.REGISTRY if name not in DEAR)
 # Of target_fitting only so much is done; what it takes grows in proportion.
@@ -32,7 +34,6 @@ def cases(settings: settings_lib.Settings) -> dict[str, dict]:
   """Changes to the settings of diagnostics, by the name of the row."""
   defaults = settings.diagnostics
   return {
-      'the probe batch alone': {'names': ()},
       'the default four': {'names': defaults.names},
       'all but the dear two': {'names': CHEAP},
       'all but the dear two, and the target': {'names': CHEAP, 'target': True},
@@ -41,10 +42,26 @@ def cases(settings: settings_lib.Settings) -> dict[str, dict]:
   }
 
 
-def seconds(function: Callable[[], object]) -> float:
-  begun = time.perf_counter()
-  jax.block_until_ready(function())
-  return time.perf_counter() - begun
+class Time(NamedTuple):
+  """Seconds by the clock, and of the process on all cores."""
+
+  clock: float
+  processor: float
+
+
+def timed(function: Callable[[Any], Any], argument: Any) -> tuple[Time, Any]:
+  """What it took, and the result."""
+  clock, processor = time.perf_counter(), time.process_time()
+  result = jax.block_until_ready(function(argument))
+  return Time(
+      time.perf_counter() - clock, time.process_time() - processor
+  ), result
+
+
+def median(times: list[Time], scale: float = 1.0) -> Time:
+  return Time(*(
+      scale * statistics.median(values) for values in zip(*times, strict=True)
+  ))
 
 
 def main() -> None:
@@ -65,47 +82,47 @@ def main() -> None:
     print('compiled', name, flush=True)
   training, times = [], {name: [] for name in looks}
   for _ in range(REPEATS):
-    begun = time.perf_counter()
-    state, _ = experiment.segment(state)
-    jax.block_until_ready(state)
-    training.append(time.perf_counter() - begun)
+    spent, (state, _) = timed(experiment.segment, state)
+    training.append(spent)
     for name, built in looks.items():
-      attached = built.attach(state)
-      times[name].append(seconds(lambda b=built, s=attached: b.measure(s)))
-    print(f'{training[-1]:.1f} s a segment', flush=True)
+      attached = jax.block_until_ready(built.attach(state))
+      times[name].append(timed(built.measure, attached)[0])
+    print(f'{spent.clock:.1f} s a segment', flush=True)
   write(settings, training, times)
 
 
-def write(settings, training, times) -> None:
+def write(
+    settings: settings_lib.Settings, training: list[Time],
+    times: dict[str, list[Time]],
+) -> None:
   period = settings.diagnostics.every_steps
-  segment = statistics.median(training)
-  between = segment * period / settings.segment_steps
+  between = median(training, period / settings.segment_steps)
   full = settings_lib.Diagnostics()
   share = FIT['fit_steps'] * FIT['fit_draws'] / full.fit_steps / full.fit_draws
   rows = []
   for name, values in times.items():
-    scale = 1 / share if name == 'target_fitting' else 1.0
-    median = scale * statistics.median(values)
+    one = median(values, 1 / share if name == 'target_fitting' else 1.0)
     rows.append({
-        'diagnostics': name, 'seconds, median': f'{median:.3f}',
-        'lowest': f'{scale * min(values):.3f}',
-        'highest': f'{scale * max(values):.3f}',
-        'of training': f'{100 * median / between:.2f} %',
+        'diagnostics': name,
+        'seconds': f'{one.clock:.3f}',
+        'processor seconds': f'{one.processor:.3f}',
+        'of training': f'{100 * one.clock / between.clock:.2f} %',
+        'of its processor time':
+            f'{100 * one.processor / between.processor:.2f} %',
     })
   text = '\n'.join([
       '# Cost of diagnostics', '',
-      f'Double DQN on MinAtar Breakout (configs/minatar.py), '
+      'Double DQN on MinAtar Breakout (configs/minatar.py), '
       f'{settings.num_seeds} seeds in one program, a probe batch of '
       f'{settings.diagnostics.probe_size} for each. A measurement happens '
-      f'every {period} steps, which take {between:.0f} s of training '
-      f'(a segment of {settings.segment_steps}: median {segment:.2f} s, '
-      f'{min(training):.2f} to {max(training):.2f}). {REPEATS} times in turn. '
-      'One by one, each includes the probe batch and what it shares with '
-      f'others (the four ranks one decomposition). target_fitting was '
-      f'extrapolated from {share:.1%} of its updates.', '',
+      f'every {period} steps, which take {between.clock:.0f} s of training '
+      f'({between.processor:.0f} s of processor time). Medians of {REPEATS}, '
+      'measured in turn. One by one, each includes the probe batch and what '
+      'it shares with others (the four ranks one decomposition). '
+      f'target_fitting was extrapolated from {share:.1%} of its updates.', '',
       studies.table(rows), '',
-      f'Machine: {studies.machine()}, shared with other work: ratios are '
-      f'rough. Commit: {studies.revision()}.', '',
+      f'Machine: {studies.machine()}, shared with other work while this was '
+      f'measured: rough. Commit: {studies.revision()}.', '',
       '    python -m benchmarks.diagnostics_cost', '',
   ])
   (studies.RESULTS / 'diagnostics_cost.md').write_text(text)

@@ -6,6 +6,7 @@ says so in a line too and exits with 1; one that was asked to stop and saved
 exits with 75. Anything else is a bug of ours and keeps its traceback.
 """
 
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -41,6 +42,16 @@ def _fail(error: BaseException) -> NoReturn:
     code = 75  # EX_TEMPFAIL of sysexits: try again.
   print(f'error: {_one_line(error)}', file=sys.stderr)
   sys.exit(code)
+
+
+def one_thread_for_lapack() -> None:
+  """Keeps OpenBLAS to one thread, unless told otherwise; before jax.
+
+  jax takes singular values on a CPU from it. Its threads wait for one another
+  by spinning: on matrices of our size two are slower than one, and many times
+  slower where the machine has other work. jax's products do not use it.
+  """
+  os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
 def refuse_positionals(argv: Sequence[str]) -> None:
@@ -139,6 +150,7 @@ def run(
   argv = list(sys.argv if argv is None else argv)
   # Libraries tell much at INFO; --verbosity=0 brings it back.
   logging.set_verbosity(logging.WARNING)
+  one_thread_for_lapack()
 
   def parse(args: Sequence[str]) -> list[str]:
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import experiment as experiment_lib
 from plasticity_rl.interventions import expression as expressions
@@ -55,3 +56,44 @@ def test_events_have_keys_of_their_own():
       experiment_lib.event_keys(moved, 'evaluate').tolist()
       == experiment_lib.event_keys(state, 'evaluate').tolist()
   )
+
+
+def test_every_diagnostic_of_a_config_is_a_column():
+  names = tuple(diagnostics.REGISTRY)
+  experiment = experiment_lib.build(small.dqn(**{
+      'diagnostics.names': names, 'diagnostics.target': True,
+  }))
+  columns = experiment_lib.metric_names(experiment)
+  parts = {tuple(c.split('/')[1:3]) for c in columns if 'plasticity/' in c}
+  assert parts == {
+      *(('q', name) for name in names),
+      *(('q_target', name) for name in diagnostics.OF_TARGETS),
+  }
+
+
+def test_diagnostics_are_given_their_settings(monkeypatch):
+  seen = {}
+
+  def make(spec, update, names, options, *, target):
+    seen.update(options, target=target)
+    return real(spec, update, names, options, target=target)
+
+  real = diagnostics.make
+  monkeypatch.setattr(diagnostics, 'make', make)
+  experiment_lib.build(small.dqn(**{
+      'diagnostics.tau': 0.5, 'diagnostics.delta': 0.25,
+      'diagnostics.covariance_examples': 3, 'diagnostics.target': True,
+      'diagnostics.hessian_iterations': 4, 'diagnostics.fit_steps': 5,
+      'diagnostics.fit_draws': 6,
+  }))
+  assert seen == {
+      'dormant_units': {'tau': 0.5}, 'dormant_overlap': {'tau': 0.5},
+      'srank': {'delta': 0.25}, 'gradient_covariance': {'examples': 3},
+      'hessian': {'iterations': 4}, 'target': True,
+      'target_fitting': {'steps': 5, 'draws': 6},
+  }
+
+
+def test_a_target_that_is_not_there_is_refused():
+  with pytest.raises(UserError, match='diagnostics.target: no network'):
+    experiment_lib.build(small.supervised(**{'diagnostics.target': True}))
