@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks import studies
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import statistics
+from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.experiment import experiment as experiment_lib
 from plasticity_rl.experiment import run_folder
@@ -149,6 +150,8 @@ def run(name, overrides, seed, num_seeds, folder) -> np.ndarray:
     run_folder.prepare(folder, settings)
     try:
       timeline.run(experiment, folder)
+    except Interrupted:  # Asked to stop, and it saved.
+      raise
     except RunError as error:
       failed.write_text(str(error))
   if failed.exists():
