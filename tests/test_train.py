@@ -76,7 +76,7 @@ def test_bad_overrides(refused, override, message):
 @pytest.mark.parametrize('arguments, message', (
     (['--config=configs/nope.py'], "no config file 'configs/nope.py'"),
     (['--config=configs/continual_catch.py:tyny'],
-     "unknown variant 'tyny'; valid: demo, fresh, proxies, tiny"),
+     "unknown variant 'tyny'; valid: bigger, demo, fresh, proxies, tiny"),
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
     ([CONFIG, 'fast'], "what is 'fast'?"),
