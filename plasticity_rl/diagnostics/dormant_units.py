@@ -41,11 +41,12 @@ def dormant_overlap(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
 
       |N & M| / min(|N|, |M|)
 
-  The sets are of units with s_i <= tau. By layer, and over the units of the encoder and of the head; NaN where one of
-  the sets is empty, as M is at first. Sokar et al. (2023) use this coefficient
-  to show that dormant units stay dormant; here it is between measurements
-  `diagnostics.every_steps` apart. What an arm measures at the fork itself is
-  compared with the past of all arms and not remembered.
+  The sets are of units with s_i <= tau. By layer, and over the units of the
+  encoder and of the head; NaN where one of the sets is empty, as M is at first.
+  Sokar et al. (2023) use this coefficient to show that dormant units stay
+  dormant; here it is between measurements `diagnostics.every_steps` apart. What
+  an arm measures at the fork itself is compared with the past of all arms and
+  not remembered.
   """
   now = with_parts(probe.net, dormant_sets(probe, tau))
   before = with_parts(probe.net, probe.memory)
