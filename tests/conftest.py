@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+import pytest
+
 # The tests' numbers and times are those of a CPU. What needs several devices
 # asks for them in a process of its own: forcing host devices here would change
 # every other test.
@@ -23,3 +25,25 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
 
 # Figures are drawn to files; no test may look for a screen.
 os.environ.setdefault('MPLBACKEND', 'Agg')
+
+# Where the compiler's work is itself looked at, or much is computed.
+_IN_EARNEST = ('cost_test',)
+_COMPILE_MUCH = (
+    'agents', 'diagnostics', 'environments', 'experiment', 'injection',
+    'interventions', 'learner', 'networks', 'properties', 'replay',
+)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def fixture_compile_quickly(request):
+  """Most tests compile much and compute little."""
+  room = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
+  if room not in _COMPILE_MUCH or request.path.stem in _IN_EARNEST:
+    yield
+    return
+  import jax  # After the settings above.
+
+  before = jax.config.read('jax_disable_most_optimizations')
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', before)
