@@ -198,7 +198,7 @@ def measured(agent_name, history, compiled):
 
 
 @pytest.mark.parametrize('history', cases.HISTORIES)
-@pytest.mark.parametrize('agent_name', cases.AGENTS)
+@pytest.mark.parametrize('agent_name', cases.by_speed())
 def test_every_agent_is_measured(agent_name, history):
   metrics, _ = measured(agent_name, history, compiled=False)
   names = {key.split('/')[2] for key in metrics}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import pytest
 
 from plasticity_rl import injection
 from plasticity_rl import settings
@@ -96,6 +97,14 @@ def classifier(slots):
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
     f.__name__: f for f in (dqn_mlp, dqn_conv, dqn_normed, classifier)
 }
+
+
+def by_speed(names=None):
+  """Agents for tests; all but the first are for `make test` alone."""
+  return [
+      pytest.param(name, marks=[pytest.mark.slow] if i else [])
+      for i, name in enumerate(names or AGENTS)
+  ]
 
 
 class Case(NamedTuple):

@@ -11,7 +11,7 @@ from plasticity_rl import injection
 from plasticity_rl.interventions import registry
 from tests.properties import cases
 
-each_agent = pytest.mark.parametrize('agent_name', cases.AGENTS)
+each_agent = pytest.mark.parametrize('agent_name', cases.by_speed())
 each_history = pytest.mark.parametrize('history', cases.HISTORIES)
 each_promise = pytest.mark.parametrize(
     'promise', cases.PROMISES, ids=[p.text for p in cases.PROMISES]
@@ -247,7 +247,7 @@ def test_initial_weights_follow_what_is_drawn_again(
     'promise', DRAWING, ids=[p.text for p in DRAWING]
 )
 @each_history
-@pytest.mark.parametrize('agent_name', WITH_TARGET)
+@pytest.mark.parametrize('agent_name', cases.by_speed(WITH_TARGET))
 def test_online_and_target_receive_the_same(agent_name, history, promise):
   for spec, before, after in nets(agent_name, history, promise):
     if not spec.has_target:
@@ -268,7 +268,7 @@ def test_online_and_target_receive_the_same(agent_name, history, promise):
 
 
 @each_history
-@pytest.mark.parametrize('agent_name', WITH_TARGET)
+@pytest.mark.parametrize('agent_name', cases.by_speed(WITH_TARGET))
 def test_added_noise_is_the_same_in_online_and_target(agent_name, history):
   promise = next(p for p in cases.PROMISES if p.text == 'shrink_and_perturb')
   for spec, before, after in nets(agent_name, history, promise):

@@ -53,7 +53,7 @@ def differ(a, b):
 
 
 @pytest.mark.parametrize('history', ['injected', 'slots'])
-@pytest.mark.parametrize('agent_name', cases.AGENTS)
+@pytest.mark.parametrize('agent_name', cases.by_speed())
 def test_updates_leave_frozen_heads_to_the_bit(agent_name, history):
   state = cases.case(agent_name, history).state
   after, metrics = three_updates(agent_name, history)
