@@ -1,5 +1,6 @@
 """Settings that every test process needs before it imports JAX."""
 
+import importlib.metadata
 import os
 import pathlib
 
@@ -17,11 +18,14 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 
 # Most of a test's time is compilation. What two tests, two processes or two
 # runs have in common is compiled once; entries are found by the program itself.
-os.environ.setdefault(
-    'JAX_COMPILATION_CACHE_DIR',
-    str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
-)
-os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
+# (Not with jaxlib 0.12, which was seen to crash on reading an entry.)
+_JAXLIB = importlib.metadata.version('jaxlib').split('.')
+if (int(_JAXLIB[0]), int(_JAXLIB[1])) < (0, 12):
+  os.environ.setdefault(
+      'JAX_COMPILATION_CACHE_DIR',
+      str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
+  )
+  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
 
 # Figures are drawn to files; no test may look for a screen.
 os.environ.setdefault('MPLBACKEND', 'Agg')
