@@ -51,3 +51,20 @@ def fixture_compile_quickly(request):
   jax.config.update('jax_disable_most_optimizations', True)
   yield
   jax.config.update('jax_disable_most_optimizations', before)
+
+# Whole files that compile for many seconds: for `make test` alone.
+_SLOW = (
+    'experiment/acting_test', 'experiment/in_loop_test',
+    'experiment/proxies_test', 'experiment/triggers_test',
+    'diagnostics/hessian_test', 'diagnostics/registry_test',
+    'interventions/', 'learner/regularizers/registry_test',
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+  """Marks the tests of slow files, before any is chosen by its mark."""
+  here = pathlib.Path(__file__).parent
+  for item in items:
+    if item.path.relative_to(here).as_posix().startswith(_SLOW):
+      item.add_marker(pytest.mark.slow)
