@@ -5,6 +5,7 @@ every leaf of a `TrainState` but its counters, which all seeds share.
 """
 
 import dataclasses
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -106,6 +107,11 @@ class TrainState(NamedTuple):
   keys: Keys
   counters: Counters
   interventions: dict[str, Any]
+
+
+def name_tag(name: str) -> np.uint32:
+  """A number for a name, to be folded into a key."""
+  return np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 def structure(tree: Any) -> Any:

@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from plasticity_rl import injection
+from plasticity_rl.interventions.base import get
 from plasticity_rl.interventions.units import unit_activity as unit_activity
 from plasticity_rl.types import Key
 from plasticity_rl.types import Layer
@@ -19,6 +18,7 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
+from plasticity_rl.types import name_tag
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,9 +100,7 @@ class Probe:
 
   def key_for(self, name: str) -> Key:
     """A key for the diagnostic of that name, whatever others there are."""
-    return jax.random.fold_in(
-        self.key, np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
-    )
+    return jax.random.fold_in(self.key, name_tag(name))
 
 
 Diagnostic = Callable[..., dict[str, jax.Array]]
@@ -110,9 +108,7 @@ Diagnostic = Callable[..., dict[str, jax.Array]]
 
 def of_layer(tree: Params, layer: Layer) -> Params:
   """What a tree of the structure of `Probe.learns` holds of one layer."""
-  for key in layer.path:
-    tree = tree[key]
-  return tree
+  return get(tree, layer.path)
 
 
 def by_layer(

@@ -137,20 +137,20 @@ class Watch:
     seen['initial'] = np.where(
         np.isnan(seen['initial']), values, seen['initial']
     )
+    highest_before = seen['highest']
+    seen['lowest'] = np.fmin(seen['lowest'], values)
+    seen['highest'] = np.fmax(seen['highest'], values)
     if kind == 'plateaus':
-      reference = seen['highest'] + number
+      reference = highest_before + number
       holds = values <= reference
     elif kind == 'settles':
       reference = seen['last']
       holds = np.abs(values - reference) <= number
     else:
-      seen['lowest'] = np.fmin(seen['lowest'], values)
-      seen['highest'] = np.fmax(seen['highest'], values)
       reference = number * seen[relative] if relative else np.full(
           values.shape, number
       )
       holds = values < reference if kind == '<' else values > reference
-    seen['highest'] = np.fmax(seen['highest'], values)
     seen['last'] = np.where(known, values, seen['last'])
     seen['in_a_row'] = np.where(
         known, np.where(holds, seen['in_a_row'] + 1, 0), seen['in_a_row']

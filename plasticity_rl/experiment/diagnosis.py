@@ -5,7 +5,6 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import UserError
@@ -69,7 +68,9 @@ def plan(
   experiment = experiment._replace(settings=settings)
   arms = _check_arms(settings, experiment)
   check_horizon(step, horizon, schedule)
-  check_metric(settings.fork.metric, experiment)
+  experiment_lib.check_metric(
+      experiment, settings.fork.metric, 'config.fork.metric'
+  )
   return Plan(
       experiment, _arm_experiments(experiment, arms, step + horizon), source,
       step, horizon, arms,
@@ -229,13 +230,6 @@ def check_horizon(
         f'config.fork.horizon ({horizon}) holds no evaluation: '
         f'evaluation.every_steps is {schedule.evaluate}'
     )
-
-
-def check_metric(metric: str, experiment: Experiment) -> None:
-  """Refuses a column that no evaluation, segment or diagnostic writes."""
-  known = experiment_lib.metric_names(experiment)
-  if metric not in known:
-    raise UserError(errors.nearest('config.fork.metric', metric, known))
 
 
 def copy_history(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents import dqn
 from plasticity_rl.agents import supervised
@@ -27,6 +28,7 @@ from plasticity_rl.networks import sequential
 from plasticity_rl.networks import sizing
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
 
 Metrics = dict[str, jax.Array]
@@ -149,7 +151,7 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
   Folded from the root of events, the event's name and the step: an event
   never moves the training stream, nor that of another event.
   """
-  tag = learner.label_tag(name)
+  tag = name_tag(name)
   return jax.vmap(
       lambda key: jax.random.fold_in(
           jax.random.fold_in(key, tag), state.counters.step
@@ -392,6 +394,13 @@ def metric_names(experiment: Experiment) -> set[str]:
       *jax.eval_shape(experiment.measure, state)[0],
   }
   return {name for name in names if '/' in name}
+
+
+def check_metric(experiment: Experiment, metric: str, what: str) -> None:
+  """Refuses a column that no evaluation, segment or diagnostic writes."""
+  known = metric_names(experiment)
+  if metric not in known:
+    raise UserError(errors.nearest(what, metric, known))
 
 
 def _intervene(state, intervention, label, probe):

@@ -97,7 +97,9 @@ def plan(
       )
   for arm in arms:
     experiment.intervene(arm)  # Refuses what does not fit the agent.
-  diagnosis.check_metric(settings.fork.metric, experiment)
+  experiment_lib.check_metric(
+      experiment, settings.fork.metric, 'config.fork.metric'
+  )
   return Plan(experiment, source, steps, horizon, arms)
 
 

@@ -13,7 +13,6 @@ import jax.monitoring
 import numpy as np
 import tqdm
 
-from plasticity_rl import errors
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -23,7 +22,7 @@ from plasticity_rl.experiment import ledger as ledger_lib
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
-from plasticity_rl.experiment.experiment import metric_names
+from plasticity_rl.experiment.experiment import check_metric
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Writers
 from plasticity_rl.interventions import expression as expressions
@@ -93,7 +92,7 @@ def _watches(experiment, schedule):
   watches = {}
   for one in waiting:
     expression = one.expression
-    _check_metric(experiment, one.when)
+    check_metric(experiment, one.when.metric, 'metric in when')
     slots = experiment.agent.spec.slots
     if expression.name == 'injection' and 0 < slots < one.when.max_times:
       raise UserError(
@@ -122,14 +121,8 @@ def _ratio_watch(experiment):
   criterion = criteria.parse(
       replay.later_when, patience=replay.later_patience
   )
-  _check_metric(experiment, criterion)
+  check_metric(experiment, criterion.metric, 'metric in when')
   return criteria.Watch(criterion, 1)
-
-
-def _check_metric(experiment, criterion):
-  known = metric_names(experiment)
-  if criterion.metric not in known:
-    raise UserError(errors.nearest('metric in when', criterion.metric, known))
 
 
 def run(

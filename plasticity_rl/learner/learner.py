@@ -1,12 +1,10 @@
 """Updates per step, at any replay ratio, and what happens between them."""
 
-import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.agents.base import Nets
@@ -15,6 +13,7 @@ from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
+from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
 
 Sample = Callable[[Key], Transition]
@@ -125,7 +124,7 @@ def run_hook(
   """The networks and own states after a hook, if `updates` is its time."""
   def act():
     key = jax.random.fold_in(
-        jax.random.fold_in(event_key, label_tag(hook.label)), updates
+        jax.random.fold_in(event_key, name_tag(hook.label)), updates
     )
     # It reads nothing but networks; replay and environments stay where they
     # are rather than being carried through a branch.
@@ -144,8 +143,3 @@ def run_hook(
   return jax.lax.cond(
       updates % hook.every_updates == 0, act, lambda: (nets, own)
   )
-
-
-def label_tag(name: str) -> np.uint32:
-  """A number for a name, to be folded into a key."""
-  return np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)

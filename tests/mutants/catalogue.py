@@ -278,7 +278,7 @@ MUTANTS = (
     Mutant(
         'plateau-against-the-last-value',
         'plasticity_rl/experiment/criteria.py',
-        "      reference = seen['highest'] + number\n",
+        "      reference = highest_before + number\n",
         "      reference = seen['last'] + number\n",
         ('tests/experiment/criteria_test.py::'
          'test_a_value_below_the_last_counts_from_the_highest',),
