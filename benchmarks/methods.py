@@ -167,16 +167,19 @@ def run(name, overrides, seed, num_seeds, folder) -> np.ndarray:
 
 
 def seconds_per_step(name, overrides) -> float:
-  """Of a segment of ten seeds, compiled; the best of three."""
+  """Processor time of a segment of ten seeds, compiled; the best of three.
+
+  Not wall time, which other work on the machine would lengthen.
+  """
   settings = _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
   experiment = experiment_lib.build(settings)
   state, _ = experiment.segment(experiment.init())
   best = np.inf
   for _ in range(3):
-    begun = time.perf_counter()
+    begun = time.process_time()
     state, metrics = experiment.segment(state)
     jax.block_until_ready((state, metrics))
-    best = min(best, time.perf_counter() - begun)
+    best = min(best, time.process_time() - begun)
   return best / settings.segment_steps
 
 
@@ -239,7 +242,7 @@ def write(name: str, found: list[dict]) -> None:
       ' '.join((__doc__ or '').split('\n\n')[2].split()), '',
       f'{task["count"]} tasks of {task["task"]} steps; {FINAL_SEEDS} seeds, '
       "Student's 95 % intervals. Cost per step is relative to the plain "
-      'network, in wall time of the compiled loop, on a machine that did '
+      'network, in processor time of the compiled loop, on a machine that did '
       'other work as well: differences below 1.4 mean little.', '',
       *([f'Not run yet: {", ".join(missing)}.', ''] if missing else []),
       studies.table(rows), '',
