@@ -69,7 +69,7 @@ def main() -> None:
   experiment = experiment_lib.build(settings)
   state = experiment.init()
   for _ in range(1 + settings.replay.min_size // settings.segment_steps):
-    state, _ = experiment.segment(state)
+    state, _ = experiment.loop.segment(state)
   looks = {}
   for name, changes in cases(settings).items():
     changed = dataclasses.replace(
@@ -82,7 +82,7 @@ def main() -> None:
     print('compiled', name, flush=True)
   training, times = [], {name: [] for name in looks}
   for _ in range(REPEATS):
-    spent, (state, _) = timed(experiment.segment, state)
+    spent, (state, _) = timed(experiment.loop.segment, state)
     training.append(spent)
     for name, built in looks.items():
       attached = jax.block_until_ready(built.attach(state))

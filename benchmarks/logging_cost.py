@@ -40,7 +40,7 @@ def bare(experiment: experiment_lib.Experiment) -> float:
   jax.block_until_ready(state)
   begun = time.perf_counter()
   for _ in range(STEPS // experiment.settings.segment_steps):
-    state, _ = experiment.segment(state)
+    state, _ = experiment.loop.segment(state)
   jax.block_until_ready(state)
   return time.perf_counter() - begun
 

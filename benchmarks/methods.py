@@ -155,7 +155,7 @@ def run(name, overrides, seed, num_seeds, folder) -> np.ndarray:
     except RunError as error:
       failed.write_text(str(error))
   if failed.exists():
-    low, _ = experiment_lib.build(settings).stream.return_range
+    low, _ = experiment_lib.build(settings).loop.return_range
     return np.full(num_seeds, low)
   late = settings.num_steps * 3 // 4
   returns = {}
@@ -173,11 +173,11 @@ def seconds_per_step(name, overrides) -> float:
   """
   settings = _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
   experiment = experiment_lib.build(settings)
-  state, _ = experiment.segment(experiment.init())
+  state, _ = experiment.loop.segment(experiment.init())
   best = np.inf
   for _ in range(3):
     begun = time.process_time()
-    state, metrics = experiment.segment(state)
+    state, metrics = experiment.loop.segment(state)
     jax.block_until_ready((state, metrics))
     best = min(best, time.process_time() - begun)
   return best / settings.segment_steps

@@ -60,14 +60,14 @@ def build(
 def measure(seeds: int, form: str) -> dict:
   """Steps a second, summed over seeds, and where the time goes."""
   experiment = build(seeds, form)
-  state, _ = experiment.segment(experiment.init())
+  state, _ = experiment.loop.segment(experiment.init())
   rates = []
   for _ in range(REPEATS):
     begun = time.perf_counter()
-    state, metrics = experiment.segment(state)
+    state, metrics = experiment.loop.segment(state)
     jax.block_until_ready((state, metrics))
     rates.append(seeds * STEPS / (time.perf_counter() - begun))
-  costs = ledger.costs(experiment.agent, experiment.stream, state)
+  costs = ledger.costs(experiment.agent, experiment.loop.batch, state)
   return {
       'seeds': seeds, 'form': form, 'rate': statistics.median(rates),
       'low': min(rates), 'high': max(rates), 'update_flops': costs.update,
@@ -78,18 +78,19 @@ def measure(seeds: int, form: str) -> dict:
 def _collect_ms(experiment, state):
   """Milliseconds of a step without its update, per seed."""
   rows = STEPS
+  _, stream = experiment_lib.build_agent(experiment.settings)
 
   def run(state):
     def row(carry, _):
       env, replay, counters = carry
       def one(nets, env, replay, keys):
         key = jax.random.fold_in(keys.run, counters.step)
-        env, replay, _ = experiment.stream.collect(
+        env, replay, _ = stream.collect(
             key, nets, env, replay, counters
         )
         return env, replay
       env, replay = jax.vmap(one)(state.nets, env, replay, state.keys)
-      return (env, replay, experiment.stream.advance(counters)), None
+      return (env, replay, stream.advance(counters)), None
     carry = (state.env, state.replay, state.counters)
     return jax.lax.scan(row, carry, None, length=rows)[0]
 
@@ -104,13 +105,15 @@ def _collect_ms(experiment, state):
 def parts() -> list[dict]:
   """Where the time of one seed's update goes: each line adds to the last."""
   experiment = build(1, 'slices')
-  state, _ = experiment.segment(experiment.init())
+  state, _ = experiment.loop.segment(experiment.init())
   nets, replay, env = jax.tree.map(
       lambda x: x[0], (state.nets, state.replay, state.env)
   )
 
+  _, stream = experiment_lib.build_agent(experiment.settings)
+
   def sample(key):
-    return experiment.stream.sample(key, env, replay, state.counters)
+    return stream.sample(key, env, replay, state.counters)
 
   def sampling(nets, key):
     return nets, sum(x.sum() for x in jax.tree.leaves(sample(key)))

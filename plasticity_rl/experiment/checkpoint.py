@@ -1,8 +1,9 @@
 """Checkpoints: everything that a run is, verified when it is read.
 
 A checkpoint is a folder named after its step: the arrays (Orbax, one entry a
-leaf, by its path in the tree), `meta.json` (what else the run has to know) and
-`manifest.json` (the digest of every file). It is written under a temporary
+leaf, by its path in the tree), `meta.json` (what else the run has to know),
+`data/` (what writes itself, such as a replay on the host) and `manifest.json`
+(the digest of every file). It is written under a temporary
 name and renamed, so that a folder with a step's name is whole.
 """
 
@@ -12,7 +13,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -22,10 +23,13 @@ from absl import logging
 
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment.experiment import Experiment
+from plasticity_rl.experiment.loop import Snapshot
 from plasticity_rl.types import TrainState
 
 FOLDER = 'checkpoints'
 _ARRAYS = 'arrays'
+_DATA = 'data'
 _META = 'meta.json'
 _MANIFEST = 'manifest.json'
 
@@ -64,15 +68,20 @@ class Checkpoints:
         if path.name.isdigit()
     )
 
-  def save(self, step: int, state: TrainState, meta: dict[str, Any]) -> None:
-    """Copies the state and writes it while training goes on."""
+  def save(
+      self, step: int, state: TrainState, meta: dict[str, Any],
+      snapshots: Mapping[str, Snapshot] | None = None,
+  ) -> None:
+    """Copies the state; writes it and `snapshots` while training goes on."""
     self.wait()
     # A real copy: the buffers are donated to the next segment, and what the
     # metadata refer to goes on changing too.
     arrays = {k: np.array(v) for k, v in by_path(state).items()}
     leaves = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
     record = json.dumps({**meta, 'step': step, 'leaves': leaves})
-    self._pending = self._pool.submit(self._write, step, arrays, record)
+    self._pending = self._pool.submit(
+        self._write, step, arrays, record, dict(snapshots or {})
+    )
 
   def wait(self) -> None:
     """Returns when the last save is on disk; says so if it failed."""
@@ -88,7 +97,7 @@ class Checkpoints:
                else 'there is none before it')
         ) from error
 
-  def _write(self, step, arrays, record):
+  def _write(self, step, arrays, record, snapshots):
     final = self._folder / f'{step:010d}'
     temporary = self._folder / f'.{step:010d}.{os.getpid()}'
     for left in self._folder.glob('.*'):  # By a process that was killed.
@@ -103,6 +112,8 @@ class Checkpoints:
               {k: v for k, v in arrays.items() if v.size}
           ),
       )
+      for name, snapshot in snapshots.items():
+        snapshot.save(temporary / _DATA / name)
       (temporary / _META).write_text(record)
       (temporary / _MANIFEST).write_text(json.dumps(_digests(temporary)))
       if final.exists():
@@ -142,19 +153,10 @@ class Checkpoints:
     return None
 
   def restore(
-      self, step: int, template: Callable[[list[Any]], TrainState]
+      self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
-    """Reads a checkpoint.
-
-    Args:
-      step: which one.
-      template: from the history of structural changes in the metadata to the
-        shapes of the state.
-
-    Returns:
-      The state and the metadata.
-    """
-    shapes, meta = self.check(step, template)
+    """Reads the checkpoint of a step: the state and the metadata."""
+    shapes, meta = self.check(step, experiment)
     leaves = by_path(shapes)
     checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
     arrays = checkpointer.restore(
@@ -165,15 +167,16 @@ class Checkpoints:
         }),
     )
     flat = [
-        jax.numpy.asarray(
-            arrays[k] if k in arrays else np.zeros(v.shape, v.dtype)
-        )
+        np.asarray(arrays[k]) if k in arrays else np.zeros(v.shape, v.dtype)
         for k, v in leaves.items()
     ]
-    return jax.tree.unflatten(jax.tree.structure(shapes), flat), meta
+    state = jax.tree.unflatten(jax.tree.structure(shapes), flat)
+    return experiment.loop.load(
+        state, self._folder / f'{step:010d}' / _DATA
+    ), meta
 
   def check(
-      self, step: int, template: Callable[[list[Any]], TrainState]
+      self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
     """Refuses a checkpoint that `restore` could not read.
 
@@ -181,7 +184,7 @@ class Checkpoints:
       The shapes of the state, and the metadata.
     """
     meta = self.meta(step)
-    shapes = template(meta['history'])
+    shapes = experiment.shapes(meta['history'])
     leaves = by_path(shapes)
     expected = {
         k: [list(v.shape), str(np.dtype(v.dtype))] for k, v in leaves.items()

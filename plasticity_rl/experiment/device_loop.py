@@ -1,9 +1,14 @@
 """Training on device: compiled segments over a batch of seeds."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.experiment import loop
 from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
@@ -21,11 +26,15 @@ AXES = TrainState(
 
 
 def init_seed(
-    key: Key, agent: Agent, stream: Stream, hooks: Hooks = ()
+    key: Key, agent: Agent, init_data: Callable[[Key], tuple[Any, Any]],
+    hooks: Hooks = (),
 ) -> TrainState:
-  """The state of one seed before the first step. The key is consumed."""
+  """The state of one seed before the first step. The key is consumed.
+
+  `init_data` is `(key) -> (env, replay)`.
+  """
   nets_key, stream_key, run_key, event_key = jax.random.split(key, 4)
-  env, replay = stream.init(stream_key)
+  env, replay = init_data(stream_key)
   # Distinct buffers, since the state is donated.
   zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
   return attach(TrainState(
@@ -50,11 +59,14 @@ def attach(state: TrainState, hooks: Hooks) -> TrainState:
 
 
 def init(
-    seeds: jax.Array, agent: Agent, stream: Stream, hooks: Hooks = ()
+    seeds: jax.Array, agent: Agent,
+    init_data: Callable[[Key], tuple[Any, Any]], hooks: Hooks = (),
 ) -> TrainState:
   """The state of all seeds, int32 `[S]`."""
   return jax.vmap(
-      lambda seed: init_seed(jax.random.PRNGKey(seed), agent, stream, hooks),
+      lambda seed: init_seed(
+          jax.random.PRNGKey(seed), agent, init_data, hooks
+      ),
       out_axes=AXES,
   )(seeds)
 
@@ -85,7 +97,7 @@ def row(
     def update():
       return learner.learn(
           learn_key, agent, nets, own,
-          lambda k: stream.sample(k, env, replay, collected),
+          lambda k, _: stream.sample(k, env, replay, collected),
           counters.updates, schedule.updates, hooks, keys.event,
       )
 
@@ -123,8 +135,8 @@ def prime(
     root = jax.random.fold_in(keys.run, 2**31 - 1)
     nets, own, _ = learner.learn(
         jax.random.fold_in(root, counters.updates), agent, nets, own,
-        lambda k: stream.sample(k, env, replay, counters), counters.updates,
-        num_updates, hooks, keys.event,
+        lambda k, _: stream.sample(k, env, replay, counters),
+        counters.updates, num_updates, hooks, keys.event,
     )
     return nets, own
 
@@ -166,3 +178,91 @@ def segment(
     metrics[f'train/{name}'] = total / updated.sum(0)
   updates = jnp.full_like(bad_step, state.counters.updates)
   return state, {**metrics, 'bad_step': bad_step, 'updates': updates}
+
+
+def make(
+    settings: settings_lib.Settings, agent: Agent, stream: Stream,
+    schedule: learner.Schedule, later: learner.Schedule | None,
+    hooks: Hooks,
+) -> loop.Loop:
+  """The loop of these settings, compiled.
+
+  Args:
+    settings: of the run.
+    agent: what learns.
+    stream: where its data come from.
+    schedule: when updates happen.
+    later: when they happen from when the replay ratio is raised, or None.
+    hooks: interventions inside the loop.
+  """
+  rows = settings.segment_steps // stream.steps_per_row
+  seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
+  probe_size = settings.diagnostics.probe_size
+
+  def start():
+    return init(seeds, agent, stream.init)
+
+  def segment_at(schedule):
+    return jax.jit(
+        lambda state: segment(state, rows, agent, stream, schedule, hooks),
+        donate_argnums=0,
+    )
+
+  def prime_chunk(state):
+    updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
+    return prime(state, updates, agent, stream, hooks)
+
+  def evaluate(keys, state):
+    return jax.vmap(stream.evaluate)(keys, state.nets, state.env)
+
+  def sample(keys, state, size=probe_size):
+    return jax.vmap(
+        lambda key, env, replay: stream.sample(
+            key, env, replay, state.counters, size
+        )
+    )(keys, state.env, state.replay)
+
+  def shapes():
+    return jax.eval_shape(start)
+
+  def keys():
+    return jax.ShapeDtypeStruct((settings.num_seeds, 2), 'uint32')
+
+  def batch():
+    many = jax.eval_shape(lambda k, s: sample(k, s, None), keys(), shapes())
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), many
+    )
+
+  def metrics():
+    with_hooks = jax.eval_shape(jax.vmap(
+        lambda state: attach(state, hooks), in_axes=(AXES,), out_axes=AXES
+    ), shapes())
+    return {
+        *jax.eval_shape(segment_at(schedule), with_hooks)[1],
+        *jax.eval_shape(evaluate, keys(), shapes()),
+    }
+
+  def replicate(state, count):
+    env, replay = jax.tree.map(
+        lambda x: jnp.repeat(x, count, axis=0), (state.env, state.replay)
+    )
+    return state._replace(env=env, replay=replay)
+
+  return loop.Loop(
+      steps_per_row=stream.steps_per_row,
+      frames_per_step=1,
+      return_range=stream.return_range,
+      batch=batch(),
+      metrics=metrics,
+      init=jax.jit(start),
+      shapes=shapes,
+      segment=segment_at(schedule),
+      segment_later=segment_at(later) if later else None,
+      prime=jax.jit(prime_chunk, donate_argnums=0),
+      evaluate=jax.jit(evaluate),
+      sample=jax.jit(sample),
+      snapshots=lambda state: {},
+      load=lambda state, folder: jax.tree.map(jnp.asarray, state),
+      replicate=replicate,
+  )

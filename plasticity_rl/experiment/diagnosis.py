@@ -59,10 +59,8 @@ def plan(
   )
   experiment = experiment_lib.build(settings)
   if source is not None:  # Refuses what is missing, damaged or another's.
-    Checkpoints(source).check(
-        step, lambda history: timeline.template(experiment, history)
-    )
-  low, high = experiment.stream.return_range
+    Checkpoints(source).check(step, experiment)
+  low, high = experiment.loop.return_range
   if not settings.fork.margin:
     settings = with_fork(settings, margin=MARGIN_FRACTION * (high - low))
   experiment = experiment._replace(settings=settings)

@@ -1,7 +1,7 @@
 """An experiment built of its settings: pure functions, compiled once."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,10 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
+from plasticity_rl.experiment import loop as loop_lib
 from plasticity_rl.experiment import streams
+from plasticity_rl.experiment.loop import light
+from plasticity_rl.experiment.loop import with_data
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
@@ -32,6 +35,7 @@ from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
 
 Metrics = dict[str, jax.Array]
+History = Sequence[Mapping[str, Any]]
 
 
 class Experiment(NamedTuple):
@@ -40,11 +44,11 @@ class Experiment(NamedTuple):
   Attributes:
     settings: what it was built of.
     agent: the agent.
-    stream: where its data come from.
+    loop: how it goes through its data.
     init: `() -> state`.
-    segment: `(state) -> (state, metrics)`; the state is donated.
-    segment_later: the same at the replay ratio of later, or None.
-    prime: `(state) -> state`, a chunk of updates; the state is donated.
+    shapes: `(history) -> state`, shapes and dtypes after the structural
+      changes of a history.
+    metrics: `() -> names` of what segments, evaluations and diagnostics report.
     evaluate: `(state) -> metrics [S]`.
     measure: `(state) -> (metrics [S], own)`, all diagnostics, and what they
       have to remember until the next time, to be put among the own states of
@@ -59,17 +63,16 @@ class Experiment(NamedTuple):
     attach: `(state) -> state`, with own states for interventions inside the
       loop, and for diagnostics, that have none yet, as after another
       experiment's past.
+    replicate: `(state, count) -> state`, one seed's state so many times, each
+      with keys of its own.
   """
 
   settings: settings_lib.Settings
   agent: Agent
-  stream: streams.Stream
+  loop: loop_lib.Loop
   init: Callable[[], TrainState]
-  segment: Callable[[TrainState], tuple[TrainState, Metrics]]
-  segment_later: Callable[
-      [TrainState], tuple[TrainState, Metrics]
-  ] | None
-  prime: Callable[[TrainState], TrainState]
+  shapes: Callable[[History], TrainState]
+  metrics: Callable[[], set[str]]
   evaluate: Callable[[TrainState], Metrics]
   measure: Callable[[TrainState], tuple[Metrics, dict[str, Any]]]
   is_finite: Callable[[TrainState], jax.Array]
@@ -82,6 +85,7 @@ class Experiment(NamedTuple):
       Callable[[TrainState, jax.Array], TrainState],
   ]
   attach: Callable[[TrainState], TrainState]
+  replicate: Callable[[TrainState, int], TrainState]
 
 
 def build_agent(settings: settings_lib.Settings) -> tuple[
@@ -162,167 +166,203 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
   agent, stream = build_agent(settings)
-  supervised_agent = settings.agent.name == 'supervised'
-  schedule = learner.schedule(
-      1.0 if supervised_agent else settings.replay.updates_per_step,
-      stream.steps_per_row,
+  hooks = _hooks(settings, agent)
+  loop = device_loop.make(
+      settings, agent, stream, *_schedules(settings, stream.steps_per_row),
+      hooks,
   )
-  later = None
-  if not supervised_agent and settings.replay.later_updates_per_step:
-    later = learner.schedule(
-        settings.replay.later_updates_per_step, stream.steps_per_row
-    )
-  looks = _diagnostics(agent, settings.diagnostics)
-  probe_size = settings.diagnostics.probe_size
-  hooks = _hooks(settings, agent, stream)
+  _check_hooks(agent, hooks, loop.batch)
   # Have their own states from the start: in the loop, and where one seed may
   # be changed before another.
   owners = (*hooks, *_waiting(settings, agent))
+  looks = _diagnostics(agent, settings.diagnostics)
+  keys_of = jax.jit(event_keys, static_argnums=1)
 
-  def init():
-    seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
-    return remembering(device_loop.init(seeds, agent, stream, owners))
+  @functools.partial(jax.jit, static_argnums=1)
+  def two_keys(state, name):
+    keys = jax.vmap(jax.random.split)(event_keys(state, name))
+    return keys[:, 0], keys[:, 1]
 
-  def remembering(state):
-    """With empty memories of diagnostics, where there are none yet."""
-    empty = jax.vmap(looks.init)(state.nets)
-    return state._replace(interventions={**empty, **state.interventions})
+  def probe(state, name):
+    """Keys of an event `[S, 2]`, and a batch of data for it `[S, P, ...]`."""
+    batch_keys, keys = two_keys(light(state), name)
+    return keys, loop.sample(batch_keys, state)
 
-  def segment_at(schedule):
-    def segment(state):
-      return device_loop.segment(
-          state, settings.segment_steps // stream.steps_per_row, agent, stream,
-          schedule, hooks,
-      )
-    return jax.jit(segment, donate_argnums=0)
-
-  def prime(state):
-    updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
-    return device_loop.prime(state, updates, agent, stream, hooks)
+  def over_seeds(function, out_axes=0):
+    """`function(key, light state, batch)` of one seed, over all; compiled."""
+    return jax.jit(jax.vmap(
+        function, in_axes=(0, device_loop.AXES, 0), out_axes=out_axes
+    ))
 
   def evaluate(state):
-    return jax.vmap(stream.evaluate)(
-        event_keys(state, 'evaluate'), state.nets, state.env
-    )
+    return loop.evaluate(keys_of(light(state), 'evaluate'), state)
 
-  def probe(key, state):
-    return stream.sample(
-        key, state.env, state.replay, state.counters, probe_size
-    )
-
-  def with_probe(function, name):
-    """`function(state of one seed, probe batch)`, over all seeds."""
-    def all_seeds(state):
-      def one(key, state):
-        probe_key, key = jax.random.split(key)
-        return function(key, state, probe(probe_key, state))
-      return jax.vmap(one, in_axes=(0, device_loop.AXES))(
-          event_keys(state, name), state
+  measure_each = over_seeds(
+      lambda key, state, batch: looks.measure(
+          key, state.nets, batch, state.interventions
       )
-    return all_seeds
+  )
 
   def measure(state):
-    return with_probe(
-        lambda key, one, batch: looks.measure(
-            key, one.nets, batch, one.interventions
-        ), 'probe'
-    )(state)
+    keys, batch = probe(state, 'probe')
+    return measure_each(keys, light(state), batch)
 
-  def is_finite(state):
-    weights = jax.tree.leaves([net.params for net in state.nets.values()])
+  def metrics():
+    measured, _ = shapes_of(measure_each, light(shapes(())))
+    return {*loop.metrics(), *measured}
+
+  @jax.jit
+  def is_finite(nets):
+    weights = jax.tree.leaves([net.params for net in nets.values()])
     return jnp.all(jnp.stack([jnp.isfinite(w).all() for w in weights]))
 
+  look = over_seeds(lambda key, state, batch: _look(agent, state, batch))
+
   def compare(before, after):
-    def look(key, one, batch):
-      del key
-      params = {name: net.params for name, net in one.nets.items()}
-      inputs = agent.spec.inputs(params, batch)
-      outputs = {
-          name: agent.spec.nets[name].network.apply(
-              params[name], inputs[name]
-          ).outputs
-          for name in agent.spec.default_nets
-      }
-      return outputs, agent.spec.policy(params, batch)
-
-    look = with_probe(look, 'probe')
-    # The probe batch is drawn by key and replay, which interventions leave.
-    (old, old_policy), (new, new_policy) = look(before), look(
-        after._replace(keys=before.keys)
+    keys, batch = probe(before, 'probe')
+    return _differences(
+        look(keys, light(before), batch), look(keys, light(after), batch)
     )
-    num_seeds = old_policy.shape[0]
-
-    def flat(x):
-      return x.reshape(num_seeds, -1)
-
-    change = [
-        jnp.abs(flat(a) - flat(b)).max(-1)
-        for a, b in zip(
-            jax.tree.leaves(old), jax.tree.leaves(new), strict=True
-        )
-    ]
-    agree = flat(old_policy) == flat(new_policy)
-    return {
-        'largest_output_change': jnp.stack(change).max(0),
-        'greedy_agreement': agree.mean(-1),
-    }
 
   @functools.cache
   def compiled(label, text):
+    """The intervention on light states, `(keys, state, batch) -> state`."""
     intervention = interventions.make(expressions.parse(text), agent.spec)
-    return jax.jit(lambda state: _intervene(state, intervention, label, probe))
+    return over_seeds(
+        lambda key, state, batch: _intervene(
+            key, state, batch, intervention, label
+        ), out_axes=device_loop.AXES,
+    )
+
+  def apply(function, label, state, *more):
+    keys, batch = probe(state, f'intervene {label}')
+    return with_data(function(keys, light(state), batch, *more), state)
 
   def intervene(expression):
-    return compiled(expression.label, expression.text)
+    function = compiled(expression.label, expression.text)
+    return lambda state: apply(function, expression.label, state)
 
   @functools.cache
   def compiled_where(label, text):
     change = compiled(label, text)
-    before = jax.eval_shape(init)
-    if structure(jax.eval_shape(change, before)) != structure(before):
+    before = light(shapes(()))
+    if structure(shapes_of(change, before)) != structure(before):
       raise UserError(
           f'{text!r} changes the network\'s structure, so that it cannot '
           'happen to one seed and not to another: allocate network.slots, or '
           'take one seed a run'
       )
 
-    def where(state, mask):
+    def where(keys, state, batch, mask):
       def select(new, old):
         each = mask.reshape(-1, *[1] * (new.ndim - 1))
         return jnp.where(each, new, old)
 
       old = state._replace(counters=())  # They are all seeds'.
-      new = change(state)._replace(counters=())
+      new = change(keys, state, batch)._replace(counters=())
       selected = jax.tree.map(select, new, old)
       return selected._replace(counters=state.counters)
 
     return jax.jit(where)
 
   def intervene_where(expression):
-    return compiled_where(expression.label, expression.text)
+    function = compiled_where(expression.label, expression.text)
+    return lambda state, mask: apply(function, expression.label, state, mask)
 
-  def attach(state):
-    return remembering(jax.vmap(
+  def shapes_of(function, state):
+    """Shapes of what a function `over_seeds` makes of a light state's."""
+    keys = state.keys.event
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((keys.shape[0], *x.shape), x.dtype),
+        loop.batch,
+    )
+    return jax.eval_shape(function, keys, state, batch)
+
+  def shapes(history):
+    data = loop.shapes()
+    state = jax.eval_shape(attach_each, light(data))
+    for change in history:
+      expression = expressions.parse(change['expression'])
+      state = shapes_of(compiled(expression.label, expression.text), state)
+    return with_data(state, data)
+
+  @jax.jit
+  def attach_each(state):
+    empty = jax.vmap(looks.init)(state.nets)
+    state = state._replace(interventions={**empty, **state.interventions})
+    return jax.vmap(
         lambda one: device_loop.attach(one, owners),
         in_axes=(device_loop.AXES,), out_axes=device_loop.AXES,
-    )(state))
+    )(state)
+
+  def attach(state):
+    return with_data(attach_each(light(state)), state)
+
+  def replicate(state, count):
+    return with_data(
+        _replicate(light(state), count), loop.replicate(state, count)
+    )
 
   return Experiment(
       settings=settings,
       agent=agent,
-      stream=stream,
-      init=jax.jit(init),
-      segment=segment_at(schedule),
-      segment_later=segment_at(later) if later else None,
-      prime=jax.jit(prime, donate_argnums=0),
-      evaluate=jax.jit(evaluate),
-      measure=jax.jit(measure),
-      is_finite=jax.jit(is_finite),
-      compare=jax.jit(compare),
+      loop=loop,
+      init=lambda: attach(loop.init()),
+      shapes=shapes,
+      metrics=metrics,
+      evaluate=evaluate,
+      measure=measure,
+      is_finite=lambda state: is_finite(state.nets),
+      compare=compare,
       intervene=intervene,
       intervene_where=intervene_where,
-      attach=jax.jit(attach),
+      attach=attach,
+      replicate=replicate,
   )
+
+
+def _schedules(settings, steps_per_row):
+  """When updates happen, and when from the rise of the replay ratio on."""
+  if settings.agent.name == 'supervised':
+    return learner.schedule(1.0, steps_per_row), None
+  replay, later = settings.replay, None
+  if replay.later_updates_per_step:
+    later = learner.schedule(replay.later_updates_per_step, steps_per_row)
+  return learner.schedule(replay.updates_per_step, steps_per_row), later
+
+
+def _look(agent, state, batch):
+  """Outputs of the networks that interventions act on, and decisions."""
+  params = {name: net.params for name, net in state.nets.items()}
+  inputs = agent.spec.inputs(params, batch)
+  outputs = {
+      name: agent.spec.nets[name].network.apply(
+          params[name], inputs[name]
+      ).outputs
+      for name in agent.spec.default_nets
+  }
+  return outputs, agent.spec.policy(params, batch)
+
+
+@jax.jit
+def _differences(before, after):
+  """How far outputs are from one another, and how decisions agree, `[S]`."""
+  (old, old_policy), (new, new_policy) = before, after
+  num_seeds = old_policy.shape[0]
+
+  def flat(x):
+    return x.reshape(num_seeds, -1)
+
+  change = [
+      jnp.abs(flat(a) - flat(b)).max(-1)
+      for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
+  ]
+  found = {'largest_output_change': jnp.stack(change).max(0)}
+  if jnp.issubdtype(old_policy.dtype, jnp.floating):
+    moved = jnp.abs(flat(old_policy) - flat(new_policy)).mean(-1)
+    return {**found, 'mean_action_change': moved}
+  agree = flat(old_policy) == flat(new_policy)
+  return {**found, 'greedy_agreement': agree.mean(-1)}
 
 
 def _diagnostics(agent, config):
@@ -342,7 +382,7 @@ def _diagnostics(agent, config):
   )
 
 
-def _hooks(settings, agent, stream):
+def _hooks(settings, agent):
   """The interventions that happen inside the loop; refuses what cannot."""
   hooks = []
   for one in events.schedule(settings).interventions:
@@ -355,15 +395,24 @@ def _hooks(settings, agent, stream):
           f'config.interventions: {text!r} changes more than networks, so that '
           'it cannot happen every_updates; take at_steps, every_steps or when'
       )
-    hook = learner.Hook(
+    hooks.append(learner.Hook(
         one.expression.label, one.every_updates, intervention
-    )
-    key = jax.eval_shape(lambda: jax.random.PRNGKey(0))
-    jax.eval_shape(  # Refuses what changes the structure.
-        lambda key, hook=hook: _run_hook(hook, agent, stream, key), key
-    )
-    hooks.append(hook)
+    ))
   return tuple(hooks)
+
+
+def _check_hooks(agent, hooks, batch):
+  """Refuses hooks that change the structure of the network."""
+  key = jax.ShapeDtypeStruct((2,), 'uint32')
+
+  def run(key, batch, hook):
+    state = device_loop.init_seed(key, agent, lambda key: ((), ()), (hook,))
+    return learner.run_hook(
+        hook, key, state.nets, state.interventions, batch, 1
+    )
+
+  for hook in hooks:
+    jax.eval_shape(functools.partial(run, hook=hook), key, batch)
 
 
 def _waiting(settings, agent):
@@ -377,48 +426,34 @@ def _waiting(settings, agent):
   )
 
 
-def _run_hook(hook, agent, stream, key):
-  state = device_loop.init_seed(key, agent, stream, (hook,))
-  batch = stream.sample(key, state.env, state.replay, state.counters)
-  return learner.run_hook(
-      hook, key, state.nets, state.interventions, batch, 1
-  )
-
-
-def metric_names(experiment: Experiment) -> set[str]:
-  """Columns that segments, evaluations and diagnostics write."""
-  state = jax.eval_shape(experiment.init)
-  names = {
-      *jax.eval_shape(experiment.segment, state)[1],
-      *jax.eval_shape(experiment.evaluate, state),
-      *jax.eval_shape(experiment.measure, state)[0],
-  }
-  return {name for name in names if '/' in name}
-
-
 def check_metric(experiment: Experiment, metric: str, what: str) -> None:
   """Refuses a column that no evaluation, segment or diagnostic writes."""
-  known = metric_names(experiment)
+  known = {name for name in experiment.metrics() if '/' in name}
   if metric not in known:
     raise UserError(errors.nearest(what, metric, known))
 
 
-def _intervene(state, intervention, label, probe):
-  """Applies an intervention to every seed, its own state included."""
-  def one(key, state):
-    batch_key, apply_key = jax.random.split(key)
-    own = state.interventions.get(label)
-    if own is None:
-      own = intervention.init(state)
-    state, own = intervention.apply(
-        apply_key, state, own, probe(batch_key, state)
+def _intervene(key, state, batch, intervention, label):
+  """Applies an intervention to one seed, its own state included."""
+  own = state.interventions.get(label)
+  if own is None:
+    own = intervention.init(state)
+  state, own = intervention.apply(key, state, own, batch)
+  if jax.tree.leaves(own):
+    state = state._replace(
+        interventions={**state.interventions, label: own}
     )
-    if jax.tree.leaves(own):
-      state = state._replace(
-          interventions={**state.interventions, label: own}
-      )
-    return state
+  return state
 
-  return jax.vmap(
-      one, in_axes=(0, device_loop.AXES), out_axes=device_loop.AXES
-  )(event_keys(state, f'intervene {label}'), state)
+
+def _replicate(state, count):
+  """A light state's seed so many times, each with keys of its own."""
+  nets, keys, own = jax.tree.map(
+      lambda x: jnp.repeat(x, count, axis=0),
+      (state.nets, state.keys, state.interventions),
+  )
+  salts = jnp.arange(count)
+  keys = jax.tree.map(
+      lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys
+  )
+  return state._replace(nets=nets, keys=keys, interventions=own)

@@ -4,7 +4,6 @@ import json
 import pathlib
 from typing import Any
 
-import jax
 import numpy as np
 
 from plasticity_rl.experiment import run_folder
@@ -12,23 +11,9 @@ from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.interventions.expression import Expression
-from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
 FORK = 'fork.json'
-
-
-def replicate(state: TrainState, count: int) -> TrainState:
-  """One seed's state `count` times over, each with keys of its own."""
-  copies = jax.tree.map(lambda x: jax.numpy.repeat(x, count, axis=0), (
-      state.nets, state.replay, state.env, state.keys, state.interventions
-  ))
-  nets, replay, env, keys, interventions = copies
-  salts = jax.numpy.arange(count)
-  keys = jax.tree.map(
-      lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys
-  )
-  return TrainState(nets, replay, env, keys, state.counters, interventions)
 
 
 def run_arm(
@@ -62,11 +47,9 @@ def run_arm(
   run_folder.prepare(folder, experiment.settings)
 
   def start():
-    before, meta = Checkpoints(source).restore(
-        step, lambda history: timeline.template(source_experiment, history)
-    )
+    before, meta = Checkpoints(source).restore(step, source_experiment)
     if replicates:
-      before = replicate(before, replicates)
+      before = experiment.replicate(before, replicates)
     before = experiment.attach(before)
     # An arm with a trigger begins as the control does; it is in the
     # experiment's own interventions.

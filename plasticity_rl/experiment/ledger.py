@@ -11,8 +11,8 @@ import jax
 
 from plasticity_rl import injection
 from plasticity_rl.agents.base import Agent
-from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 
 def parameters(state: TrainState) -> dict[str, int]:
@@ -53,24 +53,19 @@ def _flops(function, *args):
   return float((analysis or {}).get('flops', 0.0))
 
 
-def costs(agent: Agent, stream: Stream, state: TrainState) -> Costs:
-  """Costs of one seed of `state` (arrays or shapes), from lowered programs."""
-  def first(tree):
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), tree
-    )
+def costs(agent: Agent, batch: Transition, state: TrainState) -> Costs:
+  """Costs of one seed of `state` (arrays or shapes), from lowered programs.
 
-  nets, replay, env = (
-      first(x) for x in (state.nets, state.replay, state.env)
+  `batch` has the shapes of an update's.
+  """
+  nets = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.nets
   )
   key = jax.ShapeDtypeStruct((2,), 'uint32')
-  counters = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state.counters
-  )
-  batch = jax.eval_shape(stream.sample, key, env, replay, counters)
+  updates = jax.ShapeDtypeStruct((), 'int32')
   one = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), batch
   )
   act = _flops(agent.act_greedily, key, nets, one.s_tm1)
-  update = _flops(agent.update, key, nets, batch, counters.updates)
+  update = _flops(agent.update, key, nets, batch, updates)
   return Costs(act, update)

@@ -69,9 +69,11 @@ class Writers:
       log: settings_lib.Log,
       resume_step: int,
       first_seed: int,
+      frames_per_step: int = 1,
   ):
     """Opens the writers; `resume_step` is -1 for a run that starts."""
     self._first_seed = first_seed
+    self._frames_per_step = frames_per_step
     self._csv = CsvWriter(folder / CSV, resume_step)
     self._events = folder / EVENTS
     kept = []
@@ -97,7 +99,8 @@ class Writers:
     num_seeds = len(next(iter(metrics.values())))
     self._csv.write([
         {
-            'seed': self._first_seed + i, 'step': step, 'frames': step,
+            'seed': self._first_seed + i, 'step': step,
+            'frames': step * self._frames_per_step,
             'updates': updates, 'seconds': f'{seconds:.3f}',
             **{
                 k: '' if np.isnan(v[i]) else repr(float(v[i]))

@@ -92,9 +92,7 @@ def plan(
   for step in steps:
     diagnosis.check_horizon(step, horizon, schedule)
     if source is not None:
-      Checkpoints(source).check(
-          step, lambda history: timeline.template(experiment, history)
-      )
+      Checkpoints(source).check(step, experiment)
   for arm in arms:
     experiment.intervene(arm)  # Refuses what does not fit the agent.
   experiment_lib.check_metric(

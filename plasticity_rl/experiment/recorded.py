@@ -9,7 +9,6 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import experiment as experiment_lib
 from plasticity_rl.experiment import run_folder
-from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.checkpoint import Checkpoints
 
 
@@ -50,9 +49,7 @@ def record(
   rng = np.random.default_rng(seed)
   inputs, values = [], []
   for step in steps:
-    state, _ = Checkpoints(folder).restore(
-        step, lambda history: timeline.template(experiment, history)
-    )
+    state, _ = Checkpoints(folder).restore(step, experiment)
     stored, cleared = int(state.counters.stored), int(state.counters.cleared)
     size = state.replay.r_t.shape[1]
     count = min(stored - cleared, size)

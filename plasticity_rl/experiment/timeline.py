@@ -25,7 +25,6 @@ from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.experiment.experiment import check_metric
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Writers
-from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
@@ -63,17 +62,6 @@ class _Clock:
   act_flops: float = 0.0
   update_flops: float = 0.0
   evaluation_flops: float = 0.0
-
-
-def template(
-    experiment: Experiment, history: list[dict[str, Any]]
-) -> TrainState:
-  """The shapes of a state after the structural changes of `history`."""
-  state = jax.eval_shape(experiment.init)
-  for change in history:
-    expression = expressions.parse(change['expression'])
-    state = jax.eval_shape(experiment.intervene(expression), state)
-  return state
 
 
 def check(experiment: Experiment) -> None:
@@ -116,7 +104,7 @@ def _watches(experiment, schedule):
 def _ratio_watch(experiment):
   """What the replay ratio waits for, if it does: the mean over seeds."""
   replay = experiment.settings.replay
-  if experiment.segment_later is None:
+  if experiment.loop.segment_later is None:
     return None
   criterion = criteria.parse(
       replay.later_when, patience=replay.later_patience
@@ -182,9 +170,7 @@ class _Run:
     self._pending = None
     newest = self._checkpoints.newest()
     if newest is not None:
-      self._state, meta = self._checkpoints.restore(
-          newest, lambda history: template(experiment, history)
-      )
+      self._state, meta = self._checkpoints.restore(newest, experiment)
       self._step, self._history = newest, list(meta['history'])
       self._clock = _Clock(**meta['clock'])
       self._is_fork, self._primed = False, meta['primed']
@@ -200,7 +186,8 @@ class _Run:
       elif label == _RATIO and self._ratio_watch is not None:
         self._ratio_watch.restore(saved)
     self._writers = Writers(
-        folder, settings.log, -1 if newest is None else newest, settings.seed
+        folder, settings.log, -1 if newest is None else newest, settings.seed,
+        experiment.loop.frames_per_step,
     )
     self._updates = int(self._state.counters.updates)
     self._costs = self._cost()
@@ -241,8 +228,8 @@ class _Run:
   def _segment(self):
     """What to run next: the replay ratio may have been raised."""
     if self._ratio_watch is not None and self._ratio_watch.fired:
-      return self._experiment.segment_later
-    return self._experiment.segment
+      return self._experiment.loop.segment_later
+    return self._experiment.loop.segment
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
@@ -275,7 +262,7 @@ class _Run:
       if self._interrupts.requested:
         self._stop()
       before = int(self._state.counters.updates)
-      self._state = self._experiment.prime(self._state)
+      self._state = self._experiment.loop.prime(self._state)
       made = int(self._state.counters.updates) - before
       self._primed += made
       self._updates += made
@@ -345,7 +332,7 @@ class _Run:
 
   def _cost(self):
     return ledger_lib.costs(
-        self._experiment.agent, self._experiment.stream, self._state
+        self._experiment.agent, self._experiment.loop.batch, self._state
     )
 
   def _flush(self):
@@ -398,7 +385,7 @@ class _Run:
         'primed': self._primed,
         'watches': self._saved_watches(),
         'origin': run_folder.origin(),
-    })
+    }, self._experiment.loop.snapshots(self._state))
 
   def _saved_watches(self):
     saved = {k: watch.save() for k, (_, watch, _) in self._watches.items()}

@@ -16,7 +16,7 @@ from plasticity_rl.types import Transition
 from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
 
-Sample = Callable[[Key], Transition]
+Sample = Callable[[Key, jax.Array], Transition]
 
 
 class Hook(NamedTuple):
@@ -86,7 +86,7 @@ def learn(
     agent: whose update.
     nets: the networks.
     own: the interventions' own states, those of hooks among them.
-    sample: `(key) -> batch`.
+    sample: `(key, i) -> batch` of the i-th of these updates.
     updates: how many were made before.
     num_updates: static.
     hooks: interventions that happen in between, in this order.
@@ -99,20 +99,20 @@ def learn(
 
   def one(carry, inputs):
     nets, own = carry
-    key, updates = inputs
+    key, i = inputs
     sample_key, update_key = jax.random.split(key)
-    batch = sample(sample_key)
-    nets, metrics = agent.update(update_key, nets, batch, updates)
+    batch = sample(sample_key, i)
+    nets, metrics = agent.update(update_key, nets, batch, updates + i)
     for hook in hooks:
-      nets, own = run_hook(hook, event_key, nets, own, batch, updates + 1)
+      nets, own = run_hook(hook, event_key, nets, own, batch, updates + i + 1)
     return (nets, own), metrics
 
   if num_updates == 1:
-    (nets, own), metrics = one((nets, own), (key, updates))
+    (nets, own), metrics = one((nets, own), (key, 0))
     return nets, own, metrics
   (nets, own), metrics = jax.lax.scan(
       one, (nets, own),
-      (jax.random.split(key, num_updates), updates + jnp.arange(num_updates)),
+      (jax.random.split(key, num_updates), jnp.arange(num_updates)),
   )
   return nets, own, jax.tree.map(lambda m: m.mean(0), metrics)
 

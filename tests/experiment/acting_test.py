@@ -26,7 +26,7 @@ def segments(experiment, state, count):
   # A copy, since a segment takes its state's buffers.
   state = jax.tree.map(lambda x: np.array(x), state)
   for _ in range(count):
-    state, _ = experiment.segment(state)
+    state, _ = experiment.loop.segment(state)
   return state
 
 

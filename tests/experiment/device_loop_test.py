@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl.experiment import device_loop
+from plasticity_rl.experiment import experiment as experiment_lib
 from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.learner import learner
 from plasticity_rl.types import Counters
@@ -166,7 +167,7 @@ def fixture_trained():
   state, states, metrics = experiment.init(), [], []
   for _ in range(3):
     states.append(jax.tree.map(np.array, state))
-    state, out = experiment.segment(state)
+    state, out = experiment.loop.segment(state)
     metrics.append(jax.tree.map(np.array, out))
   states.append(jax.tree.map(np.array, state))
   return experiment, states, metrics
@@ -194,8 +195,9 @@ def test_seeds_differ(trained):
 @pytest.mark.slow
 def test_two_segments_are_one_of_twice_the_length(trained):
   experiment, states, _ = trained
+  _, stream = experiment_lib.build_agent(experiment.settings)
   long = jax.jit(lambda state: device_loop.segment(
-      state, 20, experiment.agent, experiment.stream, learner.schedule(0.5, 2)
+      state, 20, experiment.agent, stream, learner.schedule(0.5, 2)
   ))
   state, _ = long(jax.tree.map(jnp.array, states[1]))
   small.assert_equal(state, states[3])
@@ -210,7 +212,7 @@ def test_looking_does_not_move_training(trained):
     small.assert_equal(one, other)
     experiment.measure(state)
     small.assert_equal(state, before)
-    state, out = experiment.segment(state)
+    state, out = experiment.loop.segment(state)
     small.assert_equal(out, metrics[i])
   small.assert_equal(state, states[3])
 

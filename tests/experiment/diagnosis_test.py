@@ -136,7 +136,9 @@ def test_same_command_again_computes_nothing(labels):
     raise AssertionError
 
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
-  idle = plan.experiment._replace(segment=never)
+  idle = plan.experiment._replace(
+      loop=plan.experiment.loop._replace(segment=never)
+  )
   diagnosis.run(
       dataclasses.replace(plan, experiment=idle, arm_experiments=dict.fromkeys(
           plan.arm_experiments, idle)), folder
@@ -180,9 +182,11 @@ def test_stopped_and_continued(labels, tmp_path, segment):
   def one(state):
     if next(count) == segment:
       signal.raise_signal(signal.SIGTERM)
-    return plan.experiment.segment(state)
+    return plan.experiment.loop.segment(state)
 
-  stopping = plan.experiment._replace(segment=one)
+  stopping = plan.experiment._replace(
+      loop=plan.experiment.loop._replace(segment=one)
+  )
   folder = tmp_path / 'diagnosis'
   with pytest.raises(Interrupted, match='the same command continues'):
     diagnosis.run(dataclasses.replace(

@@ -63,7 +63,7 @@ def test_every_diagnostic_of_a_config_is_a_column():
   experiment = experiment_lib.build(small.dqn(**{
       'diagnostics.names': names, 'diagnostics.target': True,
   }))
-  columns = experiment_lib.metric_names(experiment)
+  columns = experiment.metrics()
   parts = {tuple(c.split('/')[1:3]) for c in columns if 'plasticity/' in c}
   assert parts == {
       *(('q', name) for name in names),

@@ -142,7 +142,7 @@ def test_replicates_share_everything_but_their_keys(experiment, unforked):
   state = small.saved(experiment, unforked, 10)
   first = jax.tree.map(lambda x: x[:1], state._replace(counters=None))
   first = first._replace(counters=state.counters)
-  copies = fork.replicate(first, 4)
+  copies = experiment.replicate(first, 4)
   for part in ('nets', 'env', 'replay', 'interventions'):
     for i in range(4):
       small.assert_equal(

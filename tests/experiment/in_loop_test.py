@@ -59,7 +59,7 @@ def test_weights_stay_within_their_bounds_all_along():
       'interventions': ('weight_clipping(every_updates=1, kappa=0.5)',),
       'optimizer.learning_rate': 0.1,
   }))
-  state, _ = experiment.segment(experiment.init())
+  state, _ = experiment.loop.segment(experiment.init())
   layers = experiment.agent.spec.nets['classifier'].layers
   plain = injection.trainable(state.nets['classifier'].params)
   for layer in layers:
@@ -76,7 +76,7 @@ def test_norms_stay_what_they_were_all_along():
   }))
   before = experiment.init()
   old = jax.tree.map(np.asarray, before.nets['classifier'].params)
-  after, _ = experiment.segment(before)
+  after, _ = experiment.loop.segment(before)
   new = after.nets['classifier'].params
   for part, name in (('encoder', 'dense_0'), ('head', 'dense_1')):
     w, was = np.asarray(new[part][name]['w']), old[part][name]['w']

@@ -27,7 +27,7 @@ def fixture_experiment():
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(settings_lib, 'PRIMING_CHUNK', 2)
     experiment = experiment_lib.build(small.dqn(**CHANGES))
-    jax.eval_shape(experiment.prime, jax.eval_shape(experiment.init))
+    jax.eval_shape(experiment.loop.prime, experiment.shapes(()))
   return experiment
 
 
@@ -50,11 +50,13 @@ def test_primed_once_and_stopped_on_the_way(experiment, tmp_path):
   def prime(state):
     if next(calls) == 1:
       signal.raise_signal(signal.SIGTERM)
-    return experiment.prime(state)
+    return experiment.loop.prime(state)
 
   folder = tmp_path / 'stopped'
   with pytest.raises(Interrupted, match='stopped at step 20'):
-    run(experiment._replace(prime=prime), folder)
+    run(experiment._replace(
+        loop=experiment.loop._replace(prime=prime)
+    ), folder)
   assert next(calls) == 2
   stopped = small.saved(experiment, folder, 20)
   assert int(stopped.counters.updates) == 11

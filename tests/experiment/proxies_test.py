@@ -103,8 +103,8 @@ def test_benefit_is_what_the_injection_gained(forked):
 def test_all_forks_share_what_is_compiled(forked):
   plan, _ = forked
   # One program for the control and the prefix, one for the injected network.
-  assert plan.experiment.segment._cache_size() == 2
-  assert plan.experiment.evaluate._cache_size() == 2
+  assert plan.experiment.loop.segment._cache_size() == 2
+  assert plan.experiment.loop.evaluate._cache_size() == 2
 
 
 def test_same_command_again_computes_nothing(forked):
@@ -113,7 +113,9 @@ def test_same_command_again_computes_nothing(forked):
   def never(*_):
     raise AssertionError
 
-  idle = plan.experiment._replace(segment=never, evaluate=never)
+  idle = plan.experiment._replace(
+      loop=plan.experiment.loop._replace(segment=never), evaluate=never
+  )
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   proxies.run(dataclasses.replace(plan, experiment=idle), folder)
   assert before == {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
@@ -128,12 +130,14 @@ def test_stopped_and_continued(forked, tmp_path, segment):
   def one(state):
     if next(count) == segment:
       signal.raise_signal(signal.SIGTERM)
-    return plan.experiment.segment(state)
+    return plan.experiment.loop.segment(state)
 
   folder = tmp_path / 'd'
   with pytest.raises(Interrupted, match='the same command continues'):
     proxies.run(dataclasses.replace(
-        plan, experiment=plan.experiment._replace(segment=one)
+        plan, experiment=plan.experiment._replace(
+      loop=plan.experiment.loop._replace(segment=one)
+  )
     ), folder)
   assert next(count) == segment + 1  # No more was begun.
   proxies.run(plan, folder)

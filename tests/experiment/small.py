@@ -9,7 +9,6 @@ import numpy as np
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.checkpoint import Checkpoints
 
 _BUILT = {}
@@ -82,9 +81,7 @@ def build(settings):
 
 def saved(experiment, folder, step):
   """The state of a checkpoint."""
-  state, _ = Checkpoints(folder).restore(
-      step, lambda history: timeline.template(experiment, history)
-  )
+  state, _ = Checkpoints(folder).restore(step, experiment)
   return state
 
 

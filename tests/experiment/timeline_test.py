@@ -16,7 +16,6 @@ from plasticity_rl.experiment import ledger
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.checkpoint import Checkpoints
-from plasticity_rl.interventions import expression as expressions
 from tests.experiment import small
 
 INJECTIONS = ('injection(at_steps=10)', 'again=injection(at_steps=15)')
@@ -46,8 +45,10 @@ def at_step(step, action):
     def segment(state):
       if int(state.counters.step) == step:
         state = action(state) or state
-      return experiment.segment(state)
-    return experiment._replace(segment=segment)
+      return experiment.loop.segment(state)
+    return experiment._replace(
+      loop=experiment.loop._replace(segment=segment)
+  )
   return wrap
 
 
@@ -118,7 +119,9 @@ def test_again_changes_nothing(experiment, whole):
       p: p.read_bytes() for p in whole.rglob('*')
       if p.is_file() and p.name != 'ledger.json'
   }
-  never = experiment._replace(segment=kill)
+  never = experiment._replace(
+      loop=experiment.loop._replace(segment=kill)
+  )
   run(never, whole)
   after = {
       p: p.read_bytes() for p in whole.rglob('*')
@@ -130,7 +133,7 @@ def test_again_changes_nothing(experiment, whole):
 def test_ledger_is_costs_times_counters(experiment, whole):
   found = json.loads((whole / 'ledger.json').read_text())
   costs = ledger.costs(
-      experiment.agent, experiment.stream, jax.eval_shape(experiment.init)
+      experiment.agent, experiment.loop.batch, experiment.shapes(())
   )
   # Two layers, 4 x 8 and 8 x 3, on 4 examples: forward and backward cost six
   # operations a weight and example, but no gradient reaches the input.
@@ -148,16 +151,15 @@ def test_ledger_is_costs_times_counters(experiment, whole):
 
 def test_an_injected_network_costs_more(experiment, injected):
   _, folder = injected
-  init = jax.eval_shape(experiment.init)
-  act, update = ledger.costs(experiment.agent, experiment.stream, init)
+  init = experiment.shapes(())
+  act, update = ledger.costs(experiment.agent, experiment.loop.batch, init)
   for count in (1, 2):
-    expression = expressions.parse('injection')
-    init = jax.eval_shape(experiment.intervene(expression), init)
-    costs = ledger.costs(experiment.agent, experiment.stream, init)
+    init = experiment.shapes([{'expression': 'injection'}] * count)
+    costs = ledger.costs(experiment.agent, experiment.loop.batch, init)
     assert costs.act > act and costs.update > update, count
     act, update = costs
   plain = ledger.costs(
-      experiment.agent, experiment.stream, jax.eval_shape(experiment.init)
+      experiment.agent, experiment.loop.batch, experiment.shapes(())
   )
   found = json.loads((folder / 'ledger.json').read_text())
   assert found['update_flops'] > 20 * plain.update
@@ -351,7 +353,7 @@ def test_nan_stops_with_step_seed_cause_and_checkpoint(experiment, tmp_path):
 def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   """By the last update before a checkpoint, which no loss has seen."""
   def segment(state):
-    state, metrics = experiment.segment(state)
+    state, metrics = experiment.loop.segment(state)
     if int(state.counters.step) == 20:
       nets = jax.tree.map(lambda x: x * jnp.inf, state.nets)
       state = state._replace(nets=nets)
@@ -359,7 +361,9 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
 
   folder = tmp_path / 'run'
   with pytest.raises(RunError, match='before step 20: .* checkpoint: step 10'):
-    run(experiment._replace(segment=segment), folder)
+    run(experiment._replace(
+      loop=experiment.loop._replace(segment=segment)
+  ), folder)
   assert Checkpoints(folder).newest() == 10
 
 

@@ -41,8 +41,8 @@ def test_inside_the_loop_is_as_after_each_update(make):
   ))
   experiment = small.build(settings)
   plain = small.build(make())
-  state, _ = experiment.segment(experiment.init())
-  other, _ = plain.segment(plain.init())
+  state, _ = experiment.loop.segment(experiment.init())
+  other, _ = plain.loop.segment(plain.init())
   assert state.counters.updates == other.counters.updates > 0
   name = next(iter(state.nets))
   net = state.nets[name]
@@ -63,7 +63,7 @@ def test_period_of_updates():
   experiment = small.build(settings)
   state = experiment.init()
   for _ in range(4):
-    state, _ = experiment.segment(state)
+    state, _ = experiment.loop.segment(state)
   assert int(state.counters.updates) == 20
   counts = [
       np.asarray(x) for x in jax.tree.leaves(

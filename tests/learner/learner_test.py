@@ -69,7 +69,8 @@ def fixture_agent():
   )
 
 
-def sample(key):
+def sample(key, i):
+  del i
   keys = jax.random.split(key, 4)
   return Transition(
       jax.random.normal(keys[0], [3, 2]),
