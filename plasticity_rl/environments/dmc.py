@@ -35,6 +35,7 @@ class StateLane:
     import mujoco
 
     self._mujoco = mujoco
+    self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
     self.env = suite.load(domain, task)
     self.physics = self.env.physics
     self._model, self._data = self.physics.model.ptr, self.physics.data.ptr
@@ -44,7 +45,6 @@ class StateLane:
       for n in names
       if not n.startswith(_NEVER_CHANGED) and _is_float(self._model, n)
     ]
-    self._original = self._get_model()
     self._begun = False
     actions = self.env.action_spec()
     low, high = actions.minimum, actions.maximum
@@ -53,7 +53,6 @@ class StateLane:
     self._observation: Any = None
 
   def begin(self, seed: int) -> None:
-    self._set_model(self._original)
     self.env.task.random.seed(seed)
     self.reset()
 
@@ -72,10 +71,9 @@ class StateLane:
     return np.concatenate(parts).astype(np.float32)
 
   def get_state(self) -> dict[str, np.ndarray]:
-    kind = self._mujoco.mjtState.mjSTATE_INTEGRATION
-    size = self._mujoco.mj_stateSize(self._model, kind)
+    size = self._mujoco.mj_stateSize(self._model, self._kind)
     physics = np.empty(size, np.float64)
-    self._mujoco.mj_getState(self._model, self._data, physics, kind)
+    self._mujoco.mj_getState(self._model, self._data, physics, self._kind)
     _, key, place, has_gauss, gauss = self.env.task.random.get_state()
     return {
       'physics': physics,
@@ -91,8 +89,9 @@ class StateLane:
     if not self._begun:  # Some tasks measure the model on their first reset.
       self.reset()
     self._set_model(state['model'])
-    kind = self._mujoco.mjtState.mjSTATE_INTEGRATION
-    self._mujoco.mj_setState(self._model, self._data, state['physics'], kind)
+    self._mujoco.mj_setState(
+      self._model, self._data, state['physics'], self._kind
+    )
     # What dm_control leaves computed after a step, and begins the next with.
     self._mujoco.mj_step1(self._model, self._data)
     place, has_gauss = state['random_place']

@@ -61,18 +61,33 @@ def suite_action(env, action):
   ],
 )
 def test_a_copy_goes_on_to_the_bit(task):
-  """In the middle of its second episode, and over the end of it."""
-  original, fresh = (make(task, max_episode_steps=12) for _ in range(2))
+  """In the middle of its third episode, and over the end of it."""
+  # Long enough for what falls to be on the ground.
+  limit = 50 if task in QUICK else 12
+  original, fresh = (make(task, max_episode_steps=limit) for _ in range(2))
   first = original.begin(np.array([3], np.uint32))
-  rows = play(original, 17)
+  rows = play(original, 2 * limit + limit // 2)
   saved = original.get_state()
-  expected = play(original, 22, seed=1)
-  assert sum(step.last.item() for step in expected) == 2
+
+  def go_on(envs):
+    """Up to the end, and over it, with the states at both times."""
+    steps = play(envs, limit - limit // 2 - 1, seed=1)
+    before = envs.get_state()
+    steps += play(envs, limit // 2, seed=2)
+    return steps, before, envs.get_state()
+
+  steps, *states = go_on(original)
+  assert sum(step.last.item() for step in steps) == 1
   fresh.set_state(saved)
-  assert_same(expected, play(fresh, 22, seed=1))
+  same, *others = go_on(fresh)
+  assert_same(steps, same)
+  # What is seen is of float32; these are of float64.
+  for state, other in zip(states, others, strict=True):
+    for key, value in state.items():
+      np.testing.assert_array_equal(other[key], value, key)
   # And begun again, it plays as if nothing had been played before.
   np.testing.assert_array_equal(fresh.begin(np.array([3], np.uint32)), first)
-  assert_same(rows, play(fresh, 17))
+  assert_same(rows, play(fresh, len(rows)))
 
 
 @pytest.mark.parametrize('task', ['reacher_hard', 'quadruped_run'])
