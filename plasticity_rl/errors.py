@@ -8,13 +8,20 @@ class UserError(ValueError):
   """A mistake in what the user asked for: shown as one line, exit code 2."""
 
 
-def nearest(what: str, name: str, choices: Iterable[str]) -> str:
+def nearest(
+    what: str,
+    name: str,
+    choices: Iterable[str],
+    *,
+    listed: Iterable[str] | None = None,
+) -> str:
   """One line about an unknown name, for a `UserError`.
 
   Args:
     what: what kind of thing it is, e.g. 'intervention'.
     name: what the user wrote.
     choices: what would have been valid.
+    listed: what to say instead where the choices are too many to read.
 
   Returns:
     For example "unknown colour 'rde'; did you mean 'red'? valid: blue, red".
@@ -23,8 +30,8 @@ def nearest(what: str, name: str, choices: Iterable[str]) -> str:
   close = difflib.get_close_matches(str(name), valid, n=2, cutoff=0.5)
   hint = ' or '.join(repr(c) for c in close)
   question = f' did you mean {hint}?' if close else ''
-  listed = ', '.join(valid) or '(none)'
-  return f'unknown {what} {name!r};{question} valid: {listed}'
+  told = ', '.join(valid if listed is None else listed) or '(none)'
+  return f'unknown {what} {name!r};{question} valid: {told}'
 
 
 class RunError(Exception):

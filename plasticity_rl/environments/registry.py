@@ -1,7 +1,8 @@
 """Environments by name. Importing this imports neither jax nor numpy.
 
-`NAMES` and `OPTIONS` are a plain table, so that a command line can list and
-check names in no time; `make` imports what it needs.
+`NAMES` and `OPTIONS` are a plain table of all environments, so that a command
+line can list and check names in no time. `make` builds those on device and
+imports what it needs; `host_registry.make` builds the others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plasticity_rl import errors
+from plasticity_rl.environments import host_registry
 
 if TYPE_CHECKING:
   from plasticity_rl.environments import base
@@ -31,7 +33,8 @@ COMMON: Mapping[str, Any] = MappingProxyType(
   {'permute': 'none', 'permute_actions': False, 'max_episode_steps': 0}
 )
 
-NAMES: tuple[str, ...] = tuple(_GAMES)
+DEVICE_NAMES: tuple[str, ...] = tuple(_GAMES)
+NAMES: tuple[str, ...] = DEVICE_NAMES + host_registry.NAMES
 
 # The options of each name with their defaults, the common ones last.
 OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -39,22 +42,48 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     name: MappingProxyType({**options, **COMMON})
     for name, options in _GAMES.items()
   }
+  | dict(host_registry.OPTIONS)
 )
 
 
-def make(name: str, **options: Any) -> base.Environment:
-  """Builds an environment.
+def options(name: str) -> Mapping[str, Any]:
+  """The options of any environment, with their defaults.
 
   Args:
-    name: one of `NAMES`.
+    name: one of `NAMES`, or `package.module:callable`.
+
+  Raises:
+    UserError: if it is neither; the line names what would be near.
+  """
+  if name in OPTIONS:
+    return OPTIONS[name]
+  if host_registry.is_own(name):
+    return host_registry.OWN_OPTIONS
+  raise errors.UserError(
+    errors.nearest(
+      'environment',
+      name,
+      NAMES,
+      listed=(*DEVICE_NAMES, *host_registry.FAMILIES),
+    )
+  )
+
+
+def make(name: str, **options: Any) -> base.Environment:
+  """Builds an environment on device.
+
+  Args:
+    name: one of `DEVICE_NAMES`.
     **options: any of `OPTIONS[name]`; the others take their defaults. The time
       limit is applied first, the permutations last.
 
   Returns:
     The environment, with a `switch` if anything is permuted.
   """
-  if name not in OPTIONS:
-    raise errors.UserError(errors.nearest('environment', name, NAMES))
+  if name not in _GAMES:
+    raise errors.UserError(
+      errors.nearest('environment on device', name, DEVICE_NAMES)
+    )
   for option in options:
     if option not in OPTIONS[name]:
       raise errors.UserError(

@@ -14,7 +14,7 @@ from plasticity_rl.environments import registry
 from plasticity_rl.errors import UserError
 
 KEY = jax.random.PRNGKey(0)
-CASES = [(name, {}) for name in registry.NAMES] + [
+CASES = [(name, {}) for name in registry.DEVICE_NAMES] + [
   ('catch', {'permute': 'inputs', 'permute_actions': True}),
   (
     'minatar_breakout',
@@ -136,7 +136,7 @@ def test_table_of_options():
     'max_episode_steps': 0,
   }
   assert set(registry.OPTIONS) == set(registry.NAMES)
-  for name in registry.NAMES[1:]:
+  for name in registry.DEVICE_NAMES[1:]:
     assert registry.OPTIONS[name]['sticky_action_prob'] == 0.1
 
 

@@ -1,0 +1,173 @@
+"""The DeepMind Control Suite from state, and a copy of it that is exact.
+
+  Tassa et al., "DeepMind Control Suite", 2018.
+
+A copy is MuJoCo's whole integration state (positions and velocities alone are
+not enough: the solver starts from its last solution), what the task changed in
+the model, such as where a target is, the task's random state, and how far the
+episode is.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from plasticity_rl.environments import rendering
+from plasticity_rl.environments.lanes import Lanes
+from plasticity_rl.environments.lanes import Outcome
+from plasticity_rl.environments.spaces import Continuous
+from plasticity_rl.environments.spaces import Spaces
+
+# Rewards are in [0, 1] and all episodes that are listed have 1000 steps.
+EPISODE_STEPS = 1000
+
+# Arrays of a model that are shape, not state, and large.
+_NEVER_CHANGED = ('mesh', 'tex_', 'skin', 'flex', 'bvh', 'oct')
+
+
+class StateLane:
+  """One task, observed as the float32 vector of all that its spec lists."""
+
+  can_copy = True
+
+  def __init__(self, domain: str, task: str):
+    suite = rendering.load_suite()
+    import mujoco
+
+    self._mujoco = mujoco
+    self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
+    self.env = suite.load(domain, task)
+    self.physics = self.env.physics
+    self._model, self._data = self.physics.model.ptr, self.physics.data.ptr
+    names = (n for n in dir(self._model) if not n.startswith('_'))
+    self._fields = [
+      n
+      for n in names
+      if not n.startswith(_NEVER_CHANGED) and _is_float(self._model, n)
+    ]
+    self._begun = False
+    actions = self.env.action_spec()
+    low, high = actions.minimum, actions.maximum
+    self._middle, self._half = (low + high) / 2, (high - low) / 2
+    self.num_actions = actions.shape[0]
+    self._observation: Any = None
+
+  def begin(self, seed: int) -> None:
+    self.env.task.random.seed(seed)
+    self.reset()
+
+  def reset(self) -> None:
+    self._observation = self.env.reset().observation
+    self._begun = True
+
+  def advance(self, action: np.ndarray) -> Outcome:
+    control = self._middle + self._half * np.clip(action, -1, 1)
+    timestep = self.env.step(control)
+    self._observation = timestep.observation
+    return Outcome(timestep.reward, timestep.discount, timestep.last())
+
+  def observe(self) -> np.ndarray:
+    parts = [np.ravel(value) for value in self._observation.values()]
+    return np.concatenate(parts).astype(np.float32)
+
+  def get_state(self) -> dict[str, np.ndarray]:
+    size = self._mujoco.mj_stateSize(self._model, self._kind)
+    physics = np.empty(size, np.float64)
+    self._mujoco.mj_getState(self._model, self._data, physics, self._kind)
+    _, key, place, has_gauss, gauss = self.env.task.random.get_state()
+    return {
+      'physics': physics,
+      'model': self._get_model(),
+      'random_key': key.copy(),
+      'random_place': np.array([place, has_gauss], np.int64),
+      'random_gauss': np.array(gauss, np.float64),
+      # dm_control has no public name for it.
+      'episode_steps': np.array(self.env._step_count, np.int64),
+    }
+
+  def set_state(self, state: dict[str, np.ndarray]) -> None:
+    if not self._begun:  # Some tasks measure the model on their first reset.
+      self.reset()
+    self._set_model(state['model'])
+    self._mujoco.mj_setState(
+      self._model, self._data, state['physics'], self._kind
+    )
+    # What dm_control leaves computed after a step, and begins the next with.
+    self._mujoco.mj_step1(self._model, self._data)
+    place, has_gauss = state['random_place']
+    self.env.task.random.set_state((
+      'MT19937', state['random_key'], int(place), int(has_gauss),
+      float(state['random_gauss']),
+    ))
+    self.env._step_count = int(state['episode_steps'])
+    self.env._reset_next_step = False
+
+  def close(self) -> None:
+    self.physics.free()  # `env.close` does nothing.
+
+  def _get_model(self) -> np.ndarray:
+    arrays = (getattr(self._model, name) for name in self._fields)
+    return np.concatenate([_bytes(array) for array in arrays])
+
+  def _set_model(self, saved: np.ndarray) -> None:
+    at = 0
+    for name in self._fields:
+      array = getattr(self._model, name)
+      raw = saved[at : at + array.nbytes]
+      array[...] = raw.view(array.dtype).reshape(array.shape)
+      at += array.nbytes
+
+
+def _is_float(model: Any, name: str) -> bool:
+  value = getattr(model, name)
+  return (
+    isinstance(value, np.ndarray)
+    and value.dtype.kind == 'f'
+    and value.flags.writeable
+  )
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+  return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def return_range(action_repeat: int, max_episode_steps: int) -> tuple:
+  """Of an episode, whose steps give at most 1 each."""
+  limit = action_repeat * max_episode_steps
+  return 0.0, float(min(EPISODE_STEPS, limit) if limit else EPISODE_STEPS)
+
+
+def make(
+  domain: str,
+  task: str,
+  num_envs: int,
+  *,
+  action_repeat: int,
+  max_episode_steps: int,
+) -> Lanes:
+  """Tasks observed from state.
+
+  Args:
+    domain: such as 'cheetah'.
+    task: such as 'run'.
+    num_envs: N.
+    action_repeat: steps of the suite in a decision.
+    max_episode_steps: decisions after which an episode is truncated, if the
+      suite's own limit of 1000 steps has not done it; 0 for none.
+
+  Returns:
+    The environments: float32 vectors, actions of [-1, 1] scaled to bounds. The
+    suite's limit truncates; what a task terminates has a discount of 0.
+  """
+  lanes = [StateLane(domain, task) for _ in range(num_envs)]
+  lanes[0].reset()
+  spaces = Spaces(
+    lanes[0].observe().shape, np.float32, Continuous(lanes[0].num_actions)
+  )
+  return Lanes(
+    lanes,
+    spaces,
+    return_range=return_range(action_repeat, max_episode_steps),
+    action_repeat=action_repeat,
+    max_episode_steps=max_episode_steps,
+  )

@@ -1,0 +1,110 @@
+"""The DeepMind Control Suite from pictures.
+
+  Hafner et al., "Learning Latent Dynamics for Planning from Pixels", 2019
+    (PlaNet): action repeats.
+  Yarats et al., "Image Augmentation Is All You Need", 2021 (DrQ): 84x84
+    pictures, three of them stacked, the camera behind the quadruped.
+"""
+
+import numpy as np
+
+from plasticity_rl.environments import dmc
+from plasticity_rl.environments import rendering
+from plasticity_rl.environments.in_thread import InThread
+from plasticity_rl.environments.lanes import FrameStack
+from plasticity_rl.environments.lanes import Lanes
+from plasticity_rl.environments.spaces import Continuous
+from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.errors import UserError
+
+
+class PixelLane(dmc.StateLane):
+  """One task, observed as an RGB picture, uint8 `[size, size, 3]`."""
+
+  def __init__(
+    self, domain: str, task: str, *, size: int, camera: int, fast: bool
+  ):
+    super().__init__(domain, task)
+    # All of these count when the context is made, with the first picture.
+    visual = self.physics.model.vis
+    # A framebuffer no larger than the picture is cleared sooner; pictures are
+    # the same to the bit.
+    visual.global_.offwidth = visual.global_.offheight = size
+    if fast:
+      visual.quality.offsamples = visual.quality.shadowsize = 0
+    cameras = self.physics.model.ncam
+    if not -1 <= camera < cameras:
+      raise UserError(
+        f'camera {camera}: dmc_pixels of {domain} has cameras 0 to '
+        f'{cameras - 1}, and -1, which is free'
+      )
+    from dm_control.mujoco import engine
+
+    # `physics.render` would make one for every picture, which takes longer
+    # than a fast picture.
+    self._camera = engine.Camera(self.physics, size, size, camera)
+
+  def observe(self) -> np.ndarray:
+    return self._camera.render()
+
+  def close(self) -> None:
+    self._camera.scene.free()
+    super().close()
+
+
+def make(
+  domain: str,
+  task: str,
+  num_envs: int,
+  *,
+  size: int,
+  stack_frames: int,
+  camera: int,
+  fast_rendering: str,
+  action_repeat: int,
+  max_episode_steps: int,
+) -> InThread:
+  """Tasks observed as stacks of pictures.
+
+  Args:
+    domain: such as 'cheetah'.
+    task: such as 'run'.
+    num_envs: N.
+    size: height and width.
+    stack_frames: pictures seen at once, on the last axis, newest last.
+    camera: number of the model's camera.
+    fast_rendering: 'on' draws without multi-sampling and shadows, several
+      times faster in software, and a little different; 'off' does not; 'auto'
+      is 'on' where a processor draws, and 'off' on a GPU.
+    action_repeat: steps of the suite in a decision.
+    max_episode_steps: as in `dmc.make`.
+
+  Returns:
+    The environments, uint8 `[N, size, size, 3 * stack_frames]`, in a thread of
+    their own: an OpenGL context belongs to one.
+  """
+  rendering.load_suite()
+  rendering.require_renderer()
+  fast = fast_rendering == 'on' or (
+    fast_rendering == 'auto' and rendering.is_software()
+  )
+
+  def build() -> Lanes:
+    lanes = [
+      PixelLane(domain, task, size=size, camera=camera, fast=fast)
+      for _ in range(num_envs)
+    ]
+    spaces = Spaces(
+      (size, size, 3 * stack_frames),
+      np.uint8,
+      Continuous(lanes[0].num_actions),
+    )
+    return Lanes(
+      [FrameStack(lane, stack_frames) for lane in lanes],
+      spaces,
+      return_range=dmc.return_range(action_repeat, max_episode_steps),
+      action_repeat=action_repeat,
+      max_episode_steps=max_episode_steps,
+    )
+
+  return InThread(build)

@@ -1,0 +1,218 @@
+"""Environments on the host by name. Imports nothing heavy.
+
+`NAMES` and `OPTIONS` are a plain table. Besides, `package.module:callable`
+names an environment of someone's own, with `OWN_OPTIONS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from plasticity_rl import errors
+from plasticity_rl.environments import atari_games
+
+if TYPE_CHECKING:
+  from plasticity_rl.environments import host
+
+# Tasks of the suite, by domain. Not `lqr`, whose model is drawn at random when
+# it is made and whose episodes need not end.
+_SUITE = {
+  'acrobot': ('swingup', 'swingup_sparse'),
+  'ball_in_cup': ('catch',),
+  'cartpole': (
+    'balance', 'balance_sparse', 'swingup', 'swingup_sparse', 'two_poles',
+    'three_poles',
+  ),
+  'cheetah': ('run',),
+  'dog': ('stand', 'walk', 'trot', 'run', 'fetch'),
+  'finger': ('spin', 'turn_easy', 'turn_hard'),
+  'fish': ('upright', 'swim'),
+  'hopper': ('stand', 'hop'),
+  'humanoid': ('stand', 'walk', 'run', 'run_pure_state'),
+  'humanoid_CMU': ('stand', 'walk', 'run'),
+  'manipulator': ('bring_ball', 'bring_peg', 'insert_ball', 'insert_peg'),
+  'pendulum': ('swingup',),
+  'point_mass': ('easy', 'hard'),
+  'quadruped': ('walk', 'run', 'escape', 'fetch'),
+  'reacher': ('easy', 'hard'),
+  'stacker': ('stack_2', 'stack_4'),
+  'swimmer': ('swimmer6', 'swimmer15'),
+  'walker': ('stand', 'walk', 'run'),
+}
+# 'humanoid_cmu_run' -> ('humanoid_CMU', 'run'); names are of lower case.
+SUITE_TASKS: Mapping[str, tuple[str, str]] = MappingProxyType({
+  f'{domain}_{task}'.lower(): (domain, task)
+  for domain, tasks in _SUITE.items()
+  for task in tasks
+})
+
+# Of tasks from pictures, by the PlaNet paper; of all others there, 2.
+_PLANET_ACTION_REPEAT = {
+  'ball_in_cup_catch': 4,
+  'cartpole_swingup': 8,
+  'cheetah_run': 4,
+  'finger_spin': 2,
+  'reacher_easy': 4,
+  'walker_walk': 2,
+}
+_DEFAULT_PIXEL_REPEAT = 2
+
+_ATARI = {
+  'sticky_action_prob': 0.0,
+  'full_action_set': False,
+  'max_noops': 30,
+  'zero_discount_on_life_loss': True,
+  'clip_rewards': True,
+  'stack_frames': 4,
+  'action_repeat': 4,
+  'max_episode_steps': 27_000,  # 108,000 frames.
+}
+_DMC = {'action_repeat': 1, 'max_episode_steps': 0}
+
+
+def _pixels(name: str) -> dict[str, Any]:
+  return {
+    'size': 84,
+    'stack_frames': 3,
+    # As DrQ has it: the one that sees the quadruped from its side.
+    'camera': 2 if name.startswith('quadruped') else 0,
+    'fast_rendering': 'auto',
+    'action_repeat': _PLANET_ACTION_REPEAT.get(name, _DEFAULT_PIXEL_REPEAT),
+    'max_episode_steps': 0,
+  }
+
+
+# The options of each name with their defaults.
+OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
+  name: MappingProxyType(options)
+  for name, options in (
+    *((f'atari_{game}', _ATARI) for game in atari_games.SCORES),
+    *((f'dmc_{task}', _DMC) for task in SUITE_TASKS),
+    *((f'dmc_pixels_{task}', _pixels(task)) for task in SUITE_TASKS),
+  )
+})
+NAMES: tuple[str, ...] = tuple(OPTIONS)
+
+# Of an environment of someone's own.
+OWN_OPTIONS: Mapping[str, Any] = MappingProxyType({
+  'arguments': (),
+  'return_range': (0.0, 1.0),
+  'stack_frames': 1,
+  'action_repeat': 1,
+  'max_episode_steps': 0,
+})
+_OWN = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
+
+# Where a list of all names would be too long to read.
+FAMILIES = (
+  'atari_GAME (57 games)',
+  'dmc_DOMAIN_TASK',
+  'dmc_pixels_DOMAIN_TASK',
+  'PACKAGE.MODULE:CALLABLE for your own',
+)
+
+# Inclusive; None for none.
+RANGES: Mapping[str, tuple[Any, Any]] = MappingProxyType({
+  'sticky_action_prob': (0, 1),
+  'max_noops': (1, None),
+  'stack_frames': (1, None),
+  'action_repeat': (1, None),
+  'max_episode_steps': (0, None),
+  'size': (1, None),
+  'camera': (-1, None),
+})
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+  {'fast_rendering': ('auto', 'on', 'off')}
+)
+
+
+def is_host(name: str) -> bool:
+  """Whether the environment of that name runs on the host."""
+  return name in OPTIONS or is_own(name)
+
+
+def is_own(name: str) -> bool:
+  """Whether that is the form of an import path."""
+  return isinstance(name, str) and bool(_OWN.fullmatch(name))
+
+
+def options(name: str) -> Mapping[str, Any]:
+  """The options of an environment on the host, with their defaults."""
+  if is_own(name):
+    return OWN_OPTIONS
+  if name not in OPTIONS:
+    raise errors.UserError(
+      errors.nearest('environment', name, NAMES, listed=FAMILIES)
+    )
+  return OPTIONS[name]
+
+
+def make(
+  name: str, num_envs: int, *, evaluation: bool, **changed: Any
+) -> host.HostEnvironments:
+  """Builds environments on the host.
+
+  Args:
+    name: one of `NAMES`, or `package.module:callable`.
+    num_envs: N, at least 1.
+    evaluation: whether they are played to evaluate, not to learn from.
+    **changed: any of `options(name)`; the others take their defaults.
+
+  Returns:
+    N of them, to be begun.
+
+  Raises:
+    UserError: if a name or an option is not valid, or what the environment
+      needs is not installed.
+  """
+  settings = _checked(name, changed)
+  if type(num_envs) is not int or num_envs < 1:
+    raise errors.UserError(
+      f'num_envs must be a whole number of 1 or more: {num_envs!r}'
+    )
+  if is_own(name):
+    return _module('foreign').make(name, num_envs, **settings)
+  family, rest = name.split('_', 1)
+  if family == 'atari':
+    return _module('atari').make(
+      rest, num_envs, evaluation=evaluation, **settings
+    )
+  if rest in SUITE_TASKS:
+    return _module('dmc').make(*SUITE_TASKS[rest], num_envs, **settings)
+  task = SUITE_TASKS[rest.removeprefix('pixels_')]
+  return _module('dmc_pixels').make(*task, num_envs, **settings)
+
+
+def _module(name: str) -> Any:
+  return importlib.import_module(f'plasticity_rl.environments.{name}')
+
+
+def _checked(name: str, changed: Mapping[str, Any]) -> dict[str, Any]:
+  defaults = options(name)
+  for option, value in changed.items():
+    if option not in defaults:
+      raise errors.UserError(
+        errors.nearest(f'option of {name}', option, defaults)
+      )
+    wanted = type(defaults[option])
+    if type(value) is not wanted and not (
+      wanted is float and type(value) is int
+    ):
+      raise errors.UserError(
+        f'{option} of {name} must be of type {wanted.__name__}: {value!r}'
+      )
+    low, high = RANGES.get(option, (None, None))
+    if (low is not None and not value >= low) or (
+      high is not None and not value <= high
+    ):
+      bounds = f'at least {low}' if high is None else f'{low} to {high}'
+      raise errors.UserError(f'{option} of {name} must be {bounds}: {value!r}')
+    if option in CHOICES and value not in CHOICES[option]:
+      raise errors.UserError(
+        errors.nearest(f'{option} of {name}', value, CHOICES[option])
+      )
+  return {**defaults, **changed}
