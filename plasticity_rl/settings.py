@@ -12,8 +12,18 @@ from typing import Any
 
 import ml_collections
 
+from plasticity_rl import data_settings
 from plasticity_rl import errors
 from plasticity_rl import network_settings
+from plasticity_rl.data_settings import Dataset as Dataset
+from plasticity_rl.data_settings import DeviceReplay as DeviceReplay
+from plasticity_rl.data_settings import Environment as Environment
+from plasticity_rl.data_settings import HostEnvironment as HostEnvironment
+from plasticity_rl.data_settings import HostReplay as HostReplay
+from plasticity_rl.data_settings import RandomLabels as RandomLabels
+from plasticity_rl.data_settings import RecordedValues as RecordedValues
+from plasticity_rl.data_settings import Replay as Replay
+from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.network_settings import Network as Network
 from plasticity_rl.network_settings import Optimizer as Optimizer
@@ -62,101 +72,6 @@ class Supervised:
   """A classifier trained by cross-entropy."""
 
   name: str = 'supervised'
-
-
-@dataclasses.dataclass(frozen=True)
-class Replay:
-  """The replay and what is drawn from it.
-
-  Attributes:
-    capacity: transitions kept, over all environments of a seed.
-    min_size: transitions needed before updates begin.
-    batch_size: transitions in an update.
-    updates_per_step: the replay ratio: a whole number, or one over it.
-    n_step: rewards summed in a transition.
-    discount: gamma.
-    clear_on_switch: empty it when the task changes.
-    later_updates_per_step: the replay ratio from when `later_when` is met, in
-      the mean over seeds: an adaptive replay ratio (Ma et al., "Revisiting
-      Plasticity in Visual RL", 2024, raise it once the active fraction of the
-      encoder has settled); 0 for none.
-    later_when: such as 'plasticity/q/active_units/encoder settles within 0.01'.
-    later_patience: how often in a row.
-    priming_updates: updates made on the first `min_size` transitions, before
-      any more are collected ("heavy priming"); 0 for none.
-  """
-
-  capacity: int = 10_000
-  min_size: int = 100
-  batch_size: int = 32
-  updates_per_step: float = 1.0
-  n_step: int = 1
-  discount: float = 0.99
-  clear_on_switch: bool = False
-  later_updates_per_step: float = 0.0
-  later_when: str = ''
-  later_patience: int = 1
-  priming_updates: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-  """Attributes: batch_size: examples in an update; one update is one step."""
-
-  batch_size: int = 32
-
-
-@dataclasses.dataclass(frozen=True)
-class Environment:
-  """Common to all games.
-
-  Attributes:
-    name: of the environment.
-    num_envs: parallel environments of a seed.
-    switch_every_steps: a new task that often; truncates the episode.
-    permute: what a task permutes: 'none', 'inputs' or 'channels'.
-    permute_actions: whether it permutes actions as well.
-    max_episode_steps: truncates longer episodes; 0 for none.
-  """
-
-  name: str = 'catch'
-  num_envs: int = 1
-  switch_every_steps: int = 0
-  permute: str = 'none'
-  permute_actions: bool = False
-  max_episode_steps: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomLabels:
-  """Inputs that stay, labels that are drawn again with every task.
-
-  Attributes:
-    examples: inputs in the data set.
-    input_size: features of an input, standard normal.
-    classes: labels.
-    switch_every_steps: length of a task.
-  """
-
-  name: str = 'random_labels'
-  examples: int = 1000
-  input_size: int = 64
-  classes: int = 10
-  switch_every_steps: int = 500
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordedValues:
-  """States with their Monte-Carlo values, from points of other runs in turn.
-
-  Attributes:
-    path: an .npz file, as `experiment.recorded` writes it.
-    switch_every_steps: length of a task, the states of one point.
-  """
-
-  name: str = 'recorded_values'
-  path: str = ''
-  switch_every_steps: int = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,11 +186,13 @@ class Settings:
   network: Network = Network()
   regularizer: Regularizer = Regularizer()
   optimizer: Optimizer = Optimizer()
-  environment: Environment | RandomLabels | RecordedValues = Environment()
+  environment: (
+      Environment | HostEnvironment | RandomLabels | RecordedValues
+  ) = Environment()
   environment_options: Mapping[str, Any] = dataclasses.field(
       default_factory=dict
   )
-  replay: Replay | Dataset = Replay()
+  replay: Replay | Dataset = DeviceReplay()
   evaluation: Evaluation = Evaluation()
   diagnostics: Diagnostics = Diagnostics()
   checkpoint: Checkpoint = Checkpoint()
@@ -285,34 +202,25 @@ class Settings:
 
 # Bounds, inclusive; None for none. Names not listed are free.
 _RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
-    'environment.classes', 'diagnostics.probe_size',
-    'diagnostics.covariance_examples',
+    'diagnostics.probe_size', 'diagnostics.covariance_examples',
 ), (2, None)) | dict.fromkeys((
     'num_seeds', 'num_steps', 'segment_steps', 'agent.target_period_updates',
-    'environment.num_envs', 'environment.examples', 'environment.input_size',
-    'replay.capacity', 'replay.min_size', 'replay.batch_size',
-    'replay.n_step', 'replay.later_patience', 'evaluation.every_steps',
-    'evaluation.episodes', 'evaluation.max_steps', 'diagnostics.every_steps',
-    'checkpoint.every_steps', 'checkpoint.keep', 'fork.horizon',
+    'evaluation.every_steps', 'evaluation.episodes', 'evaluation.max_steps',
+    'diagnostics.every_steps', 'checkpoint.every_steps', 'checkpoint.keep',
+    'fork.horizon',
     'diagnostics.hessian_iterations', 'diagnostics.fit_steps',
     'diagnostics.fit_draws',
 ), (1, None)) | dict.fromkeys((
-    'agent.epsilon_decay_steps', 'environment.switch_every_steps',
-    'environment.max_episode_steps', 'replay.priming_updates',
-    'replay.later_updates_per_step',
-    'diagnostics.tau', 'fork.margin', 'fork.replicates',
+    'agent.epsilon_decay_steps', 'diagnostics.tau', 'fork.margin',
+    'fork.replicates',
 ), (0, None)) | dict.fromkeys((
     'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
-    'replay.discount', 'diagnostics.delta',
-), (0, 1)) | network_settings.RANGES
+    'diagnostics.delta',
+), (0, 1)) | data_settings.RANGES | network_settings.RANGES
 _CHOICES = {
     'agent.loss': ('huber', 'squared'),
-    'environment.permute': ('none', 'inputs', 'channels'),
-} | network_settings.CHOICES
+} | data_settings.CHOICES | network_settings.CHOICES
 _AGENTS = {'dqn': DQN, 'supervised': Supervised}
-_DATASETS = {
-    'random_labels': RandomLabels, 'recorded_values': RecordedValues
-}
 
 
 def default_config(
@@ -325,25 +233,29 @@ def default_config(
 def _defaults(agent, environment):
   if agent not in _AGENTS:
     raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
-  supervised = agent == 'supervised'
-  names = _DATASETS if supervised else environments.NAMES
-  if environment not in names:
-    raise errors.UserError(
-        errors.nearest(f'environment for {agent}', environment, names)
-    )
-  if supervised:
-    section = dataclasses.asdict(_DATASETS[environment]())
-    replay = Dataset()
-  else:
-    section = {
-        **dataclasses.asdict(Environment(name=environment)),
-        **environments.OPTIONS[environment],
-    }
-    replay = Replay()
-  settings = Settings(agent=_AGENTS[agent](), replay=replay)
+  kind, replay = _data(agent, environment)
+  section = dataclasses.asdict(kind(name=environment))
+  if agent != 'supervised':
+    section.update(environments.options(environment))
+  settings = Settings(agent=_AGENTS[agent](), replay=replay())
   tree = dataclasses.asdict(settings)
   del tree['environment_options']
   return {**tree, 'environment': section}
+
+
+def _data(agent, environment):
+  """Where data come from: the classes of environment and replay."""
+  if agent == 'supervised':
+    datasets = data_settings.DATASETS
+    if environment not in datasets:
+      raise errors.UserError(
+          errors.nearest(f'environment for {agent}', environment, datasets)
+      )
+    return datasets[environment], Dataset
+  environments.options(environment)  # Refuses unknown names.
+  if host_registry.is_host(environment):
+    return HostEnvironment, HostReplay
+  return Environment, DeviceReplay
 
 
 def resolve(config: Mapping[str, Any]) -> Settings:
@@ -357,25 +269,17 @@ def resolve(config: Mapping[str, Any]) -> Settings:
       raise errors.UserError(f'the config has no {section}.name')
     names.append(value['name'])
   tree = _check(config, _defaults(*names), '')
-  options = {}
-  if names[0] != 'supervised':
-    common = {f.name for f in dataclasses.fields(Environment)}
-    options = {
-        k: v for k, v in tree['environment'].items() if k not in common
-    }
-    tree['environment'] = Environment(
-        **{k: tree['environment'][k] for k in common}
-    )
-  else:
-    tree['environment'] = _DATASETS[names[1]](**tree['environment'])
+  kind, replay = _data(*names)
+  section, common = tree['environment'], dataclasses.fields(kind)
+  tree['environment'] = kind(**{
+      field.name: section.pop(field.name) for field in common
+  })
   tree['agent'] = _AGENTS[names[0]](**tree['agent'])
-  tree['replay'] = (
-      Dataset if names[0] == 'supervised' else Replay
-  )(**tree['replay'])
+  tree['replay'] = replay(**tree['replay'])
   for field in dataclasses.fields(Settings):
     if isinstance(tree.get(field.name), dict):
       tree[field.name] = type(field.default)(**tree[field.name])
-  settings = Settings(**tree, environment_options=options)
+  settings = Settings(**tree, environment_options=section)
   _check_together(settings)
   return settings
 
@@ -443,11 +347,12 @@ def _check_together(s):
             f'config.network.{name} must hold positive whole numbers'
             f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
-  if not isinstance(s.environment, Environment):
+  if not isinstance(s.environment, (Environment, HostEnvironment)):
     return
   env, replay = s.environment, s.replay
+  switch_every = getattr(env, 'switch_every_steps', 0)
   for label, steps in (
-      ('environment.switch_every_steps', env.switch_every_steps),
+      ('environment.switch_every_steps', switch_every),
       ('segment_steps', s.segment_steps),
       ('replay.capacity', replay.capacity),
   ):
@@ -473,6 +378,8 @@ def _check_together(s):
         f'config.replay.priming_updates must be a multiple of {chunk}, or '
         f'less: {replay.priming_updates}'
     )
+  if isinstance(env, HostEnvironment):
+    return
   switches = env.permute != 'none' or env.permute_actions
   if switches != bool(env.switch_every_steps):
     raise errors.UserError(

@@ -21,6 +21,7 @@ ROOMS = (
     'types',
     'environments',
     'network_settings',
+    'data_settings',
     'settings',
     'split',
     'injection',

@@ -60,7 +60,7 @@ def catch(**changes):
     ('environment.row', 3, "in environment 'row'; did you mean 'rows'"),
     ('agent.name', 'dqm', "'dqm'; did you mean 'dqn'"),
     ('environment.name', 'cath', "'cath'; did you mean 'catch'"),
-    ('environment.name', 'random_labels', 'unknown environment for dqn'),
+    ('environment.name', 'random_labels', 'unknown environment'),
     ('agent.loss', 'hubert', "agent.loss 'hubert'; did you mean 'huber'"),
     ('optimizer.name', 'adamax', "did you mean 'adam'"),
     ('environment.permute', 'input', "did you mean 'inputs'"),

@@ -13,11 +13,15 @@ from plasticity_rl.agents import dqn
 from plasticity_rl.agents import supervised
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
+from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
+from plasticity_rl.environments.spaces import Discrete
+from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
+from plasticity_rl.experiment import host_loop
 from plasticity_rl.experiment import loop as loop_lib
 from plasticity_rl.experiment import streams
 from plasticity_rl.experiment.loop import light
@@ -91,40 +95,69 @@ class Experiment(NamedTuple):
 def build_agent(settings: settings_lib.Settings) -> tuple[
     Agent, streams.Stream
 ]:
-  """The agent and its stream; refuses what does not fit together."""
-  is_supervised = settings.agent.name == 'supervised'
+  """The agent and its stream on the device; refuses what does not fit."""
   task = settings.environment
-  recording = None
   if task.name == 'recorded_values':
     recording = datasets.load(task.path)
-    shape, outputs = recording.inputs.shape[3:], 1
-  elif is_supervised:
-    shape, outputs = (task.input_size,), task.classes
-  else:
-    environment = environments.make(
-        task.name, permute=task.permute,
-        permute_actions=task.permute_actions,
-        max_episode_steps=task.max_episode_steps,
-        **settings.environment_options,
-    )
-    shape, outputs = environment.observation_shape, environment.num_actions
-  network, layers = _network(settings, shape, outputs)
-  net = NetSpec(
-      network, optimizers.make(settings.optimizer), layers,
-      has_target=not is_supervised,
-      penalty=regularizers.make(settings.regularizer, network, layers),
-  )
-  slots = settings.network.slots
-  if recording is not None:
+    net = _net(settings, recording.inputs.shape[3:], 1, has_target=False)
     agent = supervised.make(
-        net, slots=slots, name='value', error=supervised.squared_error
+        net, slots=settings.network.slots, name='value',
+        error=supervised.squared_error,
     )
     return agent, datasets.recorded_values(agent, settings, recording)
-  if is_supervised:
-    agent = supervised.make(net, slots=slots)
+  if settings.agent.name == 'supervised':
+    net = _net(settings, (task.input_size,), task.classes, has_target=False)
+    agent = supervised.make(net, slots=settings.network.slots)
     return agent, datasets.random_labels(agent, settings)
-  agent = dqn.make(net, settings.agent, slots=slots)
+  environment = environments.make(
+      task.name, permute=task.permute,
+      permute_actions=task.permute_actions,
+      max_episode_steps=task.max_episode_steps,
+      **settings.environment_options,
+  )
+  agent = _acting_agent(settings, Spaces(
+      environment.observation_shape, environment.observation_dtype,
+      Discrete(environment.num_actions),
+  ))
   return agent, streams.reinforcement(agent, environment, settings)
+
+
+def _acting_agent(settings, spaces):
+  net = _net(
+      settings, spaces.observation_shape, spaces.actions.num_actions,
+      has_target=True,
+  )
+  return dqn.make(net, settings.agent, slots=settings.network.slots)
+
+
+def _net(settings, shape, outputs, has_target):
+  network, layers = _network(settings, shape, outputs)
+  return NetSpec(
+      network, optimizers.make(settings.optimizer), layers, has_target,
+      penalty=regularizers.make(settings.regularizer, network, layers),
+  )
+
+
+def _build_loop(settings):
+  """The agent, its loop, and the interventions inside it."""
+  if not isinstance(settings.environment, settings_lib.HostEnvironment):
+    agent, stream = build_agent(settings)
+    hooks = _hooks(settings, agent)
+    return agent, device_loop.make(
+        settings, agent, stream, *_schedules(settings, stream.steps_per_row),
+        hooks,
+    ), hooks
+  task = settings.environment
+  make = functools.partial(
+      host_registry.make, task.name, **settings.environment_options
+  )
+  training = make(task.num_envs * settings.num_seeds, evaluation=False)
+  agent = _acting_agent(settings, training.spaces)
+  hooks = _hooks(settings, agent)
+  return agent, host_loop.make(
+      settings, agent, make, training, *_schedules(settings, task.num_envs),
+      hooks,
+  ), hooks
 
 
 def _network(settings, shape, outputs):
@@ -165,12 +198,7 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
-  agent, stream = build_agent(settings)
-  hooks = _hooks(settings, agent)
-  loop = device_loop.make(
-      settings, agent, stream, *_schedules(settings, stream.steps_per_row),
-      hooks,
-  )
+  agent, loop, hooks = _build_loop(settings)
   _check_hooks(agent, hooks, loop.batch)
   # Have their own states from the start: in the loop, and where one seed may
   # be changed before another.

@@ -17,6 +17,7 @@ from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.types import Counters
+from plasticity_rl.types import Key
 from plasticity_rl.types import Transition
 
 Metrics = dict[str, jax.Array]
@@ -116,7 +117,7 @@ def reinforcement(
       )
       if settings.agent.epsilon_restart_on_switch:
         exploring_since = step % switch_every
-    action = _act(agent, act_key, nets, env.observation, exploring_since)
+    action = act(agent, act_key, nets, env.observation, exploring_since)
     state, timestep = jax.vmap(environment.step)(
         jax.random.split(step_key, num_envs), env.state, action
     )
@@ -200,7 +201,11 @@ def reinforcement(
   )
 
 
-def _act(agent, key, nets, observations, step):
+def act(
+    agent: Agent, key: Key, nets: Any, observations: jax.Array,
+    step: jax.Array,
+) -> jax.Array:
+  """Actions in training, by `nets` or what an `Acting` says."""
   if not isinstance(nets, Acting):
     return agent.act(key, nets, observations, step)
   return jax.lax.cond(

@@ -1,0 +1,59 @@
+"""Running mean and variance of observations, on the host, by seed.
+
+Chan, Golub and LeVeque's update of a mean and a sum of squares by a batch
+("Updating Formulae and a Pairwise Algorithm", 1979), in float64. The statistics
+are part of the run's state. What a replay holds is not normalised: batches are,
+by the statistics of the moment.
+"""
+
+import numpy as np
+
+LIMIT = 10.0  # Normalised observations are clipped to this many deviations.
+
+
+def init(num_seeds: int, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+  """Statistics of no observation yet."""
+  return {
+      'count': np.zeros(num_seeds),
+      'mean': np.zeros((num_seeds, *shape)),
+      'squares': np.zeros((num_seeds, *shape)),
+  }
+
+
+def update(
+    statistics: dict[str, np.ndarray], observations: np.ndarray
+) -> dict[str, np.ndarray]:
+  """New statistics, with observations `[S, E, ...]` counted in."""
+  ones = (slice(None), *[None] * (observations.ndim - 2))
+  count, added = statistics['count'], observations.shape[1]
+  total = count + added
+  mean = observations.mean(1, dtype=np.float64)
+  squares = np.square(observations - mean[:, None], dtype=np.float64).sum(1)
+  delta = mean - statistics['mean']
+  return {
+      'count': total,
+      'mean': statistics['mean'] + delta * (added / total)[ones],
+      'squares': statistics['squares'] + squares + (
+          np.square(delta) * (count * added / total)[ones]
+      ),
+  }
+
+
+def normalize(
+    statistics: dict[str, np.ndarray], observations: np.ndarray
+) -> np.ndarray:
+  """(x - mean) / deviation, clipped, float32; `[S, ..., *shape]` to the same.
+
+  As they are before two observations have been counted.
+  """
+  mean = statistics['mean']
+  count = statistics['count'].reshape(-1, *[1] * (mean.ndim - 1))
+  known = count > 1
+  variance = statistics['squares'] / np.maximum(count - 1, 1)
+  deviation = np.where(known, np.sqrt(variance + 1e-8), 1.0)
+  between = observations.ndim - mean.ndim
+  shape = (len(mean), *[1] * between, *mean.shape[1:])
+  centred = observations - np.where(known, mean, 0.0).reshape(shape)
+  return np.clip(
+      centred / deviation.reshape(shape), -LIMIT, LIMIT
+  ).astype(np.float32)
