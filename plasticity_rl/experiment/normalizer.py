@@ -46,14 +46,12 @@ def normalize(
 
   As they are before two observations have been counted.
   """
-  mean = statistics['mean']
-  count = statistics['count'].reshape(-1, *[1] * (mean.ndim - 1))
-  known = count > 1
-  variance = statistics['squares'] / np.maximum(count - 1, 1)
-  deviation = np.where(known, np.sqrt(variance + 1e-8), 1.0)
+  mean, count = statistics['mean'], statistics['count']
+  if count[0] < 2:  # All seeds have counted as many.
+    return observations.astype(np.float32)
+  freedom = (count - 1).reshape(-1, *[1] * (mean.ndim - 1))
+  deviation = np.sqrt(statistics['squares'] / freedom + 1e-8)
   between = observations.ndim - mean.ndim
   shape = (len(mean), *[1] * between, *mean.shape[1:])
-  centred = observations - np.where(known, mean, 0.0).reshape(shape)
-  return np.clip(
-      centred / deviation.reshape(shape), -LIMIT, LIMIT
-  ).astype(np.float32)
+  normalized = (observations - mean.reshape(shape)) / deviation.reshape(shape)
+  return np.clip(normalized, -LIMIT, LIMIT).astype(np.float32)

@@ -1,0 +1,58 @@
+"""A small environment on the host, with and without copying."""
+
+import gymnasium
+import numpy as np
+
+
+class Walk(gymnasium.Env):
+  """Random places; an action is right where it is the place modulo three.
+
+  Episodes terminate by luck and are truncated after eight steps.
+  """
+
+  observation_space = gymnasium.spaces.Box(-1, 1, (5,), np.float32)
+  action_space = gymnasium.spaces.Discrete(3)
+
+  def reset(self, *, seed=None, options=None):
+    del options
+    super().reset(seed=seed)
+    self._time, self._place = 0, int(self.np_random.integers(5))
+    return self._see(), {}
+
+  def _see(self):
+    return np.eye(5, dtype=np.float32)[self._place]
+
+  def step(self, action):
+    reward = float(action == self._place % 3)
+    self._time += 1
+    self._place = int(self.np_random.integers(5))
+    terminated = bool(self.np_random.random() < 0.1)
+    return self._see(), reward, terminated, self._time >= 8, {}
+
+
+class CopiedWalk(Walk):
+  """The same, which can be copied."""
+
+  def get_state(self):
+    state = self.np_random.bit_generator.state['state']
+    words = [
+        state[name] >> shift & 0xFFFFFFFF
+        for name in ('state', 'inc') for shift in range(0, 128, 32)
+    ]
+    more = self.np_random.bit_generator.state
+    return {'numbers': np.array(
+        [self._time, self._place, more['has_uint32'], more['uinteger'], *words]
+    )}
+
+  def set_state(self, state):
+    numbers = [int(x) for x in state['numbers']]
+    self._time, self._place, has_uint32, uinteger, *words = numbers
+    halves = [
+        sum(word << 32 * i for i, word in enumerate(words[k:k + 4]))
+        for k in (0, 4)
+    ]
+    self.np_random.bit_generator.state = {
+        'bit_generator': 'PCG64', 'has_uint32': has_uint32,
+        'uinteger': uinteger,
+        'state': {'state': halves[0], 'inc': halves[1]},
+    }
