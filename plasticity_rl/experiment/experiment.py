@@ -9,12 +9,13 @@ import jax.numpy as jnp
 
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.agents import dqn
-from plasticity_rl.agents import supervised
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.environments import registry as environments
+from plasticity_rl.environments.spaces import Discrete
+from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import agents
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
@@ -22,11 +23,6 @@ from plasticity_rl.experiment import streams
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
-from plasticity_rl.learner import optimizers
-from plasticity_rl.learner.regularizers import registry as regularizers
-from plasticity_rl.networks import sequential
-from plasticity_rl.networks import sizing
-from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
@@ -104,45 +100,14 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
         **settings.environment_options,
     )
     shape, outputs = environment.observation_shape, environment.num_actions
-  network, layers = _network(settings, shape, outputs)
-  net = NetSpec(
-      network, optimizers.make(settings.optimizer), layers,
-      has_target=not is_supervised,
-      penalty=regularizers.make(settings.regularizer, network, layers),
+  agent = agents.make(
+      settings, Spaces(shape, jnp.float32, Discrete(outputs))
   )
-  slots = settings.network.slots
   if recording is not None:
-    agent = supervised.make(
-        net, slots=slots, name='value', error=supervised.squared_error
-    )
     return agent, datasets.recorded_values(agent, settings, recording)
   if is_supervised:
-    agent = supervised.make(net, slots=slots)
     return agent, datasets.random_labels(agent, settings)
-  agent = dqn.make(net, settings.agent, slots=slots)
   return agent, streams.reinforcement(agent, environment, settings)
-
-
-def _network(settings, shape, outputs):
-  """The split network of these settings, sized, and its layers."""
-  one = settings.network
-  config = sequential.Sequential(
-      observation_shape=shape,
-      convolutions=one.convolutions,
-      hidden=one.hidden,
-      num_outputs=outputs,
-      split=one.split,
-      convolution=one.convolution,
-      infer_heads=regularizers.infer_heads(settings.regularizer),
-      activation=one.activation,
-      width_counts=one.width_counts,
-      layer_norm=one.layer_norm,
-      weight_norm=one.weight_norm,
-  )
-  if one.sized_for_injections:
-    count = sizing.parameter_count(config, one.sized_for_injections)
-    config = sizing.nearest(config, count, one.sized_part)
-  return sequential.build(config)
 
 
 def event_keys(state: TrainState, name: str) -> jax.Array:
