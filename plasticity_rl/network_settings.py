@@ -24,6 +24,8 @@ class Network:
       units; 'units' keeps the units, with twice the features.
     layer_norm: layer normalisation before each activation.
     weight_norm: weight normalisation of every layer.
+    initializer: of weights: 'truncated_normal', of standard deviation
+      1 / sqrt(fan_in), or 'orthogonal', with a gain of sqrt(2).
     sized_for_injections: scales widths so that the network has, from the
       start, as many parameters as the configured one after so many injections,
       frozen heads included; 0 leaves it as it is. See `networks/sizing.py`.
@@ -39,6 +41,7 @@ class Network:
   width_counts: str = 'features'
   layer_norm: bool = False
   weight_norm: bool = False
+  initializer: str = 'truncated_normal'
   sized_for_injections: int = 0
   sized_part: str = 'head'
 
@@ -138,6 +141,7 @@ CHOICES = {
     'network.activation': (
         'relu', 'crelu', 'fourier', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh'
     ),
+    'network.initializer': ('truncated_normal', 'orthogonal'),
     'network.width_counts': ('features', 'units'),
     'network.sized_part': ('head', 'all'),
     'regularizer.feature_norm_of': ('penultimate', 'encoder'),

@@ -12,9 +12,14 @@ from typing import Any
 
 import ml_collections
 
+from plasticity_rl import agent_settings
 from plasticity_rl import data_settings
 from plasticity_rl import errors
 from plasticity_rl import network_settings
+from plasticity_rl.agent_settings import DQN as DQN
+from plasticity_rl.agent_settings import SAC as SAC
+from plasticity_rl.agent_settings import DrQ as DrQ
+from plasticity_rl.agent_settings import Supervised as Supervised
 from plasticity_rl.data_settings import Dataset as Dataset
 from plasticity_rl.data_settings import DeviceReplay as DeviceReplay
 from plasticity_rl.data_settings import Environment as Environment
@@ -39,39 +44,6 @@ DEFAULT_ARMS = (
 
 # Updates in a compiled call while priming, between which a run can be stopped.
 PRIMING_CHUNK = 1000
-
-
-@dataclasses.dataclass(frozen=True)
-class DQN:
-  """DQN and Double DQN.
-
-  Attributes:
-    double: the online network selects the action that the target evaluates.
-    loss: 'huber' (of size 1) or 'squared' (half the square).
-    target_period_updates: updates between copies to the target.
-    epsilon_begin: probability of a random action at the start.
-    epsilon_end: the same, after `epsilon_decay_steps`.
-    epsilon_decay_steps: length of the linear schedule.
-    epsilon_restart_on_switch: start the schedule again with each task.
-    epsilon_evaluation: probability of a random action in evaluation.
-  """
-
-  name: str = 'dqn'
-  double: bool = True
-  loss: str = 'huber'
-  target_period_updates: int = 100
-  epsilon_begin: float = 1.0
-  epsilon_end: float = 0.05
-  epsilon_decay_steps: int = 1000
-  epsilon_restart_on_switch: bool = False
-  epsilon_evaluation: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Supervised:
-  """A classifier trained by cross-entropy."""
-
-  name: str = 'supervised'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +154,7 @@ class Settings:
   num_steps: int = 10_000
   segment_steps: int = 1000
   interventions: tuple = ()
-  agent: DQN | Supervised = DQN()
+  agent: DQN | Supervised | SAC | DrQ = DQN()
   network: Network = Network()
   regularizer: Regularizer = Regularizer()
   optimizer: Optimizer = Optimizer()
@@ -204,23 +176,24 @@ class Settings:
 _RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
     'diagnostics.probe_size', 'diagnostics.covariance_examples',
 ), (2, None)) | dict.fromkeys((
-    'num_seeds', 'num_steps', 'segment_steps', 'agent.target_period_updates',
+    'num_seeds', 'num_steps', 'segment_steps',
     'evaluation.every_steps', 'evaluation.episodes', 'evaluation.max_steps',
     'diagnostics.every_steps', 'checkpoint.every_steps', 'checkpoint.keep',
     'fork.horizon',
     'diagnostics.hessian_iterations', 'diagnostics.fit_steps',
     'diagnostics.fit_draws',
 ), (1, None)) | dict.fromkeys((
-    'agent.epsilon_decay_steps', 'diagnostics.tau', 'fork.margin',
+    'diagnostics.tau', 'fork.margin',
     'fork.replicates',
 ), (0, None)) | dict.fromkeys((
-    'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
     'diagnostics.delta',
-), (0, 1)) | data_settings.RANGES | network_settings.RANGES
-_CHOICES = {
-    'agent.loss': ('huber', 'squared'),
-} | data_settings.CHOICES | network_settings.CHOICES
-_AGENTS = {'dqn': DQN, 'supervised': Supervised}
+), (0, 1)) | agent_settings.RANGES | data_settings.RANGES | (
+    network_settings.RANGES
+)
+_CHOICES = (
+    agent_settings.CHOICES | data_settings.CHOICES | network_settings.CHOICES
+)
+_AGENTS = agent_settings.AGENTS
 
 
 def default_config(

@@ -6,7 +6,7 @@ every leaf of a `TrainState` but its counters, which all seeds share.
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -125,8 +125,13 @@ def structure(tree: Any) -> Any:
 class Layer:
   """A layer with weights, in the order of the forward pass.
 
+  An ensemble keeps the weights of all its members in the same leaves, stacked.
+  Each member's share is a `Layer` of its own, so that whatever acts on layers
+  acts on every member by itself: `interventions.base` reads and writes them.
+
   Attributes:
-    name: key of its features in `NetworkOutput.layers`.
+    name: key of its features in `NetworkOutput.layers`; of member m of an
+      ensemble it ends in '.m'.
     path: where its `{'w', 'b'}` are in the parameters, and beside them what
       normalises it (`g`, `scale`, `offset`, each `[units]`); the first element
       is 'encoder' or 'head'.
@@ -137,6 +142,10 @@ class Layer:
       `c::channels` of `w`; None otherwise.
     features_per_unit: how many features its activation makes of a unit, the
       last axis of `w`; features i, i + units, ... are those of unit i.
+    member: its index on the leading axis of what is at `path`; None where that
+      is no ensemble's.
+    side_inputs: how many of the last rows of `w` are fed by an input of the
+      network (an action) rather than by the layer before.
   """
 
   name: str
@@ -144,6 +153,24 @@ class Layer:
   hidden: bool = True
   flattened_from: tuple[int, int, int] | None = None
   features_per_unit: int = 1
+  member: int | None = None
+  side_inputs: int = 0
+
+
+def feeds(layer: Layer, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+  """Those of `layers` that the output of `layer` is fed to.
+
+  They share the next path; of an ensemble's, the same member, or every member
+  where `layer` is common to them. The last one feeds none.
+  """
+  paths = list(dict.fromkeys(x.path for x in layers))
+  following = paths[paths.index(layer.path) + 1:][:1]
+  return tuple(
+      x for x in layers
+      if x.path in following and (
+          None in (x.member, layer.member) or x.member == layer.member
+      )
+  )
 
 
 # `(params) -> (losses [B], output)` on one batch: what a network is trained on.
@@ -159,7 +186,8 @@ class NetSpec:
   Attributes:
     network: an `injection.SplitNetwork`.
     optimizer: an `injection.GroupedOptimizer` over its parameters.
-    layers: its layers with weights, in the order of the forward pass.
+    layers: its layers with weights, in the order of the forward pass, members
+      of an ensemble side by side; () for a network without any.
     has_target: whether a target network is kept.
     penalty: a regulariser of its loss, or None.
   """
@@ -179,7 +207,7 @@ class AgentSpec:
     nets: the networks by name.
     default_nets: those that an intervention acts on unless told otherwise.
     encoder_net: the network that trains the encoder; resets of all but the
-      encoder spare that one.
+      encoder spare the encoder of that one.
     inputs: `(params by net, batch) -> input by net`, what each network is fed.
     policy: `(params by net, batch) -> decisions`, `[B, ...]`, deterministic.
     losses: `(key, nets, batch) -> loss by net`, each a function of its own

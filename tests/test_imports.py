@@ -20,6 +20,7 @@ ROOMS = (
     'errors',
     'types',
     'environments',
+    'agent_settings',
     'network_settings',
     'data_settings',
     'settings',

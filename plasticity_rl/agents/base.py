@@ -29,7 +29,8 @@ class Agent(NamedTuple):
       training. `step` counts from the start of exploration.
     act_greedily: `(key, nets, observations) -> actions`, as in evaluation.
     update: `(key, nets, batch, updates) -> (nets, metrics)`, one gradient
-      step; `updates` counts those made before.
+      step; `updates` counts those made before. The key may be one for each
+      example: see `example_keys`.
   """
 
   spec: AgentSpec
@@ -39,6 +40,21 @@ class Agent(NamedTuple):
   update: Callable[
       [Key, Nets, Transition, jax.Array], tuple[Nets, dict[str, jax.Array]]
   ]
+
+
+def example_keys(key: Key, count: int) -> jax.Array:
+  """A key for each of `count` examples, `[count, 2]`. The key is consumed.
+
+  Whatever noise an example gets depends on the key and its place in the batch,
+  and on nothing else. N devices equal one, therefore, if the learner calls
+  this on the whole batch and hands each device its slice of keys with its
+  slice of the batch: keys that are many already are returned as they are.
+  """
+  if key.ndim > 1:
+    return key
+  return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
+      key, jnp.arange(count)
+  )
 
 
 def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
@@ -93,6 +109,17 @@ def apply_gradients(
       injection.trainable_mask(state.params), state.params, updates,
   )
   return state._replace(params=params, opt_state=opt_state)
+
+
+def move_target(state: NetState, tau: float) -> NetState:
+  """target <- target + tau (online - target), frozen heads included.
+
+  In this form what is equal stays equal, to the bit.
+  """
+  target = jax.tree.map(
+      lambda t, o: t + tau * (o - t), state.target, state.params
+  )
+  return state._replace(target=target)
 
 
 def copy_periodically(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
-from plasticity_rl.interventions.base import get
+from plasticity_rl.interventions.base import get_layer
 from plasticity_rl.interventions.units import unit_activity as unit_activity
 from plasticity_rl.types import Key
 from plasticity_rl.types import Layer
@@ -18,6 +18,7 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
+from plasticity_rl.types import feeds
 from plasticity_rl.types import name_tag
 
 
@@ -86,8 +87,9 @@ class Probe:
     """
     layers = self.net.layers
     ends_encoder = {
-        a.name for a, b in zip(layers, layers[1:], strict=False)
-        if a.path[0] == 'encoder' and b.path[0] == 'head'
+        layer.name for layer in layers if layer.path[0] == 'encoder' and any(
+            follower.path[0] == 'head' for follower in feeds(layer, layers)
+        )
     }
     values = {}
     for layer in layers:
@@ -108,7 +110,7 @@ Diagnostic = Callable[..., dict[str, jax.Array]]
 
 def of_layer(tree: Params, layer: Layer) -> Params:
   """What a tree of the structure of `Probe.learns` holds of one layer."""
-  return get(tree, layer.path)
+  return get_layer(tree, layer)
 
 
 def by_layer(

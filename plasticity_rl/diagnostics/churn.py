@@ -16,9 +16,12 @@ def churn(probe: Probe) -> dict[str, jax.Array]:
   independently, so that the halves may share a transition of a small one.
 
   Returns:
-    'value', the mean |change| of the network's outputs (action values, logits)
-    over examples and outputs; and where the agent's greedy decisions are
-    discrete, 'policy', the fraction of examples on which they change.
+    'value', the mean |change| of the network's outputs (action values, logits,
+    means and log standard deviations before they are squashed) over examples
+    and outputs; of the agent's decisions without noise, where they are
+    discrete, 'policy', the fraction of examples on which they change, and
+    where they are continuous, 'action', the mean |change| of the action over
+    examples and dimensions. Zero where the network decides nothing.
   """
   half = jax.tree.leaves(probe.inputs)[0].shape[0] // 2
   after = probe.updated(half).params
@@ -35,4 +38,6 @@ def churn(probe: Probe) -> dict[str, jax.Array]:
   if jnp.issubdtype(old.dtype, jnp.integer):
     changed = (old != new)[half:]
     values['policy'] = changed.reshape(changed.shape[0], -1).any(-1).mean()
+  else:
+    values['action'] = jnp.abs(new - old)[half:].mean()
   return values

@@ -82,7 +82,9 @@ def make(
     *,
     target: bool = False,
 ) -> Diagnostics:
-  """All diagnostics of `names`, for every network of the agent.
+  """All diagnostics of `names`, for every network of the agent with layers.
+
+  (A temperature has none: all that can be said of it is its value.)
 
   Args:
     spec: the agent.
@@ -102,6 +104,7 @@ def make(
     )
   remembers = dormant.dormant_overlap.__name__
   options_of = {name: options.get(name, {}) for name in names}
+  looked_at = {name: net for name, net in spec.nets.items() if net.layers}
 
   def init(nets):
     if remembers not in names:
@@ -110,16 +113,18 @@ def make(
         name: dormant.no_dormant_sets(
             net, injection.trainable(nets[name].params)
         )
-        for name, net in spec.nets.items()
+        for name, net in looked_at.items()
     }}
 
   def measure(key, nets, batch, own):
-    probes = _probes(spec, update, key, nets, batch, own.get(MEMORY, {}))
+    probes = _probes(
+        spec, looked_at, update, key, nets, batch, own.get(MEMORY, {})
+    )
     if target:
-      probes.update(_target_probes(spec, probes))
+      probes.update(_target_probes(looked_at, probes))
     values = {}
     for net_name, probe in probes.items():
-      measured = names if net_name in spec.nets else [
+      measured = names if net_name in looked_at else [
           name for name in names if name in OF_TARGETS
       ]
       for name in measured:
@@ -130,13 +135,13 @@ def make(
       return values, {}
     return values, {MEMORY: {
         name: dormant.dormant_sets(probes[name], **options_of[remembers])
-        for name in spec.nets
+        for name in looked_at
     }}
 
   return Diagnostics(init, measure)
 
 
-def _probes(spec, update, key, nets, batch, memory):
+def _probes(spec, looked_at, update, key, nets, batch, memory):
   """A probe of every online network, by its name."""
   loss_key, update_key, probe_key = jax.random.split(key, 3)
   params = {name: net.params for name, net in nets.items()}
@@ -163,14 +168,14 @@ def _probes(spec, update, key, nets, batch, memory):
           memory=memory.get(name),
           key=jax.random.fold_in(probe_key, i),
       )
-      for i, (name, net) in enumerate(spec.nets.items())
+      for i, (name, net) in enumerate(looked_at.items())
   }
 
 
-def _target_probes(spec, probes):
+def _target_probes(looked_at, probes):
   """Probes of target networks, fed what the online ones are."""
   found = {}
-  for name, net in spec.nets.items():
+  for name, net in looked_at.items():
     state, inputs = probes[name].state, probes[name].inputs
     if state.target is not None:
       found[f'{name}_target'] = Probe(

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.agents import dqn
-from plasticity_rl.agents import supervised
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.environments import host_registry
@@ -18,6 +16,7 @@ from plasticity_rl.environments import registry as environments
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import agents
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
@@ -29,11 +28,6 @@ from plasticity_rl.experiment.loop import with_data
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
-from plasticity_rl.learner import optimizers
-from plasticity_rl.learner.regularizers import registry as regularizers
-from plasticity_rl.networks import sequential
-from plasticity_rl.networks import sizing
-from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
@@ -99,15 +93,10 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
   task = settings.environment
   if task.name == 'recorded_values':
     recording = datasets.load(task.path)
-    net = _net(settings, recording.inputs.shape[3:], 1, has_target=False)
-    agent = supervised.make(
-        net, slots=settings.network.slots, name='value',
-        error=supervised.squared_error,
-    )
+    agent = agents.make(settings, _spaces(recording.inputs.shape[3:], 1))
     return agent, datasets.recorded_values(agent, settings, recording)
   if settings.agent.name == 'supervised':
-    net = _net(settings, (task.input_size,), task.classes, has_target=False)
-    agent = supervised.make(net, slots=settings.network.slots)
+    agent = agents.make(settings, _spaces((task.input_size,), task.classes))
     return agent, datasets.random_labels(agent, settings)
   environment = environments.make(
       task.name, permute=task.permute,
@@ -115,27 +104,14 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
       max_episode_steps=task.max_episode_steps,
       **settings.environment_options,
   )
-  agent = _acting_agent(settings, Spaces(
-      environment.observation_shape, environment.observation_dtype,
-      Discrete(environment.num_actions),
+  agent = agents.make(settings, _spaces(
+      environment.observation_shape, environment.num_actions
   ))
   return agent, streams.reinforcement(agent, environment, settings)
 
 
-def _acting_agent(settings, spaces):
-  net = _net(
-      settings, spaces.observation_shape, spaces.actions.num_actions,
-      has_target=True,
-  )
-  return dqn.make(net, settings.agent, slots=settings.network.slots)
-
-
-def _net(settings, shape, outputs, has_target):
-  network, layers = _network(settings, shape, outputs)
-  return NetSpec(
-      network, optimizers.make(settings.optimizer), layers, has_target,
-      penalty=regularizers.make(settings.regularizer, network, layers),
-  )
+def _spaces(shape, count):
+  return Spaces(tuple(shape), jnp.float32, Discrete(count))
 
 
 def _build_loop(settings):
@@ -152,34 +128,12 @@ def _build_loop(settings):
       host_registry.make, task.name, **settings.environment_options
   )
   training = make(task.num_envs * settings.num_seeds, evaluation=False)
-  agent = _acting_agent(settings, training.spaces)
+  agent = agents.make(settings, training.spaces)
   hooks = _hooks(settings, agent)
   return agent, host_loop.make(
       settings, agent, make, training, *_schedules(settings, task.num_envs),
       hooks,
   ), hooks
-
-
-def _network(settings, shape, outputs):
-  """The split network of these settings, sized, and its layers."""
-  one = settings.network
-  config = sequential.Sequential(
-      observation_shape=shape,
-      convolutions=one.convolutions,
-      hidden=one.hidden,
-      num_outputs=outputs,
-      split=one.split,
-      convolution=one.convolution,
-      infer_heads=regularizers.infer_heads(settings.regularizer),
-      activation=one.activation,
-      width_counts=one.width_counts,
-      layer_norm=one.layer_norm,
-      weight_norm=one.weight_norm,
-  )
-  if one.sized_for_injections:
-    count = sizing.parameter_count(config, one.sized_for_injections)
-    config = sizing.nearest(config, count, one.sized_part)
-  return sequential.build(config)
 
 
 def event_keys(state: TrainState, name: str) -> jax.Array:

@@ -105,8 +105,7 @@ def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
   """
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
-    w = base.get(new, layer.path)['w']
-    new = base.put(
-        new, (*layer.path, 'b'), w.reshape(-1, w.shape[-1]).any(0)
-    )
+    own = base.get_layer(new, layer)
+    drawn = own['w'].reshape(-1, own['w'].shape[-1]).any(0)
+    new = base.put_layer(new, layer, {**own, 'b': drawn})
   return new

@@ -41,10 +41,10 @@ def normalize_and_project(
     def project(params):
       plain = core.trainable(params)
       for layer in net.layers:
-        path = (*layer.path, 'w')
-        w = base.get(plain, path)
-        plain = base.put(
-            plain, path, rescale(w, norm(base.get(state.initial, path)))
+        own = base.get_layer(plain, layer)
+        initial = base.get_layer(state.initial, layer)['w']
+        plain = base.put_layer(
+            plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
         )
       return core.replace_trainable(params, plain)
 

@@ -36,12 +36,12 @@ def reset(
     spec: the agent.
     scope: 'head'; 'last' for the last `layers` layers; 'all_but_encoder' for
       everything of every network except the encoder that the agent shares;
-      'everything'; 'random' for a random subnetwork: each weight and bias that
-      learns, independently with probability `fraction`.
+      'everything' of every network; 'random' for a random subnetwork: each
+      weight and bias that learns, independently with probability `fraction`.
     layers: how many layers, with scope 'last'.
     fraction: 0 to 1, with scope 'random'; 0 changes nothing.
     nets: networks to reset; by default those that the agent names, with
-      'all_but_encoder' all of them.
+      'all_but_encoder' and 'everything' all of them.
     optimizer: 'reset' gives every group of which a layer is redrawn a fresh
       state, counts included; of a random subnetwork it zeroes the moments of
       the redrawn weights and those counts (see `units.reset_moments` for what
@@ -54,7 +54,7 @@ def reset(
     return base.on_nets(spec, nets, lambda key, net, state: redraw_some(
         key, net, state, fraction, optimizer
     ))
-  if scope == 'all_but_encoder' and nets is None:
+  if scope in ('all_but_encoder', 'everything') and nets is None:
     nets = tuple(spec.nets)
   names = base.check_nets(spec, nets)
   paths = {
@@ -79,12 +79,18 @@ def _paths(spec, name, scope, layers):
   """Subtrees to draw again: groups, or layers in a group."""
   net = spec.nets[name]
   if scope == 'last':
-    if type(layers) is not int or not 1 <= layers <= len(net.layers):
+    # Once for all members of an ensemble, which share a path.
+    known = tuple(dict.fromkeys(layer.path for layer in net.layers))
+    if not known:
       raise errors.UserError(
-          f'reset: layers must be 1 to {len(net.layers)} for network '
+          f'reset: network {name!r} has no layers: take another scope'
+      )
+    if type(layers) is not int or not 1 <= layers <= len(known):
+      raise errors.UserError(
+          f'reset: layers must be 1 to {len(known)} for network '
           f'{name!r}: {layers!r}'
       )
-    return tuple(layer.path for layer in net.layers[-layers:])
+    return known[-layers:]
   if scope == 'everything' or (
       scope == 'all_but_encoder' and name != spec.encoder_net
   ):

@@ -5,7 +5,8 @@ channel. Where an activation makes two features of a unit (CReLU), features i
 and i + U are unit i's. To recycle it is to draw its incoming weights again and
 to set its outgoing ones to zero, so that it starts anew without a say in the
 outputs. (Under layer normalisation the others of its layer do notice: their
-mean and variance are taken with it.)
+mean and variance are taken with it.) Units of an ensemble are those of its
+members, each of which is a layer by itself.
 
 Which layers can be: hidden ones, all of which feed another layer. The last
 layer of the encoder also feeds the frozen heads (and thawed ones) of an
@@ -14,7 +15,6 @@ add to the outputs. That layer is left alone as long as there are such heads:
 for good where the tree has grown, seed by seed where slots are open.
 """
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from plasticity_rl.types import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
+from plasticity_rl.types import feeds
 
 COUNT = ('keep', 'reset')
 # `[U]` by name of a hidden layer; `[F]` for features, a multiple of U.
@@ -74,10 +75,10 @@ def of_features(layer: Layer, by_unit: jax.Array) -> jax.Array:
 
 
 class Hidden(NamedTuple):
-  """A hidden layer and the one that it feeds."""
+  """A hidden layer and what it feeds: several where members share it."""
 
   layer: Layer
-  follower: Layer
+  followers: tuple[Layer, ...]
 
   @property
   def name(self) -> str:
@@ -90,15 +91,15 @@ def hidden_layers(net: NetSpec) -> tuple[Hidden, ...]:
   Of an injected head, those of the part that learns.
   """
   return tuple(
-      Hidden(*pair) for pair in itertools.pairwise(net.layers)
-      if pair[0].hidden
+      Hidden(layer, feeds(layer, net.layers))
+      for layer in net.layers if layer.hidden
   )
 
 
 def may_recycle(params: Params, hidden: Hidden) -> jax.Array:
-  """Whether nothing but the follower that learns reads this layer, bool []."""
+  """Whether nothing but followers that learn read this layer, bool []."""
   head = params[core.HEAD]
-  between_parts = hidden.layer.path[0] != hidden.follower.path[0]
+  between_parts = hidden.layer.path[0] != hidden.followers[0].path[0]
   if not between_parts or not isinstance(head, core.InjectedHead):
     return jnp.array(True)
   if head.thawed:
@@ -106,25 +107,30 @@ def may_recycle(params: Params, hidden: Hidden) -> jax.Array:
   return ~jnp.any(head.signs != 0)
 
 
-def rows(hidden: Hidden, by_feature: jax.Array) -> jax.Array:
-  """A value for each input of the follower, of one for each feature `[F]`.
+def rows(follower: Layer, by_feature: jax.Array) -> jax.Array:
+  """A value for each input of a follower, of one for each feature `[F]`.
 
   Where an image `[H, W, F]` is flattened on the way, feature c feeds the rows
-  c, c + F, c + 2 F, ...: the values are tiled.
+  c, c + F, c + 2 F, ...: the values are tiled. Zero for its side inputs.
   """
-  image = hidden.follower.flattened_from
-  if image is None:
-    return by_feature
-  return jnp.tile(by_feature, image[0] * image[1])
+  image = follower.flattened_from
+  if image is not None:
+    by_feature = jnp.tile(by_feature, image[0] * image[1])
+  return jnp.pad(by_feature, (0, follower.side_inputs))
 
 
 def outgoing_magnitude(hidden: Hidden, plain: Params) -> jax.Array:
   """Sum of |w| over all weights that a feature feeds, `[F]`."""
-  w = jnp.abs(effective_weight(base.get(plain, hidden.follower.path)))
-  by_input = w.sum((*range(w.ndim - 2), -1))
-  units = base.get(plain, hidden.layer.path)['b'].shape[0]
+  units = base.get_layer(plain, hidden.layer)['b'].shape[0]
   features = units * hidden.layer.features_per_unit
-  return by_input.reshape(-1, features).sum(0)
+
+  def into(follower):
+    w = jnp.abs(effective_weight(base.get_layer(plain, follower)))
+    by_input = w.sum((*range(w.ndim - 2), -1))
+    fed = by_input[:by_input.size - follower.side_inputs]
+    return fed.reshape(-1, features).sum(0)
+
+  return sum(into(follower) for follower in hidden.followers)
 
 
 def drawn(net: NetSpec, state: NetState) -> dict[str, jax.Array]:
@@ -134,7 +140,7 @@ def drawn(net: NetSpec, state: NetState) -> dict[str, jax.Array]:
   layer again changes it, by which own states notice that units are new.
   """
   return {
-      hidden.name: (w := base.get(state.initial, hidden.layer.path)['w'])
+      hidden.name: (w := base.get_layer(state.initial, hidden.layer)['w'])
       .reshape(-1, w.shape[-1])[0]
       for hidden in hidden_layers(net)
   }
@@ -167,16 +173,16 @@ def weights_of(net: NetSpec, plain: Params, units: ByLayer) -> Weights:
     if hidden.name not in units:
       continue
     mask = units[hidden.name]
-    into = base.get(none, hidden.layer.path)
-    incoming = base.put(
-        incoming, hidden.layer.path, {k: x | mask for k, x in into.items()}
+    into = base.get_layer(none, hidden.layer)
+    incoming = base.put_layer(
+        incoming, hidden.layer, {k: x | mask for k, x in into.items()}
     )
-    out_of = base.get(none, hidden.follower.path)
-    outgoing = base.put(outgoing, hidden.follower.path, {
-        **out_of,
-        'w': out_of['w']
-        | rows(hidden, of_features(hidden.layer, mask))[:, None],
-    })
+    for follower in hidden.followers:
+      out_of = base.get_layer(none, follower)
+      fed = rows(follower, of_features(hidden.layer, mask))
+      outgoing = base.put_layer(
+          outgoing, follower, {**out_of, 'w': out_of['w'] | fed[:, None]}
+      )
   return Weights(incoming, outgoing)
 
 
@@ -205,6 +211,8 @@ def recycle(
     means: mean features `[F]` by layer: what such a unit adds to the next
       layer is moved into that layer's biases, with each network's own weights.
   """
+  if not units:  # A network without hidden layers.
+    return state
   is_any = jnp.any(jnp.concatenate([m.ravel() for m in units.values()]))
   return if_any(
       is_any,
@@ -271,14 +279,14 @@ def _same_rest(net, before, after):
   Weight normalisation would scale up what is left of a unit's weights.
   """
   for layer in net.layers:
-    old, new = (base.get(tree, layer.path) for tree in (before, after))
+    old, new = (base.get_layer(tree, layer) for tree in (before, after))
     if 'g' in new:
       axes = tuple(range(new['w'].ndim - 1))
       ratio = norms(new['w']) / norms(old['w'])
       # To the bit where nothing was: a compiler's x / x may not be one.
       same = (new['w'] == old['w']).all(axes)
       g = jnp.where(same, new['g'], new['g'] * ratio)
-      after = base.put(after, layer.path, {**new, 'g': g})
+      after = base.put_layer(after, layer, {**new, 'g': g})
   return after
 
 
@@ -295,15 +303,14 @@ def move_into_biases(
   A convolution's kernel is summed over its positions (there is no padding).
   """
   for hidden in hidden_layers(net):
-    follower = base.get(plain, hidden.follower.path)
     chosen = of_features(hidden.layer, units[hidden.name])
     constant = jnp.where(chosen, means[hidden.name], 0)
-    moved = jnp.einsum(
-        '...io,i->o', effective_weight(follower), rows(hidden, constant)
-    )
-    plain = base.put(
-        plain, hidden.follower.path, {**follower, 'b': follower['b'] + moved}
-    )
+    for follower in hidden.followers:
+      own = base.get_layer(plain, follower)
+      moved = jnp.einsum(
+          '...io,i->o', effective_weight(own), rows(follower, constant)
+      )
+      plain = base.put_layer(plain, follower, {**own, 'b': own['b'] + moved})
   return plain
 
 

@@ -47,9 +47,9 @@ def weight_clipping(
     def clip(params):
       plain = core.trainable(params)
       for layer in net.layers:
-        tree = base.get(plain, layer.path)
+        tree = base.get_layer(plain, layer)
         bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
-        plain = base.put(plain, layer.path, {
+        plain = base.put_layer(plain, layer, {
             k: jnp.clip(x, -bound, bound) for k, x in tree.items()
         })
       return core.replace_trainable(params, plain)

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from plasticity_rl.networks import weight_norm
 from plasticity_rl.networks.convolution import convolve
+from plasticity_rl.networks.initializers import Initializer
+from plasticity_rl.networks.initializers import truncated_normal
 from plasticity_rl.networks.layer_norm import layer_norm
 
 
@@ -27,19 +29,19 @@ class Norms:
 class _Layer(hk.Module):
   """Parameters `w`, `b`, and those of the norms, under the layer's name."""
 
-  def __init__(self, units: int, norms: Norms, name: str):
+  def __init__(
+      self, units: int, norms: Norms, name: str,
+      initializer: Initializer = truncated_normal,
+  ):
     super().__init__(name=name)
+    self._initializer = initializer
     self._units = units
     self._norms = norms
 
   def _weights(self, *shape: int) -> tuple[jax.Array, jax.Array]:
-    """W, `[*shape, units]`, and b, `[units]`, as hk.Linear draws them."""
-    fan_in = 1
-    for size in shape:
-      fan_in *= size
+    """W, `[*shape, units]`, and b, `[units]`, which starts as zeros."""
     w = hk.get_parameter(
-        'w', [*shape, self._units],
-        init=hk.initializers.TruncatedNormal(stddev=fan_in**-0.5),
+        'w', [*shape, self._units], init=self._initializer
     )
     b = hk.get_parameter('b', [self._units], init=jnp.zeros)
     if self._norms.weight:
@@ -72,9 +74,9 @@ class Convolution(_Layer):
 
   def __init__(
       self, filters: int, kernel: int, stride: int, form: str, norms: Norms,
-      name: str,
+      name: str, initializer: Initializer = truncated_normal,
   ):
-    super().__init__(filters, norms, name)
+    super().__init__(filters, norms, name, initializer)
     self._kernel = kernel
     self._stride = stride
     self._form = form

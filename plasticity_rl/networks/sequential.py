@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
+from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
 from plasticity_rl.types import Layer
@@ -32,6 +33,8 @@ class Sequential:
       has several features: 'features' or 'units'.
     layer_norm: whether hidden layers are normalised before the activation.
     weight_norm: whether the weights of every layer are.
+    initializer: 'truncated_normal' or 'orthogonal'.
+    output_gains: of equal parts of the outputs, where it is orthogonal.
   """
 
   observation_shape: tuple[int, ...]
@@ -45,6 +48,8 @@ class Sequential:
   width_counts: str = 'features'
   layer_norm: bool = False
   weight_norm: bool = False
+  initializer: str = 'truncated_normal'
+  output_gains: tuple[float, ...] = (initializers.GAIN,)
 
   @property
   def num_layers(self) -> int:
@@ -87,7 +92,7 @@ def preprocess(x: jax.Array) -> jax.Array:
   return x.astype(jnp.float32)
 
 
-def _image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
+def image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
   """Height, width, channels after each convolution."""
   if not config.convolutions:
     return []
@@ -120,7 +125,7 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
         'regularizer.infer needs an encoder, but network.split is '
         f'{config.split}: all layers are in the head'
     )
-  sizes = _image_sizes(config)
+  sizes = image_sizes(config)
   n_conv = len(config.convolutions)
   widths = [*map(config.units, config.hidden), config.num_outputs]
   names = [f'conv_{i}' for i in range(n_conv)]
@@ -133,15 +138,19 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       norms = layers_lib.Norms(
           config.layer_norm and is_hidden, config.weight_norm
       )
+      draw = initializers.make(
+          config.initializer,
+          *([] if is_hidden else [config.output_gains]),
+      )
       if i < n_conv:
         filters, kernel, stride = config.convolutions[i]
         layer = layers_lib.Convolution(
             config.units(filters), kernel, stride, config.convolution, norms,
-            names[i],
+            names[i], draw,
         )
       else:
         units = widths[i - n_conv]
-        layer = layers_lib.Dense(units, norms, names[i])
+        layer = layers_lib.Dense(units, norms, names[i], draw)
       x = layer(x)
       if is_hidden:
         x = ACTIVATIONS[config.activation].function(x)

@@ -28,8 +28,8 @@ def numpy_statistics(kind, params, inputs):
     out = []
     for unit in range(h.shape[1]):
       only = {hidden.name: np.arange(h.shape[1]) == unit}
-      mask = nets.weight_masks(kind, only)[1][hidden.follower.name]['w']
-      out.append(np.abs(weights[hidden.follower.name]['w'][mask]).sum())
+      mask = nets.weight_masks(kind, only)[1][hidden.followers[0].name]['w']
+      out.append(np.abs(weights[hidden.followers[0].name]['w'][mask]).sum())
     utility[hidden.name] = np.abs(h).mean(0) * np.array(out)
   return utility, mean
 

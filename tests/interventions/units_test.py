@@ -63,7 +63,7 @@ def test_hidden_layers_are_those_that_feed_another():
   assert [h.name for h in units.hidden_layers(net)] == [
       'conv_0', 'conv_1', 'dense_2'
   ]
-  assert [h.follower.name for h in units.hidden_layers(net)] == [
+  assert [h.followers[0].name for h in units.hidden_layers(net)] == [
       'conv_1', 'dense_2', 'dense_3'
   ]
 
@@ -99,8 +99,8 @@ def test_outgoing_magnitude_by_hand(kind):
     assert found.shape == (width,)
     for unit in range(width):
       only = {hidden.name: np.arange(width) == unit}
-      out = nets.weight_masks(kind, only)[1][hidden.follower.name]['w']
-      wanted = np.abs(weights[hidden.follower.name]['w'][out]).sum()
+      out = nets.weight_masks(kind, only)[1][hidden.followers[0].name]['w']
+      wanted = np.abs(weights[hidden.followers[0].name]['w'][out]).sum()
       np.testing.assert_allclose(found[unit], wanted, rtol=1e-5)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
+from plasticity_rl.interventions.base import get_layer
 from plasticity_rl.learner.regularizers.feature_norm import feature_norm
 from plasticity_rl.learner.regularizers.infer import infer
 from plasticity_rl.learner.regularizers.l2 import l2
@@ -34,6 +35,8 @@ def make(
 ) -> Penalty | None:
   """The sum of all that is on, each times its coefficient; None if none is.
 
+  Of an ensemble it is the sum over its members, as its loss is.
+
   Args:
     config: coefficients.
     network: the network, built with `infer_heads(config)`.
@@ -51,7 +54,7 @@ def make(
       del initial, inputs, output
       plain = injection.trainable(params)
       return sum(
-          measure(effective_weight(_at(plain, layer.path)))
+          measure(effective_weight(get_layer(plain, layer)))
           for layer in some_layers
       )
     return total
@@ -77,11 +80,11 @@ def make(
         layers, lambda w: spectral_norm(w, config.power_iterations)
     )))
   if config.feature_norm:
-    name = _features_of(config.feature_norm_of, hidden)
+    names = _features_of(config.feature_norm_of, hidden)
     terms.append((
         config.feature_norm,
-        lambda params, initial, inputs, output: feature_norm(
-            output.layers[name]
+        lambda params, initial, inputs, output: sum(
+            feature_norm(output.layers[name]) for name in names
         ),
     ))
   if config.infer:
@@ -97,7 +100,7 @@ def make(
 
 
 def _features_of(where, hidden):
-  """Name of the layer whose features are regularised."""
+  """Names of the layer whose features are regularised, by member."""
   if where == 'encoder':
     hidden = [layer for layer in hidden if layer.path[0] == 'encoder']
   if not hidden:
@@ -105,10 +108,4 @@ def _features_of(where, hidden):
         f'regularizer.feature_norm_of is {where!r}, but the network has no '
         'such layer'
     )
-  return hidden[-1].name
-
-
-def _at(tree, path):
-  for key in path:
-    tree = tree[key]
-  return tree
+  return [layer.name for layer in hidden if layer.path == hidden[-1].path]

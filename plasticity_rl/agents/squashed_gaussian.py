@@ -1,0 +1,56 @@
+"""Actions tanh(u) of a Gaussian u, and their probabilities."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl import settings
+from plasticity_rl.networks.actor_critic import Gaussian
+
+# log std `[B, A]`, as a network outputs it, to what it counts as.
+Bound = Callable[[jax.Array], jax.Array]
+
+
+def bound(config: settings.SAC) -> Bound:
+  """How log standard deviations are kept within their bounds."""
+  low, high = config.log_std_min, config.log_std_max
+
+  def by_tanh(x):
+    return low + 0.5 * (high - low) * (1 + jnp.tanh(x))
+
+  def by_clip(x):
+    return jnp.clip(x, low, high)
+
+  return by_tanh if config.log_std_bound == 'tanh' else by_clip
+
+
+def sample(
+    outputs: Gaussian, noise: jax.Array, bounded: Bound
+) -> tuple[jax.Array, jax.Array]:
+  """a = tanh(u), u = mean + std * noise, and log pi(a).
+
+      log pi(a) = sum_i log N(u_i; mean_i, std_i) - log(1 - tanh(u_i)^2)
+
+  Haarnoja et al., "Soft Actor-Critic Algorithms and Applications", 2018,
+  appendix C. The last term is 2 (log 2 - u - softplus(-2 u)), which does not
+  round to log 0.
+
+  Args:
+    outputs: of the actor, `[B, A]`.
+    noise: standard normal, `[B, A]`.
+    bounded: see `bound`.
+
+  Returns:
+    Actions `[B, A]` within [-1, 1], and log pi `[B]`.
+  """
+  log_std = bounded(outputs.log_std)
+  u = outputs.mean + jnp.exp(log_std) * noise
+  log_normal = -0.5 * (jnp.square(noise) + jnp.log(2 * jnp.pi)) - log_std
+  log_slope = 2 * (jnp.log(2.0) - u - jax.nn.softplus(-2 * u))
+  return jnp.tanh(u), (log_normal - log_slope).sum(-1)
+
+
+def mode(outputs: Gaussian) -> jax.Array:
+  """The action without noise, tanh(mean), `[B, A]`."""
+  return jnp.tanh(outputs.mean)

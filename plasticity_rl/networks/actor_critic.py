@@ -1,0 +1,116 @@
+"""Networks of actor-critic agents on vectors: actor, critics, temperature."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.networks import ensemble
+from plasticity_rl.networks import initializers
+from plasticity_rl.networks import sequential
+from plasticity_rl.networks.sequential import Sequential
+from plasticity_rl.networks.sequential import preprocess
+from plasticity_rl.split import SplitNetwork
+from plasticity_rl.types import Layer
+
+Built = tuple[SplitNetwork, tuple[Layer, ...]]
+# The mean's is that of hidden layers; spreads start close to one another.
+GAINS = (initializers.GAIN, 1.0)
+
+
+class Gaussian(NamedTuple):
+  """An actor's outputs, `[B, A]`, before any non-linearity.
+
+  Heads are summed in this form; squashing comes after.
+
+  Attributes:
+    mean: of the action before tanh.
+    log_std: log standard deviation before it is bounded.
+  """
+
+  mean: jax.Array
+  log_std: jax.Array
+
+
+def actor_config(config: Sequential, action_size: int) -> Sequential:
+  """The layers of an actor on the observations of `config`."""
+  return dataclasses.replace(
+      config, num_outputs=2 * action_size, output_gains=GAINS
+  )
+
+
+def critic_config(config: Sequential, action_size: int) -> Sequential:
+  """The layers of one critic on observation and action, side by side."""
+  size = math.prod(config.observation_shape) + action_size
+  return dataclasses.replace(
+      config, observation_shape=(size,), num_outputs=1
+  )
+
+
+def actor(config: Sequential) -> Built:
+  """Of `actor_config`: outputs a `Gaussian`."""
+  network, layers = sequential.build(config)
+  return dataclasses.replace(
+      network, head_apply=gaussian(network.head_apply)
+  ), layers
+
+
+def critic(config: Sequential, action_size: int, members: int) -> Built:
+  """Of `critic_config`: `(s [B, ...], a [B, A]) -> Q`, `[B, members]`."""
+  network, layers = ensemble.build(*sequential.build(config), members)
+  encoder_init, encoder_apply = network.encoder_init, network.encoder_apply
+  size = config.observation_shape[0] - action_size
+  return dataclasses.replace(
+      network,
+      encoder_init=lambda key, x: encoder_init(key, _side_by_side(x)),
+      encoder_apply=lambda params, x: encoder_apply(params, _side_by_side(x)),
+      head_apply=values(network.head_apply),
+      example=(
+          jax.ShapeDtypeStruct((1, size), jnp.float32),
+          jax.ShapeDtypeStruct((1, action_size), jnp.float32),
+      ),
+  ), layers
+
+
+def _side_by_side(x):
+  observation, action = x
+  observation = preprocess(observation)
+  flat = observation.reshape(observation.shape[0], -1)
+  return jnp.concatenate([flat, action], -1)
+
+
+def gaussian(head_apply: Callable[..., Any]) -> Callable[..., Any]:
+  """A head of outputs `[B, 2 A]` as one of a `Gaussian`."""
+  def apply(params, features):
+    outputs, layers = head_apply(params, features)
+    return Gaussian(*jnp.split(outputs, 2, -1)), layers
+  return apply
+
+
+def values(head_apply: Callable[..., Any]) -> Callable[..., Any]:
+  """Heads of outputs `[members, B, 1]` as one of `[B, members]`."""
+  def apply(params, features):
+    outputs, layers = head_apply(params, features)
+    return outputs[..., 0].T, layers
+  return apply
+
+
+def temperature(initial: float) -> SplitNetwork:
+  """log alpha, a scalar that learns, in the form of a network.
+
+  It has no layers and is fed nothing: its output `[]` is its only parameter,
+  at `['head']['log_alpha']`.
+  """
+  return SplitNetwork(
+      encoder_init=lambda key, x: {},
+      encoder_apply=lambda params, x: (x, {}),
+      head_init=lambda key, x: {
+          'log_alpha': jnp.full([], math.log(initial), jnp.float32)
+      },
+      head_apply=lambda params, x: (params['log_alpha'], {}),
+      with_layers=True,
+      example=(),
+  )
