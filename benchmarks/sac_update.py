@@ -66,7 +66,9 @@ def product_flops() -> float:
   critic = [CRITICS * x for x in forward(OBSERVATIONS + ACTIONS, 1)]
   actor = forward(OBSERVATIONS, 2 * ACTIONS)
   # Forward, gradients by weights, by the inputs of all layers but the first.
-  trained = lambda net: 3 * sum(net) - net[0]
+  def trained(net):
+    return 3 * sum(net) - net[0]
+
   return (
       sum(actor) + sum(critic) + trained(critic)  # The critic's update.
       + trained(actor) + 2 * sum(critic)  # The actor's, through the critic.

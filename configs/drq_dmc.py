@@ -1,0 +1,76 @@
+"""DrQ on the DeepMind Control Suite, from pixels.
+
+The protocol of the published curves of "The Primacy Bias in Deep Reinforcement
+Learning" (Nikishin et al., 2022), whose code is jaxrl's. Variants, joined by
+commas: a task (`cheetah_run` by default), `resets` (all but the shared
+encoder, ten times in a run), `paper` (Kostrikov et al.'s own: pictures of 84
+pixels, four convolutions of 32 filters, two shifts of each picture), `small`
+(for a CPU: a batch of 64, smaller pictures).
+"""
+
+from plasticity_rl import settings
+from plasticity_rl.environments import host_registry
+
+OTHERS = ('resets', 'paper', 'small')
+
+
+def get_config(variant: str = ''):
+  words = [word for word in variant.split(',') if word]
+  task = 'cheetah_run'
+  for word in words:
+    if word in host_registry.SUITE_TASKS:
+      task = word
+    elif word not in OTHERS:
+      raise ValueError(
+          f'unknown variant {word!r}; valid: a task of the suite, such as '
+          f'cheetah_run, and {", ".join(OTHERS)}'
+      )
+  config = settings.default_config('drq', f'dmc_pixels_{task}')
+  config.num_steps = 500_000
+  config.segment_steps = 500
+  config.environment.size = 64
+
+  config.network.convolutions = (
+      (32, 3, 2), (64, 3, 2), (128, 3, 2), (256, 3, 2)
+  )
+  config.network.hidden = (256, 256)
+  config.network.split = 4
+  config.network.initializer = 'orthogonal'
+  config.optimizer.learning_rate = 3e-4
+
+  config.replay.capacity = 100_000
+  config.replay.min_size = 1000
+  config.replay.batch_size = 512
+
+  config.evaluation.every_steps = 5000
+  config.evaluation.episodes = 10
+  config.diagnostics.every_steps = 10_000
+  config.diagnostics.probe_size = 64
+  config.checkpoint.every_steps = 25_000
+  config.fork.horizon = 50_000
+
+  if 'resets' in words:
+    every = config.num_steps // 10
+    config.interventions = (
+        f'reset(scope="all_but_encoder", every_steps={every})',
+    )
+  if 'paper' in words:
+    config.environment.size = 84
+    config.network.convolutions = (
+        (32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1)
+    )
+    config.agent.target_augmentations = 2
+    config.agent.value_augmentations = 2
+  if 'small' in words:
+    config.num_steps = 10_000
+    config.environment.size = 40
+    config.network.convolutions = ((16, 3, 2), (32, 3, 2))
+    config.network.split = 2
+    config.replay.capacity = 20_000
+    config.replay.batch_size = 64
+    config.evaluation.every_steps = 1000
+    config.evaluation.episodes = 3
+    config.diagnostics.every_steps = 5000
+    config.checkpoint.every_steps = 5000
+    config.fork.horizon = 5000
+  return config

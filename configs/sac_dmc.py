@@ -1,0 +1,73 @@
+"""SAC on the DeepMind Control Suite, from state.
+
+The protocol of the published curves of "The Primacy Bias in Deep Reinforcement
+Learning" (Nikishin et al., 2022), whose code is jaxrl's. Variants, joined by
+commas: a task (`cheetah_run` by default, any of the suite), `resets` (all
+networks, targets and optimizers every 200k steps, the replay kept; the paper's
+SAC), `sr` (scaled by resets: every 2.56M updates instead), `rrN` for N updates
+a step, `primed` for 100k updates on the first 100 transitions.
+"""
+
+import re
+
+from plasticity_rl import settings
+from plasticity_rl.environments import host_registry
+
+OTHERS = ('resets', 'sr', 'primed', 'rrN')
+
+
+def get_config(variant: str = ''):
+  words = [word for word in variant.split(',') if word]
+  task, ratio = 'cheetah_run', 1
+  for word in words:
+    if re.fullmatch(r'rr[1-9]\d*', word):
+      ratio = int(word[2:])
+    elif word in host_registry.SUITE_TASKS:
+      task = word
+    elif word not in OTHERS:
+      raise ValueError(
+          f'unknown variant {word!r}; valid: a task of the suite, such as '
+          f'cheetah_run, and {", ".join(OTHERS)}'
+      )
+  config = settings.default_config('sac', f'dmc_{task}')
+  config.num_steps = 1_000_000
+  config.segment_steps = 1000
+  # Stepping takes a hundredth of an update: nothing is won by overlapping.
+  config.environment.overlap = False
+
+  config.network.hidden = (256, 256)
+  config.network.split = 1
+  config.network.initializer = 'orthogonal'
+  config.optimizer.learning_rate = 3e-4
+
+  config.replay.capacity = 1_000_000
+  config.replay.min_size = 10_000
+  config.replay.batch_size = 256
+  config.replay.updates_per_step = float(ratio)
+
+  config.evaluation.every_steps = 5000
+  config.evaluation.episodes = 10
+  config.diagnostics.every_steps = 10_000
+  config.checkpoint.every_steps = 50_000
+  config.fork.horizon = 100_000
+
+  if 'resets' in words:
+    config.interventions = ('reset(scope="everything", every_steps=200_000)',)
+  if 'sr' in words:
+    config.interventions = (
+        'reset(scope="everything", every_updates=2_560_000)',
+    )
+  if 'primed' in words:
+    config.agent.random_steps = 100
+    config.replay.min_size = 100
+    config.replay.priming_updates = 100_000
+    config.segment_steps = 100
+    config.num_steps = 100
+    config.evaluation.every_steps = 5000
+    config.diagnostics.every_steps = 5000
+    config.checkpoint.every_steps = 10_000
+    config.fork.horizon = 100_000
+    config.fork.arms = (
+        'control', 'injection', 'reset(scope="everything")',
+    )
+  return config
