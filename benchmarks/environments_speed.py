@@ -72,10 +72,10 @@ def main() -> None:
   rows = [measure(*case) for case in ATARI + STATE + PIXELS]
   text = '\n'.join([
       '# Speed of environments on the host', '',
-      'Decisions a second, all environments together, with random actions, best '
-      f'of {ROUNDS} rounds, on {len(os.sched_getaffinity(0))} cores that other '
-      'work may have shared: trust the processor time. Pictures are drawn by '
-      f'{rendering.gl_name()}.', '',
+      'Decisions a second, all environments together, with random actions, '
+      f'best of {ROUNDS} rounds, on {len(os.sched_getaffinity(0))} cores that '
+      'other work may have shared: trust the processor time. Pictures are '
+      f'drawn by {rendering.gl_name()}.', '',
       studies.table(rows), '',
       f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
       '    python -m benchmarks.environments_speed', '',
