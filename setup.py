@@ -47,6 +47,8 @@ XMANAGER = [
 ]
 DEV = [
     *MINATAR,
+    *ATARI,
+    *DMC,
     *TENSORBOARD,
     'hypothesis>=6.150.0,<7',
     'pytest>=9.0.0,<10',
@@ -55,6 +57,8 @@ DEV = [
     # Injection is tested on parameters of other libraries.
     'equinox>=0.13.5,<0.14',
     'flax>=0.12.4,<0.13',
+    # Someone's own environment may be of gymnasium.
+    'gymnasium>=1.2.0,<1.5',
     # Games and statistics are tested against those of others.
     'minatar>=1.0.15,<1.1',
     'rliable>=1.2.0,<1.3',

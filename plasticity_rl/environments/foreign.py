@@ -25,8 +25,10 @@ from plasticity_rl.environments.lanes import Lanes
 from plasticity_rl.environments.lanes import Outcome
 from plasticity_rl.errors import UserError
 
-# An environment that is not seeded by hand gets this one, to look at it.
+# To look at an environment, before any is begun.
 _ANY_SEED = 0
+# The key of a state that is one array.
+_ARRAY = '_array'
 
 
 def load(name: str) -> Callable[..., Any]:
@@ -82,12 +84,11 @@ class _Lane:
   def get_state(self) -> dict[str, np.ndarray]:
     state = self._env.get_state()
     if not isinstance(state, dict):
-      state = {'state': state}
+      state = {_ARRAY: state}
     return {key: np.array(value) for key, value in state.items()}
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    plain = set(state) == {'state'}
-    self._env.set_state(state['state'] if plain else state)
+    self._env.set_state(state.get(_ARRAY, state))
 
   def close(self) -> None:
     self._env.close()
@@ -189,8 +190,10 @@ def make(
     The environments. `can_copy` if they have methods `get_state` and
     `set_state`.
   """
-  low, high = return_range
-  if not low < high:
+  numbers = all(isinstance(x, (int, float)) for x in return_range)
+  if not (numbers and len(return_range) == 2) or not (
+    return_range[0] < return_range[1]
+  ):
     raise UserError(
       f'environment {name!r}: return_range must be (lowest, highest), not '
       f'{return_range}'
@@ -207,7 +210,7 @@ def make(
   return Lanes(
     lanes,
     spaces,
-    return_range=(float(low), float(high)),
+    return_range=(float(return_range[0]), float(return_range[1])),
     action_repeat=action_repeat,
     max_episode_steps=max_episode_steps,
   )

@@ -22,6 +22,7 @@ class InThread:
 
   def __init__(self, build: Callable[[], HostEnvironments]):
     self._calls = queue.SimpleQueue()
+    self._closed = False
     # A thread of an executor would be gone before contexts are freed at exit.
     threading.Thread(target=_serve, args=(self._calls,), daemon=True).start()
     try:
@@ -30,7 +31,6 @@ class InThread:
       self._calls.put(None)
       raise
     # After, and so at exit before, what contexts register themselves.
-    self._closed = False
     atexit.register(self.close)
     self.spaces = self._envs.spaces
     self.num_envs = self._envs.num_envs
@@ -39,6 +39,8 @@ class InThread:
     self.can_copy = self._envs.can_copy
 
   def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    if self._closed:  # Nobody would answer.
+      raise RuntimeError('these environments are closed')
     future = Future()
     self._calls.put((future, function, arguments))
     return future.result()
@@ -58,10 +60,12 @@ class InThread:
   def close(self) -> None:
     if self._closed:
       return
-    self._closed = True
     atexit.unregister(self.close)
-    self._run(self._envs.close)
-    self._calls.put(None)
+    try:
+      self._run(self._envs.close)
+    finally:
+      self._closed = True
+      self._calls.put(None)
 
 
 def _serve(calls: queue.SimpleQueue) -> None:

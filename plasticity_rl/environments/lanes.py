@@ -120,14 +120,20 @@ class Lanes:
 
   def get_state(self) -> dict[str, np.ndarray]:
     states = [lane.get_state() for lane in self._lanes]
-    state = {key: np.stack([s[key] for s in states]) for key in states[0]}
-    return {**state, 'steps': self._steps.copy()}
+    # Lanes may have keys of any name.
+    stacked = {
+      f'lane_{key}': np.stack([s[key] for s in states]) for key in states[0]
+    }
+    return {'steps': self._steps.copy(), **stacked}
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    state = dict(state)
-    self._steps[:] = state.pop('steps')
+    self._steps[:] = state['steps']
     for i, lane in enumerate(self._lanes):
-      lane.set_state({key: value[i] for key, value in state.items()})
+      lane.set_state({
+        key.removeprefix('lane_'): value[i]
+        for key, value in state.items()
+        if key != 'steps'
+      })
 
   def close(self) -> None:
     for lane in self._lanes:
@@ -170,9 +176,16 @@ class FrameStack:
     return self._stack
 
   def get_state(self) -> dict[str, np.ndarray]:
-    return {**self._lane.get_state(), 'stack': self._stack.copy()}
+    inner = self._lane.get_state()
+    return {
+      'stack': self._stack.copy(),
+      **{f'frame_{key}': value for key, value in inner.items()},
+    }
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    state = dict(state)
-    self._stack = state.pop('stack').copy()
-    self._lane.set_state(state)
+    self._stack = state['stack'].copy()
+    self._lane.set_state({
+      key.removeprefix('frame_'): value
+      for key, value in state.items()
+      if key != 'stack'
+    })

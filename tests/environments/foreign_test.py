@@ -1,5 +1,7 @@
 """Someone's own environment, of dm_env or gymnasium, by import path."""
 
+import pathlib
+import re
 import sys
 
 import dm_env
@@ -14,6 +16,7 @@ from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = 'tests.environments.foreign_test'
 SCRIPTED = 'tests.environments.scripted'
 
@@ -108,18 +111,20 @@ def test_options_are_applied():
   np.testing.assert_array_equal(step.next_observation, [[1, 0, 1, 0]])
 
 
-def test_a_copy_where_the_environment_offers_one():
-  envs = make(f'{SCRIPTED}:CopiedGymEnv', 2)
+@pytest.mark.parametrize('name', ['CopiedGymEnv', 'CopiedDmEnv'])
+def test_a_copy_where_the_environment_offers_one(name):
+  envs = make(f'{SCRIPTED}:{name}', 2)
   assert envs.can_copy
   assert not make(f'{SCRIPTED}:GymEnv').can_copy
+  actions = np.zeros((2, 2) if name == 'CopiedDmEnv' else 2, np.int32)
   envs.begin(np.arange(2))
-  envs.step(np.zeros(2, np.int32))
+  envs.step(actions)
   saved = envs.get_state()
-  expected = [envs.step(np.zeros(2, np.int32)) for _ in range(4)]
-  copy = make(f'{SCRIPTED}:CopiedGymEnv', 2)
+  expected = [envs.step(actions) for _ in range(4)]
+  copy = make(f'{SCRIPTED}:{name}', 2)
   copy.set_state(saved)
   for step in expected:
-    for a, b in zip(step, copy.step(np.zeros(2, np.int32)), strict=True):
+    for a, b in zip(step, copy.step(actions), strict=True):
       np.testing.assert_array_equal(a, b)
 
 
@@ -268,8 +273,37 @@ def test_mistakes_in_the_name():
     make(f'{SCRIPTED}:SCRIPT')
   with pytest.raises(UserError, match='makes a Played, which is neither'):
     make(f'{SCRIPTED}:Played')
-  with pytest.raises(UserError, match=r'return_range must be \(lowest'):
-    make(f'{SCRIPTED}:GymEnv', return_range=(1.0, 1.0))
+  for bad in ((1.0, 1.0), (1.0,), ('a', 'b'), (0, 1, 2)):
+    with pytest.raises(UserError, match=r'return_range must be \(lowest'):
+      make(f'{SCRIPTED}:GymEnv', return_range=bad)
+
+
+def test_the_page_is_right(tmp_path, monkeypatch):
+  """Its example runs, and is copied, and its options are the options."""
+  page = (ROOT / 'docs' / 'environments.md').read_text()
+  (code,) = re.findall(r'```python\n(.*?)```', page, re.S)
+  (tmp_path / 'my_envs.py').write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  envs = make('my_envs:Corridor', 2)
+  assert envs.can_copy and envs.spaces.actions == Discrete(2)
+  envs.begin(np.arange(2))
+  saved = envs.get_state()
+  steps = [envs.step(np.array([1, 0])) for _ in range(50)]
+  assert [s.reward[0] for s in steps[:11]] == [*[0] * 9, 1, 0]
+  assert steps[9].last[0] and steps[9].discount[0] == 0
+  assert steps[49].last[1] and steps[49].discount[1] == 1
+  copy = make('my_envs:Corridor', 2)
+  copy.set_state(saved)  # Nothing was reset there.
+  for step in steps:
+    for a, b in zip(step, copy.step(np.array([1, 0])), strict=True):
+      np.testing.assert_array_equal(a, b)
+
+  for options in (
+    host_registry.OPTIONS['atari_pong'],
+    host_registry.OPTIONS['dmc_pixels_cheetah_run'],
+    host_registry.OWN_OPTIONS,
+  ):
+    assert all(f'`{option}`' in page for option in options)
 
 
 def test_modules_in_the_current_directory(tmp_path, monkeypatch):

@@ -42,9 +42,12 @@ class Lane:
     return np.float32(self.played.observation)
 
   def get_state(self):
-    return {'at': np.array([self.played.episode, self.played.step])}
+    # Names that those around use themselves.
+    at = [self.played.episode, self.played.step]
+    return {'at': np.array(at), 'steps': np.array(7), 'stack': np.array(8)}
 
   def set_state(self, state):
+    assert (state['steps'], state['stack']) == (7, 8)
     self.played = scripted.Played(self._script)
     self.played.episode, self.played.step = state['at']
 
@@ -227,10 +230,12 @@ def test_one_thread_does_it_all():
   with pytest.raises(KeyError, match='no actions'):
     envs.step(None)
   state = envs.get_state()
-  assert state['at'].tolist() == [[0, 2]]  # Both steps were made.
+  assert state['lane_at'].tolist() == [[0, 2]]  # Both steps were made.
   envs.set_state(state)
   envs.close()
   envs.close()  # Once more does nothing.
+  with pytest.raises(RuntimeError, match='are closed'):
+    envs.begin(np.arange(1))
   (thread,) = Noted.threads
   assert thread not in (threading.current_thread(), other)
   thread.join(timeout=10)

@@ -102,3 +102,13 @@ class CopiedGymEnv(GymEnv):
 
   def set_state(self, state):
     self.played.episode, self.played.step = map(int, state['at'])
+
+
+class CopiedDmEnv(DmEnv):
+  """One whose state is an array."""
+
+  def get_state(self):
+    return np.array([self.played.episode, self.played.step])
+
+  def set_state(self, state):
+    self.played.episode, self.played.step = map(int, state)

@@ -72,7 +72,7 @@ MUTANTS = (
     Mutant(
         'copy-without-the-solvers-start', _ROOM + 'dmc.py',
         'mjSTATE_INTEGRATION', 'mjSTATE_FULLPHYSICS',
-        (_COPY + '[humanoid_run]',),
+        (_COPY + '[quadruped_run]',),
         "dm_control's physics.get_state",
     ),
     Mutant(
