@@ -13,8 +13,9 @@ from plasticity_rl.errors import UserError
 # A chunk is 1/64 of the replay, so that copies, which take the chunk that is
 # being filled, and what expires late stay small, and at most this big.
 _CHUNK_PARTS, _CHUNK_BYTES = 64, 2 * 2**20
-# Frames compressed together. More take less memory, and longer to read.
-_COMPRESSED_FRAMES = 8
+# Frames compressed together, and fewest in a chunk. More take less memory, and
+# longer to read.
+_FEW_FRAMES = 8
 # What the estimate of memory assumes. Six Atari games compressed to 1/12 (the
 # worst, Battle Zone) to 1/60 of their frames under random play.
 _COMPRESSED_TO = 1 / 8
@@ -98,9 +99,9 @@ class HostReplay:
   def chunk_frames(self) -> int:
     """Frames in a chunk of the store."""
     if self.compress:
-      return _COMPRESSED_FRAMES
+      return _FEW_FRAMES
     part = self.capacity * self.frame_bytes // _CHUNK_PARTS
-    return max(1, min(part, _CHUNK_BYTES) // self.frame_bytes)
+    return max(_FEW_FRAMES, min(part, _CHUNK_BYTES) // self.frame_bytes)
 
   def describe(self) -> dict[str, Any]:
     """The settings as JSON has them, to compare with those of a file."""

@@ -6,6 +6,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_networks
+from tests.mutants import catalogue_replay
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
 
@@ -318,4 +319,5 @@ MUTANTS = (
     *catalogue_units.MUTANTS,
     *catalogue_networks.MUTANTS,
     *catalogue_diagnostics.MUTANTS,
+    *catalogue_replay.MUTANTS,
 )
