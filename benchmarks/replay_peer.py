@@ -24,10 +24,8 @@ def resident() -> int:
   return pages * os.sysconf('SC_PAGE_SIZE')
 
 
-def fill(frames, last):
-  import cpprb  # Here, for `replay_speed` uses this file without it.
-
-  buffer = cpprb.ReplayBuffer(
+def fill(make_buffer, frames, last):
+  buffer = make_buffer(
       len(frames) - 1,
       {
           'obs': {'shape': (*frames.shape[1:], STACK), 'dtype': np.uint8},
@@ -57,10 +55,12 @@ def window(call) -> list[float]:
 
 
 def main() -> None:
+  import cpprb  # Here, for `replay_speed` uses this file without it.
+
   with np.load(sys.argv[1]) as file:
     frames, last = file['frames'], file['last']
   before, begun = resident(), time.perf_counter()
-  buffer = fill(frames, last)
+  buffer = fill(cpprb.ReplayBuffer, frames, last)
   grown, spent = resident() - before, time.perf_counter() - begun
   transitions = len(frames) - 1
   sys.stdin.readline()

@@ -22,8 +22,8 @@ _COMPRESSED_TO = 1 / 8
 # An episode has one more observation than transitions, and the first one may
 # be filled with frames of another kind: two frames in 200 steps.
 _EXTRA_FRAMES = 0.01
-# Of a compressed chunk: a `bytes` object and its entry in a dict.
-_OBJECT_BYTES = 160
+# Of a chunk: its Python object and its entry in a dict.
+_OBJECT_BYTES = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _costs(settings):
     chunks *= settings.num_envs
     if settings.spaces.observation_dtype == np.uint8:
       frame *= _COMPRESSED_TO
-    frame += _OBJECT_BYTES / settings.chunk_frames
+  frame += _OBJECT_BYTES / settings.chunk_frames
   shape, dtype = settings.action
   # Reward, discount, end, and the places of its frames.
   beside = 4 + 4 + 1 + 4 * (settings.stack + 1)

@@ -310,7 +310,7 @@ def test_a_loaded_ring_goes_on_as_if_never_saved(tmp_path, compress):
     row = games.step(['', 'terminated' if t % 7 == 2 else ''])
     ring.add(row)
     loaded.add(row)
-  assert ring.nbytes == loaded.nbytes
+  assert list(ring._frames._chunks) == list(loaded._frames._chunks)
 
 
 def test_an_empty_ring_is_saved_too(tmp_path):
@@ -366,7 +366,7 @@ def test_frames_are_shared_between_copies_and_dropped():
   # One frame a transition, and one more an episode: every fifth row, one of
   # two environments ends its own.
   frames = 640 * (1 + 1 / 10) * 1024
-  assert 0 <= ring._frames.nbytes - frames <= 3 * chunk
+  assert 0 <= ring._frames.nbytes - frames <= 4 * chunk
   other = ring.copy()
   shared = [
       x is other._frames._chunks[k] for k, x in ring._frames._chunks.items()
