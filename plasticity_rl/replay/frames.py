@@ -12,6 +12,7 @@ what they take singly, and come apart in about the time that one does.
 
 import copy
 import pathlib
+import sys
 from collections.abc import Iterator
 
 import lz4.block
@@ -56,10 +57,9 @@ class FrameStore:
 
   @property
   def nbytes(self) -> int:
-    """Memory of the chunks' contents."""
-    return sum(
-        c.nbytes if isinstance(c, np.ndarray) else len(c)
-        for c in self._chunks.values()
+    """Memory of the chunks, with the objects that they are."""
+    return sys.getsizeof(self._chunks) + sum(
+        sys.getsizeof(chunk) for chunk in self._chunks.values()
     )
 
   def append(self, stream: int, frames: np.ndarray) -> np.ndarray:

@@ -13,16 +13,17 @@ from plasticity_rl.errors import UserError
 # A chunk is 1/64 of the replay, so that copies, which take the chunk that is
 # being filled, and what expires late stay small, and at most this big.
 _CHUNK_PARTS, _CHUNK_BYTES = 64, 2 * 2**20
-# Frames compressed together. More take less memory, and longer to read.
-_COMPRESSED_FRAMES = 8
+# Frames compressed together, and fewest in a chunk. More take less memory, and
+# longer to read.
+_FEW_FRAMES = 8
 # What the estimate of memory assumes. Six Atari games compressed to 1/12 (the
 # worst, Battle Zone) to 1/60 of their frames under random play.
 _COMPRESSED_TO = 1 / 8
 # An episode has one more observation than transitions, and the first one may
 # be filled with frames of another kind: two frames in 200 steps.
 _EXTRA_FRAMES = 0.01
-# Of a compressed chunk: a `bytes` object and its entry in a dict.
-_OBJECT_BYTES = 160
+# Of a chunk: its Python object and its entry in a dict.
+_OBJECT_BYTES = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +99,9 @@ class HostReplay:
   def chunk_frames(self) -> int:
     """Frames in a chunk of the store."""
     if self.compress:
-      return _COMPRESSED_FRAMES
+      return _FEW_FRAMES
     part = self.capacity * self.frame_bytes // _CHUNK_PARTS
-    return max(1, min(part, _CHUNK_BYTES) // self.frame_bytes)
+    return max(_FEW_FRAMES, min(part, _CHUNK_BYTES) // self.frame_bytes)
 
   def describe(self) -> dict[str, Any]:
     """The settings as JSON has them, to compare with those of a file."""
@@ -160,7 +161,7 @@ def _costs(settings):
     chunks *= settings.num_envs
     if settings.spaces.observation_dtype == np.uint8:
       frame *= _COMPRESSED_TO
-    frame += _OBJECT_BYTES / settings.chunk_frames
+  frame += _OBJECT_BYTES / settings.chunk_frames
   shape, dtype = settings.action
   # Reward, discount, end, and the places of its frames.
   beside = 4 + 4 + 1 + 4 * (settings.stack + 1)

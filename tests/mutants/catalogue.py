@@ -7,6 +7,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_networks
+from tests.mutants import catalogue_replay
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
 
@@ -320,4 +321,5 @@ MUTANTS = (
     *catalogue_networks.MUTANTS,
     *catalogue_diagnostics.MUTANTS,
     *catalogue_environments.MUTANTS,
+    *catalogue_replay.MUTANTS,
 )

@@ -135,21 +135,18 @@ EVENTS = st.one_of(
         st.sampled_from(['', '', '', 'terminated', 'truncated']),
         min_size=ENVS, max_size=ENVS,
     ),
-    st.lists(
-        st.sampled_from(['', '', '', '', '', '', 'terminated']),
-        min_size=ENVS, max_size=ENVS,
-    ),
+    st.integers(1, 20),  # So many rows, most of which end nothing.
     st.sampled_from(['clear', 'copy', 'cut', 'load']),
 )
 
 
 @pytest.mark.parametrize('compress', (False, True))
 @hypothesis.settings(
-    max_examples=120, deadline=None, derandomize=True,
+    max_examples=100, deadline=None, derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @hypothesis.given(
-    history=st.lists(EVENTS, min_size=1, max_size=40),
+    history=st.lists(EVENTS, min_size=1, max_size=20),
     n_step=st.integers(1, 3), stack=st.integers(1, 4),
     channels=st.integers(1, 2), seed=st.integers(0, 99),
     fill=st.sampled_from(['copies', 'zeros', 'own']),
@@ -158,7 +155,7 @@ def test_holds_what_a_list_would_hold(
     tmp_path_factory, compress, history, n_step, stack, channels, seed, fill
 ):
   settings = image_settings(
-      stack, channels, n_step=n_step, compress=compress
+      stack, channels, n_step=n_step, compress=compress, capacity=5 * ENVS + 1
   )
   games, naive = Games(settings, seed, fill), Naive(settings)
   ring = host_ring.HostRing(settings)
@@ -180,13 +177,18 @@ def test_holds_what_a_list_would_hold(
         ring.save(folder)
         ring = host_ring.load(folder, settings)
       case _:
-        row = games.step(event)
-        # What the caller does with its arrays afterwards is its own affair.
-        lent = Row(*(x.copy() for x in row))
-        ring.add(lent)
-        for x in lent:
-          x[:] = 0
-        naive.rows.append(row)
+        rows = [event] if isinstance(event, list) else [
+            games.rng.choice(['', '', '', '', '', 'terminated'], ENVS)
+            for _ in range(event)
+        ]
+        for how in rows:
+          row = games.step(how)
+          # What the caller does with its arrays afterwards is its own affair.
+          lent = Row(*(x.copy() for x in row))
+          ring.add(lent)
+          for x in lent:
+            x[:] = 0
+          naive.rows.append(row)
   assert_same(ring, naive.transitions())
   for before, expected in copies:
     assert_same(before, expected)
@@ -308,7 +310,7 @@ def test_a_loaded_ring_goes_on_as_if_never_saved(tmp_path, compress):
     row = games.step(['', 'terminated' if t % 7 == 2 else ''])
     ring.add(row)
     loaded.add(row)
-  assert ring.nbytes == loaded.nbytes
+  assert list(ring._frames._chunks) == list(loaded._frames._chunks)
 
 
 def test_an_empty_ring_is_saved_too(tmp_path):
@@ -334,10 +336,11 @@ def test_what_was_saved_of_a_copy_is_the_past(tmp_path, compress):
   jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
-def test_two_copies_go_their_own_ways():
-  settings = image_settings(2, compress=True)
-  ring, games = filled(settings, 13)
-  # Both fill the same chunk, with other frames.
+@pytest.mark.parametrize('compress', (False, True))
+def test_two_copies_go_their_own_ways(compress):
+  settings = image_settings(2, compress=compress)
+  ring, games = filled(settings, 12)
+  # Both go on in a chunk that this ring has begun, with other frames.
   rings = [ring.copy(), ring.copy()]
   newest = []
   for one, seed in zip(rings, (5, 6), strict=True):
@@ -363,7 +366,7 @@ def test_frames_are_shared_between_copies_and_dropped():
   # One frame a transition, and one more an episode: every fifth row, one of
   # two environments ends its own.
   frames = 640 * (1 + 1 / 10) * 1024
-  assert 0 <= ring._frames.nbytes - frames <= 3 * chunk
+  assert 0 <= ring._frames.nbytes - frames <= 4 * chunk
   other = ring.copy()
   shared = [
       x is other._frames._chunks[k] for k, x in ring._frames._chunks.items()
