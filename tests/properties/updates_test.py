@@ -54,7 +54,8 @@ def differ(a, b):
 
 
 @pytest.mark.parametrize('agent_name, history', [
-    pair for pair in cases.pairs() if 'fresh' not in pair.values
+    *(pair for pair in cases.pairs() if 'fresh' not in pair.values),
+    pytest.param('drq_conv', 'injected', marks=pytest.mark.slow),
 ])
 def test_updates_leave_frozen_heads_to_the_bit(agent_name, history):
   state = cases.case(agent_name, history).state
