@@ -63,12 +63,12 @@ def product_flops() -> float:
     return [2 * BATCH * inputs * WIDTH, 2 * BATCH * WIDTH**2,
             2 * BATCH * WIDTH * outputs]
 
-  critic = [CRITICS * x for x in forward(OBSERVATIONS + ACTIONS, 1)]
-  actor = forward(OBSERVATIONS, 2 * ACTIONS)
   # Forward, gradients by weights, by the inputs of all layers but the first.
   def trained(net):
     return 3 * sum(net) - net[0]
 
+  critic = [CRITICS * x for x in forward(OBSERVATIONS + ACTIONS, 1)]
+  actor = forward(OBSERVATIONS, 2 * ACTIONS)
   return (
       sum(actor) + sum(critic) + trained(critic)  # The critic's update.
       + trained(actor) + 2 * sum(critic)  # The actor's, through the critic.
@@ -107,15 +107,12 @@ def parts(batches: Transition) -> list[tuple[str, float]]:
     return carry, draws.sum() + batch.r_t.sum()
 
   def forwards(carry, inputs):
-    losses = agent.spec.losses(inputs[0], nets_of(carry), inputs[1])
+    losses = agent.spec.losses(inputs[0], carry, inputs[1])
     values = [
         losses[name](carry[name].params)[0].mean()
         for name in ('critic', 'actor', 'temperature')
     ]
     return carry, sum(values)
-
-  def nets_of(carry):
-    return carry
 
   def gradients(carry, inputs):
     losses = agent.spec.losses(inputs[0], carry, inputs[1])
@@ -129,7 +126,7 @@ def parts(batches: Transition) -> list[tuple[str, float]]:
 
   def update(agent):
     def one(carry, inputs):
-      carry, metrics = agent.update(*inputs[:1], carry, inputs[1], 0)
+      carry, metrics = agent.update(inputs[0], carry, inputs[1], 0)
       return carry, metrics['loss']
     return one
 

@@ -19,6 +19,9 @@ CONFIGS = {
     ('supervised', 'random_labels'): settings_lib.default_config(
         'supervised', 'random_labels'
     )
+} | {
+    (agent, 'catch'): settings_lib.default_config(agent, 'catch')
+    for agent in ('sac', 'drq')
 }
 
 
@@ -58,7 +61,7 @@ def catch(**changes):
     ('num_sedes', 3, "in config 'num_sedes'; did you mean 'num_seeds'"),
     ('network.hiden', (3,), "in network 'hiden'; did you mean 'hidden'"),
     ('environment.row', 3, "in environment 'row'; did you mean 'rows'"),
-    ('agent.name', 'dqm', "'dqm'; did you mean 'dqn'"),
+    ('agent.name', 'dqnn', "'dqnn'; did you mean 'dqn'"),
     ('environment.name', 'cath', "'cath'; did you mean 'catch'"),
     ('environment.name', 'random_labels', 'unknown environment'),
     ('agent.loss', 'hubert', "agent.loss 'hubert'; did you mean 'huber'"),

@@ -49,9 +49,14 @@ def test_nothing_changes_without_a_change():
   }
 
 
-def test_continuous_decisions_have_no_greedy_ones_to_change():
-  values = churn(probe(1.0, policy=lambda p: p + jnp.zeros([4, 2])))
-  assert {k: float(v) for k, v in values.items()} == {'value': 1.0}
+def test_continuous_decisions_change_by_so_much():
+  # By 2, one of two dimensions, the other way on the last example; the first
+  # half, which was learned from, does not count.
+  there = jnp.array([[9.0, 9.0], [9.0, 9.0], [0.0, 1.0], [0.0, -1.0]])
+  values = churn(probe(1.0, policy=lambda p: p * there))
+  assert {k: float(v) for k, v in values.items()} == {
+      'value': 1.0, 'action': 1.0
+  }
 
 
 def test_a_decision_of_several_parts_changes_once():

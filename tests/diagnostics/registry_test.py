@@ -197,8 +197,7 @@ def measured(agent_name, history, compiled):
   return run(cases.keys(5), state.nets)
 
 
-@pytest.mark.parametrize('history', cases.HISTORIES)
-@pytest.mark.parametrize('agent_name', cases.by_speed())
+@pytest.mark.parametrize('agent_name, history', cases.pairs())
 def test_every_agent_is_measured(agent_name, history):
   metrics, _ = measured(agent_name, history, compiled=False)
   names = {key.split('/')[2] for key in metrics}
@@ -208,7 +207,8 @@ def test_every_agent_is_measured(agent_name, history):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('agent_name, history', (
-    ('dqn_mlp', 'fresh'), ('dqn_conv', 'slots'), ('classifier', 'injected')
+    ('dqn_mlp', 'fresh'), ('dqn_conv', 'slots'), ('classifier', 'injected'),
+    ('sac_mlp', 'injected'),
 ))
 def test_what_is_measured_is_a_number(agent_name, history):
   metrics, _ = measured(agent_name, history, compiled=True)

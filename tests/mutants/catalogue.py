@@ -4,6 +4,7 @@ Many are faults of public code for the same methods, which is why they are
 worth guarding against. Name the narrowest tests: each costs a process.
 """
 
+from tests.mutants import catalogue_agents
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_networks
@@ -317,6 +318,7 @@ MUTANTS = (
         '    after = np.where(last[t], np.nan, after)\n', '',
         ('tests/experiment/recorded_test.py::test_monte_carlo_by_hand',),
     ),
+    *catalogue_agents.MUTANTS,
     *catalogue_units.MUTANTS,
     *catalogue_networks.MUTANTS,
     *catalogue_diagnostics.MUTANTS,

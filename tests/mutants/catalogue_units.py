@@ -13,8 +13,8 @@ MUTANTS = (
     # --- Recycling units.
     Mutant(
         'repeat-for-tile', _ROOM + 'units.py',
-        '  return jnp.tile(by_feature, image[0] * image[1])\n',
-        '  return jnp.repeat(by_feature, image[0] * image[1])\n',
+        '    by_feature = jnp.tile(by_feature, image[0] * image[1])\n',
+        '    by_feature = jnp.repeat(by_feature, image[0] * image[1])\n',
         (_REDO + 'dead_units_are_recycled_and_outputs_stay[conv-fresh]',
          _UNITS + 'incoming_and_outgoing_weights[conv]'),
         'Dopamine ReDo',

@@ -18,11 +18,15 @@ from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.agents import dqn
+from plasticity_rl.agents import drq
+from plasticity_rl.agents import sac
 from plasticity_rl.agents import supervised
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
 from plasticity_rl.learner import optimizers
+from plasticity_rl.networks import actor_critic
+from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
@@ -30,7 +34,7 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
-SEEDS, BATCH, ACTIONS = 2, 6, 3
+SEEDS, BATCH, ACTIONS, ACTION_SIZE = 2, 6, 3, 2
 HISTORIES = ('fresh', 'injected', 'slots')
 INPUTS = (6,)
 IMAGES = (5, 4, 2)
@@ -48,6 +52,53 @@ def split_network(shape, **config):
       head_init=jax.jit(network.head_init),
   )
   return network, layers
+
+
+@functools.cache
+def actor_critic_network(of, shape, **config):
+  """'critic' or 'actor', on vectors or images; one object as above."""
+  config = sequential.Sequential(
+      observation_shape=shape, num_outputs=1, initializer='orthogonal',
+      **config,
+  )
+  if config.convolutions:
+    arguments = config, 3, ACTION_SIZE
+    network, layers = (
+        pixels.critic(*arguments, 2) if of == 'critic'
+        else pixels.actor(*arguments)
+    )
+  elif of == 'critic':
+    network, layers = actor_critic.critic(
+        actor_critic.critic_config(config, ACTION_SIZE), ACTION_SIZE, 2
+    )
+  else:
+    network, layers = actor_critic.actor(
+        actor_critic.actor_config(config, ACTION_SIZE)
+    )
+  return dataclasses.replace(
+      network,
+      encoder_init=jax.jit(network.encoder_init),
+      head_init=jax.jit(network.head_init),
+  ), layers
+
+
+def actor_critic_nets(shape, **config):
+  optimizer = optimizers.make(settings.Optimizer(name='adam'))
+  nets = {
+      name: NetSpec(
+          *_swap(optimizer, actor_critic_network(name, shape, **config)),
+          has_target=name == 'critic',
+      )
+      for name in ('critic', 'actor')
+  }
+  return {**nets, 'temperature': NetSpec(
+      actor_critic.temperature(0.5), optimizer, (), has_target=False
+  )}
+
+
+def _swap(optimizer, built):
+  network, layers = built
+  return network, optimizer, layers
 
 
 def mlp(has_target, **optimizer):
@@ -93,9 +144,26 @@ def classifier(slots):
   return INPUTS, supervised.make(net, slots=slots)
 
 
+def sac_mlp(slots):
+  nets = actor_critic_nets(INPUTS, convolutions=(), hidden=(5, 4), split=1)
+  return INPUTS, sac.make(
+      nets, settings.SAC(tau=0.5), ACTION_SIZE, slots=slots
+  )
+
+
+def drq_conv(slots):
+  nets = actor_critic_nets(
+      IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=1
+  )
+  return IMAGES, drq.make(
+      nets, settings.DrQ(shift=1), ACTION_SIZE, slots=slots
+  )
+
+
 # `(slots) -> (shape of an observation, agent)`, by name.
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
-    f.__name__: f for f in (dqn_mlp, dqn_conv, dqn_normed, classifier)
+    f.__name__: f
+    for f in (dqn_mlp, dqn_conv, dqn_normed, classifier, sac_mlp, drq_conv)
 }
 
 
@@ -104,6 +172,15 @@ def by_speed(names=None):
   return [
       pytest.param(name, marks=[pytest.mark.slow] if i else [])
       for i, name in enumerate(names or AGENTS)
+  ]
+
+
+def pairs(names=None):
+  """Agents with histories; of DrQ, which is SAC on images, the first."""
+  return [
+      pytest.param(*agent.values, history, marks=agent.marks)
+      for agent in by_speed(names) for history in HISTORIES
+      if agent.values != ('drq_conv',) or history == HISTORIES[0]
   ]
 
 
@@ -139,6 +216,9 @@ class Promise(NamedTuple):
     redraws: whether weights are drawn again though frozen heads stay.
     unseen_by: agents whose predictions may stay all the same: their weights are
       normalised, and two normalised units are as good as constant.
+    elsewhere: what changes, and which groups start anew, of networks that the
+      agent does not act on by default, which otherwise stay; and of those that
+      do not train the encoder, where that is more.
   """
 
   text: str
@@ -151,6 +231,7 @@ class Promise(NamedTuple):
   predicts: bool = False
   redraws: bool = False
   unseen_by: tuple[str, ...] = ()
+  elsewhere: tuple[str, ...] = ()
 
 
 BOTH = ('encoder', 'head')
@@ -194,8 +275,9 @@ PROMISES = (
     _reset('reset(optimizer="keep")', changes=('head',)),
     _reset('reset(scope="last")', changes=('last',), groups=('head',)),
     _reset('reset(scope="all_but_encoder")', changes=('head',),
-           groups=('head',)),
-    _reset('reset(scope="everything")', changes=BOTH, groups=BOTH),
+           groups=('head',), elsewhere=BOTH),
+    _reset('reset(scope="everything")', changes=BOTH, groups=BOTH,
+           elsewhere=BOTH),
     Promise('reset(scope="random", fraction=1)', changes=BOTH, groups=BOTH,
             same_draw=True, redraws=True),
     Promise('reset(scope="random", fraction=0)', predicts=True),
@@ -307,9 +389,14 @@ def case(agent_name, history):
       interventions={},
   )
   rng = np.random.default_rng(0)
+  actions = (
+      rng.uniform(-1, 1, (BATCH, ACTION_SIZE)).astype(np.float32)
+      if 'actor' in agent.spec.nets
+      else rng.integers(0, ACTIONS, BATCH).astype(np.int32)
+  )
   batch = Transition(
       s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
-      a_tm1=rng.integers(0, ACTIONS, BATCH).astype(np.int32),
+      a_tm1=actions,
       r_t=rng.standard_normal(BATCH, np.float32),
       discount_t=np.full(BATCH, 0.9, np.float32),
       s_t=rng.standard_normal((BATCH, *shape), np.float32),

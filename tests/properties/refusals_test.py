@@ -97,8 +97,9 @@ def test_networks_can_be_named(name, agent_name):
   by_default = jax.eval_shape(
       cases.make(name, agent), cases.keys(0)[0], cases.one_seed(state), batch
   )
-  one = agent.spec.default_nets[0]
-  for nets in (one, (one,), [one]):
+  every = agent.spec.default_nets
+  one = [every[0]] if len(every) == 1 else []
+  for nets in (*one, every, list(every)):
     named = jax.eval_shape(
         cases.make(f'{name}(nets={nets!r})', agent), cases.keys(0)[0],
         cases.one_seed(state), batch,
