@@ -334,3 +334,14 @@ def test_hooks_and_waiting_interventions_run(tmp_path):
       for line in (tmp_path / 'run' / 'events.jsonl').read_text().splitlines()
   ]
   assert happened == ['optimizer_reset']
+
+
+def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
+  """Environments that have gone on elsewhere are put back."""
+  experiment = run(make(), tmp_path / 'run')
+  ends = []
+  for _ in range(2):
+    state = small.saved(experiment, tmp_path / 'run', 40)
+    state, _ = experiment.loop.segment(state)
+    ends.append(state)
+  assert_equal(*ends)

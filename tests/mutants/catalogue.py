@@ -7,6 +7,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 from tests.mutants import catalogue_agents
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
+from tests.mutants import catalogue_host_loop
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_replay
 from tests.mutants import catalogue_units
@@ -295,8 +296,8 @@ MUTANTS = (
     ),
     Mutant(
         'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
-        'nets, own = run_hook(hook, event_key, nets, own, batch, updates + 1)',
-        'nets, own = run_hook(hook, event_key, nets, own, batch, updates)',
+        'event_key, nets, own, batch, updates + i + 1)',
+        'event_key, nets, own, batch, updates + i)',
         ('tests/experiment/triggers_test.py::test_period_of_updates',),
     ),
     Mutant(
@@ -323,5 +324,6 @@ MUTANTS = (
     *catalogue_networks.MUTANTS,
     *catalogue_diagnostics.MUTANTS,
     *catalogue_environments.MUTANTS,
+    *catalogue_host_loop.MUTANTS,
     *catalogue_replay.MUTANTS,
 )
