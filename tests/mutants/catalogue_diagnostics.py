@@ -119,7 +119,8 @@ MUTANTS = (
     ),
     Mutant(
         'churn-where-it-learned', _LOOKS + 'churn.py',
-        'jnp.abs(new - old)[half:].ravel()', 'jnp.abs(new - old)[:half].ravel()',
+        'jnp.abs(new - old)[half:].ravel()',
+        'jnp.abs(new - old)[:half].ravel()',
         (_LOOKED + 'churn_test.py::test_churn',),
     ),
     Mutant(
