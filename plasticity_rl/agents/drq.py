@@ -4,7 +4,8 @@ Images are shifted by a few pixels, each by its own draw; targets are averaged
 over K shifts of s_t, the critic's loss over M shifts of s_tm1 (the first of
 which the actor learns from). Actor and critic see through the same
 convolutions, the critic's encoder, which learns by the critic's loss alone:
-the actor is fed its output, a constant to it.
+the actor is fed its output, a constant to it. (Compiled, that and what the
+critic sees of the same image in the actor's loss are computed once.)
 
 Kostrikov, Yarats and Fergus, "Image Augmentation Is All You Need", 2020. The
 next action is chosen through the online encoder, as theirs is.

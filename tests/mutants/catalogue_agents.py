@@ -60,14 +60,15 @@ MUTANTS = (
         (_SAC_TEST + 'noise_is_each_examples_own',),
     ),
     Mutant(
-        'shift-by-zeros', 'plasticity_rl/agents/random_shift.py',
-        "(pad, pad), (0, 0)), 'edge')", "(pad, pad), (0, 0)))",
+        'shift-around-the-edge', 'plasticity_rl/agents/random_shift.py',
+        'jnp.clip(jnp.arange(size) + offset - pad, 0, size - 1)',
+        '(jnp.arange(size) + offset - pad) % size',
         (_DRQ_TEST + 'shift_is_a_crop_of_the_padded_image[uint8-1]',),
     ),
     Mutant(
         'shift-never-the-last', 'plasticity_rl/agents/random_shift.py',
-        'jax.random.randint(key, (2,), 0, size[0] + 1)',
-        'jax.random.randint(key, (2,), 0, size[0])',
+        'jax.random.randint(key, (2,), 0, 2 * pad + 1)',
+        'jax.random.randint(key, (2,), 0, 2 * pad)',
         (_DRQ_TEST + 'shifts_are_uniform_and_each_images_own',),
     ),
     Mutant(
