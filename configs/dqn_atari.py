@@ -24,8 +24,8 @@ def get_config(variant: str = ''):
       game = word
     elif word not in OTHERS:
       raise ValueError(
-          f'unknown variant {word!r}; valid: a game, such as pong, and '
-          f'{", ".join(OTHERS)}'
+          f'unknown variant {word!r}; beside games, such as pong, these are '
+          f'valid: {", ".join(OTHERS)}'
       )
   config = settings.default_config('dqn', f'atari_{game}')
   config.num_steps = 200_000_000 // FRAMES_PER_STEP

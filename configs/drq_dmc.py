@@ -22,8 +22,8 @@ def get_config(variant: str = ''):
       task = word
     elif word not in OTHERS:
       raise ValueError(
-          f'unknown variant {word!r}; valid: a task of the suite, such as '
-          f'cheetah_run, and {", ".join(OTHERS)}'
+          f'unknown variant {word!r}; beside tasks of the suite, such as '
+          f'cheetah_run, these are valid: {", ".join(OTHERS)}'
       )
   config = settings.default_config('drq', f'dmc_pixels_{task}')
   config.num_steps = 500_000

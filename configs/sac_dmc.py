@@ -4,30 +4,29 @@ The protocol of the published curves of "The Primacy Bias in Deep Reinforcement
 Learning" (Nikishin et al., 2022), whose code is jaxrl's. Variants, joined by
 commas: a task (`cheetah_run` by default, any of the suite), `resets` (all
 networks, targets and optimizers every 200k steps, the replay kept; the paper's
-SAC), `sr` (scaled by resets: every 2.56M updates instead), `rrN` for N updates
-a step, `primed` for 100k updates on the first 100 transitions.
+SAC), `sr` (scaled by resets: every 2.56M updates instead), `rr2` to `rr32` for
+so many updates a step, `primed` for 100k updates on the first 100 transitions.
 """
-
-import re
 
 from plasticity_rl import settings
 from plasticity_rl.environments import host_registry
 
-OTHERS = ('resets', 'sr', 'primed', 'rrN')
+RATIOS = ('rr2', 'rr4', 'rr8', 'rr16', 'rr32')
+OTHERS = ('resets', 'sr', 'primed', *RATIOS)
 
 
 def get_config(variant: str = ''):
   words = [word for word in variant.split(',') if word]
   task, ratio = 'cheetah_run', 1
   for word in words:
-    if re.fullmatch(r'rr[1-9]\d*', word):
+    if word in RATIOS:
       ratio = int(word[2:])
     elif word in host_registry.SUITE_TASKS:
       task = word
     elif word not in OTHERS:
       raise ValueError(
-          f'unknown variant {word!r}; valid: a task of the suite, such as '
-          f'cheetah_run, and {", ".join(OTHERS)}'
+          f'unknown variant {word!r}; beside tasks of the suite, such as '
+          f'cheetah_run, these are valid: {", ".join(OTHERS)}'
       )
   config = settings.default_config('sac', f'dmc_{task}')
   config.num_steps = 1_000_000
