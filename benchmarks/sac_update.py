@@ -170,7 +170,9 @@ def main() -> None:
   text = '\n'.join([
       '# What a SAC update costs', '',
       'Batch 256, 256 x 256, two critics, 17 observations, 6 actions; '
-      f'{cores} core(s), best of {REPEATS}.', '',
+      f'{cores} core(s), best of {REPEATS}. Processes that wanted to run '
+      f'meanwhile, on average: {os.getloadavg()[0]:.1f} (1 is this one alone).',
+      '',
       studies.table([
           {'': 'bound: matrix products alone', 'ms an update': f'{bound:.2f}',
            'x bound': '1'},
