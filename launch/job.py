@@ -32,7 +32,7 @@ _THREADS = (
 )
 # The command that is started cannot be hit by a signal meant for a scheduler's
 # own process: what is ignored stays ignored across exec.
-_SHIELD = ('sh', '-c', 'trap "" USR1 USR2; exec "$@"', 'sh')
+SHIELD = ('sh', '-c', 'trap "" USR1 USR2; exec "$@"', 'sh')
 
 
 class Worker:
@@ -182,7 +182,7 @@ class Worker:
         out.write(f'$ {commands.text(spec["command"])}\n')
         out.flush()
         self._child = subprocess.Popen(
-            [*_SHIELD, sys.executable, *spec['command']],
+            [*SHIELD, sys.executable, *spec['command']],
             stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             env=self._environment,
         )

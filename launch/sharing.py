@@ -17,7 +17,7 @@ import hashlib
 import importlib.metadata
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import plasticity_rl

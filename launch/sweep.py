@@ -58,9 +58,8 @@ def zip(*sweeps: Sweep) -> Sweep:  # Called as h.zip.
   """The first of each, the second of each...; they must be equally long."""
   lengths = [len(one) for one in sweeps]
   if len(set(lengths)) > 1:
-    raise UserError(
-        f'h.zip needs sweeps of one length, found {" and ".join(map(str, lengths))}'
-    )
+    said = ' and '.join(map(str, lengths))
+    raise UserError(f'h.zip needs sweeps of one length, found {said}')
   return [_merge(parts) for parts in builtins.zip(*sweeps, strict=True)]
 
 

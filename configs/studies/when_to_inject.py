@@ -19,7 +19,9 @@ def get_config(variant: str = ''):
   if variant == 'small':
     config = continual_catch.get_config()
     config.num_seeds = 10
-    config.fork.arms = ('control', 'injection', 'head_reset=reset(scope="head")')
+    config.fork.arms = (
+        'control', 'injection', 'head_reset=reset(scope="head")'
+    )
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
     config.fork.arms = ('control', 'injection')
