@@ -13,8 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
 
 from launch import commands
 from launch import folder as folder_lib
@@ -39,13 +39,22 @@ class Worker:
   """Does jobs of one study, one at a time."""
 
   def __init__(
-      self, folder: pathlib.Path, environment: Mapping[str, str] | None = None
+      self, folder: pathlib.Path,
+      environment: Mapping[str, str] | None = None, *,
+      start: Callable[..., Any] | None = None,
   ):
-    """Works in `folder`; `environment` is for the commands it starts."""
-    self._folder = folder
+    """Works in a folder.
+
+    Args:
+      folder: of the study.
+      environment: for the commands it starts, beside its own.
+      start: `(arguments of python, output, environment) -> process`, what runs
+        them elsewhere; by default a process here.
+    """
+    self._folder, self._start = folder, start or start_here
     self._environment = {**os.environ, **(environment or {})}
     self._stop = False
-    self._child: subprocess.Popen | None = None
+    self._child: Any = None  # What `start` returned last.
     # That of the job, and of the past that is trained for it.
     self._leases: list[lease_lib.Lease] = []
 
@@ -181,11 +190,7 @@ class Worker:
       with log.open('a') as out:
         out.write(f'$ {commands.text(spec["command"])}\n')
         out.flush()
-        self._child = subprocess.Popen(
-            [*SHIELD, sys.executable, *spec['command']],
-            stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=self._environment,
-        )
+        self._child = self._start(spec['command'], out, self._environment)
       if self._stop:  # Between the look and the start.
         self._child.terminate()
       pid = self._child.pid
@@ -223,6 +228,16 @@ class Worker:
     if self._child is not None and self._child.poll() is None:
       self._child.terminate()
       self._child.wait()
+
+
+def start_here(
+    arguments: Sequence[str], out: IO[str], environment: Mapping[str, str]
+) -> subprocess.Popen:
+  """Starts `python` with `arguments`, shielded from a scheduler's signals."""
+  return subprocess.Popen(
+      [*SHIELD, sys.executable, *arguments], stdout=out,
+      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
+  )
 
 
 def _link_or_copy(source, target):

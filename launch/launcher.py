@@ -15,6 +15,8 @@ from launch import sharing
 from launch import study as study_lib
 from launch import sweep
 from plasticity_rl import entry
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -100,14 +102,19 @@ def study_of_flags() -> study_lib.Study:
   )
 
 
-def begin(argv: Sequence[str]) -> Launch:
-  """Checks everything; makes the folder unless it is a dry run."""
+def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
+  """Checks everything; makes the folder unless it is a dry run.
+
+  Args:
+    argv: what is left of the command line.
+    make: whether the folder is to be made here at all.
+  """
   entry.refuse_positionals(argv)
   entry.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   study = study_of_flags()
   folder = pathlib.Path(_WORKDIR.value)
   plan = sharing.plan(study)
-  if _DRY_RUN.value:
+  if _DRY_RUN.value or not make:
     folder_lib.check(folder, study)
     jobs = folder_lib.specs(study, plan, folder)
   else:
@@ -167,3 +174,24 @@ def list_jobs(launch: Launch) -> None:
 
   print()
   print(estimate.describe(launch))
+
+
+def finish(launch: Launch, over: Mapping[str, str]) -> None:
+  """Says what came of it, and what to type next."""
+  folder = launch.folder
+  left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
+  failed = [n for n in left if over.get(n) == folder_lib.FAILED]
+  print(f'status: python -m launch.status {folder}')
+  if len(left) > len(failed):
+    raise Interrupted(
+        f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
+        f'{folder}; the same command continues'
+    )
+  if failed:
+    raise RunError(
+        f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
+        f'{failed[0]}: '
+        f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
+    )
+  print(f'report: python -m plasticity_rl.report {folder} '
+        f'--out={folder / "report"}')

@@ -12,6 +12,7 @@ that is gone. An owner who stalled for longer finds a newer generation and has
 to give up (`Lost`).
 """
 
+import errno
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 SECONDS = 120.0  # More than the minute for which NFS may show old times.
 BEAT = 15.0
 _PREFIX = 'lease-'
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 class Lost(Exception):
@@ -92,9 +94,25 @@ def acquire(folder: pathlib.Path, **facts: Any) -> Lease | None:
     # Unless it was our own link, whose answer the network lost.
     if own.stat().st_nlink < 2:
       return None
+  except OSError as error:
+    if error.errno not in _NO_LINKS:
+      raise
+    if not _make(path, record):
+      return None
   finally:
     own.unlink(missing_ok=True)
   return Lease(path, record)
+
+
+def _make(path, record):
+  """The same for buckets, which have no links and make a name once."""
+  try:
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+  except FileExistsError:
+    return False
+  with os.fdopen(file, 'w') as out:
+    out.write(json.dumps(record))
+  return True
 
 
 def holder(folder: pathlib.Path) -> Holder | None:

@@ -23,8 +23,6 @@ from launch import memory
 from launch import slots as slots_lib
 from plasticity_rl import entry
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.errors import Interrupted
-from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 
 _MAX_PARALLEL = flags.DEFINE_integer(
@@ -165,28 +163,7 @@ def main(argv: list[str]) -> None:
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, pool.stop)
   over = pool.run()
-  finish(launch, over)
-
-
-def finish(launch: launcher.Launch, over: Mapping[str, str]) -> None:
-  """Says what came of it, and what to type next."""
-  folder = launch.folder
-  left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
-  failed = [n for n in left if over.get(n) == folder_lib.FAILED]
-  print(f'status: python -m launch.status {folder}')
-  if len(left) > len(failed):
-    raise Interrupted(
-        f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
-        f'{folder}; the same command continues'
-    )
-  if failed:
-    raise RunError(
-        f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
-        f'{failed[0]}: '
-        f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
-    )
-  print(f'report: python -m plasticity_rl.report {folder} '
-        f'--out={folder / "report"}')
+  launcher.finish(launch, over)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,8 @@ in the queue. `python -m launch.status DIR` shows how far it is; what Slurm
 prints is in `jobs/slurm/`.
 """
 
+import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -130,7 +132,8 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
       }
     try:
       executor.update_parameters(**options)
-      with executor.batch():  # One array.
+      # What sbatch says, submitit prints as well as it raises it.
+      with contextlib.redirect_stderr(io.StringIO()), executor.batch():
         jobs = [
             executor.submit(slurm_task.Task(
                 commands.worker(str(launch.folder.absolute()), name)
