@@ -168,7 +168,7 @@ def list_jobs(launch: Launch) -> None:
   for name in launch.todo:
     print(f'\n{name}')
     print(f'  {commands.text(launch.jobs[name]["command"])}')
-  if not _ESTIMATE.value:
+  if not (_ESTIMATE.value and launch.todo):
     return
   from launch import estimate
 
