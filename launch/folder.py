@@ -235,8 +235,7 @@ def _write(folder, study, jobs):
     before = read_study(folder).get('runs', {})
   runs = {
       run.name: {
-          'arm': run.arm, 'overrides': dict(run.overrides),
-          'environment': run.settings.environment.name,
+          'arm': run.arm, 'axes': dict(run.axes),
           'past': jobs[run.name]['past'],
       }
       for run in study.runs

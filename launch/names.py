@@ -27,11 +27,10 @@ def of(overrides: sweep.Overrides) -> str:
   for (key, value), leaf in zip(rest.items(), leaves, strict=True):
     key = leaf if leaves.count(leaf) == 1 else key
     parts.append(f'{key}={_word(_text(value))}')
-  # The arm's own overrides are not in the text: two arms of one name would be
-  # the same run to a reader as well, and `study` refuses them.
   name = ','.join(parts) or 'all'
-  exact = all(_is_plain(v) for v in (arm or 'x', *rest.values()))
-  if exact and len(name) <= LONGEST:
+  # An arm stands for overrides that its name need not tell: two arms of one
+  # name are one to a reader as well, and `study` refuses them.
+  if all(map(_is_plain, rest.values())) and len(name) <= LONGEST:
     return name
   digest = hashlib.sha256(sweep.canonical(rest).encode()).hexdigest()[:8]
   return f'{name[:LONGEST - 9].rstrip(",.=_-")}-{digest}'

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from submitit import helpers
+from submitit.helpers import DelayedSubmission
 
 from launch import job
 
@@ -35,11 +36,12 @@ class Task(helpers.Checkpointable):
       raise RuntimeError(f'the worker ended with code {code}')
     return code
 
-  def checkpoint(self, *args, **kwargs):
+  def checkpoint(self, *args: object, **kwargs: object) -> DelayedSubmission:
     """Lets the worker save, and says what to do when the job runs again."""
+    del args, kwargs
     if self._process is not None:
       self._process.terminate()
       # Not `wait`: this is a signal handler, and what it interrupted holds the
       # lock of the process.
       os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-    return helpers.DelayedSubmission(Task(self._arguments))
+    return DelayedSubmission(Task(self._arguments))

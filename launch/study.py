@@ -27,6 +27,7 @@ class Run:
     name: of its folder.
     arm: its arm's name; '' if the study has no named arms.
     overrides: of the study's config, by key.
+    axes: those of them that are not of its arm: where it is in the sweep.
     settings: what they come to.
     seeds: how many runs of the sweep it stands for, that differ in `seed`.
   """
@@ -34,6 +35,7 @@ class Run:
   name: str
   arm: str
   overrides: Mapping[str, Any]
+  axes: Mapping[str, Any]
   settings: settings_lib.Settings
   seeds: int = 1
 
@@ -128,7 +130,8 @@ def _run(config, overrides):
     settings = settings_lib.resolve(changed)
   except UserError as error:
     raise UserError(f'run {names.of(overrides)!r}: {error}') from None
-  return Run(names.of(overrides), arm, flat, settings)
+  axes = {k: v for k, v in overrides.items() if k != sweep_lib.ARM}
+  return Run(names.of(overrides), arm, flat, axes, settings)
 
 
 def with_overrides(

@@ -14,6 +14,7 @@ as the folder can be seen from here; what is done already ends at once.
 
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -22,6 +23,9 @@ from launch import container
 from launch import launcher
 from plasticity_rl import entry
 from plasticity_rl.errors import UserError
+
+if TYPE_CHECKING:
+  from xmanager import xm
 
 _EXECUTOR = flags.DEFINE_enum(
     'executor', 'vertex', ['vertex', 'kubernetes', 'local'],
@@ -38,7 +42,7 @@ _IMAGE = flags.DEFINE_string(
 _PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def requirements():
+def requirements() -> 'xm.JobRequirements':
   """What a work unit needs, as XManager says it."""
   from xmanager import xm
 
@@ -67,7 +71,7 @@ def _number(text):
     ) from None
 
 
-def executor():
+def executor() -> 'xm.Executor':
   """Where a work unit runs, and what it needs there."""
   from xmanager import xm_local
 
@@ -78,7 +82,7 @@ def executor():
   return xm_local.Local(requirements=requirements())
 
 
-def packageable(place):
+def packageable(place: 'xm.Executor') -> 'xm.Packageable':
   """The container that work units run."""
   from xmanager import xm
 
@@ -108,7 +112,7 @@ def arguments(launch: launcher.Launch, name: str) -> list[str]:
   ]
 
 
-def add(experiment, launch: launcher.Launch) -> int:
+def add(experiment: 'xm.Experiment', launch: launcher.Launch) -> int:
   """Packages, and adds a work unit for each run; how many."""
   from xmanager import xm
 

@@ -51,3 +51,9 @@ def get_sweep(h, variant: str = ''):
       h.sweep('fork.step', [atari.steps(m * 1e6) for m in millions]),
       h.sweep('seed', [1, 2, 3]),
   )
+
+
+def figure(study):
+  from plasticity_rl.analysis import study_figures
+
+  return study_figures.along_axis(study, 'fork.step')
