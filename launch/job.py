@@ -186,10 +186,10 @@ class Worker:
     for _ in range(KILLED_TRIES):
       if self._stop:
         break
-      begun = log.stat().st_size if log.exists() else 0
       with log.open('a') as out:
         out.write(f'$ {commands.text(spec["command"])}\n')
         out.flush()
+        begun = out.tell()
         self._child = self._start(spec['command'], out, self._environment)
       if self._stop:  # Between the look and the start.
         self._child.terminate()

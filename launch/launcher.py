@@ -19,24 +19,6 @@ from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Study file, with an optional `:variant`.'
-)
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the study.')
-_DRY_RUN = flags.DEFINE_bool(
-    'dry_run', False, 'Only list runs, commands and the estimated compute.'
-)
-_RETRY = flags.DEFINE_bool(
-    'retry', True, 'Try what failed in an earlier launch again.'
-)
-_ESTIMATE = flags.DEFINE_bool(
-    'estimate', True, 'In a dry run: measure a few steps of each program.'
-)
-_BATCH_SEEDS = flags.DEFINE_integer(
-    'batch_seeds', None, 'Seeds of a sweep over `seed` that share a program; '
-    'default: by the network. 1 for none.', lower_bound=1,
-)
-
 _SWEEP = 'sweep.'
 
 
@@ -60,7 +42,27 @@ class Launch:
 
 
 def define(argv: Sequence[str]) -> None:
-  """Defines `--sweep.KEY=VALUES` for every key on the command line."""
+  """Defines what every engine takes, and `--sweep.KEY=VALUES` as asked."""
+  before = set(flags.FLAGS)
+  config_flags.DEFINE_config_file(
+      'config', None, 'Study file, with an optional `:variant`.'
+  )
+  flags.DEFINE_string('workdir', None, 'Folder of the study.')
+  flags.DEFINE_bool(
+      'dry_run', False, 'Only list runs, commands and the estimated compute.'
+  )
+  flags.DEFINE_bool(
+      'retry', True, 'Try what failed in an earlier launch again.'
+  )
+  flags.DEFINE_bool(
+      'estimate', True, 'In a dry run: measure a few steps of each program.'
+  )
+  flags.DEFINE_integer(
+      'batch_seeds', None, 'Seeds of a sweep over `seed` that share a program; '
+      'default: by the network. 1 for none.', lower_bound=1,
+  )
+  for name in set(flags.FLAGS) - before:  # For --help of the command.
+    flags.FLAGS.register_key_flag_for_module(argv[0], flags.FLAGS[name])
   keys = set()
   for word in argv[1:]:
     if word == '--':
@@ -85,15 +87,15 @@ def _axes():
 
 def study_of_flags() -> study_lib.Study:
   """The study of the command line, checked."""
-  entry.require(config=_CONFIG.value)
+  entry.require(config=flags.FLAGS.config)
   flag = flags.FLAGS['config']
   source = config_flags.get_config_filename(flag)
   command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
-  limit = _BATCH_SEEDS.value
+  limit = flags.FLAGS.batch_seeds
   if command == study_lib.DIAGNOSE:
     limit = 1  # A diagnosis of one seed is of one network: another question.
   return study_lib.build(
-      source, _CONFIG.value, axes=_axes(),
+      source, flags.FLAGS.config, axes=_axes(),
       common={
           k.removeprefix('config.'): v
           for k, v in config_flags.get_override_values(flag).items()
@@ -110,11 +112,11 @@ def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
     make: whether the folder is to be made here at all.
   """
   entry.refuse_positionals(argv)
-  entry.require(config=_CONFIG.value, workdir=_WORKDIR.value)
+  entry.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
   study = study_of_flags()
-  folder = pathlib.Path(_WORKDIR.value)
+  folder = pathlib.Path(flags.FLAGS.workdir)
   plan = sharing.plan(study)
-  if _DRY_RUN.value or not make:
+  if flags.FLAGS.dry_run or not make:
     folder_lib.check(folder, study)
     jobs = folder_lib.specs(study, plan, folder)
   else:
@@ -124,7 +126,7 @@ def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
     state = folder_lib.recorded(folder, name).get('state')
     if state == folder_lib.DONE:
       continue
-    if state == folder_lib.FAILED and not _RETRY.value:
+    if state == folder_lib.FAILED and not flags.FLAGS.retry:
       continue
     todo.append(name)
   needed = {jobs[name]['past'] for name in todo}
@@ -140,7 +142,7 @@ def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
 
 def is_dry_run() -> bool:
   """Whether nothing is to be done."""
-  return _DRY_RUN.value
+  return flags.FLAGS.dry_run
 
 
 def say(launch: Launch) -> None:
@@ -168,7 +170,7 @@ def list_jobs(launch: Launch) -> None:
   for name in launch.todo:
     print(f'\n{name}')
     print(f'  {commands.text(launch.jobs[name]["command"])}')
-  if not (_ESTIMATE.value and launch.todo):
+  if not (flags.FLAGS.estimate and launch.todo):
     return
   from launch import estimate
 

@@ -212,7 +212,7 @@ def _overrides(run, kept, diagnoses):
   overrides = {
       k: v for k, v in run.overrides.items() if not k.startswith('fork.')
   }
-  if not diagnoses and (kept or run.settings.interventions):
+  if not diagnoses:
     overrides['interventions'] = tuple(kept)
   return overrides
 

@@ -106,8 +106,12 @@ def build(
     found = module.get_sweep(*(
         (sweep_lib, variant) if wants_variant else (sweep_lib,)
     ))
-  except (TypeError, ValueError, KeyError, AttributeError) as error:
-    raise UserError(f'get_sweep of {source}: {error}') from error
+  except UserError:
+    raise
+  except Exception as error:  # Whatever a user's file raises, in a line.
+    raise UserError(
+        f'get_sweep of {source}: {type(error).__name__}: {error}'
+    ) from error
   found = sweep_lib.check(found)
   if axes:
     found = sweep_lib.override(found, axes)

@@ -82,15 +82,19 @@ class Pod:
         for i in range(hosts)
     ]
     self.pid = self._processes[0].pid
+    self._asking: dict[int, subprocess.Popen] = {}  # By host, once each.
+    self._failed = 0
 
   def poll(self) -> int | None:
-    """The first code that is not 0 when all have ended; None before."""
+    """The code of who failed first, when all have ended; None before."""
     codes = [process.poll() for process in self._processes]
+    self._failed = self._failed or next((code for code in codes if code), 0)
+    asking = [one.poll() for one in self._asking.values()]
     if None in codes:
-      if any(codes):  # The others would wait for it for ever.
+      if self._failed:  # The others would wait for it for ever.
         self.terminate()
       return None
-    return next((code for code in codes if code), 0)
+    return None if None in asking else self._failed
 
   def wait(self, timeout: float | None = None) -> int:
     """Like that of `subprocess.Popen`."""
@@ -104,9 +108,8 @@ class Pod:
   def terminate(self) -> None:
     """Asks the processes on the hosts to save; ending ssh would not."""
     for i, process in enumerate(self._processes):
-      if process.poll() is None and not getattr(process, 'asked', False):
-        process.asked = True
-        subprocess.Popen(
+      if process.poll() is None and i not in self._asking:
+        self._asking[i] = subprocess.Popen(
             ssh(i, f'kill -TERM $(cat {_pid_file(i)})'),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL, start_new_session=True,

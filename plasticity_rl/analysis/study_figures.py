@@ -114,7 +114,9 @@ def task_bars(study: Study, arm: str = 'injection') -> Figure:
       return svg.render(fig, f'task-bars-{_id(arm)}{suffix}', 'percent change')
 
   return Figure(
-      f'What {arm} changes, task by task', *_both(draw),
+      f'What {arm} changes, '
+      + ('task by task' if len(study.tasks) > 1 else 'setting by setting'),
+      *_both(draw),
       f'{tables.PERCENT} Line: 95 % interval of the mean paired difference over'
       ' seeds, on the same scale. Strong bars: the interval excludes zero.',
       ('task', 'setting', 'arm', 'control', 'mean', 'difference', 'low', 'high',
@@ -212,6 +214,7 @@ def along_axis(
       for arm, line in lines.items():
         _draw_line(ax, line, dict(zip(values, places, strict=True)),
                    svg.arm_color(tint[arm]), arm == 'injection')
+      _name_lines(ax, lines, tint)
       ax.grid(axis='y')
       ax.set_xticks(places, [_tick(v) for v in values], minor=False)
       ax.minorticks_off()
@@ -242,6 +245,19 @@ def _draw_line(ax: mpl_axes.Axes, line, places, color, strong):
     ax.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
   ax.plot(x, mean, color=color, marker='o', markersize=4.5,
           linewidth=2.2 if strong else 1.7, zorder=4 if strong else 3)
+
+
+def _name_lines(ax, lines, tint):
+  """Names beside the last points, in their colours, pushed apart."""
+  ends = {arm: line[-1][1].estimate for arm, line in lines.items() if line}
+  low, high = ax.get_ylim()
+  apart = svg.spread(ends.values(), 0.07 * (high - low))
+  for arm, place in zip(ends, apart, strict=True):
+    ax.annotate(
+        arm, (1.01, (place - low) / (high - low)), xycoords='axes fraction',
+        va='center', color=svg.arm_color(tint[arm]), fontsize=9.5,
+        annotation_clip=False, in_layout=True,
+    )  # pyformat: disable
 
 
 def _tick(value):

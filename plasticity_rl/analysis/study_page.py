@@ -75,7 +75,7 @@ def _head(study: Study) -> html.Html:
           ('seeds', len(seeds)),
           ('tasks', len(study.tasks)),
           ('arms', len(study.arms)),
-          ('FLOPs', f'{flops:.3g}' if flops else '-'),
+          ('FLOPs', _large(flops)),
           ('hours of running', f'{seconds / 3600:.2g}' if seconds else '-'),
       ], 'tiles'),
   ]  # pyformat: disable
@@ -151,7 +151,7 @@ def _scores(study: Study) -> html.Html:
     )
   if len(study.tasks) > 1:
     said += f' {tables.NORMALISED}'
-  parts = [_intervals(study, rows, tint, where)] if len(rows) <= 24 else []
+  parts = [_intervals(study, rows, tint, where)] if len(rows) <= 16 else []
   return html.join([*parts, table, html.tag('p', said, class_='quiet')])
 
 
@@ -208,6 +208,13 @@ def _computed(study: Study) -> Sequence[runs.Run]:
   found |= {s.past.path: s.past for s in study.samples if s.past is not None}
   found |= {run.path: run for run in study.pasts}
   return list(found.values())
+
+
+def _large(flops: float) -> str:
+  for size, unit in ((1e18, 'E'), (1e15, 'P'), (1e12, 'T'), (1e9, 'G')):
+    if flops >= size:
+      return f'{flops / size:.3g} {unit}'
+  return f'{flops:.3g}' if flops else '-'
 
 
 def _compute(study: Study) -> html.Html:
