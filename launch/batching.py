@@ -3,7 +3,8 @@
 A run of a sweep over `seed` becomes part of a run with `num_seeds`: seeds are
 an axis of every array (`vmap`), and cost less together than in processes of
 their own as long as they wait for instructions rather than for arithmetic.
-Measured by `python -m launch.measure_batching`; see docs/launching.md.
+Measured by `python -m benchmarks.batching_seeds`, with what it found in
+`results/batching_seeds.md`.
 """
 
 import dataclasses

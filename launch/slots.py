@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -39,24 +40,35 @@ def gpus() -> list[str]:
   return listed.stdout.split() if listed.returncode == 0 else []
 
 
+def has_tpu() -> bool:
+  """Whether this machine is a host of a TPU, which one process may use."""
+  return any(pathlib.Path('/dev').glob('accel*'))
+
+
 def make(max_parallel: int | None = None) -> list[Slot]:
-  """One slot a GPU, or else one a core; fewer and larger if so asked.
+  """One slot a GPU, or the TPU, or one a core; fewer and larger if so asked.
 
   Never more than there are cores or devices: two runs on one core take longer
   than one after the other.
   """
   cores = sorted(os.sched_getaffinity(0))
   devices = gpus()
+  if not devices and has_tpu():
+    devices = ['tpu']
   most = min(len(devices), len(cores)) if devices else len(cores)
   count = most if max_parallel is None else max_parallel
   if count > most:
-    what = f'{len(devices)} GPUs' if devices else f'{len(cores)} cores'
+    what = f'{len(cores)} cores'
+    if devices:
+      what = 'a TPU' if devices == ['tpu'] else f'{len(devices)} GPUs'
     raise UserError(
         f'--max_parallel is {count}, but this machine has {what}: runs that '
         'share one are slower than one after the other'
     )
   # As even as it gets: 5 cores in 2 slots are 3 and 2.
   parts = [tuple(cores[i::count]) for i in range(count)]
+  if devices == ['tpu']:
+    return [Slot(parts[0], {})]
   if not devices:
     return [Slot(part, {'JAX_PLATFORMS': 'cpu'}) for part in parts]
   return [

@@ -13,7 +13,7 @@ from configs import continual_catch
 COMMAND = 'diagnose'
 NAMES = (
     'weight_norm', 'srank', 'effective_rank', 'feature_rank', 'stable_rank',
-    'dead_units', 'dormant_units', 'feature_norm',
+    'dead_units', 'dormant_units', 'active_units',
 )
 
 

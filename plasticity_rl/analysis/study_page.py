@@ -207,7 +207,8 @@ def _computed(study: Study) -> Sequence[runs.Run]:
   found = {s.record.path: s.record for s in study.samples}
   found |= {s.past.path: s.past for s in study.samples if s.past is not None}
   found |= {run.path: run for run in study.pasts}
-  return list(found.values())
+  # The past that a diagnosis was given is a copy of its history alone.
+  return [run for run in found.values() if run.ledger]
 
 
 def _large(flops: float) -> str:

@@ -132,9 +132,9 @@ def test_probability_of_improvement_is_rliables():
   assert found.estimate == pytest.approx(
       rly_metrics.probability_of_improvement(*_peer(x, y))
   )
+  np.random.seed(0)  # rliable resamples by the global generator.
   _, interval = rly.get_interval_estimates(
       {'x,y': _peer(x, y)}, rly_metrics.probability_of_improvement, reps=2000,
-      generator=np.random.default_rng(0),
   )
   low, high = interval['x,y'].ravel()
   assert found.low == pytest.approx(low, abs=0.03)
@@ -330,3 +330,31 @@ def test_a_figure_that_cannot_be_drawn_yet(folder, tmp_path):
   ))
   page = (tmp_path / 'report.html').read_text()
   assert 'own figure cannot be drawn yet: unknown axis' in page
+
+
+def test_what_was_computed_is_counted_once(write, tmp_path, synthetic):
+  """Runs hold the past that they share in their ledgers, pasts as well."""
+  folder = write(tmp_path / 's', {
+      name: (name, {}, 'catch', [1.0, 2.0], 1)
+      for name in ('control', 'injection')
+  })
+  source = folder / 'runs' / 'control'
+
+  def change(path, ledger, past):
+    (path / 'ledger.json').write_text(json.dumps(ledger))
+    record = json.loads((path / 'config.json').read_text())
+    (path / 'config.json').write_text(json.dumps({**record, 'past': past}))
+
+  for name, past, flops in (('p1', '', 10.0), ('p2', 'prefix-p1', 30.0)):
+    path = folder / 'prefixes' / name
+    path.mkdir(parents=True)
+    for file in ('config.json', 'metrics.csv'):
+      (path / file).write_text((source / file).read_text())
+    change(path, {'total_flops': flops, 'seconds': flops / 10}, past)
+  for name in ('control', 'injection'):
+    change(folder / 'runs' / name, {'total_flops': 100.0, 'seconds': 10.0},
+           'prefix-p2')
+  flops, seconds = study_page.spent(studies.load(folder))
+  # 10 and 20 for the pasts, 70 for each run; two seeds in each program.
+  assert flops == 2 * (10 + 20 + 70 + 70)
+  assert seconds == pytest.approx(1 + 2 + 7 + 7)

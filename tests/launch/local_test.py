@@ -36,7 +36,10 @@ def test_all_is_done_pasts_first_and_failures_do_not_stop_it(tmp_path, capsys):
       'b': fakes.spec('import sys; sys.exit("error: no luck")'),
       'c': fakes.spec(say, order, 'c'),
   }
-  over = local.Pool(fakes.launch(tmp_path, jobs), SLOTS).run()
+  pool = local.Pool(fakes.launch(tmp_path, jobs), 2 * SLOTS)
+  pool._begin()
+  assert set(pool._running) == {'prefix-p', 'b', 'c'}  # There was room for a.
+  over = pool.run()
   assert over == {'prefix-p': 'done', 'a': 'done', 'b': 'failed', 'c': 'done'}
   words = order.read_text().split()
   assert words.index('p') < words.index('a') and sorted(words) == [*'acp']
@@ -121,6 +124,11 @@ def test_slots_share_the_cores(monkeypatch):
   ]
   with pytest.raises(UserError, match='has 2 GPUs'):
     slots.make(3)
+  monkeypatch.setattr(slots, 'gpus', lambda: [])
+  monkeypatch.setattr(slots, 'has_tpu', lambda: True)
+  assert slots.make() == [slots.Slot((0, 1, 2, 3, 4), {})]
+  with pytest.raises(UserError, match='has a TPU'):
+    slots.make(2)
 
 
 def test_gpus_that_may_be_seen(monkeypatch):

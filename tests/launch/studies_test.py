@@ -67,9 +67,11 @@ def test_the_full_variant(name):
 
 
 @pytest.mark.parametrize('name', STUDIES)
-def test_every_run_of_the_tiny_variant_could_be_run(name):
+def test_the_runs_could_be_run(name):
+  """Every one of the tiny variant, and one of the small."""
   _, study = _build(name, 'tiny')
-  for run in study.runs:
+  _, small = _build(name, 'small')
+  for run in (*study.runs, small.runs[-1]):
     if study.command == study_lib.DIAGNOSE:
       diagnosis.plan(run.settings)
     else:
