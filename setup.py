@@ -23,6 +23,7 @@ BASE = [
     'numpy>=2.0.0,<2.6',
     'optax>=0.2.6,<0.3',
     'orbax-checkpoint>=0.11.32,<0.13',
+    'rich>=14.1.0,<16',
     'rlax>=0.1.8,<0.2',
     'scipy>=1.15.0,<1.19',
     'tqdm>=4.66.1,<5',
@@ -50,6 +51,9 @@ DEV = [
     *ATARI,
     *DMC,
     *TENSORBOARD,
+    # Launching on Slurm and by XManager is tested.
+    *SLURM,
+    *XMANAGER,
     'hypothesis>=6.150.0,<7',
     'pytest>=9.0.0,<10',
     'pytest-xdist>=3.8.0,<4',

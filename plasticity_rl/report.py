@@ -4,6 +4,8 @@
       verdict.json and report.html: is the agent losing plasticity?
   python -m plasticity_rl.report RUN_DIR... --out=DIR
       summary.csv and report.html: learning curves and IQM over the runs
+  python -m plasticity_rl.report STUDY_DIR --out=DIR
+      summary.csv, scores.csv and report.html of what a launcher ran
   python -m plasticity_rl.report --scores=FILE.csv [--out=DIR]
       summary.csv: IQM with its interval for each algorithm and arm
 
@@ -53,6 +55,8 @@ def main(argv: list[str]) -> None:
     _report_scores()
   elif not folders:
     raise UserError('give run folders or --scores=FILE.csv; see --help')
+  elif any((pathlib.Path(f) / 'study.json').is_file() for f in folders):
+    _report_study(folders)
   elif any((pathlib.Path(f) / 'arms').is_dir() for f in folders):
     _report_diagnosis(folders)
   else:
@@ -80,6 +84,23 @@ def _report_diagnosis(folders: list[str]) -> None:
   print(verdict.table())
   print(f'verdict: {verdict.line}')
   print(f'report: {pathlib.Path(_OUT.value or folders[0]) / "report.html"}')
+
+
+def _report_study(folders: list[str]) -> None:
+  _refuse('a diagnosis', margin=_MARGIN)
+  if len(folders) > 1:
+    raise UserError('report a study on its own, not with other folders')
+  if _OUT.value is None:
+    raise UserError('give --out=DIR to say where the report goes')
+  from plasticity_rl.analysis import report
+  from plasticity_rl.analysis import study_file
+
+  figure, note = study_file.figure(folders[0])
+  written = report.study(
+      folders[0], _OUT.value, metric=_METRIC.value, figure=figure, note=note
+  )
+  print(written.text)
+  print(f'report: {written.path}')
 
 
 def _report_runs(folders: list[str]) -> None:

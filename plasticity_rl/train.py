@@ -11,11 +11,15 @@ from ml_collections import config_flags
 
 from plasticity_rl import entry
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Config file, with an optional `:variant`.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
+_UNTIL = flags.DEFINE_integer(
+    'until', None, 'Stop there and save; the same command without it goes on.'
+)
 
 
 def main(argv: list[str]) -> None:
@@ -31,10 +35,27 @@ def main(argv: list[str]) -> None:
 
   experiment = experiment_lib.build(settings)
   timeline.check(experiment)
+  until = _until(settings, _UNTIL.value)
   folder = pathlib.Path(_WORKDIR.value)
   run_folder.prepare(folder, settings)
-  timeline.run(experiment, folder)
+  if until:
+    timeline.run(experiment, folder, num_steps=until)
+  else:
+    timeline.run(experiment, folder)
   print(f'metrics: {folder / "metrics.csv"}')
+
+
+def _until(settings, until):
+  """--until on the grid; None for the end."""
+  if until is None:
+    return None
+  if not 0 < until <= settings.num_steps:
+    raise UserError(
+        f'--until must be 1 to num_steps ({settings.num_steps}): {until}'
+    )
+  from plasticity_rl.experiment import events
+
+  return events.on_grid(until, settings.segment_steps, '--until')
 
 
 if __name__ == '__main__':

@@ -6,15 +6,18 @@ and a mistake in the folders should be told before.
 
 import json
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import files
+from plasticity_rl.analysis import html
 from plasticity_rl.analysis import proxies as proxies_lib
 from plasticity_rl.analysis import runs as run_folders
 from plasticity_rl.analysis import scores as scoring
+from plasticity_rl.analysis import study as studies
 from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.errors import UserError
 
 
 class Written(NamedTuple):
@@ -106,6 +109,52 @@ def runs(
       out, {'summary.csv': summary, 'report.html': page}
   )
   return Written(rows, _text(rows, notes, interval), path)
+
+
+def study(
+    folder: str | pathlib.Path,
+    out: str | pathlib.Path,
+    *,
+    metric: str | None = None,
+    figure: Callable[[studies.Study], Any] | None = None,
+    note: str = '',
+) -> Written:
+  """Reports on a study: `report.html`, `summary.csv`, `scores.csv`.
+
+  Args:
+    folder: that a launcher made.
+    out: where to write.
+    metric: column of metrics.csv; by default that of the fork, or eval/return.
+    figure: of the study's file: what answers its question.
+    note: said below the figure.
+  """
+  out = files.check_folder(out)
+  loaded = studies.load(folder, metric=metric)
+  from plasticity_rl.analysis import study_figures
+  from plasticity_rl.analysis import study_page
+  from plasticity_rl.analysis import study_tables
+
+  answer = None
+  if figure is not None:
+    try:
+      answer = figure(loaded)
+    except UserError as error:  # Such as an axis of which one value is there.
+      note = f"The study's own figure cannot be drawn yet: {error}."
+  if answer is None:
+    answer = study_figures.default(loaded)
+  values = study_tables.as_scores(loaded)
+  rows = scoring.summarise(values, resampling='stratified')
+  notes = [f'{m.name} is {m.state}' + f': {m.error}' * bool(m.error)
+           for m in loaded.missing]
+  table = html.csv_text(
+      scoring.COLUMNS,
+      [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],
+  )
+  _, _, path = files.write_all(out, {
+      'summary.csv': scoring.to_csv(rows), 'scores.csv': table,
+      'report.html': study_page.build(loaded, answer, note),
+  })
+  return Written(rows, _text(rows, notes, 'stratified'), path)
 
 
 def scores(

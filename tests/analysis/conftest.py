@@ -21,5 +21,16 @@ def synthetic():
 
 
 @pytest.fixture(scope='session')
+def check_page():
+  """The function that checks what must hold of every page."""
+  spec = importlib.util.spec_from_file_location(
+      'page_test', _HERE / 'page_test.py'
+  )
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.check
+
+
+@pytest.fixture(scope='session')
 def data():
   return _HERE.parent / 'data'

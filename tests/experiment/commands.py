@@ -23,8 +23,10 @@ class Result(NamedTuple):
   err: str
 
 
-def call(module: str, *arguments: object) -> Result:
-  """Runs `python -m plasticity_rl.MODULE ARGUMENTS` without a new process."""
+def call(
+    module: str, *arguments: object, package: str = 'plasticity_rl'
+) -> Result:
+  """Runs `python -m PACKAGE.MODULE ARGUMENTS` without a new process."""
   argv = [module, *map(str, arguments)]
   before = set(flags.FLAGS)
   out, err, code = io.StringIO(), io.StringIO(), None
@@ -43,7 +45,7 @@ def call(module: str, *arguments: object) -> Result:
       warnings.filterwarnings('ignore', 'the load_module', DeprecationWarning)
       warnings.filterwarnings('ignore', '.*found in sys.modules',
                               RuntimeWarning)
-      runpy.run_module(f'plasticity_rl.{module}', run_name='__main__')
+      runpy.run_module(f'{package}.{module}', run_name='__main__')
   except SystemExit as error:
     code = error.code or 0
   finally:

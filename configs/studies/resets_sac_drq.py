@@ -1,0 +1,74 @@
+"""Resets on SAC and DrQ: how often, of what, at which replay ratio?
+
+After Nikishin et al., "The Primacy Bias in Deep RL" (2022): SAC is reset whole
+every 2e5 environment steps, DrQ all but its encoder; the replay is kept.
+
+Full: SAC on five DMC tasks from states at four replay ratios; `drq`: DrQ on
+three from pixels. `small`: the same question of DQN on continual Catch, whose
+head is reset at the switches; ten minutes on two cores. `tiny` is for tests.
+"""
+
+from configs import continual_catch
+
+PERIOD = 200_000
+
+
+def get_config(variant: str = ''):
+  if variant == 'small':
+    config = continual_catch.get_config('demo')
+    config.num_steps = 10 * continual_catch.TASK_STEPS
+    config.diagnostics.every_steps = continual_catch.TASK_STEPS
+  elif variant == 'tiny':
+    config = continual_catch.get_config('tiny')
+  elif variant == 'drq':
+    from configs import drq_dmc
+
+    config = drq_dmc.get_config()
+  elif variant == '':
+    from configs import sac_dmc
+
+    config = sac_dmc.get_config()
+  else:
+    raise ValueError(f'unknown variant {variant!r}; valid: drq, small, tiny')
+  return config
+
+
+def get_sweep(h, variant: str = ''):
+  def resets(scope, every):
+    return h.chain(h.arm('control'), h.arm('resets', {'interventions': (
+        f'reset(scope="{scope}", every_steps={every})',
+    )}))
+
+  if variant == 'small':
+    task = continual_catch.TASK_STEPS
+    return h.product(
+        h.sweep('replay.updates_per_step', [0.5, 1.0, 2.0]),
+        h.chain(
+            resets('head', task),
+            h.arm('every fourth', {'interventions': (
+                f'reset(scope="head", every_steps={4 * task})',)}),
+            h.arm('everything', {'interventions': (
+                f'reset(scope="everything", every_steps={task})',)}),
+        ),
+    )
+  if variant == 'tiny':
+    return resets('head', 100)
+  from configs.studies import dmc
+
+  if variant == 'drq':
+    return h.product(
+        dmc.tasks(h, ('cheetah_run', 'hopper_hop', 'walker_run')),
+        h.sweep('seed', [1, 2, 3]), resets('head', PERIOD),
+    )
+  return h.product(
+      dmc.tasks(h), h.sweep('replay.updates_per_step', [1.0, 9.0, 32.0]),
+      h.sweep('seed', [1, 2, 3]), resets('everything', PERIOD),
+  )
+
+
+def figure(study):
+  from plasticity_rl.analysis import study_figures
+
+  if 'replay.updates_per_step' in study.axes:
+    return study_figures.along_axis(study, 'replay.updates_per_step')
+  return study_figures.arms(study)

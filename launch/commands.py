@@ -1,0 +1,73 @@
+"""The command line of a run: what every engine runs, and anybody can type."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PYTHON = 'python'
+
+
+def words(overrides: Mapping[str, Any]) -> list[str]:
+  """Overrides as flags, for example `--config.network.hidden=(64, 64)`."""
+  return [f'--config.{k}={_value(v)}' for k, v in overrides.items()]
+
+
+def train(
+    source: str, workdir: str, overrides: Mapping[str, Any], *, until: int = 0
+) -> list[str]:
+  """Arguments of `python` that train a run, or its first `until` steps."""
+  return [
+      '-m', 'plasticity_rl.train', f'--config={source}', f'--workdir={workdir}',
+      *words(overrides), *([f'--until={until}'] if until else []),
+  ]
+
+
+def diagnose(
+    source: str, workdir: str, overrides: Mapping[str, Any]
+) -> list[str]:
+  """Arguments of `python` that diagnose, the past included."""
+  return [
+      '-m', 'plasticity_rl.diagnose', f'--config={source}',
+      f'--workdir={workdir}', *words(overrides),
+  ]
+
+
+def diagnose_from(
+    past: str, workdir: str, fork: Mapping[str, Any], step: int
+) -> list[str]:
+  """Arguments of `python` that fork a past that was trained already."""
+  fork = {f'fork.{k}': v for k, v in fork.items() if k != 'step'}
+  return [
+      '-m', 'plasticity_rl.diagnose', f'--from={past}', f'--step={step}',
+      f'--workdir={workdir}', *words(fork),
+  ]
+
+
+def worker(workdir: str, name: str, *more: str) -> list[str]:
+  """Arguments of `python` that do a job of a study, whatever it takes."""
+  return ['-m', 'launch.worker', f'--workdir={workdir}', f'--job={name}', *more]
+
+
+def host(
+    arguments: Sequence[str], index: int, count: int, coordinator: str = ''
+) -> list[str]:
+  """The same as one of several processes that train together.
+
+  On a TPU pod `jax.distributed.initialize()` finds the others by itself;
+  elsewhere `coordinator` (`ADDRESS:PORT` of the first) tells.
+  """
+  if not coordinator:
+    return list(arguments)
+  return [
+      *arguments, f'--coordinator={coordinator}', f'--num_processes={count}',
+      f'--process_id={index}',
+  ]
+
+
+def text(arguments: Sequence[str]) -> str:
+  """As one would type it."""
+  return shlex.join([PYTHON, *arguments])
+
+
+def _value(value):
+  return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,258 @@
+"""A study's folder: what its jobs are, and how far each is.
+
+  study.json            the question, and every run ever launched here
+  jobs/NAME/            spec.json (what to do), state.json (what came of it),
+                        log.txt, and the lease of whoever does it
+  runs/NAME/            run folders, or diagnoses
+  prefixes/HASH/        pasts that several runs share
+
+A job is a run, or the past of several.
+"""
+
+import json
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from launch import commands
+from launch import lease as lease_lib
+from launch import sharing
+from launch import study as study_lib
+from launch.study import Study
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.analysis import files
+from plasticity_rl.errors import UserError
+from plasticity_rl.experiment import run_folder
+
+STUDY = 'study.json'
+JOBS, RUNS, PREFIXES = 'jobs', 'runs', 'prefixes'
+SPEC, STATE, LOG = 'spec.json', 'state.json', 'log.txt'
+PREFIX_JOB = 'prefix-'
+# What a job has come to. `waiting`: nobody does it yet, or any more.
+DONE, FAILED, RUNNING, WAITING = 'done', 'failed', 'running', 'waiting'
+
+
+def job_folder(folder: pathlib.Path, name: str) -> pathlib.Path:
+  """Where what concerns a job is kept."""
+  return folder / JOBS / name
+
+
+def read_study(folder: pathlib.Path) -> dict[str, Any]:
+  """`study.json`; refuses a folder that has none."""
+  if not folder.is_dir():
+    raise UserError(f'no such folder: {folder}')
+  if not (folder / STUDY).exists():
+    raise UserError(f'{folder} is not a study: it has no {STUDY}')
+  return files.read_json(folder / STUDY)
+
+
+def read_spec(folder: pathlib.Path, name: str) -> dict[str, Any]:
+  """What a job is to do."""
+  path = job_folder(folder, name) / SPEC
+  if not path.exists():
+    known = sorted(p.parent.name for p in (folder / JOBS).glob(f'*/{SPEC}'))
+    raise UserError(
+        f'{folder} has no job {name!r}; there are: '
+        f'{", ".join(known) or "none"}'
+    )
+  return files.read_json(path)
+
+
+def read_state(folder: pathlib.Path, name: str) -> dict[str, Any]:
+  """What came of a job so far; its key `state` is one of the four."""
+  state, job = recorded(folder, name), job_folder(folder, name)
+  if state.get('state') in (DONE, FAILED):
+    return state
+  holder = lease_lib.holder(job)
+  if holder is not None and holder.alive:
+    return {**state, **holder.record, 'state': RUNNING}
+  if holder is not None and not holder.record.get('released'):
+    state.setdefault('error', (
+        f'its process on {holder.record.get("host", "?")} is gone'
+    ))
+  return {**state, 'state': WAITING}
+
+
+def recorded(folder: pathlib.Path, name: str) -> dict[str, Any]:
+  """`state.json`, whatever became of who wrote it; {} if there is none."""
+  try:
+    return json.loads((job_folder(folder, name) / STATE).read_text())
+  except (OSError, ValueError):
+    return {}
+
+
+def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
+  """Replaces what is known of a job."""
+  run_folder.write_atomically(
+      job_folder(folder, name) / STATE, json.dumps(facts, indent=2)
+  )
+
+
+def specs(
+    study: Study, plan: sharing.Plan, folder: pathlib.Path
+) -> dict[str, dict[str, Any]]:
+  """Every job of a study, pasts before what needs them."""
+  found = {}
+  for prefix in plan.prefixes.values():
+    path = folder / PREFIXES / prefix.digest
+    overrides = {**study.common, **prefix.overrides, 'log.progress': False}
+    parent = prefix.parent
+    found[f'{PREFIX_JOB}{prefix.digest}'] = {
+        'kind': 'prefix', 'folder': f'{PREFIXES}/{prefix.digest}',
+        'command': commands.train(
+            study.source, str(path), overrides, until=prefix.step
+        ),
+        'past': f'{PREFIX_JOB}{parent}' if parent else '',
+        'past_step': plan.prefixes[parent].step if parent else 0,
+        'end': prefix.step, 'num_seeds': prefix.num_seeds,
+        'overrides': dict(prefix.overrides),
+        'config': _config(study, overrides),
+    }
+  for run in study.runs:
+    found[run.name] = _run_spec(study, run, plan, folder)
+  return found
+
+
+def _run_spec(study, run, plan, folder):
+  digest = plan.of_run.get(run.name, '')
+  path = f'{RUNS}/{run.name}'
+  settings = run.settings
+  overrides = {**study.common, **run.overrides, 'log.progress': False}
+  end = sharing.on_grid(settings.num_steps, settings)
+  diagnoses = study.command == study_lib.DIAGNOSE
+  if diagnoses:
+    step = sharing.on_grid(settings.fork.step, settings)
+    end = step if settings.fork.step > 0 else end
+  if diagnoses and digest:
+    command = commands.diagnose_from(
+        str(folder / PREFIXES / digest), str(folder / path),
+        settings_lib.to_dict(settings)['fork'], end,
+    )
+  elif diagnoses:
+    command = commands.diagnose(study.source, str(folder / path), overrides)
+  else:
+    command = commands.train(study.source, str(folder / path), overrides)
+  return {
+      'kind': study.command, 'folder': path, 'command': command,
+      'past': f'{PREFIX_JOB}{digest}' if digest else '',
+      'past_step': plan.prefixes[digest].step if digest else 0,
+      'end': end, 'num_seeds': settings.num_seeds,
+      'horizon': (
+          sharing.on_grid(settings.fork.horizon, settings) if diagnoses else 0
+      ),
+      'arms': len(settings.fork.arms) if diagnoses else 0,
+      'arm': run.arm, 'overrides': dict(run.overrides),
+      'config': {
+          **settings_lib.to_dict(settings),
+          'log': {**settings_lib.to_dict(settings)['log'], 'progress': False},
+      },
+  }
+
+
+def _config(study, overrides):
+  """The settings that a command's overrides come to."""
+  config = study_lib.load(study.source).get_config(
+      *filter(None, [study.source.partition(':')[2]])
+  )
+  changed = study_lib.with_overrides(config, overrides)
+  return settings_lib.to_dict(settings_lib.resolve(changed))
+
+
+def check(folder: pathlib.Path, study: Study) -> None:
+  """Refuses a folder that is not this study's, or cannot be written."""
+  files.check_folder(folder)
+  if not folder.exists():
+    return
+  if not (folder / STUDY).exists():
+    if any(folder.iterdir()):
+      raise UserError(
+          f'{folder} is neither empty nor a study (it has no {STUDY}): choose '
+          'another --workdir'
+      )
+    return
+  theirs = read_study(folder)
+  if theirs.get('source') != study.source:
+    raise UserError(
+        f'{folder} holds another study, {theirs.get("source")}: choose '
+        'another --workdir'
+    )
+  for run in study.runs:
+    path = job_folder(folder, run.name) / SPEC
+    if not path.exists():
+      continue
+    differ = _differences(
+        files.read_json(path)['config'],
+        json.loads(json.dumps(settings_lib.to_dict(run.settings))),
+    )
+    if differ:
+      raise UserError(
+          f'{folder} holds run {run.name!r} of another config; they differ in '
+          f'{"; ".join(differ)}: choose another --workdir'
+      )
+
+
+def _differences(a: Mapping, b: Mapping, prefix: str = '') -> list[str]:
+  found = []
+  for key in [*a, *(k for k in b if k not in a)]:
+    x, y = a.get(key), b.get(key)
+    if prefix == '' and key == 'log':
+      continue
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+      found += _differences(x, y, f'{prefix}{key}.')
+    elif x != y:
+      found.append(f'{prefix}{key} (there {x!r}, here {y!r})')
+  return found
+
+
+def prepare(
+    folder: pathlib.Path, study: Study, plan: sharing.Plan
+) -> dict[str, dict[str, Any]]:
+  """Makes the folder of a study, or adds to it; returns its jobs."""
+  check(folder, study)
+  jobs = specs(study, plan, folder)
+  try:
+    (folder / JOBS).mkdir(parents=True, exist_ok=True)
+    own = _alone(folder / JOBS)
+    try:
+      _write(folder, study, jobs)
+    finally:
+      own.release()
+  except OSError as error:
+    raise UserError(f'cannot write to {folder}: {error}') from None
+  return jobs
+
+
+def _write(folder, study, jobs):
+  for name, spec in jobs.items():
+    job = job_folder(folder, name)
+    job.mkdir(exist_ok=True)
+    # What is done keeps what it was done by.
+    if read_state(folder, name)['state'] != DONE or not (job / SPEC).exists():
+      run_folder.write_atomically(job / SPEC, json.dumps(spec, indent=2))
+  before = {}
+  if (folder / STUDY).exists():
+    before = read_study(folder).get('runs', {})
+  runs = {
+      run.name: {
+          'arm': run.arm, 'axes': dict(run.axes),
+          'past': jobs[run.name]['past'],
+      }
+      for run in study.runs
+  }
+  record = {
+      'source': study.source, 'title': study.title, 'command': study.command,
+      'common': dict(study.common), 'code': sharing.code(),
+      'origin': run_folder.origin(), 'runs': {**before, **runs},
+  }
+  run_folder.write_atomically(folder / STUDY, json.dumps(record, indent=2))
+
+
+def _alone(path):
+  """Waits for the lease of the list of jobs, which takes milliseconds."""
+  for _ in range(600):
+    own = lease_lib.acquire(path)
+    if own is not None:
+      return own
+    time.sleep(0.1)
+  raise UserError(f'another launcher has held {path} for a minute')

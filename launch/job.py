@@ -1,0 +1,270 @@
+"""A job done to its end: its past, its command, what came of it.
+
+Who does a job holds its lease, and lets nobody else believe that it is dead
+while it waits for a process or for another job.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
+
+from launch import commands
+from launch import folder as folder_lib
+from launch import lease as lease_lib
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.experiment import run_folder
+
+INTERRUPTED, BUSY = 75, 69  # Exit codes beside 0, 1 and 2.
+KILLED_TRIES = 3  # A process that was killed goes on, so often.
+_POLL = 0.2
+_WAIT = 2.0  # For a past that another worker trains.
+_THREADS = (
+    'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
+    'NUMEXPR_NUM_THREADS',
+)
+# The command that is started cannot be hit by a signal meant for a scheduler's
+# own process: what is ignored stays ignored across exec.
+SHIELD = ('sh', '-c', 'trap "" USR1 USR2; exec "$@"', 'sh')
+
+
+class Worker:
+  """Does jobs of one study, one at a time."""
+
+  def __init__(
+      self, folder: pathlib.Path,
+      environment: Mapping[str, str] | None = None, *,
+      start: Callable[..., Any] | None = None,
+  ):
+    """Works in a folder.
+
+    Args:
+      folder: of the study.
+      environment: for the commands it starts, beside its own.
+      start: `(arguments of python, output, environment) -> process`, what runs
+        them elsewhere; by default a process here.
+    """
+    self._folder, self._start = folder, start or start_here
+    self._environment = {**os.environ, **(environment or {})}
+    self._stop = False
+    self._child: Any = None  # What `start` returned last.
+    # That of the job, and of the past that is trained for it.
+    self._leases: list[lease_lib.Lease] = []
+
+  def stop(self, *_: Any) -> None:
+    """Asks what runs to save and leave. A signal handler."""
+    self._stop = True
+    if self._child is not None and self._child.poll() is None:
+      self._child.terminate()
+
+  def do(self, name: str) -> int:
+    """Does a job; returns the exit code."""
+    spec = folder_lib.read_spec(self._folder, name)
+    job = folder_lib.job_folder(self._folder, name)
+    if folder_lib.recorded(self._folder, name).get('state') == folder_lib.DONE:
+      return 0
+    before = lease_lib.holder(job)
+    lease = lease_lib.acquire(job)
+    if lease is None:
+      return BUSY
+    self._leases.append(lease)
+    try:
+      # It may have been done between the look and the lease.
+      state = folder_lib.recorded(self._folder, name)
+      if state.get('state') == folder_lib.DONE:
+        return 0
+      self._end_orphan(before)
+      return self._attempt(name, spec, state, job / folder_lib.LOG)
+    except lease_lib.Lost:
+      self._end_child()
+      return BUSY
+    finally:
+      self._leases.remove(lease)
+      lease.release()
+
+  def _beat(self, **facts):
+    for lease in self._leases:
+      lease.beat(**facts)
+
+  def _attempt(self, name, spec, state, log):
+    facts = {
+        'attempts': state.get('attempts', 0) + 1,
+        'host': socket.gethostname(), 'started': time.time(), 'log': str(log),
+    }
+    begun = time.monotonic()
+    folder_lib.write_state(
+        self._folder, name, state=folder_lib.RUNNING, **facts
+    )
+    code, error = self._past(spec)
+    if code == 0:
+      code, error = self._run(spec, log)
+    facts['seconds'] = state.get('seconds', 0.0) + time.monotonic() - begun
+    result = {0: folder_lib.DONE, INTERRUPTED: folder_lib.WAITING}
+    self._beat(child=None)  # Who lost the job does not speak for it.
+    folder_lib.write_state(
+        self._folder, name, state=result.get(code, folder_lib.FAILED),
+        code=code, ended=time.time(), **facts,
+        **({'error': error} if error else {}),
+    )
+    return code
+
+  def _past(self, spec):
+    """Sees to it that the past exists; exit code and error."""
+    past = spec['past']
+    if not past:
+      return 0, ''
+    while not self._stop:
+      code = self.do(past)
+      if code == 0:
+        self._seed(spec)
+        return 0, ''
+      if code not in (BUSY, INTERRUPTED):
+        error = folder_lib.recorded(self._folder, past).get('error', '')
+        return code, f'its past, job {past}, failed: {error}'
+      end = time.monotonic() + _WAIT
+      while code == BUSY and time.monotonic() < end and not self._stop:
+        self._beat()
+        time.sleep(_POLL)
+    return INTERRUPTED, 'stopped while its past was trained'
+
+  def _seed(self, spec):
+    """Lets a run go on from the last checkpoint of its past."""
+    if spec['kind'] == 'diagnose':
+      return  # It forks the past where that is.
+    past = self._folder / folder_lib.read_spec(
+        self._folder, spec['past']
+    )['folder']
+    target = self._folder / spec['folder']
+    checkpoints = target / 'checkpoints'
+    if checkpoints.exists() and any(checkpoints.iterdir()):
+      return  # It has begun.
+    self._prepare(spec)
+    for name in ('metrics.csv', 'events.jsonl'):
+      if (past / name).exists():
+        shutil.copyfile(past / name, target / name)
+    source = past / 'checkpoints' / f'{spec["past_step"]:010d}'
+    temporary = target / '.checkpoints'
+    shutil.rmtree(temporary, ignore_errors=True)
+    # Files of a checkpoint are never written again: a link is as a copy.
+    shutil.copytree(
+        source, temporary / source.name, copy_function=_link_or_copy
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    os.rename(temporary, checkpoints)
+
+  def _prepare(self, spec):
+    """Makes the run's folder, with its overrides in `config.json`."""
+    target = self._folder / spec['folder']
+    if (target / run_folder.CONFIG).exists():
+      return
+    settings = settings_lib.resolve(spec['config'])
+    if spec['kind'] == 'diagnose':
+      # Its run folders are inside, and this is what it knows itself by.
+      (target / 'prefix').mkdir(parents=True, exist_ok=True)
+      record = {'config': spec['config'], **run_folder.origin()}
+    else:
+      run_folder.prepare(target, settings)
+      record = json.loads((target / run_folder.CONFIG).read_text())
+    record.update(
+        command=commands.text(spec['command']), overrides=spec['overrides'],
+        arm=spec.get('arm', ''), past=spec['past'],
+    )
+    run_folder.write_atomically(
+        target / run_folder.CONFIG, json.dumps(record, indent=2)
+    )
+
+  def _run(self, spec, log):
+    """Runs the command of a job to its end; exit code and error."""
+    self._prepare(spec)
+    for _ in range(KILLED_TRIES):
+      if self._stop:
+        break
+      with log.open('a') as out:
+        out.write(f'$ {commands.text(spec["command"])}\n')
+        out.flush()
+        begun = out.tell()
+        self._child = self._start(spec['command'], out, self._environment)
+      if self._stop:  # Between the look and the start.
+        self._child.terminate()
+      pid = self._child.pid
+      self._beat(child=pid, child_begun=lease_lib.begun(pid))
+      code = self._wait()
+      if code == 0:
+        return 0, ''
+      error = _cause(code) or _last_error(log, begun)
+      if self._stop and code in (INTERRUPTED, -signal.SIGTERM):
+        return INTERRUPTED, error
+      if code > 0 and code != INTERRUPTED:
+        return code, error
+    return (INTERRUPTED, 'stopped') if self._stop else (1, error)
+
+  def _wait(self):
+    while True:
+      try:
+        return self._child.wait(_POLL)
+      except subprocess.TimeoutExpired:
+        self._beat()
+
+  def _end_orphan(self, before):
+    """Stops what a worker that was killed has left running here."""
+    if before is None or not lease_lib.is_here(before.record):
+      return
+    child = before.record.get('child')
+    begun = before.record.get('child_begun')
+    if lease_lib.is_running(child, begun):
+      os.kill(child, signal.SIGTERM)
+    while lease_lib.is_running(child, begun):
+      self._beat()
+      time.sleep(_POLL)
+
+  def _end_child(self):
+    if self._child is not None and self._child.poll() is None:
+      self._child.terminate()
+      self._child.wait()
+
+
+def start_here(
+    arguments: Sequence[str], out: IO[str], environment: Mapping[str, str]
+) -> subprocess.Popen:
+  """Starts `python` with `arguments`, shielded from a scheduler's signals."""
+  return subprocess.Popen(
+      [*SHIELD, sys.executable, *arguments], stdout=out,
+      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
+  )
+
+
+def _link_or_copy(source, target):
+  try:
+    os.link(source, target)
+  except OSError:
+    shutil.copyfile(source, target)
+
+
+def _cause(code):
+  if code >= 0:
+    return ''
+  name = signal.Signals(-code).name
+  hint = ' (out of memory?)' if name == 'SIGKILL' else ''
+  return f'killed by {name}{hint}, {KILLED_TRIES} times'
+
+
+def _last_error(log, begun):
+  """The line that says what went wrong."""
+  with log.open('rb') as file:
+    file.seek(max(begun, log.stat().st_size - 20_000))
+    text = file.read().decode(errors='replace')
+  lines = [x.strip() for x in text.splitlines() if x.strip()]
+  said = [x for x in lines if x.startswith('error: ')]
+  return (said or lines or ['no output'])[-1].removeprefix('error: ')
+
+
+def environment(cores: int) -> dict[str, str]:
+  """Threads for so many cores, and no more."""
+  return {name: str(cores) for name in _THREADS}

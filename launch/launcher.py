@@ -1,0 +1,199 @@
+"""What every engine does first: flags, the study, its folder, its jobs."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from launch import batching
+from launch import commands
+from launch import folder as folder_lib
+from launch import sharing
+from launch import study as study_lib
+from launch import sweep
+from plasticity_rl import entry
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+
+_SWEEP = 'sweep.'
+
+
+@dataclasses.dataclass(frozen=True)
+class Launch:
+  """A study that is about to be launched.
+
+  Attributes:
+    study: what it asks.
+    plan: what its runs share.
+    folder: where it is.
+    jobs: every job by name, pasts before what needs them.
+    todo: names of those that are neither done nor, without --retry, failed.
+  """
+
+  study: study_lib.Study
+  plan: sharing.Plan
+  folder: pathlib.Path
+  jobs: Mapping[str, Mapping[str, Any]]
+  todo: tuple[str, ...]
+
+
+def define(argv: Sequence[str]) -> None:
+  """Defines what every engine takes, and `--sweep.KEY=VALUES` as asked."""
+  before = set(flags.FLAGS)
+  config_flags.DEFINE_config_file(
+      'config', None, 'Study file, with an optional `:variant`.'
+  )
+  flags.DEFINE_string('workdir', None, 'Folder of the study.')
+  flags.DEFINE_bool(
+      'dry_run', False, 'Only list runs, commands and the estimated compute.'
+  )
+  flags.DEFINE_bool(
+      'retry', True, 'Try what failed in an earlier launch again.'
+  )
+  flags.DEFINE_bool(
+      'estimate', True, 'In a dry run: measure a few steps of each program.'
+  )
+  flags.DEFINE_integer(
+      'batch_seeds', None, 'Seeds of a sweep over `seed` that share a program; '
+      'default: by the network. 1 for none.', lower_bound=1,
+  )
+  for name in set(flags.FLAGS) - before:  # For --help of the command.
+    flags.FLAGS.register_key_flag_for_module(argv[0], flags.FLAGS[name])
+  keys = set()
+  for word in argv[1:]:
+    if word == '--':
+      break
+    name = word.lstrip('-').partition('=')[0]
+    if word.startswith('-') and name.startswith(_SWEEP):
+      key = name.removeprefix(_SWEEP)
+      if key in keys:
+        raise UserError(f'--{name} is there twice: list values after commas')
+      keys.add(key)
+      flags.DEFINE_string(name, None, f'Values of {key} to sweep over.')
+
+
+def _axes():
+  found = {}
+  for name in flags.FLAGS:
+    if name.startswith(_SWEEP):
+      values = sweep.parse_values(flags.FLAGS[name].value or '')
+      found[name.removeprefix(_SWEEP).removeprefix('config.')] = values
+  return found
+
+
+def study_of_flags() -> study_lib.Study:
+  """The study of the command line, checked."""
+  entry.require(config=flags.FLAGS.config)
+  flag = flags.FLAGS['config']
+  source = config_flags.get_config_filename(flag)
+  command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
+  limit = flags.FLAGS.batch_seeds
+  if command == study_lib.DIAGNOSE:
+    limit = 1  # A diagnosis of one seed is of one network: another question.
+  return study_lib.build(
+      source, flags.FLAGS.config, axes=_axes(),
+      common={
+          k.removeprefix('config.'): v
+          for k, v in config_flags.get_override_values(flag).items()
+      },
+      merge=lambda runs: batching.merge(runs, limit),
+  )
+
+
+def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
+  """Checks everything; makes the folder unless it is a dry run.
+
+  Args:
+    argv: what is left of the command line.
+    make: whether the folder is to be made here at all.
+  """
+  entry.refuse_positionals(argv)
+  entry.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
+  study = study_of_flags()
+  folder = pathlib.Path(flags.FLAGS.workdir)
+  plan = sharing.plan(study)
+  if flags.FLAGS.dry_run or not make:
+    folder_lib.check(folder, study)
+    jobs = folder_lib.specs(study, plan, folder)
+  else:
+    jobs = folder_lib.prepare(folder, study, plan)
+  todo = []
+  for name in jobs:
+    state = folder_lib.recorded(folder, name).get('state')
+    if state == folder_lib.DONE:
+      continue
+    if state == folder_lib.FAILED and not flags.FLAGS.retry:
+      continue
+    todo.append(name)
+  needed = {jobs[name]['past'] for name in todo}
+  # A past is of no use when everything that needs it is done.
+  wanted = []
+  for name in reversed(todo):
+    if jobs[name]['kind'] != 'prefix' or name in needed:
+      wanted.append(name)
+    else:
+      needed -= {jobs[name]['past']}
+  return Launch(study, plan, folder, jobs, tuple(reversed(wanted)))
+
+
+def is_dry_run() -> bool:
+  """Whether nothing is to be done."""
+  return flags.FLAGS.dry_run
+
+
+def say(launch: Launch) -> None:
+  """Tells what there is and what is to be done."""
+  study = launch.study
+  runs = [name for name in launch.todo if launch.jobs[name]['kind'] != 'prefix']
+  print(study.title)
+  done = len(study.runs) - len(runs)
+  print(
+      f'{len(study.runs)} runs in {launch.folder}'
+      + (f', {done} of them done or left' if done else '')
+  )
+  merged = sum(run.seeds for run in study.runs)
+  if merged > len(study.runs):
+    print(f'{merged} runs differ in their seed alone from another: as '
+          f'{len(study.runs)} programs')
+  saving = sharing.describe(launch.plan)
+  if saving:
+    print(saving)
+
+
+def list_jobs(launch: Launch) -> None:
+  """Lists runs, commands and what they will cost: the dry run."""
+  say(launch)
+  for name in launch.todo:
+    print(f'\n{name}')
+    print(f'  {commands.text(launch.jobs[name]["command"])}')
+  if not (flags.FLAGS.estimate and launch.todo):
+    return
+  from launch import estimate
+
+  print()
+  print(estimate.describe(launch))
+
+
+def finish(launch: Launch, over: Mapping[str, str]) -> None:
+  """Says what came of it, and what to type next."""
+  folder = launch.folder
+  left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
+  failed = [n for n in left if over.get(n) == folder_lib.FAILED]
+  print(f'status: python -m launch.status {folder}')
+  if len(left) > len(failed):
+    raise Interrupted(
+        f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
+        f'{folder}; the same command continues'
+    )
+  if failed:
+    raise RunError(
+        f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
+        f'{failed[0]}: '
+        f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
+    )
+  print(f'report: python -m plasticity_rl.report {folder} '
+        f'--out={folder / "report"}')

@@ -1,0 +1,166 @@
+"""How far a job is: from its run folders' metrics, at little cost."""
+
+import csv
+import dataclasses
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from launch import folder as folder_lib
+
+RETURNS = ('eval/return', 'train/return')
+SPARKS = '▁▂▃▄▅▆▇█'
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+  """A job as a line of a table.
+
+  Attributes:
+    name: of the job.
+    state: done, failed, running or waiting.
+    done: steps that it has made itself, of one seed.
+    total: steps that it has to make.
+    rate: steps a second of its last stretch; NaN if unknown.
+    last: the last mean return over seeds; NaN if there is none.
+    curve: mean returns over seeds, at every evaluation.
+    host: where it is, or was.
+    error: what went wrong last; '' if nothing did.
+    log: the path of its output.
+  """
+
+  name: str
+  state: str
+  done: int
+  total: int
+  rate: float
+  last: float
+  curve: tuple[float, ...]
+  host: str
+  error: str
+  log: str
+
+  @property
+  def left(self) -> float:
+    """Seconds that it still takes; NaN if unknown."""
+    if self.state == folder_lib.DONE:
+      return 0.0
+    return (self.total - self.done) / self.rate if self.rate else math.nan
+
+
+def read(folder: pathlib.Path) -> list[Progress]:
+  """Every job of a study folder: pasts, then runs in their order."""
+  study = folder_lib.read_study(folder)
+  names = [*study['runs']]
+  pasts = sorted(
+      path.name for path in (folder / folder_lib.JOBS).iterdir()
+      if path.name.startswith(folder_lib.PREFIX_JOB)
+  )
+  return [_one(folder, name) for name in (*pasts, *names)]
+
+
+def _one(folder, name):
+  spec = folder_lib.read_spec(folder, name)
+  state = folder_lib.read_state(folder, name)
+  path = folder / spec['folder']
+  own_start = spec['past_step']
+  if spec['kind'] == 'diagnose':
+    horizon, end = spec['horizon'], spec['end']
+    total = spec['arms'] * horizon + (0 if spec['past'] else end)
+    prefix = _points(path / 'prefix')
+    parts = [] if spec['past'] else [(prefix, 0)]
+    arms = [_points(p) for p in sorted((path / 'arms').glob('*'))]
+    parts += [(points, end) for points in arms]
+    shown = prefix + (max(arms, key=len) if arms else [])
+  else:
+    total = spec['end'] - own_start
+    shown = _points(path)
+    parts = [(shown, own_start)]
+  done = sum(max(0, p[-1].step - start) for p, start in parts if p)
+  if state['state'] == folder_lib.DONE:
+    done = total
+  curve = tuple(p.value for p in shown if math.isfinite(p.value))
+  return Progress(
+      name=name, state=state['state'], done=done, total=total,
+      rate=_rate(parts), last=curve[-1] if curve else math.nan, curve=curve,
+      host=str(state.get('host', '')), error=str(state.get('error', '')),
+      log=str(state.get('log', '')),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+  """Attributes: step; seconds of the run by then; value: mean return."""
+
+  step: int
+  seconds: float
+  value: float
+
+
+def _points(folder: pathlib.Path) -> list[_Point]:
+  """A run folder's metrics, the mean over seeds; [] while there are none."""
+  try:
+    with (folder / 'metrics.csv').open(newline='') as file:
+      rows = list(csv.DictReader(file))
+  except OSError:
+    return []
+  by_step: dict[int, tuple[float, list[float]]] = {}
+  for row in rows:
+    try:
+      step, seconds = int(row['step']), float(row['seconds'])
+    except (KeyError, TypeError, ValueError):
+      continue  # A line that is being written.
+    _, values = by_step.setdefault(step, (seconds, []))
+    value = _return(row)
+    if value is not None:
+      values.append(value)
+  return [
+      _Point(step, seconds, sum(v) / len(v) if v else math.nan)
+      for step, (seconds, v) in sorted(by_step.items())
+  ]
+
+
+def _return(row: Mapping[str, Any]) -> float | None:
+  for name in RETURNS:
+    if row.get(name):
+      try:
+        return float(row[name])
+      except ValueError:
+        return None
+    if name in row:
+      return None  # It is evaluated, but not at this step.
+  return None
+
+
+def _rate(parts):
+  """Steps a second over the last half of what was made last."""
+  points = next((p for p, _ in reversed(parts) if len(p) > 1), None)
+  if points is None:
+    return math.nan
+  first, last = points[len(points) // 2 - (len(points) < 3)], points[-1]
+  seconds = last.seconds - first.seconds
+  return (last.step - first.step) / seconds if seconds > 0 else math.nan
+
+
+def spark(values: Sequence[float], width: int = 16) -> str:
+  """A curve in one line of text."""
+  values = [v for v in values if math.isfinite(v)]
+  if not values:
+    return ''
+  step = max(1.0, len(values) / width)
+  shown = [values[min(len(values) - 1, int((i + 1) * step) - 1)]
+           for i in range(min(width, len(values)))]
+  low, high = min(shown), max(shown)
+  span = (high - low) or 1.0
+  return ''.join(SPARKS[int((v - low) / span * 7.999)] for v in shown)
+
+
+def duration(seconds: float) -> str:
+  """`42 s`, `7 min`, `3.2 h`, `5.1 d`; '' if unknown."""
+  if not math.isfinite(seconds):
+    return ''
+  for size, unit in ((86_400, 'd'), (3600, 'h')):
+    if seconds >= 1.5 * size:
+      return f'{seconds / size:.1f} {unit}'
+  return f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'

@@ -1,0 +1,35 @@
+"""Does one job of a study where its folder may not have been made yet.
+
+  python -m launch.remote --config=STUDY --workdir=DIR --job=NAME [--sweep...]
+
+For machines that share a folder with each other, and not with who launches:
+whoever comes first makes it, each by the same study file.
+"""
+
+import signal
+
+from absl import flags
+
+from launch import job
+from launch import launcher
+from plasticity_rl import entry
+from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
+
+_JOB = flags.DEFINE_string('job', None, 'Name of the job.')
+
+
+def main(argv: list[str]) -> int:
+  """Does the job."""
+  entry.require(job=_JOB.value)
+  launch = launcher.begin(argv)
+  if _JOB.value not in launch.jobs:
+    raise UserError(nearest('job', _JOB.value, launch.jobs))
+  worker = job.Worker(launch.folder)
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, worker.stop)
+  return worker.do(_JOB.value)
+
+
+if __name__ == '__main__':
+  entry.run(main, define=launcher.define)

@@ -1,0 +1,235 @@
+"""Pasts that several runs share, trained once.
+
+An intervention at step T changes nothing before T. Runs that are the same up
+to a point of the grid share their past up to the last point before they
+differ: it is trained once, in `prefixes/HASH`, and each run goes on from its
+checkpoint as from its own, to the bit. Diagnoses share all that comes before
+their fork; a run shares what comes before its own interventions.
+
+The hash is of the settings that have had an effect by then, the step, and the
+code: the sources of the package and the versions of what it computes with (a
+commit that changes a text changes no result; an uncommitted change may).
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import plasticity_rl
+from launch import study as study_lib
+from launch.study import Run
+from launch.study import Study
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.interventions import expression as expressions
+
+_COMPUTES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'numpy', 'pgx')
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefix:
+  """A past that several runs share.
+
+  Attributes:
+    digest: names its folder.
+    overrides: of the study's config, that train it.
+    step: where it ends.
+    num_seeds: in its program.
+    parent: digest of the shorter past that it goes on from, or ''.
+  """
+
+  digest: str
+  overrides: Mapping[str, Any]
+  step: int
+  num_seeds: int
+  parent: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """Which pasts are shared.
+
+  Attributes:
+    prefixes: by digest, each after its parent.
+    of_run: the digest of a run's past, by the run's name.
+    asked: seed-steps of all pasts, if each run trained its own.
+    trained: seed-steps of the pasts as they are trained.
+  """
+
+  prefixes: Mapping[str, Prefix]
+  of_run: Mapping[str, str]
+  asked: int
+  trained: int
+
+
+def plan(study: Study) -> Plan:
+  """Finds what the runs of a study share."""
+  diagnoses = study.command == study_lib.DIAGNOSE
+  points: dict[tuple[str, int], list[tuple[Run, list[str]]]] = {}
+  candidates = {r.name: _candidates(r.settings, diagnoses) for r in study.runs}
+  families: dict[str, list[Run]] = {}
+  for run in study.runs:
+    key = _without_interventions(run.settings)
+    families.setdefault(key, []).append(run)
+  own: dict[str, list[tuple[int, str]]] = {}  # By run: (step, digest).
+  for family in families.values():
+    steps = sorted({p for run in family for p in candidates[run.name]})
+    for run in family:
+      for step in steps:
+        if diagnoses and step > max(candidates[run.name], default=0):
+          continue
+        if not 0 < step < _end(run.settings, diagnoses):
+          continue
+        kept = _in_effect(run.settings, step, diagnoses)
+        digest = _digest(run.settings, kept, step)
+        points.setdefault((digest, step), []).append((run, kept))
+        own.setdefault(run.name, []).append((step, digest))
+  shared = {key for key, runs in points.items() if len(runs) > 1}
+  prefixes, of_run, asked = {}, {}, 0
+  for run in study.runs:
+    usable = [at for at in own.get(run.name, []) if at[::-1] in shared]
+    if diagnoses and usable:
+      # It forks at its own step, from what goes on from the shared past.
+      usable.append(max(own[run.name]))
+    parent = ''
+    for step, digest in sorted(set(usable)):
+      if digest not in prefixes:
+        kept = points[digest, step][0][1]
+        prefixes[digest] = Prefix(
+            digest, _overrides(run, kept, diagnoses), step,
+            run.settings.num_seeds, parent,
+        )
+      parent = digest
+    if parent:
+      of_run[run.name] = parent
+      asked += prefixes[parent].step * run.settings.num_seeds
+  trained = sum(
+      (p.step - (prefixes[p.parent].step if p.parent else 0)) * p.num_seeds
+      for p in prefixes.values()
+  )
+  order = dict(sorted(prefixes.items(), key=lambda item: item[1].step))
+  return Plan(order, of_run, asked, trained)
+
+
+@functools.cache
+def code() -> str:
+  """A hash of the code that a past was computed by."""
+  root = pathlib.Path(plasticity_rl.__file__).parent
+  digest = hashlib.sha256()
+  for path in sorted(root.rglob('*.py')):
+    digest.update(f'{path.relative_to(root)}\0'.encode())
+    digest.update(path.read_bytes())
+  for package in _COMPUTES:
+    try:
+      digest.update(f'{package}{importlib.metadata.version(package)}'.encode())
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return digest.hexdigest()
+
+
+def _end(settings, diagnoses):
+  """Past the last point that may be a shared past's end."""
+  end = on_grid(settings.num_steps, settings)
+  return end + 1 if diagnoses else end
+
+
+def on_grid(steps: int, settings: settings_lib.Settings) -> int:
+  """Rounded up to whole segments, as a run does."""
+  segment = settings.segment_steps
+  return -(-steps // segment) * segment
+
+
+def _candidates(settings, diagnoses):
+  """Points up to which this run might share its past."""
+  if diagnoses:
+    step = settings.fork.step
+    return [on_grid(settings.num_steps if step < 0 else step, settings)]
+  found = []
+  for text in settings.interventions:
+    triggers = expressions.parse(text).triggers
+    found += [
+        on_grid(step, settings) - settings.segment_steps
+        for step in (*_at_steps(triggers), triggers.get('every_steps', 0))
+        if step
+    ]
+  return [step for step in found if step > 0]
+
+
+def _at_steps(triggers):
+  value = triggers.get('at_steps', ())
+  return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _in_effect(settings, step, diagnoses):
+  """Expressions of what has happened by `step`, in one form each.
+
+  Those of a diagnosis are all kept: they go on in its arms.
+  """
+  if diagnoses:
+    return list(settings.interventions)
+  kept = []
+  for text in settings.interventions:
+    one = expressions.parse(text)
+    triggers = dict(one.triggers)
+    if 'every_steps' in triggers:
+      if on_grid(triggers['every_steps'], settings) > step:
+        continue
+    elif 'at_steps' in triggers:
+      past = tuple(
+          at for at in _at_steps(triggers) if on_grid(at, settings) <= step
+      )
+      if not past:
+        continue
+      triggers['at_steps'] = past
+    listed = {**one.options, **triggers}
+    inner = ', '.join(f'{k}={v!r}' for k, v in listed.items())
+    kept.append(f'{one.label}={one.name}({inner})')
+  return kept
+
+
+def _tree(settings):
+  tree = settings_lib.to_dict(settings)
+  del tree['fork'], tree['log'], tree['interventions']
+  return tree
+
+
+def _without_interventions(settings):
+  return json.dumps(_tree(settings), sort_keys=True)
+
+
+def _digest(settings, kept, step):
+  record = [_tree(settings), kept, step, code()]
+  text = json.dumps(record, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _overrides(run, kept, diagnoses):
+  """Those of a run that its past needs, the same for all who share it."""
+  overrides = {
+      k: v for k, v in run.overrides.items() if not k.startswith('fork.')
+  }
+  if not diagnoses:
+    overrides['interventions'] = tuple(kept)
+  return overrides
+
+
+def describe(found: Plan, seconds_per_step: float | None = None) -> str:
+  """What sharing saves, in a line; '' if nothing is shared."""
+  saved = found.asked - found.trained
+  if saved <= 0:
+    return ''
+  count = len(found.prefixes)
+  line = (
+      f'{count} shared past{"s" * (count > 1)} for {len(found.of_run)} runs: '
+      f'{found.trained:,} seed-steps instead of {found.asked:,}, '
+      f'{saved / found.asked:.0%} saved'
+  )
+  if seconds_per_step:
+    line += f' (about {saved * seconds_per_step / 3600:.2g} h)'
+  return line
+
+

@@ -1,0 +1,69 @@
+"""Shows how far a study is, in the terminal or as a page.
+
+  python -m launch.status DIR             a live table; Ctrl-C leaves it
+  python -m launch.status DIR --once      the same, once
+  python -m launch.status DIR --html[=FILE]   one page; DIR/status.html
+"""
+
+import pathlib
+import time
+
+from absl import flags
+
+from launch import folder as folder_lib
+from launch import progress
+from launch import status_table
+from plasticity_rl import entry
+from plasticity_rl.errors import UserError
+
+_ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
+_HTML = flags.DEFINE_string(
+    'html', None, 'Write a page there instead; DIR/status.html without a value.'
+)
+_EVERY = flags.DEFINE_float(
+    'every', 2.0, 'Seconds between looks at the folder.', lower_bound=0.1
+)
+
+
+def define(argv: list[str]) -> None:
+  """Lets --html stand without a value."""
+  for i, word in enumerate(argv[1:], start=1):
+    if word in ('--html', '-html'):
+      argv[i] = '--html='
+
+
+def main(argv: list[str]) -> None:
+  """Shows."""
+  if len(argv) != 2:
+    raise UserError('give the folder of one study: python -m launch.status DIR')
+  folder = pathlib.Path(argv[1])
+  jobs = progress.read(folder)
+  if _HTML.value is not None:
+    from launch import status_page
+
+    path = pathlib.Path(_HTML.value or folder / 'status.html')
+    status_page.write(path, folder, jobs)
+    print(f'page: {path}')
+    return
+  from rich import console as consoles
+  from rich import live as lives
+
+  console = consoles.Console()
+  if _ONCE.value or not console.is_terminal:
+    console.print(status_table.table(folder, jobs))
+    return
+  try:
+    with lives.Live(
+        status_table.table(folder, jobs), console=console
+    ) as live:
+      while any(job.state in (folder_lib.RUNNING, folder_lib.WAITING)
+                for job in jobs):
+        time.sleep(_EVERY.value)
+        jobs = progress.read(folder)
+        live.update(status_table.table(folder, jobs))
+  except KeyboardInterrupt:
+    pass
+
+
+if __name__ == '__main__':
+  entry.run(main, define=define)

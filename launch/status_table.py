@@ -1,0 +1,83 @@
+"""The state of a study as a table, and in a line."""
+
+from __future__ import annotations
+
+import collections
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from launch import folder as folder_lib
+from launch import progress
+
+if TYPE_CHECKING:
+  from rich import table as tables
+
+_COLORS = {
+    folder_lib.DONE: 'green', folder_lib.RUNNING: 'cyan',
+    folder_lib.FAILED: 'red', folder_lib.WAITING: 'bright_black',
+}
+
+
+def counts(jobs: Sequence[progress.Progress]) -> str:
+  """How many are in each state, in a line."""
+  found = collections.Counter(job.state for job in jobs)
+  return ', '.join(f'{found[state]} {state}' for state in _COLORS
+                   if found[state])
+
+
+def time_left(jobs: Sequence[progress.Progress]) -> float:
+  """Seconds until all is done, if as many go on at a time as now; or NaN."""
+  running = [job for job in jobs if job.state == folder_lib.RUNNING]
+  rates = [job.rate for job in running if math.isfinite(job.rate)]
+  left = sum(
+      job.total - job.done for job in jobs
+      if job.state in (folder_lib.RUNNING, folder_lib.WAITING)
+  )
+  return left / sum(rates) if rates and sum(rates) else math.nan
+
+
+def table(
+    folder: pathlib.Path, jobs: Sequence[progress.Progress]
+) -> tables.Table:
+  """The table, for rich to show."""
+  from rich import box
+  from rich import table as tables
+  from rich import text
+
+  left = progress.duration(time_left(jobs))
+  title = folder_lib.read_study(folder)['title']
+  shown = tables.Table(
+      title=text.Text(title), box=box.SIMPLE_HEAD, title_justify='left',
+      caption=counts(jobs) + (f'; about {left} left' if left else ''),
+      caption_justify='left',
+  )
+  shown.add_column('run', overflow='fold')
+  shown.add_column('')
+  for name in ('done', 'steps/s', 'left', 'return'):
+    shown.add_column(name, justify='right', no_wrap=True)
+  shown.add_column('curve', no_wrap=True)
+  for job in jobs:
+    name, state, *rest = (text.Text(cell) for cell in cells(job))
+    state.stylize(_COLORS[job.state])
+    shown.add_row(name, state, *rest)
+    if job.error and job.state != folder_lib.DONE:
+      failed = job.state == folder_lib.FAILED
+      said = f'  {job.error}' + (f'\n  log: {job.log}' if job.log else '')
+      shown.add_row(text.Text(said, style='red' if failed else 'yellow'))
+  return shown
+
+
+def cells(job: progress.Progress) -> tuple[str, ...]:
+  """A line of the table as text."""
+  share = job.done / job.total if job.total else 1.0
+  known = math.isfinite(job.rate)
+  running = job.state == folder_lib.RUNNING
+  return (
+      job.name, job.state, f'{share:.0%}',
+      f'{job.rate:,.0f}' if known and running else '',
+      progress.duration(job.left) if running else '',
+      f'{job.last:.3g}' if math.isfinite(job.last) else '',
+      progress.spark(job.curve),
+  )

@@ -1,0 +1,200 @@
+"""A study: a config file with `get_config` and `get_sweep`, checked whole."""
+
+import dataclasses
+import importlib.util
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import ml_collections
+
+from launch import names
+from launch import sweep as sweep_lib
+from plasticity_rl import errors
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+
+TRAIN, DIAGNOSE = 'train', 'diagnose'
+COMMANDS = (TRAIN, DIAGNOSE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One run of a study.
+
+  Attributes:
+    name: of its folder.
+    arm: its arm's name; '' if the study has no named arms.
+    overrides: of the study's config, by key.
+    axes: those of them that are not of its arm: where it is in the sweep.
+    settings: what they come to.
+    seeds: how many runs of the sweep it stands for, that differ in `seed`.
+  """
+
+  name: str
+  arm: str
+  overrides: Mapping[str, Any]
+  axes: Mapping[str, Any]
+  settings: settings_lib.Settings
+  seeds: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+  """A study that was checked.
+
+  Attributes:
+    source: its file, with `:variant`, as the commands of its runs name it.
+    title: the question it asks: the first line of the file.
+    command: what each run is, `train` or `diagnose`.
+    common: overrides from the shell, of every run.
+    runs: all of them, each with a name of its own.
+  """
+
+  source: str
+  title: str
+  command: str
+  common: Mapping[str, Any]
+  runs: tuple[Run, ...]
+
+
+def load(source: str) -> ModuleType:
+  """The module of a study file; `source` is FILE or FILE:VARIANT."""
+  path = pathlib.Path(source.split(':')[0])
+  if not path.is_file():
+    raise UserError(f'there is no config file {str(path)!r}')
+  spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+  except Exception as error:  # Whatever a user's file raises, in a line.
+    raise UserError(f'{path}: {type(error).__name__}: {error}') from error
+  for function in ('get_config', 'get_sweep'):
+    if not callable(getattr(module, function, None)):
+      raise UserError(
+          f'{path} is not a study: it has no {function}; one run of a config '
+          f'is: python -m plasticity_rl.train --config={source}'
+      )
+  command = getattr(module, 'COMMAND', TRAIN)
+  if command not in COMMANDS:
+    raise UserError(errors.nearest(f'COMMAND in {path}', command, COMMANDS))
+  return module
+
+
+def build(
+    source: str,
+    config: ml_collections.ConfigDict,
+    *,
+    common: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Sequence[Any]] | None = None,
+    merge: Callable[[Sequence[Run]], Sequence[Run]] | None = None,
+) -> Study:
+  """Builds every run's settings; refuses a study with any mistake in it.
+
+  Args:
+    source: the study file, with its variant.
+    config: of the file, with `common` applied.
+    common: overrides that were given in the shell.
+    axes: axes from the shell, `--sweep.KEY=...`.
+    merge: makes one run of several; see `batching`.
+  """
+  module = load(source)
+  variant = source.partition(':')[2]
+  try:
+    wants_variant = module.get_sweep.__code__.co_argcount > 1
+    found = module.get_sweep(*(
+        (sweep_lib, variant) if wants_variant else (sweep_lib,)
+    ))
+  except UserError:
+    raise
+  except Exception as error:  # Whatever a user's file raises, in a line.
+    raise UserError(
+        f'get_sweep of {source}: {type(error).__name__}: {error}'
+    ) from error
+  found = sweep_lib.check(found)
+  if axes:
+    found = sweep_lib.override(found, axes)
+  runs = [_run(config, overrides) for overrides in found]
+  if merge is not None:
+    runs = merge(runs)
+  _check_names(runs)
+  _check_seeds(runs)
+  title = (module.__doc__ or pathlib.Path(source).stem).strip().split('\n')[0]
+  return Study(
+      source, title, getattr(module, 'COMMAND', TRAIN), dict(common or {}),
+      tuple(runs),
+  )
+
+
+def _run(config, overrides):
+  arm, flat = sweep_lib.flatten(overrides)
+  changed = with_overrides(config, flat)
+  try:
+    settings = settings_lib.resolve(changed)
+  except UserError as error:
+    raise UserError(f'run {names.of(overrides)!r}: {error}') from None
+  axes = {k: v for k, v in overrides.items() if k != sweep_lib.ARM}
+  return Run(names.of(overrides), arm, flat, axes, settings)
+
+
+def with_overrides(
+    config: ml_collections.ConfigDict, overrides: Mapping[str, Any]
+) -> ml_collections.ConfigDict:
+  """A copy of a config with other values at dotted keys."""
+  config = ml_collections.ConfigDict(config.to_dict())
+  for path, value in overrides.items():
+    *sections, leaf = path.split('.')
+    at, where = config, 'config'
+    for key in (*sections, leaf):
+      if not isinstance(at, ml_collections.ConfigDict):
+        raise UserError(f'sweep: {where} has no key {key!r}: it is {at!r}')
+      if key not in at:
+        raise UserError(
+            errors.nearest(f'sweep key in {where}', key, at.keys())
+        )
+      parent, at, where = at, at[key], f'{where}.{key}'
+    if isinstance(at, ml_collections.ConfigDict):
+      raise UserError(
+          f'sweep: {where} is a section; sweep one of its keys: '
+          + ', '.join(sorted(at.keys()))
+      )
+    if isinstance(at, float) and type(value) is int:
+      value = float(value)
+    if isinstance(at, tuple) and isinstance(value, list):
+      value = tuple(value)
+    if type(value) is not type(at):
+      raise UserError(
+          f'sweep: {where} must be of type {type(at).__name__}: {value!r}'
+      )
+    parent[leaf] = value
+  return config
+
+
+def _check_names(runs):
+  owners = {}
+  for run in runs:
+    other = owners.setdefault(run.name, run)
+    if other is not run:
+      raise UserError(
+          f'two runs of the sweep are called {run.name!r}: '
+          f'{dict(other.overrides)} and {dict(run.overrides)}'
+      )
+
+
+def _check_seeds(runs):
+  """Refuses what would count the same seed of the same config twice."""
+  taken = {}
+  for run in runs:
+    first, settings = run.settings.seed, run.settings
+    key = repr(dataclasses.replace(settings, seed=0, num_seeds=1))
+    for seed in range(first, first + settings.num_seeds):
+      other = taken.setdefault((key, seed), run)
+      if other is not run:
+        raise UserError(
+            f'runs {other.name!r} and {run.name!r} are the same but for '
+            f'config.seed, and both have seed {seed}: num_seeds is '
+            f'{settings.num_seeds}, so take seeds that far apart'
+        )
+
+

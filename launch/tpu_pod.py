@@ -1,0 +1,180 @@
+"""Runs a study on the hosts of a TPU pod, by ssh, one run after the other.
+
+  python -m launch.tpu_pod --config=configs/studies/when_to_inject.py \
+      --workdir=/mnt/shared/when --tpu=NAME --zone=us-central2-b [--dry_run]
+
+Every host runs the same command; on a pod `jax.distributed` finds the others.
+`--workdir` is a folder that the hosts and this machine share; the project is
+in `--directory` on each host. --dry_run prints the commands of every host;
+with --hosts it asks nobody.
+"""
+
+import json
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from absl import flags
+
+from launch import commands
+from launch import folder as folder_lib
+from launch import job
+from launch import launcher
+from plasticity_rl import entry
+from plasticity_rl.errors import UserError
+
+_TPU = flags.DEFINE_string('tpu', None, 'Name of the TPU.')
+_ZONE = flags.DEFINE_string('zone', None, 'Its zone.')
+_HOSTS = flags.DEFINE_integer(
+    'hosts', None, 'Hosts of the pod; default: gcloud is asked.', lower_bound=1
+)
+_DIRECTORY = flags.DEFINE_string(
+    'directory', pathlib.Path.cwd().name,
+    'The project on each host, from the home folder or absolute.',
+)
+_PYTHON = flags.DEFINE_string('python', 'python3', 'Python on the hosts.')
+_COORDINATOR = flags.DEFINE_string(
+    'coordinator', '', 'ADDRESS:PORT of the first host, where jax cannot find '
+    'the others by itself, as it can on a pod.'
+)
+
+
+def ssh(host: int, command: str) -> list[str]:
+  """The command that runs `command` on a host."""
+  return [
+      'gcloud', 'compute', 'tpus', 'tpu-vm', 'ssh', _TPU.value,
+      f'--zone={_ZONE.value}', f'--worker={host}', f'--command={command}',
+  ]
+
+
+def on_host(arguments: Sequence[str], host: int, hosts: int) -> str:
+  """The shell command of one host: `python` with `arguments` of its share."""
+  words = commands.host(arguments, host, hosts, _COORDINATOR.value)
+  return (
+      f'cd {shlex.quote(_DIRECTORY.value)} && echo $$ > {_pid_file(host)} && '
+      f'exec {shlex.join([_PYTHON.value, *words])}'
+  )
+
+
+def _pid_file(host):
+  return f'/tmp/plasticity_rl.{_TPU.value}.{host}.pid'
+
+
+class Pod:
+  """The processes of one run on all hosts, as if they were one process."""
+
+  def __init__(
+      self, arguments: Sequence[str], hosts: int, out: IO[str],
+      environment: Mapping[str, str],
+  ):
+    """Starts `python` with `arguments` on every host."""
+    self._processes = [
+        subprocess.Popen(
+            ssh(i, on_host(arguments, i, hosts)), stdout=out,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=environment, start_new_session=True,
+        )
+        for i in range(hosts)
+    ]
+    self.pid = self._processes[0].pid
+    self._asking: dict[int, subprocess.Popen] = {}  # By host, once each.
+    self._failed = 0
+
+  def poll(self) -> int | None:
+    """The code of who failed first, when all have ended; None before."""
+    codes = [process.poll() for process in self._processes]
+    self._failed = self._failed or next((code for code in codes if code), 0)
+    asking = [one.poll() for one in self._asking.values()]
+    if None in codes:
+      if self._failed:  # The others would wait for it for ever.
+        self.terminate()
+      return None
+    return None if None in asking else self._failed
+
+  def wait(self, timeout: float | None = None) -> int:
+    """Like that of `subprocess.Popen`."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while (code := self.poll()) is None:
+      if end is not None and time.monotonic() > end:
+        raise subprocess.TimeoutExpired('pod', timeout)
+      time.sleep(0.05)
+    return code
+
+  def terminate(self) -> None:
+    """Asks the processes on the hosts to save; ending ssh would not."""
+    for i, process in enumerate(self._processes):
+      if process.poll() is None and i not in self._asking:
+        self._asking[i] = subprocess.Popen(
+            ssh(i, f'kill -TERM $(cat {_pid_file(i)})'),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+
+
+def count_hosts() -> int:
+  """How many hosts the pod has; passes on what gcloud refuses."""
+  if _HOSTS.value:
+    return _HOSTS.value
+  _require()
+  asked = subprocess.run(
+      ['gcloud', 'compute', 'tpus', 'tpu-vm', 'describe', _TPU.value,
+       f'--zone={_ZONE.value}', '--format=json'],
+      capture_output=True, text=True,
+  )
+  if asked.returncode:
+    lines = asked.stderr.strip().splitlines() or ['failed']
+    raise UserError(f'gcloud: {" ".join(x.strip() for x in lines)}')
+  try:
+    return len(json.loads(asked.stdout)['networkEndpoints'])
+  except (ValueError, KeyError):
+    raise UserError(
+        f'gcloud does not say how many hosts {_TPU.value} has: give --hosts'
+    ) from None
+
+
+def _require():
+  if shutil.which('gcloud') is None:
+    raise UserError(
+        'there is no gcloud here: install the Google Cloud CLI, or see the '
+        'commands by --dry_run --hosts=N'
+    )
+
+
+def main(argv: list[str]) -> None:
+  """Runs, or prints what would be run."""
+  entry.require(tpu=_TPU.value, zone=_ZONE.value)
+  hosts = count_hosts()
+  if not launcher.is_dry_run():
+    _require()
+  launch = launcher.begin(argv)
+  launcher.say(launch)
+  if launcher.is_dry_run():
+    for name in launch.todo:
+      print(f'\n{name}')
+      for i in range(hosts):
+        shell = on_host(launch.jobs[name]['command'], i, hosts)
+        print(f'  {shlex.join(ssh(i, shell))}')
+    return
+  worker = job.Worker(
+      launch.folder,
+      start=lambda words, out, env: Pod(words, hosts, out, env),
+  )
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, worker.stop)
+  over = {}
+  for name in launch.todo:
+    code = worker.do(name)
+    over[name] = folder_lib.read_state(launch.folder, name)['state']
+    print(f'{over[name]}: {name}', flush=True)
+    if code == job.INTERRUPTED:
+      break
+  launcher.finish(launch, over)
+
+
+if __name__ == '__main__':
+  entry.run(main, define=launcher.define)

@@ -1,0 +1,42 @@
+"""Does one job of a study: the command that every engine runs.
+
+  python -m launch.worker --workdir=DIR --job=NAME [--cores=0,1]
+
+Takes the job's lease, trains the past that it shares with other runs if nobody
+has, starts the run's own command with its output in `jobs/NAME/log.txt`, and
+writes down what came of it. Exits with 0 when the job is done, 75 when it was
+asked to stop and saved, 69 when another worker has the job, and with 1 or 2
+when it failed.
+"""
+
+import os
+import pathlib
+import signal
+
+from absl import flags
+
+from launch import job
+from plasticity_rl import entry
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the study.')
+_JOB = flags.DEFINE_string('job', None, 'Name of the job.')
+_CORES = flags.DEFINE_list('cores', None, 'Cores to keep to; default: all.')
+
+
+def main(argv: list[str]) -> int:
+  """Does the job."""
+  entry.refuse_positionals(argv)
+  entry.require(workdir=_WORKDIR.value, job=_JOB.value)
+  extra = {}
+  if _CORES.value:
+    cores = sorted({int(core) for core in _CORES.value})
+    os.sched_setaffinity(0, cores)  # What is started inherits it.
+    extra = job.environment(len(cores))
+  worker = job.Worker(pathlib.Path(_WORKDIR.value), extra)
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, worker.stop)
+  return worker.do(_JOB.value)
+
+
+if __name__ == '__main__':
+  entry.run(main)

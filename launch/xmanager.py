@@ -1,0 +1,166 @@
+"""Runs a study by XManager: on Vertex AI, on Kubernetes, or in local Docker.
+
+  python -m launch.xmanager --config=configs/studies/when_to_inject.py \
+      --workdir=/gcs/BUCKET/when --executor=vertex --accelerator=a100=1
+  python -m launch.xmanager --config=... --workdir=/gcs/BUCKET/when \
+      --executor=kubernetes --accelerator=tpu_v5e=4x4
+
+Every run is a work unit. `--workdir` is a folder as the containers see it, and
+that all of them share: on Vertex AI a bucket is mounted as `/gcs/BUCKET`.
+Whichever work unit comes first trains a past that several share; the others
+wait for it. The same command again adds units for what is not done yet, as far
+as the folder can be seen from here; what is done already ends at once.
+"""
+
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from launch import commands
+from launch import container
+from launch import launcher
+from plasticity_rl import entry
+from plasticity_rl.errors import UserError
+
+if TYPE_CHECKING:
+  from xmanager import xm
+
+_EXECUTOR = flags.DEFINE_enum(
+    'executor', 'vertex', ['vertex', 'kubernetes', 'local'],
+    'Where work units run.',
+)
+_ACCELERATOR = flags.DEFINE_string(
+    'accelerator', None, 'TYPE=COUNT, or TPU=TOPOLOGY: a100=1, tpu_v5e=4x4.'
+)
+_CPUS = flags.DEFINE_integer('cpus', 4, 'Cores of a work unit.')
+_RAM = flags.DEFINE_integer('ram_gib', 16, 'Memory of a work unit, GiB.')
+_IMAGE = flags.DEFINE_string(
+    'image', None, 'A container that is built already; default: build one.'
+)
+_PROJECT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def requirements() -> 'xm.JobRequirements':
+  """What a work unit needs, as XManager says it."""
+  from xmanager import xm
+
+  resources = {'cpu': _CPUS.value, 'ram': _RAM.value * xm.GiB}
+  if _ACCELERATOR.value:
+    kind, equals, amount = _ACCELERATOR.value.partition('=')
+    if not (kind and equals and amount):
+      raise UserError(
+          '--accelerator is TYPE=COUNT or TPU=TOPOLOGY, not '
+          f'{_ACCELERATOR.value!r}'
+      )
+    resources[kind] = amount if 'x' in amount else _number(amount)
+  try:
+    return xm.JobRequirements(resources)
+  except (KeyError, ValueError, AttributeError,
+          xm.InvalidTpuTopologyError) as error:
+    raise UserError(f'XManager: {type(error).__name__}: {error}') from None
+
+
+def _number(text):
+  try:
+    return int(text)
+  except ValueError:
+    raise UserError(
+        f'--accelerator: {text!r} is neither a number nor a topology'
+    ) from None
+
+
+def executor() -> 'xm.Executor':
+  """Where a work unit runs, and what it needs there."""
+  from xmanager import xm_local
+
+  if _EXECUTOR.value == 'vertex':
+    return xm_local.Vertex(requirements=requirements())
+  if _EXECUTOR.value == 'kubernetes':
+    return xm_local.Kubernetes(requirements=requirements())
+  return xm_local.Local(requirements=requirements())
+
+
+def packageable(place: 'xm.Executor') -> 'xm.Packageable':
+  """The container that work units run."""
+  from xmanager import xm
+
+  if _IMAGE.value:
+    spec = xm.Container(image_path=_IMAGE.value)
+  else:
+    kind = 'cpu'
+    if _ACCELERATOR.value:
+      kind = 'tpu' if _ACCELERATOR.value.startswith('tpu') else 'gpu'
+    spec = xm.PythonContainer(
+        entrypoint=xm.ModuleName('launch.remote'), path=str(_PROJECT),
+        base_image=container.BASE_IMAGE,
+        docker_instructions=container.instructions(kind, _PROJECT.name),
+        use_deep_module=True,
+    )
+  return xm.Packageable(spec, place.Spec())
+
+
+def arguments(launch: launcher.Launch, name: str) -> list[str]:
+  """The command line of a work unit, after `python -m launch.remote`."""
+  study = launch.study
+  sweeps = [word for word in sys.argv[1:] if word.startswith('--sweep.')]
+  sweeps += [w for w in sys.argv[1:] if w.startswith('--batch_seeds')]
+  return [
+      f'--config={study.source}', f'--workdir={launch.folder}',
+      f'--job={name}', *commands.words(study.common), *sweeps,
+  ]
+
+
+def add(experiment: 'xm.Experiment', launch: launcher.Launch) -> int:
+  """Packages, and adds a work unit for each run; how many."""
+  from xmanager import xm
+
+  place = executor()
+  [executable] = experiment.package([packageable(place)])
+  runs = [n for n in launch.todo if launch.jobs[n]['kind'] != 'prefix']
+  for name in runs:
+    job = xm.Job(
+        executable=executable, executor=executor(),
+        args=xm.SequentialArgs.from_collection(arguments(launch, name)),
+    )
+    experiment.add(xm.JobGroup(run=job), identity='')
+  return len(runs)
+
+
+def main(argv: list[str]) -> None:
+  """Adds the work units."""
+  _require()
+  requirements()
+  launch = launcher.begin(argv, make=False)  # The containers make it.
+  if launcher.is_dry_run():
+    launcher.list_jobs(launch)
+    return
+  launcher.say(launch)
+  from xmanager import xm_local
+
+  try:
+    with xm_local.create_experiment(
+        experiment_title=launch.study.title
+    ) as experiment:
+      count = add(experiment, launch)
+  except UserError:
+    raise
+  except Exception as error:  # Of Docker, Google Cloud or Kubernetes.
+    raise UserError(f'XManager: {type(error).__name__}: {error}') from error
+  print(f'{count} work units')
+
+
+def _require():
+  """What has to be installed, with the line that does it."""
+  try:
+    from xmanager import xm
+  except ImportError:
+    raise UserError(
+        "xmanager is not installed: pip install 'plasticity_rl[xmanager]'"
+    ) from None
+  del xm
+
+
+if __name__ == '__main__':
+  entry.run(main, define=launcher.define)
