@@ -1,5 +1,6 @@
 """Settings that every test process needs before it imports JAX."""
 
+import gc
 import importlib.metadata
 import os
 import pathlib
@@ -51,6 +52,28 @@ def fixture_compile_quickly(request):
   jax.config.update('jax_disable_most_optimizations', True)
   yield
   jax.config.update('jax_disable_most_optimizations', before)
+
+
+# Every program that XLA compiles for a CPU takes a few mappings of memory, of
+# which Linux allows a process 65,530; past that, compiling crashes.
+_MANY_MAPPINGS = 20_000
+_MAPPINGS = pathlib.Path('/proc/self/maps')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def fixture_forget_programs():
+  """Frees compiled programs after a file, once there are very many."""
+  yield
+  if not _MAPPINGS.exists():
+    return
+  with _MAPPINGS.open('rb') as file:
+    count = sum(1 for _ in file)
+  if count > _MANY_MAPPINGS:
+    import jax
+
+    jax.clear_caches()
+    gc.collect()
+
 
 # Whole files that compile for many seconds: for `make test` alone.
 _SLOW = (
