@@ -228,7 +228,9 @@ def seeds():
   alone = {}
   for size in (1, 2):
     parts = [
-        each(*jax.tree.map(lambda x, i=i: x[i:i + size], (keys, nets, many)))
+        each(*jax.tree.map(
+            lambda x, i=i, n=size: x[i:i + n], (keys, nets, many)
+        ))
         for i in range(0, 4, size)
     ]
     alone[size] = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
