@@ -6,6 +6,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
+from tests.mutants import catalogue_learner
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
@@ -293,8 +294,8 @@ MUTANTS = (
     ),
     Mutant(
         'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
-        'nets, own = run_hook(hook, event_key, nets, own, batch, updates + 1)',
-        'nets, own = run_hook(hook, event_key, nets, own, batch, updates)',
+        'hook, event_key, nets, own, batch, updates + i + 1, shard',
+        'hook, event_key, nets, own, batch, updates + i, shard',
         ('tests/experiment/triggers_test.py::test_period_of_updates',),
     ),
     Mutant(
@@ -320,4 +321,5 @@ MUTANTS = (
     *catalogue_networks.MUTANTS,
     *catalogue_diagnostics.MUTANTS,
     *catalogue_environments.MUTANTS,
+    *catalogue_learner.MUTANTS,
 )
