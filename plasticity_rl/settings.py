@@ -146,6 +146,10 @@ class Settings:
     num_steps: length of the run.
     segment_steps: of a compiled segment; events happen between segments.
     interventions: expressions with `at_steps` or `every_steps`.
+    parallel: how the run is spread over devices: 'none', on one; 'seeds', a
+      share of the seeds each; 'data', a share of every batch each; 'auto',
+      'seeds' where their number divides, else 'data'.
+    devices: how many to take; 0 for all.
     environment_options: those that only this environment has.
   """
 
@@ -154,6 +158,8 @@ class Settings:
   num_steps: int = 10_000
   segment_steps: int = 1000
   interventions: tuple = ()
+  parallel: str = 'auto'
+  devices: int = 0
   agent: DQN | Supervised | SAC | DrQ = DQN()
   network: Network = Network()
   regularizer: Regularizer = Regularizer()
@@ -184,13 +190,13 @@ _RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
     'diagnostics.fit_draws',
 ), (1, None)) | dict.fromkeys((
     'diagnostics.tau', 'fork.margin',
-    'fork.replicates',
+    'fork.replicates', 'devices',
 ), (0, None)) | dict.fromkeys((
     'diagnostics.delta',
 ), (0, 1)) | agent_settings.RANGES | data_settings.RANGES | (
     network_settings.RANGES
 )
-_CHOICES = (
+_CHOICES = {'parallel': ('none', 'data', 'seeds', 'auto')} | (
     agent_settings.CHOICES | data_settings.CHOICES | network_settings.CHOICES
 )
 _AGENTS = agent_settings.AGENTS

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 
 from plasticity_rl.errors import UserError as UserError
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 
 Params = Any  # Any pytree of arrays.
 Key = jax.Array  # A raw uint32[2] key, as `jax.random.PRNGKey` makes.
@@ -190,6 +192,7 @@ class NetSpec:
       of an ensemble side by side; () for a network without any.
     has_target: whether a target network is kept.
     penalty: a regulariser of its loss, or None.
+    shard: which part of a batch an update sees; the whole by default.
   """
 
   network: Any
@@ -197,6 +200,7 @@ class NetSpec:
   layers: tuple[Layer, ...]
   has_target: bool
   penalty: Penalty | None = None
+  shard: Shard = WHOLE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
+from plasticity_rl.shard import Shard
+from plasticity_rl.shard import example_keys as example_keys
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import Loss
@@ -42,21 +44,6 @@ class Agent(NamedTuple):
   ]
 
 
-def example_keys(key: Key, count: int) -> jax.Array:
-  """A key for each of `count` examples, `[count, 2]`. The key is consumed.
-
-  Whatever noise an example gets depends on the key and its place in the batch,
-  and on nothing else. N devices equal one, therefore, if the learner calls
-  this on the whole batch and hands each device its slice of keys with its
-  slice of the batch: keys that are many already are returned as they are.
-  """
-  if key.ndim > 1:
-    return key
-  return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
-      key, jnp.arange(count)
-  )
-
-
 def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
   """A fresh network, its target a copy. The key is consumed."""
   params = net.network.init(key)
@@ -74,6 +61,8 @@ def descend(
     net: NetSpec, state: NetState, loss: Loss, inputs: Any
 ) -> tuple[NetState, dict[str, jax.Array], NetworkOutput]:
   """One gradient step on the mean of `loss` plus the network's penalty.
+
+  Where devices share a batch, the mean is over all of it: see `average`.
 
   Args:
     net: the network.
@@ -94,7 +83,24 @@ def descend(
     return value + penalty, ({'loss': value, 'penalty': penalty}, output)
 
   gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+  gradients = average(gradients, net.shard)
   return apply_gradients(net, state, gradients), metrics, output
+
+
+def average(gradients: Params, shard: Shard) -> Params:
+  """Gradients of what learns, averaged over devices; frozen ones as they are.
+
+  Every share of a batch has as many examples, so that the mean over devices of
+  gradients of mean losses is that of the whole batch; a penalty, which is the
+  same on all, stays itself. What is frozen needs no gradient, and does not
+  cross the wire.
+  """
+  if shard.axis is None:
+    return gradients
+  return jax.tree.map(
+      lambda learns, g: shard.mean(g) if learns else g,
+      injection.trainable_mask(gradients), gradients,
+  )
 
 
 def apply_gradients(

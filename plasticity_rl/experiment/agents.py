@@ -19,6 +19,8 @@ from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
 from plasticity_rl.networks import sizing
 from plasticity_rl.networks.sequential import Sequential
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import NetSpec
 
 
@@ -54,8 +56,12 @@ def check(name: str, spaces: Spaces) -> None:
   )
 
 
-def make(settings: settings_lib.Settings, spaces: Spaces) -> Agent:
+def make(
+    settings: settings_lib.Settings, spaces: Spaces, shard: Shard = WHOLE
+) -> Agent:
   """The agent of these settings; refuses spaces that it cannot take.
+
+  Its updates see `shard` of a batch.
 
   Of supervised learning the discrete actions are classes; recorded values are
   fitted by a single output, whatever the actions are.
@@ -64,13 +70,13 @@ def make(settings: settings_lib.Settings, spaces: Spaces) -> Agent:
   check(name, spaces)
   if name == 'sac':
     return sac.make(
-        _sac_nets(settings, spaces), settings.agent, spaces.actions.size,
-        slots=slots,
+        _of(shard, _sac_nets(settings, spaces)), settings.agent,
+        spaces.actions.size, slots=slots,
     )
   if name == 'drq':
     return drq.make(
-        _drq_nets(settings, spaces), settings.agent, spaces.actions.size,
-        slots=slots,
+        _of(shard, _drq_nets(settings, spaces)), settings.agent,
+        spaces.actions.size, slots=slots,
     )
   values = settings.environment.name == 'recorded_values'
   outputs = 1 if values else spaces.actions.num_actions
@@ -79,6 +85,7 @@ def make(settings: settings_lib.Settings, spaces: Spaces) -> Agent:
           network_config(settings, spaces), num_outputs=outputs
       ))), has_target=name == 'dqn',
   )
+  net = dataclasses.replace(net, shard=shard)
   if values:
     return supervised.make(
         net, slots=slots, name='value', error=supervised.squared_error
@@ -86,6 +93,14 @@ def make(settings: settings_lib.Settings, spaces: Spaces) -> Agent:
   if name == 'supervised':
     return supervised.make(net, slots=slots)
   return dqn.make(net, settings.agent, slots=slots)
+
+
+def _of(shard, nets):
+  """The same networks, whose updates see a share of a batch."""
+  return {
+      name: dataclasses.replace(net, shard=shard)
+      for name, net in nets.items()
+  }
 
 
 def network_config(

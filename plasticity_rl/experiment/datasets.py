@@ -12,6 +12,8 @@ from plasticity_rl.agents import supervised
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment.streams import Stream
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import Transition
 
 
@@ -23,7 +25,7 @@ class Labelled(NamedTuple):
 
 
 def random_labels(
-    agent: Agent, settings: settings_lib.Settings
+    agent: Agent, settings: settings_lib.Settings, shard: Shard = WHOLE
 ) -> Stream:
   """Memorising random labels, drawn again with every task.
 
@@ -55,7 +57,9 @@ def random_labels(
 
   def sample(key, env, replay, counters, batch_size=None):
     del replay, counters
-    return _examples(key, env.inputs, env.labels, batch_size or batch)
+    return _examples(
+        key, env.inputs, env.labels, batch_size or batch, shard
+    )
 
   def evaluate(key, nets, env):
     logits = agent.act_greedily(key, nets, env.inputs)
@@ -78,9 +82,9 @@ def random_labels(
   )
 
 
-def _examples(key, inputs, wanted, count):
-  """A batch of `count` inputs and what is wanted of them."""
-  index = jax.random.randint(key, [count], 0, len(inputs))
+def _examples(key, inputs, wanted, count, shard):
+  """A share of a batch of `count` inputs and what is wanted of them."""
+  index = shard.of(jax.random.randint(key, [count], 0, len(inputs)))
   zeros = jnp.zeros(index.shape)
   return Transition(
       inputs[index], wanted[index], zeros, zeros, inputs[index]
@@ -121,7 +125,8 @@ def load(path: str) -> Recording:
 
 
 def recorded_values(
-    agent: Agent, settings: settings_lib.Settings, recording: Recording
+    agent: Agent, settings: settings_lib.Settings, recording: Recording,
+    shard: Shard = WHOLE,
 ) -> Stream:
   """Fitting the values of one point of a run after another.
 
@@ -146,7 +151,9 @@ def recorded_values(
     del replay
     # The data of the step that was just begun.
     now = jnp.maximum(counters.step - 1, 0)
-    return _examples(key, *task(env['run'], now), batch_size or batch)
+    return _examples(
+        key, *task(env['run'], now), batch_size or batch, shard
+    )
 
   def collect(key, nets, env, replay, counters):
     del key, nets

@@ -1,7 +1,7 @@
 """Training on device: compiled segments over a batch of seeds."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,13 @@ import jax.numpy as jnp
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.experiment import loop
+from plasticity_rl.experiment.shares import Shares
 from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
+from plasticity_rl.learner import parallel
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
 from plasticity_rl.types import Keys
@@ -19,10 +23,7 @@ from plasticity_rl.types import TrainState
 
 Hooks = tuple[learner.Hook, ...]
 
-# Everything has a leading axis of seeds, except what all seeds share.
-AXES = TrainState(
-    nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
-)
+AXES = loop.AXES
 
 
 def init_seed(
@@ -73,7 +74,7 @@ def init(
 
 def row(
     state: TrainState, agent: Agent, stream: Stream,
-    schedule: learner.Schedule, hooks: Hooks = (),
+    schedule: learner.Schedule, hooks: Hooks = (), shard: Shard = WHOLE,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """One row: every environment steps once, then updates if they are due.
 
@@ -98,7 +99,7 @@ def row(
       return learner.learn(
           learn_key, agent, nets, own,
           lambda k, _: stream.sample(k, env, replay, collected),
-          counters.updates, schedule.updates, hooks, keys.event,
+          counters.updates, schedule.updates, hooks, keys.event, shard,
       )
 
     def skip():
@@ -125,7 +126,7 @@ def row(
 
 def prime(
     state: TrainState, num_updates: int, agent: Agent, stream: Stream,
-    hooks: Hooks = (),
+    hooks: Hooks = (), shard: Shard = WHOLE,
 ) -> TrainState:
   """Updates on what the replay holds; nothing is collected."""
   counters = state.counters
@@ -136,7 +137,7 @@ def prime(
     nets, own, _ = learner.learn(
         jax.random.fold_in(root, counters.updates), agent, nets, own,
         lambda k, _: stream.sample(k, env, replay, counters),
-        counters.updates, num_updates, hooks, keys.event,
+        counters.updates, num_updates, hooks, keys.event, shard,
     )
     return nets, own
 
@@ -149,7 +150,7 @@ def prime(
 
 def segment(
     state: TrainState, num_rows: int, agent: Agent, stream: Stream,
-    schedule: learner.Schedule, hooks: Hooks = (),
+    schedule: learner.Schedule, hooks: Hooks = (), shard: Shard = WHOLE,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """`num_rows` rows in one program.
 
@@ -161,7 +162,7 @@ def segment(
   """
   begin = state.counters.step
   state, stacked = jax.lax.scan(
-      lambda s, _: row(s, agent, stream, schedule, hooks), state, None,
+      lambda s, _: row(s, agent, stream, schedule, hooks, shard), state, None,
       length=num_rows,
   )
   updated = stacked.pop('updated')[:, None]
@@ -180,8 +181,22 @@ def segment(
   return state, {**metrics, 'bad_step': bad_step, 'updates': updates}
 
 
+class Learners(NamedTuple):
+  """An agent and its stream, by what of a batch a program sees.
+
+  Attributes:
+    whole: for what happens on one device.
+    shared: for training; the same where there is one device.
+    layout: how it is spread.
+  """
+
+  whole: tuple[Agent, Stream]
+  shared: tuple[Agent, Stream]
+  layout: parallel.Layout = parallel.ONE
+
+
 def make(
-    settings: settings_lib.Settings, agent: Agent, stream: Stream,
+    settings: settings_lib.Settings, learners: Learners,
     schedule: learner.Schedule, later: learner.Schedule | None,
     hooks: Hooks,
 ) -> loop.Loop:
@@ -189,65 +204,97 @@ def make(
 
   Args:
     settings: of the run.
-    agent: what learns.
-    stream: where its data come from.
+    learners: what learns, and where its data come from.
     schedule: when updates happen.
     later: when they happen from when the replay ratio is raised, or None.
     hooks: interventions inside the loop.
   """
+  (agent, stream), (_, shared_stream), layout = learners
   rows = settings.segment_steps // stream.steps_per_row
   seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
   probe_size = settings.diagnostics.probe_size
+  shares = Shares(layout, shared_stream.is_shared_out)
 
-  def start():
+  def start(seeds):
     return init(seeds, agent, stream.init)
 
   def segment_at(schedule):
-    return jax.jit(
-        lambda state: segment(state, rows, agent, stream, schedule, hooks),
-        donate_argnums=0,
-    )
+    return shares.training(lambda state: segment(
+        state, rows, *learners.shared, schedule, hooks, layout.shard
+    ), metrics=True)
 
   def prime_chunk(state):
     updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
-    return prime(state, updates, agent, stream, hooks)
+    return prime(state, updates, *learners.shared, hooks, layout.shard)
 
-  def evaluate(keys, state):
-    return jax.vmap(stream.evaluate)(keys, state.nets, state.env)
+  def evaluate(keys, nets, env):
+    return jax.vmap(stream.evaluate)(keys, nets, env)
 
-  def sample(keys, state, size=probe_size):
+  def sample_of(stream, keys, env, replay, counters, size):
     return jax.vmap(
         lambda key, env, replay: stream.sample(
-            key, env, replay, state.counters, size
+            key, env, replay, counters, size
         )
-    )(keys, state.env, state.replay)
+    )(keys, env, replay)
+
+  start_all = layout.jit(start, seeds=parallel.Axes((0,), AXES))
+  evaluate_all = layout.jit(evaluate, seeds=parallel.Axes((0, 0, 0), 0))
+  sample_all = layout.jit(
+      lambda *args: sample_of(stream, *args, probe_size),
+      seeds=parallel.Axes((0, 0, 0, None), 0),
+  )
+
+  def sample_parts(*args):
+    each = -(-probe_size // layout.shard.count)
+    parts = sample_of(shared_stream, *args, each)
+    whole = jax.vmap(layout.shard.gather)(parts)
+    return jax.tree.map(lambda x: x[:, :probe_size], whole)
+
+  if shares.are_apart:
+    sample_all = layout.jit(
+        sample_parts, data=parallel.Axes((None, 0, 0, None), None)
+    )
+
+  def sample(keys, state):
+    env, replay = state.env, state.replay
+    if not shares.are_apart:
+      env, replay = layout.on_one((env, replay))
+    return layout.on_one(sample_all(keys, env, replay, state.counters))
 
   def shapes():
-    return jax.eval_shape(start)
+    return jax.eval_shape(start, seeds)
 
   def keys():
     return jax.ShapeDtypeStruct((settings.num_seeds, 2), 'uint32')
 
   def batch():
-    many = jax.eval_shape(lambda k, s: sample(k, s, None), keys(), shapes())
+    many = jax.eval_shape(
+        lambda keys, s: sample_of(
+            stream, keys, s.env, s.replay, s.counters, None
+        ), keys(), shapes()
+    )
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), many
     )
 
   def metrics():
-    with_hooks = jax.eval_shape(jax.vmap(
-        lambda state: attach(state, hooks), in_axes=(AXES,), out_axes=AXES
-    ), shapes())
+    state = jax.eval_shape(
+        lambda: init(seeds, agent, stream.init, hooks)
+    )
+    _, trained = jax.eval_shape(
+        lambda state: segment(state, rows, agent, stream, schedule, hooks),
+        state,
+    )
     return {
-        *jax.eval_shape(segment_at(schedule), with_hooks)[1],
-        *jax.eval_shape(evaluate, keys(), shapes()),
+        *trained, *jax.eval_shape(evaluate, keys(), state.nets, state.env)
     }
 
   def replicate(state, count):
+    state = shares.together(state)
     env, replay = jax.tree.map(
         lambda x: jnp.repeat(x, count, axis=0), (state.env, state.replay)
     )
-    return state._replace(env=env, replay=replay)
+    return shares.apart(state._replace(env=env, replay=replay))
 
   return loop.Loop(
       steps_per_row=stream.steps_per_row,
@@ -255,14 +302,17 @@ def make(
       return_range=stream.return_range,
       batch=batch(),
       metrics=metrics,
-      init=jax.jit(start),
+      init=lambda: shares.apart(start_all(seeds)),
       shapes=shapes,
       segment=segment_at(schedule),
       segment_later=segment_at(later) if later else None,
-      prime=jax.jit(prime_chunk, donate_argnums=0),
-      evaluate=jax.jit(evaluate),
-      sample=jax.jit(sample),
+      prime=shares.training(prime_chunk),
+      evaluate=lambda keys, state: evaluate_all(
+          keys, state.nets, shares.first(state.env)
+      ),
+      sample=sample,
       snapshots=lambda state: {},
-      load=lambda state, folder: jax.tree.map(jnp.asarray, state),
+      portable=shares.together,
+      load=lambda state, folder: shares.apart(jax.tree.map(jnp.asarray, state)),
       replicate=replicate,
   )

@@ -28,6 +28,9 @@ from plasticity_rl.experiment.loop import with_data
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
+from plasticity_rl.learner import parallel
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import name_tag
 from plasticity_rl.types import structure
@@ -86,18 +89,25 @@ class Experiment(NamedTuple):
   replicate: Callable[[TrainState, int], TrainState]
 
 
-def build_agent(settings: settings_lib.Settings) -> tuple[
-    Agent, streams.Stream
-]:
-  """The agent and its stream on the device; refuses what does not fit."""
+def build_agent(
+    settings: settings_lib.Settings, shard: Shard = WHOLE
+) -> tuple[Agent, streams.Stream]:
+  """The agent and its stream on the device; refuses what does not fit.
+
+  Updates, and what is drawn for them, are of `shard` of a batch.
+  """
   task = settings.environment
   if task.name == 'recorded_values':
     recording = datasets.load(task.path)
-    agent = agents.make(settings, _spaces(recording.inputs.shape[3:], 1))
-    return agent, datasets.recorded_values(agent, settings, recording)
+    agent = agents.make(
+        settings, _spaces(recording.inputs.shape[3:], 1), shard
+    )
+    return agent, datasets.recorded_values(agent, settings, recording, shard)
   if settings.agent.name == 'supervised':
-    agent = agents.make(settings, _spaces((task.input_size,), task.classes))
-    return agent, datasets.random_labels(agent, settings)
+    agent = agents.make(
+        settings, _spaces((task.input_size,), task.classes), shard
+    )
+    return agent, datasets.random_labels(agent, settings, shard)
   environment = environments.make(
       task.name, permute=task.permute,
       permute_actions=task.permute_actions,
@@ -106,22 +116,25 @@ def build_agent(settings: settings_lib.Settings) -> tuple[
   )
   agent = agents.make(settings, _spaces(
       environment.observation_shape, environment.num_actions
-  ))
-  return agent, streams.reinforcement(agent, environment, settings)
+  ), shard)
+  return agent, streams.reinforcement(agent, environment, settings, shard)
 
 
 def _spaces(shape, count):
   return Spaces(tuple(shape), jnp.float32, Discrete(count))
 
 
-def _build_loop(settings):
+def _build_loop(settings, layout):
   """The agent, its loop, and the interventions inside it."""
   if not isinstance(settings.environment, settings_lib.HostEnvironment):
-    agent, stream = build_agent(settings)
+    agent, stream = whole = build_agent(settings)
     hooks = _hooks(settings, agent)
+    shared = whole
+    if layout.shard.axis is not None:
+      shared = build_agent(settings, layout.shard)
     return agent, device_loop.make(
-        settings, agent, stream, *_schedules(settings, stream.steps_per_row),
-        hooks,
+        settings, device_loop.Learners(whole, shared, layout),
+        *_schedules(settings, stream.steps_per_row), hooks,
     ), hooks
   task = settings.environment
   make = functools.partial(
@@ -130,9 +143,12 @@ def _build_loop(settings):
   training = make(task.num_envs * settings.num_seeds, evaluation=False)
   agent = agents.make(settings, training.spaces)
   hooks = _hooks(settings, agent)
+  shared = agent
+  if layout.shard.axis is not None:
+    shared = agents.make(settings, training.spaces, layout.shard)
   return agent, host_loop.make(
-      settings, agent, make, training, *_schedules(settings, task.num_envs),
-      hooks,
+      settings, host_loop.Learners(agent, shared, layout), make, training,
+      *_schedules(settings, task.num_envs), hooks,
   ), hooks
 
 
@@ -152,7 +168,8 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
-  agent, loop, hooks = _build_loop(settings)
+  layout = parallel.choose(settings)
+  agent, loop, hooks = _build_loop(settings, layout)
   _check_hooks(agent, hooks, loop.batch)
   # Have their own states from the start: in the loop, and where one seed may
   # be changed before another.
@@ -172,9 +189,11 @@ def build(settings: settings_lib.Settings) -> Experiment:
 
   def over_seeds(function, out_axes=0):
     """`function(key, light state, batch)` of one seed, over all; compiled."""
-    return jax.jit(jax.vmap(
-        function, in_axes=(0, device_loop.AXES, 0), out_axes=out_axes
-    ))
+    axes = parallel.Axes((0, loop_lib.AXES, 0), out_axes)
+    return layout.jit(
+        jax.vmap(function, in_axes=axes.inputs, out_axes=axes.outputs),
+        seeds=axes,
+    )
 
   def evaluate(state):
     return loop.evaluate(keys_of(light(state), 'evaluate'), state)
@@ -213,7 +232,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return over_seeds(
         lambda key, state, batch: _intervene(
             key, state, batch, intervention, label
-        ), out_axes=device_loop.AXES,
+        ), out_axes=loop_lib.AXES,
     )
 
   def apply(function, label, state, *more):
@@ -274,7 +293,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     state = state._replace(interventions={**empty, **state.interventions})
     return jax.vmap(
         lambda one: device_loop.attach(one, owners),
-        in_axes=(device_loop.AXES,), out_axes=device_loop.AXES,
+        in_axes=(loop_lib.AXES,), out_axes=loop_lib.AXES,
     )(state)
 
   def attach(state):

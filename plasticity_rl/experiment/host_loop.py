@@ -8,7 +8,7 @@ the device; see `host_data`.
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from plasticity_rl.experiment.host_data import HostData
 from plasticity_rl.experiment.host_data import Rings
 from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
+from plasticity_rl.learner import parallel
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.types import TrainState
@@ -51,13 +52,21 @@ class _Counts:
     }))
 
 
+class Learners(NamedTuple):
+  """An agent, by what of a batch its updates see, and how they are spread."""
+
+  whole: Agent
+  shared: Agent
+  layout: parallel.Layout = parallel.ONE
+
+
 class HostLoop:
   """The functions of a `loop.Loop`."""
 
   def __init__(
       self,
       settings: settings_lib.Settings,
-      agent: Agent,
+      learners: Learners,
       environments: Callable[..., HostEnvironments],
       data: HostData,
       hooks: device_loop.Hooks,
@@ -66,19 +75,23 @@ class HostLoop:
 
     Args:
       settings: of the run.
-      agent: what learns.
+      learners: what acts and what learns.
       environments: `(num_envs, evaluation=True) -> environments` to evaluate
         in, made when they are first needed.
       data: environments and replays to learn from.
       hooks: interventions inside the loop.
     """
     self._settings = settings
-    self._agent = agent
+    agent, shared, layout = learners
+    self._agent, self._layout = agent, layout
     self._environments = environments
     self._data = data
     self._evaluation: HostEnvironments | None = None
     stack = data.replay.stack
-    over_seeds = functools.partial(_over_seeds, settings.num_seeds)
+    num_groups = len(layout.local) if layout.mode == 'seeds' else 1
+    over_seeds = functools.partial(
+        _over_seeds, settings.num_seeds // num_groups
+    )
 
     def act(key, step, nets, own, observation):
       key, _ = jax.random.split(jax.random.fold_in(key, step))
@@ -100,7 +113,8 @@ class HostLoop:
         return stacking.stacked(one, stack)
 
       nets, own, metrics = learner.learn(
-          key, agent, nets, own, sample, updates, count, hooks, keys.event
+          key, shared, nets, own, sample, updates, count, hooks, keys.event,
+          layout.shard,
       )
       bad = ~jnp.isfinite(metrics['loss']) & (sums['bad_step'] < 0)
       return nets, own, {
@@ -108,18 +122,26 @@ class HostLoop:
           'bad_step': jnp.where(bad, step, sums['bad_step']),
       }
 
-    @functools.partial(jax.jit, static_argnums=0, donate_argnums=(1, 2, 3))
-    def learn_all(count, *args):
-      return over_seeds(
-          functools.partial(learn, count), (0, 0, 0, 0, None, None, 0)
-      )(*args)
+    def compiled(function, *axes, **options):
+      return layout.jit(
+          over_seeds(function, axes), seeds=parallel.Axes(axes, 0), **options
+      )
 
-    self._act = jax.jit(over_seeds(act, (0, None, 0, 0, 0)))
-    self._act_greedily = jax.jit(over_seeds(act_greedily, (0, None, 0, 0)))
-    self._learn = learn_all
-    self._stacked = jax.jit(jax.vmap(
-        lambda batch: stacking.stacked(batch, stack)
-    ))
+    learning = (0, 0, 0, 0, None, None, 0)
+    self._act = compiled(act, 0, None, 0, 0, 0)
+    self._act_greedily = compiled(act_greedily, 0, None, 0, 0)
+    self._learn = layout.jit(
+        lambda count, *args: over_seeds(
+            functools.partial(learn, count), learning
+        )(*args),
+        static=(0,), donate=(1, 2, 3), seeds=parallel.Axes(learning, 0),
+        # A batch is the third axis, after seeds and updates: `_shared_out`.
+        data=parallel.Axes((*[None] * 6, 2), None),
+    )
+    self._stacked = layout.jit(
+        jax.vmap(lambda batch: stacking.stacked(batch, stack)),
+        seeds=parallel.Axes((0,), 0),
+    )
     seeds = np.arange(
         settings.seed, settings.seed + settings.num_seeds, dtype=np.int32
     )
@@ -169,6 +191,7 @@ class HostLoop:
     env = data.settle(state.env, state.replay, keys, counts.step)
     returns = env.episode_return.copy()
     nets, own, sums = state.nets, state.interventions, self._no_sums()
+    acting = nets, own  # Where it acts, on one device.
     updated = 0
     ended, return_sum = np.zeros((2, data.num_seeds))
 
@@ -179,11 +202,12 @@ class HostLoop:
       )
 
     def learn(batches):
-      nonlocal nets, own, sums, updated
+      nonlocal nets, own, sums, updated, acting
       nets, own, sums = self._learn(
           schedule.updates, nets, own, sums, state.keys, np.int32(step),
-          np.int32(counts.updates), batches,
+          np.int32(counts.updates), self._shared_out(batches),
       )
+      acting = self._layout.on_one((nets, own))
       counts.updates += schedule.updates
       updated += 1
 
@@ -195,7 +219,7 @@ class HostLoop:
       overlaps = config.overlap and due and self._is_ready(counts)
       batches = draw() if overlaps else None
       actions = np.asarray(self._act(
-          state.keys.run, np.int32(step), nets, own,
+          state.keys.run, np.int32(step), *acting,
           data.seen(env.statistics, env.observation),
       ))
       if overlaps:
@@ -228,6 +252,7 @@ class HostLoop:
       metrics['train/return'] = return_sum / ended
       for name, value in sums.items():
         metrics[f'train/{name}'] = value / np.float32(updated)
+    nets, own = acting
     return counts.put(state._replace(
         nets=nets, interventions=own,
         env=data.now(env.observation, returns, env.statistics),
@@ -254,10 +279,11 @@ class HostLoop:
       made = np.int32(counts.updates)
       nets, own, _ = self._learn(
           count, nets, own, self._no_sums(), state.keys._replace(run=roots),
-          made, made, batches,
+          made, made, self._shared_out(batches),
       )
       counts.updates += count
       left -= count
+    nets, own = self._layout.on_one((nets, own))
     return counts.put(state._replace(nets=nets, interventions=own))
 
   def evaluate(self, keys: jax.Array, state: TrainState) -> loop.Metrics:
@@ -310,6 +336,17 @@ class HostLoop:
         jax.eval_shape(self._stacked, self._data.batch_shapes())
     )
 
+  def _shared_out(self, batches):
+    """`[S, U, B, ...]` to `[S, U, D, B / D, ...]`, for D devices."""
+    if self._layout.mode != 'data':
+      return batches
+    count = len(self._layout.local)
+    return jax.tree.map(
+        lambda x: x.reshape(
+            *x.shape[:2], count, x.shape[2] // count, *x.shape[3:]
+        ), batches,
+    )
+
   def _is_ready(self, counts):
     stored = (counts.stored - counts.cleared) * self._data.num_envs
     return stored >= self._settings.replay.min_size
@@ -354,14 +391,14 @@ def _over_seeds(num_seeds, function, in_axes):
 
 
 def make(
-    settings: settings_lib.Settings, agent: Agent,
+    settings: settings_lib.Settings, learners: Learners,
     environments: Callable[..., HostEnvironments], training: HostEnvironments,
     schedule: learner.Schedule, later: learner.Schedule | None,
     hooks: device_loop.Hooks,
 ) -> loop.Loop:
   """The loop of these settings; see `HostLoop` and `device_loop.make`."""
   data = HostData(settings, training)
-  host = HostLoop(settings, agent, environments, data, hooks)
+  host = HostLoop(settings, learners, environments, data, hooks)
 
   def segment_at(schedule):
     return lambda state: host.segment(state, schedule)
@@ -380,6 +417,7 @@ def make(
       evaluate=host.evaluate,
       sample=host.sample,
       snapshots=lambda state: data.snapshots(state.replay),
+      portable=lambda state: state,
       load=host.load,
       replicate=host.replicate,
   )

@@ -14,6 +14,12 @@ Metrics = dict[str, jax.Array]
 Segment = Callable[[TrainState], tuple[TrainState, Metrics]]
 
 
+# Everything has a leading axis of seeds, except what all seeds share.
+AXES = TrainState(
+    nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
+)
+
+
 class Snapshot(Protocol):
   """What stays as it was while the original goes on changing."""
 
@@ -43,6 +49,7 @@ class Loop(NamedTuple):
     sample: `(keys [S, 2], state) -> batch [S, P, ...]`, a probe batch. The
       keys are consumed.
     snapshots: `(state) -> snapshots by name`, of what is no array.
+    portable: `(state) -> state`, as it is saved, on whatever devices it is.
     load: `(state of numpy arrays, folder) -> state`, from a checkpoint, with
       what was written by `snapshots` in `folder`.
     replicate: `(state, count) -> state`, the data of one seed so many times.
@@ -61,6 +68,7 @@ class Loop(NamedTuple):
   evaluate: Callable[[Key, TrainState], Metrics]
   sample: Callable[[Key, TrainState], Transition]
   snapshots: Callable[[TrainState], Mapping[str, Snapshot]]
+  portable: Callable[[TrainState], TrainState]
   load: Callable[[Any, pathlib.Path], TrainState]
   replicate: Callable[[TrainState, int], TrainState]
 

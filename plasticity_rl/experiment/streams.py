@@ -16,6 +16,8 @@ from plasticity_rl.environments.base import Environment
 from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
 from plasticity_rl.types import Transition
@@ -39,6 +41,8 @@ class Stream(NamedTuple):
       took in all. The key is consumed.
     steps_per_row: steps that `collect` makes.
     return_range: lowest and highest return to expect.
+    is_shared_out: whether each device has environments and a replay of its
+      own, `[E / D, ...]` and `[R, E / D, ...]`, rather than the same as all.
   """
 
   init: Callable[..., tuple[Any, Any]]
@@ -49,6 +53,7 @@ class Stream(NamedTuple):
   evaluate: Callable[..., Metrics]
   steps_per_row: int
   return_range: tuple[float, float]
+  is_shared_out: bool = False
 
 
 class Playing(NamedTuple):
@@ -66,15 +71,25 @@ class Playing(NamedTuple):
 
 
 def reinforcement(
-    agent: Agent, environment: Environment, settings: settings_lib.Settings
+    agent: Agent, environment: Environment, settings: settings_lib.Settings,
+    shard: Shard = WHOLE,
 ) -> Stream:
-  """The agent plays `num_envs` environments, one step of each a row."""
-  num_envs = settings.environment.num_envs
+  """The agent plays `num_envs` environments, one step of each a row.
+
+  Where devices share batches, each plays its share of the environments and
+  keeps what it sees, if their number divides; otherwise all devices play all
+  environments alike, and each takes its share of what is drawn.
+  """
+  all_envs = settings.environment.num_envs
+  is_shared_out = shard.axis is not None and all_envs % shard.count == 0
+  # Who else has what is played here, and who has other parts of it.
+  others = shard if is_shared_out else WHOLE
+  num_envs = all_envs // others.count
   switch_every = settings.environment.switch_every_steps
   replay_settings = settings.replay
   ring = DeviceRing(
-      num_rows=replay_settings.capacity // num_envs,
-      batch_size=replay_settings.batch_size,
+      num_rows=replay_settings.capacity // all_envs,
+      batch_size=replay_settings.batch_size // others.count,
       n_step=replay_settings.n_step,
       discount=replay_settings.discount,
   )
@@ -101,6 +116,7 @@ def reinforcement(
 
   def switch(key, env):
     task_key, reset_key = jax.random.split(key)
+    reset_key = others.key(reset_key)  # The task is the same everywhere.
     state = jax.vmap(environment.switch, in_axes=(None, 0))(
         task_key, env.state
     )
@@ -108,6 +124,9 @@ def reinforcement(
 
   def collect(key, nets, env, replay, counters):
     switch_key, act_key, step_key, reset_key = jax.random.split(key, 4)
+    act_key, step_key, reset_key = map(
+        others.key, (act_key, step_key, reset_key)
+    )
     step = counters.step
     exploring_since = step
     if switch_every:
@@ -126,7 +145,7 @@ def reinforcement(
     # its discount stays what the environment said.
     cut = ended
     if switch_every:
-      cut = ended | ((step + num_envs) % switch_every == 0)
+      cut = ended | ((step + all_envs) % switch_every == 0)
     episode_return = env.episode_return + timestep.reward
     row = Row(
         env.observation, action, timestep.reward, timestep.discount,
@@ -140,10 +159,10 @@ def reinforcement(
         ),
         fresh, Playing(state, timestep.observation, episode_return),
     )
-    return env, replay, {
+    return env, replay, others.sum({
         'episodes': ended.sum().astype(jnp.float32),
         'return_sum': jnp.where(ended, episode_return, 0).sum(),
-    }
+    })
 
   def advance(counters):
     cleared = counters.cleared
@@ -151,16 +170,18 @@ def reinforcement(
       new_task = (counters.step > 0) & (counters.step % switch_every == 0)
       cleared = jnp.where(new_task, counters.stored, cleared)
     return counters._replace(
-        step=counters.step + num_envs, stored=counters.stored + 1,
+        step=counters.step + all_envs, stored=counters.stored + 1,
         cleared=cleared,
     )
 
   def ready(counters):
-    return ring.num_stored(counters) * num_envs >= replay_settings.min_size
+    return ring.num_stored(counters) * all_envs >= replay_settings.min_size
 
   def sample(key, env, replay, counters, batch_size=None):
     del env
-    return ring.sample(key, replay, counters, batch_size)
+    if is_shared_out:
+      return ring.sample(others.key(key), replay, counters, batch_size)
+    return ring.sample(key, replay, counters, batch_size, shard)
 
   def evaluate(key, nets, env):
     reset_key, play_key = jax.random.split(key)
@@ -197,7 +218,8 @@ def reinforcement(
 
   return Stream(
       init, collect, advance, ready, sample, evaluate,
-      steps_per_row=num_envs, return_range=environment.return_range,
+      steps_per_row=all_envs, return_range=environment.return_range,
+      is_shared_out=is_shared_out,
   )
 
 

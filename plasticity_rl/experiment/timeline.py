@@ -379,7 +379,8 @@ class _Run:
           f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
           f'high; last good checkpoint: {self._last_good()}'
       )
-    self._checkpoints.save(self._step, self._state, {
+    portable = self._experiment.loop.portable(self._state)
+    self._checkpoints.save(self._step, portable, {
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
         'primed': self._primed,

@@ -10,6 +10,8 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.agents.base import Nets
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
@@ -78,6 +80,7 @@ def learn(
     num_updates: int,
     hooks: tuple[Hook, ...] = (),
     event_key: Key | None = None,
+    shard: Shard = WHOLE,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
   """`num_updates` updates, each on a batch of its own, hooks after each.
 
@@ -91,6 +94,8 @@ def learn(
     num_updates: static.
     hooks: interventions that happen in between, in this order.
     event_key: root of their randomness; an update's number is folded in.
+    shard: the device's share of each batch, which is what `sample` returns.
+      Hooks are given the whole batch, so that they do the same everywhere.
 
   Returns:
     The networks, the interventions' own states, and the metrics of the
@@ -102,10 +107,14 @@ def learn(
     key, i = inputs
     sample_key, update_key = jax.random.split(key)
     batch = sample(sample_key, i)
+    if shard.axis is not None:
+      update_key = shard.keys(update_key, batch.r_t.shape[0])
     nets, metrics = agent.update(update_key, nets, batch, updates + i)
     for hook in hooks:
-      nets, own = run_hook(hook, event_key, nets, own, batch, updates + i + 1)
-    return (nets, own), metrics
+      nets, own = run_hook(
+          hook, event_key, nets, own, batch, updates + i + 1, shard
+      )
+    return (nets, own), shard.mean(metrics)
 
   if num_updates == 1:
     (nets, own), metrics = one((nets, own), (key, 0))
@@ -119,7 +128,7 @@ def learn(
 
 def run_hook(
     hook: Hook, event_key: Key, nets: Nets, own: dict[str, Any],
-    batch: Transition, updates: jax.Array,
+    batch: Transition, updates: jax.Array, shard: Shard = WHOLE,
 ) -> tuple[Nets, dict[str, Any]]:
   """The networks and own states after a hook, if `updates` is its time."""
   def act():
@@ -129,7 +138,9 @@ def run_hook(
     # It reads nothing but networks; replay and environments stay where they
     # are rather than being carried through a branch.
     state = TrainState(nets, (), (), (), (), {})
-    state, mine = hook.intervention.apply(key, state, own[hook.label], batch)
+    state, mine = hook.intervention.apply(
+        key, state, own[hook.label], shard.gather(batch)
+    )
     return state.nets, {**own, hook.label: mine}
 
   if structure(jax.eval_shape(act)) != structure((nets, own)):

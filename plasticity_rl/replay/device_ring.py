@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
 from plasticity_rl.types import Transition
@@ -76,13 +78,15 @@ class DeviceRing:
       ring: Row,
       counters: Counters,
       batch_size: int | None = None,
+      shard: Shard = WHOLE,
   ) -> Transition:
     """Uniform n-step transitions, with replacement. The key is consumed.
 
         r_t = sum_{k<n} (prod_{j<k} gamma d_j) r_k,  discount_t = prod gamma d
 
     over the n rows from the sampled one, stopped after the last step of an
-    episode. At least `n_step` rows must be stored.
+    episode. At least `n_step` rows must be stored. Of the batch, the share of
+    `shard` is returned.
     """
     size = self.num_stored(counters)
     shape = (batch_size or self.batch_size,)
@@ -91,6 +95,8 @@ class DeviceRing:
     age = jax.random.randint(row_key, shape, 0, size - self.n_step + 1)
     first = counters.stored - size + age
     env = jax.random.randint(env_key, shape, 0, num_envs)
+    first, env = shard.of((first, env))
+    shape = env.shape
 
     def at(x, offset):
       return x[(first + offset) % self.num_rows, env]

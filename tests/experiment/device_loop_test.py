@@ -227,7 +227,7 @@ def test_seeds_in_a_batch_are_seeds_by_themselves(trained):
         state.keys, jax.tree.map(lambda x, i=i: x[i:i + 1], states[0].keys)
     )
     # The same code for both seeds.
-    segment = small.build(small.dqn(num_seeds=1, seed=1)).segment
+    segment = small.build(small.dqn(num_seeds=1, seed=1)).loop.segment
     for _ in range(3):
       state, _ = segment(state)
     small.assert_equal(state.counters, states[3].counters)

@@ -8,6 +8,7 @@ from tests.mutants import catalogue_agents
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_host_loop
+from tests.mutants import catalogue_learner
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_replay
 from tests.mutants import catalogue_units
@@ -296,8 +297,8 @@ MUTANTS = (
     ),
     Mutant(
         'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
-        'event_key, nets, own, batch, updates + i + 1)',
-        'event_key, nets, own, batch, updates + i)',
+        'hook, event_key, nets, own, batch, updates + i + 1, shard',
+        'hook, event_key, nets, own, batch, updates + i, shard',
         ('tests/experiment/triggers_test.py::test_period_of_updates',),
     ),
     Mutant(
@@ -326,4 +327,5 @@ MUTANTS = (
     *catalogue_environments.MUTANTS,
     *catalogue_host_loop.MUTANTS,
     *catalogue_replay.MUTANTS,
+    *catalogue_learner.MUTANTS,
 )

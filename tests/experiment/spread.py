@@ -1,0 +1,77 @@
+"""Runs on four forced devices, in a process of its own; prints JSON."""
+
+import json
+import os
+import pathlib
+import tempfile
+
+os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=4'
+
+import jax
+import numpy as np
+
+from plasticity_rl.experiment import run_folder
+from plasticity_rl.experiment import timeline
+from tests.experiment import host_loop_test
+from tests.experiment import small
+
+INJECTED = {'interventions': ('injection(at_steps=40)',)}
+
+
+def distance(a, b):
+  """Relative in norm, of all numbers of two trees."""
+  a, b = (
+      np.concatenate([np.asarray(x, float).ravel() for x in jax.tree.leaves(t)])
+      for t in (a, b)
+  )
+  return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def run(settings):
+  """The experiment, its folder, and its state in the end."""
+  experiment = small.build(settings)
+  folder = pathlib.Path(tempfile.mkdtemp()) / 'run'
+  run_folder.prepare(folder, settings)
+  timeline.check(experiment)
+  timeline.run(experiment, folder)
+  return experiment, folder, small.saved(experiment, folder, settings.num_steps)
+
+
+def against_one(make, mode, **changes):
+  """How far networks end from those of a run on one device."""
+  changes = {**INJECTED, **changes}
+  _, _, one = run(make(parallel='none', **changes))
+  _, _, many = run(make(parallel=mode, **changes))
+  return distance(many.nets, one.nets)
+
+
+def fewer_devices():
+  """Environments and replay shared out over four devices, then over two."""
+  changes = {'parallel': 'data', 'environment.num_envs': 4, **INJECTED}
+  experiment, folder, state = run(small.dqn(**changes))
+  two = small.build(small.dqn(devices=2, **changes))
+  there = small.saved(two, folder, 80)
+  _, metrics = two.loop.segment(small.saved(two, folder, 80))
+  return {
+      'parts': [state.replay.r_t.shape, there.replay.r_t.shape],
+      'same': distance(
+          two.loop.portable(there).replay,
+          experiment.loop.portable(state).replay,
+      ),
+      'loss': np.asarray(metrics['train/loss']).tolist(),
+  }
+
+
+def main():
+  one_env = {'environment.num_envs': 1, 'replay.updates_per_step': 1.0}
+  print(json.dumps({
+      'device data': against_one(small.dqn, 'data', num_seeds=1, **one_env),
+      'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
+      'host data': against_one(host_loop_test.make, 'data'),
+      'host seeds': against_one(host_loop_test.make, 'seeds', num_seeds=4),
+      'fewer devices': fewer_devices(),
+  }))
+
+
+if __name__ == '__main__':
+  main()
