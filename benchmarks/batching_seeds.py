@@ -21,7 +21,7 @@ CASES = {
         {'segment_steps': 500},
     ),
     'convolutions: MinAtar Breakout, 16 3x3, 128': (
-        'configs/minatar.py:breakout', (1, 4, 8), (1000, 2500),
+        'configs/minatar.py:breakout', (1, 4, 8), (600, 1500),
         {'segment_steps': 500, 'replay.min_size': 100,
          'replay.capacity': 10_000},
     ),

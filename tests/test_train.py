@@ -165,3 +165,20 @@ def test_as_a_process(arguments, message, tmp_path):
   (line,) = result.stderr.splitlines()
   assert line.startswith('error: ') and message in line
   assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('until', (0, -5, 301))
+def test_until_beyond_the_run(refused, until):
+  line = refused(CONFIG, f'--until={until}')
+  assert f'--until must be 1 to num_steps (300): {until}' in line
+
+
+def test_until_is_on_the_grid(monkeypatch, tmp_path):
+  asked = []
+  monkeypatch.setattr(
+      timeline, 'run', lambda experiment, folder, **more: asked.append(more)
+  )
+  for until in ('--until=100', '--until=101', '--config.seed=1'):
+    result = commands.call('train', CONFIG, f'--workdir={tmp_path}', until)
+    assert result.code == 0, result.err
+  assert asked == [{'num_steps': 100}, {'num_steps': 200}, {}]

@@ -4,9 +4,8 @@ Trains on each game, forks, and injects. Bars are the percent change of the
 return against the control arm, game by game.
 
 Full: Double DQN on ten Atari games, forked at 50M frames, three seeds. `small`:
-four MinAtar games with a small dense network at four updates a step, where
-plasticity may go, and continual Breakout, where it does; under an hour on two
-cores. `tiny` is for tests.
+four MinAtar games with a small dense network at four updates a step; an hour on
+two cores that do nothing else. `tiny` is for tests.
 """
 
 from configs import continual_catch

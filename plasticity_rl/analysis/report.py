@@ -146,6 +146,11 @@ def study(
   rows = scoring.summarise(values, resampling='stratified')
   notes = [f'{m.name} is {m.state}' + f': {m.error}' * bool(m.error)
            for m in loaded.missing]
+  if len(loaded.tasks) > 1:
+    notes.append(
+        'scores of different tasks are taken as they are here and in'
+        ' summary.csv; report.html puts them on one scale'
+    )
   table = html.csv_text(
       scoring.COLUMNS,
       [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],

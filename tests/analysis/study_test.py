@@ -267,6 +267,7 @@ def test_the_command(folder, tmp_path):
   result = commands.call('report', folder, f'--out={tmp_path}')
   assert result.code == 0, result.err
   assert 'note: late is failed: NaN <b>' in result.out
+  assert 'note: scores of different tasks are taken as they are' in result.out
   assert result.out.endswith(f'report: {tmp_path / "report.html"}\n')
   page = (tmp_path / 'report.html').read_text()
   assert "file, nowhere/study.py, is not here" in page.replace('&#x27;', "'")

@@ -9,8 +9,8 @@ import pytest
 
 from launch import folder as folder_lib
 from launch import lease as lease_lib
-from launch import local
 from launch import memory
+from launch import pool as pools
 from launch import slots
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
@@ -36,7 +36,7 @@ def test_all_is_done_pasts_first_and_failures_do_not_stop_it(tmp_path, capsys):
       'b': fakes.spec('import sys; sys.exit("error: no luck")'),
       'c': fakes.spec(say, order, 'c'),
   }
-  pool = local.Pool(fakes.launch(tmp_path, jobs), 2 * SLOTS)
+  pool = pools.Pool(fakes.launch(tmp_path, jobs), 2 * SLOTS)
   pool._begin()
   assert set(pool._running) == {'prefix-p', 'b', 'c'}  # There was room for a.
   over = pool.run()
@@ -51,7 +51,7 @@ def test_another_launchers_run_is_waited_for(tmp_path):
   count = tmp_path / 'count'
   launch = fakes.launch(tmp_path, {'a': fakes.spec(fakes.DONE, count)})
   lease = lease_lib.acquire(folder_lib.job_folder(tmp_path, 'a'))
-  pool = local.Pool(launch, SLOTS)
+  pool = pools.Pool(launch, SLOTS)
   pool._begin()
   assert not pool._running  # It is not begun while somebody has it.
   count.write_text('x')
@@ -69,12 +69,12 @@ def test_two_launchers_do_nothing_twice(tmp_path):
   fakes.write(tmp_path, jobs)
   code = (
       'import sys, pathlib; sys.path.insert(0, ".");'
-      'from launch import local, slots; from tests.launch import fakes;'
+      'from launch import pool as pools, slots; from tests.launch import fakes;'
       'import types; from launch import folder;'
       'path = pathlib.Path(sys.argv[1]); names = sys.argv[2:];'
       'jobs = {n: folder.read_spec(path, n) for n in names};'
       'l = types.SimpleNamespace(folder=path, jobs=jobs, todo=tuple(names));'
-      'over = local.Pool(l, [slots.Slot((0,), {})]).run();'
+      'over = pools.Pool(l, [slots.Slot((0,), {})]).run();'
       'assert set(over.values()) == {"done"} and len(over) == 6, over'
   )
   both = [
@@ -96,7 +96,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
   )
   launch = fakes.launch(tmp_path, {'a': fakes.spec(code, flag),
                                    'b': fakes.spec('')})
-  pool = local.Pool(launch, SLOTS[:1])
+  pool = pools.Pool(launch, SLOTS[:1])
   before = signal.signal(signal.SIGALRM, pool.stop)
   try:
     pool._begin()
@@ -107,7 +107,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
   finally:
     signal.signal(signal.SIGALRM, before)
   assert over == {'a': 'waiting'}  # And b was not begun.
-  assert local.Pool(launch, SLOTS).run() == {'a': 'done', 'b': 'done'}
+  assert pools.Pool(launch, SLOTS).run() == {'a': 'done', 'b': 'done'}
 
 
 def test_slots_share_the_cores(monkeypatch):
@@ -156,9 +156,9 @@ def test_memory_is_checked_before_anything_starts(tmp_path, monkeypatch):
   assert memory.of_run(settings_lib.resolve(jobs['large']['config'])) == large
   monkeypatch.setattr(memory, 'available', lambda: large)
   with pytest.raises(UserError, match=r'large: 3\.\d.*take --max_parallel=1'):
-    local.check_memory(launch, 2)
-  assert local.check_memory(launch, 1) == []
+    pools.check_memory(launch, 2)
+  assert pools.check_memory(launch, 1) == []
   monkeypatch.setattr(memory, 'available', lambda: large // 2)
   with pytest.raises(UserError, match='a smaller replay.capacity'):
-    local.check_memory(launch, 1)
+    pools.check_memory(launch, 1)
   assert memory.available() is not None
