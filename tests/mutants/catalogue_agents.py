@@ -51,7 +51,7 @@ MUTANTS = (
         (_SAC_TEST + 'temperature_rises_where_entropy_is_too_low[50.0-True]',),
     ),
     Mutant(
-        'noise-by-the-size-of-the-batch', 'plasticity_rl/agents/base.py',
+        'noise-by-the-size-of-the-batch', 'plasticity_rl/shard.py',
         """  return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
       key, jnp.arange(count)
   )
