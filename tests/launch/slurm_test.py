@@ -58,9 +58,11 @@ def fixture_cluster(tmp_path_factory):
       **os.environ, name: value, 'JAX_PLATFORMS': 'cpu',
       'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
   }
-  yield environment
-  subprocess.run(['scancel', '--full', '--user=root'], env=environment)
-  subprocess.run([START, 'stop', folder], timeout=60)
+  try:
+    yield environment
+    subprocess.run(['scancel', '--full', '--user=root'], env=environment)
+  finally:
+    subprocess.run([START, 'stop', folder], timeout=60)
 
 
 def launch(environment, engine, *arguments):
