@@ -67,7 +67,8 @@ def fixture_refused(runs, tmp_path):
      'happens at step 300, but the last point before the end is 200'),
     ('interventions=("injection",)', 'needs one of at_steps, every_steps'),
     ('interventions=("injection(at_steps=100",)', 'cannot read the'),
-    ('environment.name=pong', "unknown environment for dqn 'pong'"),
+    ('environment.name=pong',
+     "unknown environment 'pong'; did you mean 'atari_pong'?"),
 ))
 def test_bad_overrides(refused, override, message):
   assert message in refused(CONFIG, f'--config.{override}')

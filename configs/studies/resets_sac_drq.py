@@ -57,7 +57,16 @@ def get_sweep(h, variant: str = ''):
 
   if variant == 'drq':
     return h.product(
-        dmc.tasks(h, ('cheetah_run', 'hopper_hop', 'walker_run')),
+        h.chain(
+            h.product(
+                dmc.tasks(h, ('cheetah_run',), 'dmc_pixels_'),
+                h.sweep('environment.action_repeat', [4]),
+            ),
+            h.product(
+                dmc.tasks(h, ('hopper_hop', 'walker_run'), 'dmc_pixels_'),
+                h.sweep('environment.action_repeat', [2]),
+            ),
+        ),
         h.sweep('seed', [1, 2, 3]), resets('head', PERIOD),
     )
   return h.product(

@@ -36,9 +36,22 @@ def state_of(value, width=3):
   )
 
 
-def template(history):
-  """Shapes of a state whose head grew by each change in its history."""
-  return jax.eval_shape(lambda: state_of(0.0, 3 + len(history)))
+class Grown:
+  """As an experiment whose head grew by each change in its history."""
+
+  def __init__(self, width=3):
+    self._width = width
+    self.loop = self
+
+  def shapes(self, history):
+    return jax.eval_shape(lambda: state_of(0.0, self._width + len(history)))
+
+  def load(self, state, folder):
+    del folder
+    return jax.tree.map(jnp.asarray, state)
+
+
+GROWN = Grown()
 
 
 @pytest.fixture(name='checkpoints')
@@ -72,7 +85,7 @@ def test_restores_all_bits_and_the_metadata(tmp_path):
   checkpoints.save(5, state, {'history': [], 'clock': {'seconds': 2.5}})
   checkpoints.wait()
   # By another process, as it were.
-  back, meta = checkpoint.Checkpoints(tmp_path).restore(5, template)
+  back, meta = checkpoint.Checkpoints(tmp_path).restore(5, GROWN)
   small.assert_equal(back, state)
   assert meta['clock'] == {'seconds': 2.5}
   assert meta['step'] == 5
@@ -91,7 +104,7 @@ def test_saves_a_copy_of_the_state(tmp_path):
   history.append('an injection after the checkpoint')
   busy.set()
   checkpoints.wait()
-  back, meta = checkpoints.restore(5, template)
+  back, meta = checkpoints.restore(5, GROWN)
   small.assert_equal(back, state)
   assert meta['history'] == []
 
@@ -101,7 +114,7 @@ def test_structure_is_that_of_the_history(tmp_path):
   state = state_of(1.0, width=5)
   checkpoints.save(5, state, {'history': ['injection', 'again']})
   checkpoints.wait()
-  back, _ = checkpoints.restore(5, template)
+  back, _ = checkpoints.restore(5, GROWN)
   small.assert_equal(back, state)
 
 
@@ -128,7 +141,7 @@ def test_nothing_is_there_at_first(tmp_path):
   assert checkpoints.steps() == []
   assert checkpoints.newest() is None
   with pytest.raises(UserError, match='no checkpoint of step 3 .* are: none'):
-    checkpoints.restore(3, template)
+    checkpoints.restore(3, GROWN)
 
 
 def test_missing_step_names_those_that_are_there(checkpoints):
@@ -193,9 +206,9 @@ def test_damage_is_named_and_the_one_before_is_used(
   assert f'step 20 in {tmp_path}' in warnings[0]
   assert problem in warnings[0]
   with pytest.raises(UserError) as caught:
-    checkpoints.restore(20, template)
+    checkpoints.restore(20, GROWN)
   assert problem in str(caught.value)
-  back, _ = checkpoints.restore(10, template)
+  back, _ = checkpoints.restore(10, GROWN)
   small.assert_equal(back, state_of(10 / 3))
 
 
@@ -223,15 +236,13 @@ def test_saving_again_replaces(checkpoints):
   checkpoints.save(20, state_of(5.0), {'history': []})
   checkpoints.wait()
   assert checkpoints.steps() == [10, 20]
-  back, _ = checkpoints.restore(20, template)
+  back, _ = checkpoints.restore(20, GROWN)
   small.assert_equal(back, state_of(5.0))
 
 
 def test_another_agents_is_refused_in_a_line(checkpoints):
   with pytest.raises(UserError) as caught:
-    checkpoints.restore(
-        20, lambda history: jax.eval_shape(lambda: state_of(0.0, 4))
-    )
+    checkpoints.restore(20, Grown(4))
   message = str(caught.value)
   assert '\n' not in message
   assert 'of another agent or config: 1 arrays differ' in message
@@ -239,7 +250,7 @@ def test_another_agents_is_refused_in_a_line(checkpoints):
   assert '[2, 3]' in message and '[2, 4]' in message
   # The same is found out without reading any array.
   with pytest.raises(UserError, match='of another agent'):
-    checkpoints.check(20, lambda history: template(['one more']))
+    checkpoints.check(20, Grown(4))
 
 
 @pytest.mark.parametrize('where', ('arrays', 'manifest'))

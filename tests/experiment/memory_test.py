@@ -97,7 +97,7 @@ def test_remembering_does_not_move_training(experiment, whole):
   state = without.init()
   assert state.interventions == {}
   for _ in range(6):
-    state, _ = without.segment(state)
+    state, _ = without.loop.segment(state)
   end = small.saved(experiment, whole, 30)
   small.assert_equal(end._replace(interventions={}), state)
 
