@@ -1,4 +1,4 @@
-"""The three agents on their real environments: short, resumed, forked."""
+"""The three agents on their real environments: short, and resumed."""
 
 import shutil
 
@@ -60,7 +60,7 @@ def drq():
 
 
 @pytest.mark.parametrize('settings', (sac, dqn, drq))
-def test_resumed_and_injected_on_the_way(settings, tmp_path):
+def test_resumed_it_is_the_run_that_never_stopped(settings, tmp_path):
   settings = settings()
   experiment = experiment_lib.build(settings)
   whole, resumed = tmp_path / 'whole', tmp_path / 'resumed'
