@@ -1,6 +1,7 @@
 """Many forks of one run: planned, run once, stopped and continued."""
 
 import dataclasses
+import inspect
 import pathlib
 import shutil
 import signal
@@ -104,6 +105,8 @@ def test_all_forks_share_what_is_compiled(forked):
   plan, _ = forked
   # One program for the control and the prefix, one for the injected network.
   assert plan.experiment.loop.segment._cache_size() == 2
+  evaluate = inspect.getclosurevars(plan.experiment.loop.evaluate)
+  assert evaluate.nonlocals['evaluate_all']._cache_size() == 2
 
 
 def test_same_command_again_computes_nothing(forked):
