@@ -28,26 +28,10 @@ BEGUN_ANEW = 'tests.experiment.walks:Walk'
 
 def make(name=COPIED, **changes):
   config = settings_lib.default_config('dqn', name)
-  config.num_seeds = 2
-  config.num_steps = 80
-  config.segment_steps = 20
-  config.environment.num_envs = 2
-  config.network.hidden = (8,)
-  config.network.split = 1
-  config.agent.target_period_updates = 5
+  small.shorten(config)
   config.agent.epsilon_decay_steps = 40
   config.replay.capacity = 64
-  config.replay.min_size = 8
-  config.replay.batch_size = 4
-  config.replay.updates_per_step = 0.5
-  config.evaluation.every_steps = 20
-  config.evaluation.episodes = 2
-  config.diagnostics.every_steps = 40
-  config.diagnostics.probe_size = 8
-  config.diagnostics.names = ('weight_norm',)
-  config.checkpoint.every_steps = 40
-  config.fork.horizon = 40
-  config.log.progress = False
+  config.evaluation.max_steps = 1000
   config.update_from_flattened_dict(changes)
   return settings_lib.resolve(config)
 

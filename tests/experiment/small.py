@@ -38,18 +38,12 @@ def supervised(**changes):
   return settings_lib.resolve(config)
 
 
-def dqn(**changes):
-  """Continual Catch on a tiny board, two environments a seed."""
-  config = settings_lib.default_config('dqn', 'catch')
+def shorten(config):
+  """Two seeds of two environments, for a few steps of a tiny DQN."""
   config.num_seeds = 2
   config.num_steps = 80
   config.segment_steps = 20
-  config.environment.rows = 4
-  config.environment.columns = 3
   config.environment.num_envs = 2
-  config.environment.permute = 'inputs'
-  config.environment.permute_actions = True
-  config.environment.switch_every_steps = 48
   config.network.hidden = (8,)
   config.network.split = 1
   config.agent.target_period_updates = 5
@@ -57,7 +51,6 @@ def dqn(**changes):
   config.replay.min_size = 8
   config.replay.batch_size = 4
   config.replay.updates_per_step = 0.5
-  config.replay.clear_on_switch = True
   config.evaluation.every_steps = 20
   config.evaluation.episodes = 2
   config.evaluation.max_steps = 5
@@ -67,6 +60,18 @@ def dqn(**changes):
   config.checkpoint.every_steps = 40
   config.fork.horizon = 40
   config.log.progress = False
+
+
+def dqn(**changes):
+  """Continual Catch on a tiny board, two environments a seed."""
+  config = settings_lib.default_config('dqn', 'catch')
+  shorten(config)
+  config.environment.rows = 4
+  config.environment.columns = 3
+  config.environment.permute = 'inputs'
+  config.environment.permute_actions = True
+  config.environment.switch_every_steps = 48
+  config.replay.clear_on_switch = True
   config.update_from_flattened_dict(changes)
   return settings_lib.resolve(config)
 
