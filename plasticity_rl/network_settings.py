@@ -89,8 +89,9 @@ class Optimizer:
   Attributes:
     name: 'adam'; 'adam_per_weight', which counts each weight's updates by
       itself, so that weights drawn again restart exactly; 'adamw';
-      'rmsprop_centered'; 'sgd'; or 'upgd', utility-based perturbed gradient
-      descent.
+      'rmsprop_centered'; 'sgd'; 'upgd', utility-based perturbed gradient
+      descent, which takes the learning rates of 'sgd'; or 'adam_upgd', the
+      same along Adam's direction, which takes Adam's.
     learning_rate: at the start.
     decay_updates: linear decay to zero over that many updates; 0 for none.
       The run's updates count, whatever interventions do.
@@ -146,6 +147,7 @@ CHOICES = {
     'network.sized_part': ('head', 'all'),
     'regularizer.feature_norm_of': ('penultimate', 'encoder'),
     'optimizer.name': (
-        'adam', 'adam_per_weight', 'adamw', 'rmsprop_centered', 'sgd', 'upgd'
+        'adam', 'adam_per_weight', 'adam_upgd', 'adamw', 'rmsprop_centered',
+        'sgd', 'upgd',
     ),
 }

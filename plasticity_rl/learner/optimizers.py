@@ -23,6 +23,9 @@ def make(config: settings.Optimizer) -> optax.GradientTransformation:
       'upgd': optax.chain(
           scale_by_upgd(config.utility_decay, config.noise), decayed
       ),
+      'adam_upgd': optax.chain(
+          scale_by_upgd(config.utility_decay, config.noise, adam), decayed
+      ),
   }
   rate = config.learning_rate
   if config.decay_updates:

@@ -16,26 +16,32 @@ class ScaleByUpgdState(NamedTuple):
   Attributes:
     utility: running mean of -g w, in the structure of the parameters.
     key: of the noise to come, split at each update.
+    direction: state of the transformation that says where to go.
   """
 
   utility: Any
   key: Key
+  direction: Any
 
 
 def scale_by_upgd(
-    decay: float = 0.999, noise: float = 1e-3
+    decay: float = 0.999,
+    noise: float = 1e-3,
+    direction: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
   """Protects useful weights and perturbs the others.
 
       U <- decay U + (1 - decay) (-g w)
       s = sigmoid(U / max U)
-      update = 2 (g + noise xi) (1 - s),    xi ~ N(0, 1)
+      update = 2 (d(g) + noise xi) (1 - s),    xi ~ N(0, 1)
 
   Elsayed and Mahmood, "Addressing Loss of Plasticity and Catastrophic
   Forgetting in Continual Learning", 2024: the first-order utility -g w of a
   weight w approximates how much the loss rises without it. The 2 and the
-  defaults are of the authors' code: a weight of no utility takes gradient
-  descent's step.
+  defaults are of the authors' code: a weight of no utility takes the step of d.
+  With d(g) = g it is gradient descent's, and wants gradient descent's learning
+  rates: at those of Adam it hardly moves. With Adam as d it is the adaptive
+  form that the authors' reinforcement learning uses.
 
   Deviations. The maximum is over what one transformation is given, which under
   `injection.grouped` is the encoder or the head, not both. U and its maximum
@@ -50,11 +56,14 @@ def scale_by_upgd(
   Args:
     decay: of the utility, called beta_u in the paper.
     noise: standard deviation of the perturbation.
+    direction: d, such as `optax.scale_by_adam()`; the gradient if None.
   """
+  if direction is None:
+    direction = optax.identity()
 
   def init(params: Params) -> ScaleByUpgdState:
     return ScaleByUpgdState(
-        optax.tree.zeros_like(params), _key_of(params)
+        optax.tree.zeros_like(params), _key_of(params), direction.init(params)
     )
 
   def update(gradients, state, params=None):
@@ -69,11 +78,14 @@ def scale_by_upgd(
     xi = optax.tree.random_like(
         noise_key, gradients, sampler=jax.random.normal
     )
-    updates = jax.tree.map(
-        lambda g, x, u: 2 * (g + noise * x) * (1 - jax.nn.sigmoid(u / scale)),
-        gradients, xi, utility,
+    directions, direction_state = direction.update(
+        gradients, state.direction, params
     )
-    return updates, ScaleByUpgdState(utility, key)
+    updates = jax.tree.map(
+        lambda d, x, u: 2 * (d + noise * x) * (1 - jax.nn.sigmoid(u / scale)),
+        directions, xi, utility,
+    )
+    return updates, ScaleByUpgdState(utility, key, direction_state)
 
   return optax.GradientTransformation(init, update)
 

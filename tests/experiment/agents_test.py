@@ -107,7 +107,7 @@ def test_only_the_critic_regularises_the_shared_encoder():
   assert agent.spec.nets['actor'].penalty is None
 
 
-@pytest.mark.parametrize('name', ('adamw', 'upgd', 'sgd'))
+@pytest.mark.parametrize('name', ('adamw', 'adam_upgd', 'upgd', 'sgd'))
 def test_the_temperature_is_trained_by_adam(name):
   agent = agents.make(
       dataclasses.replace(

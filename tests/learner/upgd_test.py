@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from plasticity_rl import injection
@@ -44,6 +45,28 @@ def test_without_noise_by_hand(steps, decay):
     updates, state = optimizer.update(g, state, PARAMS)
   for name, wanted in by_hand(steps, decay).items():
     np.testing.assert_allclose(updates[name], wanted, rtol=1e-5)
+
+
+def mean_so_far(decay, values):
+  """Exponentially weighted, of weights that add up to one."""
+  ages = np.arange(len(values))[::-1]
+  return np.average(values, axis=0, weights=decay**ages)
+
+
+@pytest.mark.parametrize('steps', (1, 3))
+def test_along_adam_by_hand(steps):
+  b1, b2, eps, decay = 0.9, 0.99, 1e-5, 0.9
+  optimizer = scale_by_upgd(decay, 0.0, optax.scale_by_adam(b1, b2, eps))
+  state = optimizer.init(PARAMS)
+  for g in GRADIENTS[:steps]:
+    updates, state = optimizer.update(g, state, PARAMS)
+  along_gradient = by_hand(steps, decay)
+  for name, update in updates.items():
+    g = [np.asarray(each[name]) for each in GRADIENTS[:steps]]
+    mu = mean_so_far(b1, g)
+    nu = mean_so_far(b2, np.square(g))
+    wanted = mu / (np.sqrt(nu) + eps) * along_gradient[name] / g[-1]
+    np.testing.assert_allclose(update, wanted, rtol=1e-5)
 
 
 def test_useful_weights_move_less():

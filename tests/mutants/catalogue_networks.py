@@ -108,8 +108,8 @@ MUTANTS = (
     ),
     Mutant(
         'upgd-repeats-its-noise', _LEARNER + 'upgd.py',
-        'ScaleByUpgdState(utility, key)\n',
-        'ScaleByUpgdState(utility, state.key)\n',
+        'ScaleByUpgdState(utility, key, direction_state)\n',
+        'ScaleByUpgdState(utility, state.key, direction_state)\n',
         (_LEARNER_TESTS + 'upgd_test.py::'
          'test_noise_is_of_its_scale_and_new_at_each_update',),
     ),
