@@ -9,9 +9,9 @@ to beat a network that is merely trained with more care; the others keep the
 learning rate at which the plain one collapses. Performance is the mean return
 over the last quarter of the tasks. Writes a record of each method and a table
 to results/methods/; what has a record is not run again. Names, values and seeds
-are below. Nothing was chosen after looking but UPGD's values: at Adam's learning
-rate it stayed at chance on random labels (-2.30), and was given gradient
-descent's.
+are below. Nothing was chosen after looking but UPGD's values: at the learning
+rate of Adam it stayed at chance on random labels (-2.30), and was given that of
+gradient descent.
 """
 
 import argparse
