@@ -104,20 +104,26 @@ def study_of_flags() -> study_lib.Study:
   )
 
 
-def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
+def begin(
+    argv: Sequence[str], *, make: bool = True, here: bool | None = True
+) -> Launch:
   """Checks everything; makes the folder unless it is a dry run.
 
   Args:
     argv: what is left of the command line.
     make: whether the folder is to be made here at all.
+    here: whether this machine is to run them; None if they were checked on
+      another.
   """
   entry.refuse_positionals(argv)
   entry.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
   study = study_of_flags()
   folder = pathlib.Path(flags.FLAGS.workdir)
   plan = sharing.plan(study)
+  folder_lib.check(folder, study)
+  if here is not None:
+    _preflight(study, folder, here and not flags.FLAGS.dry_run)
   if flags.FLAGS.dry_run or not make:
-    folder_lib.check(folder, study)
     jobs = folder_lib.specs(study, plan, folder)
   else:
     jobs = folder_lib.prepare(folder, study, plan)
@@ -138,6 +144,22 @@ def begin(argv: Sequence[str], *, make: bool = True) -> Launch:
     else:
       needed -= {jobs[name]['past']}
   return Launch(study, plan, folder, jobs, tuple(reversed(wanted)))
+
+
+def _preflight(study, folder, here):
+  """Refuses what runs that are not done would refuse."""
+  from launch import preflight  # Imports JAX.
+
+  runs = [
+      run for run in study.runs
+      if folder_lib.recorded(folder, run.name).get('state') != folder_lib.DONE
+  ]
+  unknown = preflight.check(study.command, runs, here=here)
+  if unknown:
+    print(
+        f'note: {len(unknown)} programs cannot be checked, since this machine '
+        f'lacks what they need: {unknown[0]}'
+    )
 
 
 def is_dry_run() -> bool:

@@ -14,6 +14,7 @@ from launch import launcher
 from launch import pool as pools
 from launch import slots as slots_lib
 from plasticity_rl import entry
+from plasticity_rl.errors import UserError
 
 _MAX_PARALLEL = flags.DEFINE_integer(
     'max_parallel', None, 'Runs at a time; default: one a GPU, or one a core.',
@@ -25,13 +26,14 @@ def main(argv: list[str]) -> None:
   """Launches."""
   launch = launcher.begin(argv)
   slots = slots_lib.make(_MAX_PARALLEL.value)
-  unknown = pools.check_memory(launch, len(slots))
-  if unknown:
-    print(f'note: the memory of {len(unknown)} runs cannot be told in advance '
-          f'({unknown[0]})')
   if launcher.is_dry_run():
     launcher.list_jobs(launch)
+    try:
+      pools.check_memory(launch, len(slots))
+    except UserError as error:  # Whoever only looks may run it elsewhere.
+      print(f'it would not start here: {error}')
     return
+  pools.check_memory(launch, len(slots))
   launcher.say(launch)
   pool = pools.Pool(launch, slots)
   for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,49 +1,53 @@
-"""How much memory a run takes, from its settings alone. Of the host.
+"""How much memory of the host a run takes, from its settings alone.
 
-Where replays are on the device, and the device is the host's processor, a run
-holds its replay twice: as the state, and as the copy that a checkpoint is
-written from.
+Where the replay is on the device, and the device is the host's processor, a run
+holds its state twice: as it is, and as the copy that a checkpoint is written
+from. A replay on the host writes itself, without a copy.
 """
 
+import dataclasses
+import functools
+import math
 import pathlib
 
+import jax
+
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.environments import host_registry
+from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.experiment import host_data
+from plasticity_rl.replay import host_settings
 
 # A process that trains a small network on a CPU, measured: 0.55 to 0.75 GiB.
 BASE_BYTES = int(0.75 * 2**30)
 _COPIES = 2
-_SCALARS = 16  # Bytes of action, reward, discount and flags.
 
 
-def observation_bytes(settings: settings_lib.Settings) -> int | None:
-  """Bytes that a replay keeps of a transition; None if it is not known.
+def of_run(settings: settings_lib.Settings) -> int:
+  """Bytes; makes the environment once, to see what it shows."""
+  task = settings.environment
+  if isinstance(task, settings_lib.HostEnvironment):
+    options = tuple(sorted(settings.environment_options.items()))
+    replay = host_data.replay_settings(settings, _spaces(task.name, options))
+    return BASE_BYTES + settings.num_seeds * host_settings.bytes_needed(replay)
+  # What happens to a network hardly changes what it takes beside its replay.
+  state = experiment_lib.build(
+      dataclasses.replace(settings, interventions=(), num_seeds=1)
+  ).shapes(())
+  one = sum(
+      math.prod(leaf.shape) * leaf.dtype.itemsize
+      for leaf in jax.tree.leaves(state)
+  )
+  return BASE_BYTES + _COPIES * settings.num_seeds * one
 
-  Small observations are kept twice, before and after the action; frames once.
-  """
-  name, options = settings.environment.name, settings.environment_options
-  if name == 'catch':
-    return 2 * 4 * options['rows'] * options['columns']
-  if name.startswith('minatar_'):
-    return 2 * 10 * 10 * 10  # Up to ten channels of bits in bytes.
-  if name.startswith('atari'):
-    return 84 * 84
-  if name.startswith('dmc') and 'pixels' in name:
-    return 3 * 84 * 84
-  if name.startswith('dmc'):
-    return 2 * 4 * 100
-  return None
 
-
-def of_run(settings: settings_lib.Settings) -> int | None:
-  """Bytes; None if it cannot be told."""
-  capacity = getattr(settings.replay, 'capacity', 0)
-  if not capacity:
-    return BASE_BYTES
-  size = observation_bytes(settings)
-  if size is None:
-    return None
-  kept = settings.num_seeds * capacity * (size + _SCALARS)
-  return BASE_BYTES + _COPIES * kept
+@functools.lru_cache
+def _spaces(name, options):
+  environment = host_registry.make(name, 1, evaluation=False, **dict(options))
+  try:
+    return environment.spaces
+  finally:
+    environment.close()
 
 
 def available() -> int | None:

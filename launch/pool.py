@@ -101,19 +101,22 @@ class Pool:
     print(said, flush=True)
 
 
-def check_memory(
-    launch: launcher.Launch, count: int
-) -> list[str]:
-  """Refuses a launch that would not fit; returns what cannot be told."""
+def check_memory(launch: launcher.Launch, count: int) -> None:
+  """Refuses a launch whose largest runs would not fit side by side."""
   available = memory.available()
-  sizes, unknown = {}, []
+  programs, sizes = {}, {}
   for name in launch.todo:
-    settings = settings_lib.resolve(launch.jobs[name]['config'])
-    size = memory.of_run(settings)
-    if size is None:
-      unknown.append(name)
-    else:
-      sizes[name] = size
+    config = launch.jobs[name]['config']
+    # All else that a run is told makes no odds.
+    alike = repr([
+        config[key] for key in (
+            'num_seeds', 'agent', 'network', 'optimizer', 'environment',
+            'replay',
+        )
+    ])
+    if alike not in programs:
+      programs[alike] = memory.of_run(settings_lib.resolve(config))
+    sizes[name] = programs[alike]
   largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:count]
   needed = sum(sizes[name] for name in largest)
   if available is not None and needed > available:
@@ -130,4 +133,3 @@ def check_memory(
         f'({largest[0]}: {sizes[largest[0]] / 2**30:.1f}), but '
         f'{available / 2**30:.1f} GiB are free: {advice}'
     )
-  return unknown

@@ -22,7 +22,7 @@ _JOB = flags.DEFINE_string('job', None, 'Name of the job.')
 def main(argv: list[str]) -> int:
   """Does the job."""
   entry.require(job=_JOB.value)
-  launch = launcher.begin(argv)
+  launch = launcher.begin(argv, here=None)
   if _JOB.value not in launch.jobs:
     raise UserError(nearest('job', _JOB.value, launch.jobs))
   worker = job.Worker(launch.folder)

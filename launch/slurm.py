@@ -156,7 +156,7 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
 def main(argv: list[str]) -> None:
   """Submits."""
   _require()
-  launch = launcher.begin(argv)
+  launch = launcher.begin(argv, here=False)
   options = parameters()
   if launcher.is_dry_run():
     for i, level in enumerate(levels(launch)):

@@ -151,7 +151,7 @@ def main(argv: list[str]) -> None:
   hosts = count_hosts()
   if not launcher.is_dry_run():
     _require()
-  launch = launcher.begin(argv)
+  launch = launcher.begin(argv, here=False)
   launcher.say(launch)
   if launcher.is_dry_run():
     for name in launch.todo:

@@ -132,7 +132,8 @@ def main(argv: list[str]) -> None:
   """Adds the work units."""
   _require()
   requirements()
-  launch = launcher.begin(argv, make=False)  # The containers make it.
+  # The containers make the folder, and have what the runs need.
+  launch = launcher.begin(argv, make=False, here=False)
   if launcher.is_dry_run():
     launcher.list_jobs(launch)
     return

@@ -8,6 +8,10 @@ class UserError(ValueError):
   """A mistake in what the user asked for: shown as one line, exit code 2."""
 
 
+class NotHere(UserError):
+  """This machine lacks what is needed: a package, a library, memory."""
+
+
 def nearest(
     what: str,
     name: str,

@@ -11,6 +11,7 @@ head is reset at the switches; ten minutes on two cores. `tiny` is for tests.
 from configs import continual_catch
 
 PERIOD = 200_000
+DRQ_PERIOD = 50_000  # Ten times in a run.
 
 
 def get_config(variant: str = ''):
@@ -67,7 +68,7 @@ def get_sweep(h, variant: str = ''):
                 h.sweep('environment.action_repeat', [2]),
             ),
         ),
-        h.sweep('seed', [1, 2, 3]), resets('head', PERIOD),
+        h.sweep('seed', [1, 2, 3]), resets('all_but_encoder', DRQ_PERIOD),
     )
   return h.product(
       dmc.tasks(h), h.sweep('replay.updates_per_step', [1.0, 9.0, 32.0]),

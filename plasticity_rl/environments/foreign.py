@@ -23,6 +23,7 @@ from plasticity_rl.environments.foreign_spaces import gymnasium_adapter
 from plasticity_rl.environments.lanes import FrameStack
 from plasticity_rl.environments.lanes import Lanes
 from plasticity_rl.environments.lanes import Outcome
+from plasticity_rl.errors import NotHere
 from plasticity_rl.errors import UserError
 
 # To look at an environment, before any is begun.
@@ -49,7 +50,7 @@ def load(name: str) -> Callable[..., Any]:
     # A module that theirs fails to import is theirs to be told in full.
     if error.name is None or not f'{module_name}.'.startswith(f'{error.name}.'):
       raise
-    raise UserError(
+    raise NotHere(
       f'environment {name!r}: no module named {error.name!r}, neither '
       f'installed nor in {os.getcwd()}'
     ) from error

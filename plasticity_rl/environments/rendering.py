@@ -16,6 +16,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from plasticity_rl.errors import NotHere
 from plasticity_rl.errors import UserError
 
 _NONE = 'disable'
@@ -50,7 +51,7 @@ def load_suite() -> ModuleType:
   except ModuleNotFoundError as error:
     if not (error.name or '').startswith(('dm_control', 'mujoco')):
       raise
-    raise UserError(
+    raise NotHere(
       'the DeepMind Control Suite needs dm_control, which is not installed: '
       "pip install 'plasticity_rl[dmc]'"
     ) from error
@@ -127,11 +128,11 @@ def require_renderer() -> None:
         'pictures need OpenGL, which was turned off when mujoco was imported, '
         f'by MUJOCO_GL={os.environ.get("MUJOCO_GL")}; unset it'
       )
-    raise UserError(_LIBRARIES)
+    raise NotHere(_LIBRARIES)
   try:
     gl_name()
   except Exception as error:  # Whatever a driver comes up with.
-    raise UserError(
+    raise NotHere(
       f'OpenGL by {_render.BACKEND} does not work here ({error}); set '
       'MUJOCO_GL to egl or osmesa before anything imports mujoco'
     ) from error

@@ -64,6 +64,7 @@ def plan(
   if not settings.fork.margin:
     settings = with_fork(settings, margin=MARGIN_FRACTION * (high - low))
   experiment = experiment._replace(settings=settings)
+  timeline.check(experiment)
   arms = _check_arms(settings, experiment)
   check_horizon(step, horizon, schedule)
   experiment_lib.check_metric(

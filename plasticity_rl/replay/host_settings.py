@@ -8,6 +8,7 @@ import numpy as np
 
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.errors import NotHere
 from plasticity_rl.errors import UserError
 
 # A chunk is 1/64 of the replay, so that copies, which take the chunk that is
@@ -137,7 +138,7 @@ def check_fits(settings: HostReplay, available: int) -> None:
   """Refuses a replay larger than `available` bytes; says what would fit.
 
   Raises:
-    UserError: with the largest capacity for that memory.
+    NotHere: with the largest capacity for that memory.
   """
   needed = bytes_needed(settings)
   if needed <= available:
@@ -146,7 +147,7 @@ def check_fits(settings: HostReplay, available: int) -> None:
   fits = max(0, int((available - fixed) / transition))
   fits -= fits % settings.num_envs
   hint = ', or compress it' if not settings.compress else ''
-  raise UserError(
+  raise NotHere(
       f'a replay of {settings.capacity} transitions needs about '
       f'{needed / 1e9:.3g} GB of memory, of which {available / 1e9:.3g} GB '
       f'may be used; {fits} transitions would fit{hint}'

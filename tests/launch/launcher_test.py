@@ -1,6 +1,7 @@
 """The command line of a launch: what it refuses, and what it lists."""
 
 import json
+import sys
 import warnings
 
 import pytest
@@ -75,6 +76,43 @@ def fixture_file(tmp_path):
 ))
 def test_sweeps_that_are_wrong(refused, file, sweep, message):
   assert message in refused(config=file(sweep))
+
+
+@pytest.mark.parametrize('command, override, message', (
+    ('train', '"interventions", [("reset(scope=\'hed\', at_steps=200)",)]',
+     "unknown scope 'hed'; did you mean 'head'?"),
+    ('train', '"interventions", [("injection(when=\'train/los > 1\')",)]',
+     "'train/los'; did you mean 'train/loss'"),
+    ('diagnose', '"fork.arms", [("control", "injection(cout=2)")]',
+     "unknown option of injection 'cout'; valid: act_steps"),
+    ('diagnose', '"fork.metric", ["eval/retrun"]',
+     "did you mean 'eval/return'"),
+    ('diagnose', '"interventions", [("reset(scope=\'hed\', at_steps=200)",)]',
+     "unknown scope 'hed'"),
+))
+def test_what_runs_would_refuse(refused, file, command, override, message):
+  line = refused(config=file(
+      f'h.product(h.sweep("fork.horizon", [100]), h.sweep({override}))',
+      f'COMMAND = "{command}"',
+  ))
+  assert message in line and "error: run '" in line
+
+
+def test_what_is_missing_here_may_be_elsewhere(refused, file, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'envpool', None)  # Importing it fails.
+  source = file('h.sweep("seed", [1])').with_name('atari.py')
+  source.write_text(
+      'from configs import dqn_atari\n'
+      'def get_config():\n  return dqn_atari.get_config("pong")\n'
+      'def get_sweep(h):\n  return h.sweep("seed", [1])\n'
+  )
+  assert 'Atari needs envpool, which is not installed' in refused(config=source)
+  result = call(
+      f'--config={source}', '--workdir=nowhere', '--dry_run', '--noestimate',
+  )
+  assert result.code == 0 and 'dqn_atari' not in result.err
+  assert 'note: 1 programs cannot be checked' in result.out
+  assert 'it would not start here: Atari needs envpool' in result.out
 
 
 @pytest.mark.parametrize('arguments, message', (
