@@ -10,7 +10,6 @@ from launch import commands
 from launch import folder as folder_lib
 from launch import job
 from launch import launcher
-from launch import memory
 from launch import slots as slots_lib
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
@@ -103,6 +102,8 @@ class Pool:
 
 def check_memory(launch: launcher.Launch, count: int) -> None:
   """Refuses a launch whose largest runs would not fit side by side."""
+  from launch import memory  # Imports JAX.
+
   available = memory.available()
   programs, sizes = {}, {}
   for name in launch.todo:
