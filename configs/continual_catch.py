@@ -18,7 +18,13 @@ from plasticity_rl import settings
 
 TASK_STEPS = 3000
 # What `proxies` measures.
-PROXIES = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
+PROXIES = (
+    'active_units', 'churn', 'dead_units', 'distance_from_init',
+    'dormant_units', 'effective_rank', 'feature_rank', 'gradient_covariance',
+    'gradient_l0', 'gradient_l1', 'gradient_l2', 'hessian', 'srank',
+    'stable_rank', 'target_fitting', 'update_ratio', 'weight_growth',
+    'weight_norm',
+)
 
 
 def get_config(variant: str = ''):

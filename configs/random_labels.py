@@ -8,11 +8,10 @@ a network that has learned next to nothing; `proxies` is for --proxies: forks
 after every second of the first 16 tasks; `tiny` is for tests.
 """
 
+from configs import continual_catch
 from plasticity_rl import settings
 
 TASK_STEPS = 500
-# What `proxies` measures.
-PROXIES = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
 
 
 def get_config(variant: str = ''):
@@ -39,7 +38,7 @@ def get_config(variant: str = ''):
     config.num_steps = 16 * TASK_STEPS
     # Measured at the forks alone.
     config.diagnostics.every_steps = 10 * config.num_steps
-    config.diagnostics.names = PROXIES
+    config.diagnostics.names = continual_catch.PROXIES
     config.fork.proxy_steps = tuple(2 * i * TASK_STEPS for i in range(1, 9))
     config.fork.arms = ('control', 'injection')
   elif variant == 'tiny':
