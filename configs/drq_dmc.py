@@ -12,6 +12,11 @@ from plasticity_rl import settings
 from plasticity_rl.environments import host_registry
 
 OTHERS = ('resets', 'paper', 'small')
+# Frames that the published runs of a task have; 2M where none are given.
+FRAMES = dict.fromkeys((
+    'cartpole_balance', 'cartpole_balance_sparse', 'cartpole_swingup',
+    'finger_spin', 'walker_stand', 'walker_walk',
+), 500_000) | dict.fromkeys(('hopper_stand', 'pendulum_swingup'), 1_000_000)
 
 
 def get_config(variant: str = ''):
@@ -26,7 +31,8 @@ def get_config(variant: str = ''):
           f'cheetah_run, these are valid: {", ".join(OTHERS)}'
       )
   config = settings.default_config('drq', f'dmc_pixels_{task}')
-  config.num_steps = 500_000
+  frames = FRAMES.get(task, 2_000_000)
+  config.num_steps = frames // config.environment.action_repeat
   config.segment_steps = 500
   config.environment.size = 64
 

@@ -1,9 +1,10 @@
 """Resets on SAC and DrQ: how often, of what, at which replay ratio?
 
 After Nikishin et al., "The Primacy Bias in Deep RL" (2022): SAC is reset whole
-every 2e5 environment steps, DrQ all but its encoder; the replay is kept.
+every 2e5 environment steps, DrQ all but its encoder every 2e5 frames; the
+replay is kept.
 
-Full: SAC on five DMC tasks from states at four replay ratios; `drq`: DrQ on
+Full: SAC on five DMC tasks from states at three replay ratios; `drq`: DrQ on
 three from pixels. `small`: the same question of DQN on continual Catch, whose
 head is reset at the switches; ten minutes on two cores. `tiny` is for tests.
 """
@@ -11,7 +12,7 @@ head is reset at the switches; ten minutes on two cores. `tiny` is for tests.
 from configs import continual_catch
 
 PERIOD = 200_000
-DRQ_PERIOD = 50_000  # Ten times in a run.
+DRQ_FRAMES = 2_000_000  # Of a run, which is reset ten times.
 
 
 def get_config(variant: str = ''):
@@ -57,18 +58,17 @@ def get_sweep(h, variant: str = ''):
   from configs.studies import dmc
 
   if variant == 'drq':
-    return h.product(
-        h.chain(
-            h.product(
-                dmc.tasks(h, ('cheetah_run',), 'dmc_pixels_'),
-                h.sweep('environment.action_repeat', [4]),
-            ),
-            h.product(
-                dmc.tasks(h, ('hopper_hop', 'walker_run'), 'dmc_pixels_'),
-                h.sweep('environment.action_repeat', [2]),
-            ),
-        ),
-        h.sweep('seed', [1, 2, 3]), resets('all_but_encoder', DRQ_PERIOD),
+    def task(name, action_repeat):
+      steps = DRQ_FRAMES // action_repeat
+      return h.product(
+          dmc.tasks(h, (name,), 'dmc_pixels_'),
+          h.sweep('environment.action_repeat', [action_repeat]),
+          h.sweep('num_steps', [steps]), h.sweep('seed', [1, 2, 3]),
+          resets('all_but_encoder', steps // 10),
+      )
+
+    return h.chain(
+        task('cheetah_run', 4), task('hopper_hop', 2), task('walker_run', 2)
     )
   return h.product(
       dmc.tasks(h), h.sweep('replay.updates_per_step', [1.0, 9.0, 32.0]),
