@@ -32,7 +32,7 @@ if (int(_JAXLIB[0]), int(_JAXLIB[1])) < (0, 12):
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
 # Where the compiler's work is itself looked at, or much is computed.
-_IN_EARNEST = ('cost_test',)
+_IN_EARNEST = ('cost_test', 'learning_test')
 _COMPILE_MUCH = (
     'agents', 'diagnostics', 'environments', 'experiment', 'injection',
     'interventions', 'learner', 'networks', 'properties', 'replay',
