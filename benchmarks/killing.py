@@ -204,7 +204,7 @@ def _being_saved(folder, pid) -> list[str]:
     return []
   return [
       name for name in names
-      if name.startswith('.') and name.endswith((f'.{pid}', '.pruned'))
+      if name.startswith('.') and name.endswith(f'.{pid}')
   ]
 
 

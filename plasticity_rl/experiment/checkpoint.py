@@ -136,7 +136,7 @@ class Checkpoints:
 
   def _write(self, step, arrays, record, snapshots):
     final = self._folder / f'{step:010d}'
-    temporary = self._folder / f'.{step:010d}.{os.getpid()}'
+    temporary = self._own(step)
     replaced = final.with_name(final.name + _REPLACED)
     self._clear()
     try:
@@ -167,8 +167,12 @@ class Checkpoints:
         if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
     ]
     for old in passing[:-self._keep]:
-      os.rename(self.path(old), self._folder / f'.{old:010d}.pruned')
+      os.rename(self.path(old), self._own(old))
     self._clear()
+
+  def _own(self, step):
+    """A name that is no step's, for this process to write or delete under."""
+    return self._folder / f'.{step:010d}.{os.getpid()}'
 
   def _clear(self):
     """Deletes what has no step's name, by a process that was killed too."""
