@@ -35,7 +35,7 @@ PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-lowest lint calibrate mutants docs \
-  constraints clean
+  durability constraints clean
 
 help:
 	@echo 'make setup        install into $(VENV) what the rest needs'
@@ -45,6 +45,7 @@ help:
 	@echo 'make lint         ruff'
 	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
+	@echo 'make durability   is anything lost by 50 kills? (half an hour)'
 	@echo 'make docs         pages of the methods, from their docstrings'
 	@echo 'make test-lowest  fast tests with the oldest versions in setup.py'
 	@echo 'make constraints  resolve and pin the newest versions in setup.py'
@@ -84,6 +85,9 @@ calibrate: setup
 
 mutants: setup
 	@$(BIN)/python -m tests.mutants.run
+
+durability: setup
+	@$(BIN)/python -m benchmarks.durability
 
 docs: setup
 	@$(BIN)/python -m docs.generate

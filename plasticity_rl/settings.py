@@ -91,7 +91,13 @@ class Diagnostics:
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-  """Attributes: every_steps: how often; keep: how many of the newest."""
+  """When the run is saved.
+
+  Attributes:
+    every_steps: how often.
+    keep: how many of the newest stay; those that a fork was made from stay
+      beside them.
+  """
 
   every_steps: int = 10_000
   keep: int = 2

@@ -3,17 +3,26 @@
 A checkpoint is a folder named after its step: the arrays (Orbax, one entry a
 leaf, by its path in the tree), `meta.json` (what else the run has to know),
 `data/` (what writes itself, such as a replay on the host) and `manifest.json`
-(the digest of every file). It is written under a temporary
-name and renamed, so that a folder with a step's name is whole.
+(the digest of every file). It is written under a temporary name and renamed,
+and renamed before it is deleted, so that a folder with a step's name is whole
+whenever the process is killed.
+
+Of older checkpoints, those are kept that are among the newest
+`config.checkpoint.keep`, that a study of forks asks for, or that a fork was
+made from (`Checkpoints.keep`).
 """
 
 import concurrent.futures
+import contextlib
+import functools
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -32,6 +41,10 @@ _ARRAYS = 'arrays'
 _DATA = 'data'
 _META = 'meta.json'
 _MANIFEST = 'manifest.json'
+# In a checkpoint that pruning leaves alone; no file of the manifest.
+_KEPT = 'kept'
+# After the name of one that is being replaced, until the new one has its name.
+_REPLACED = '~'
 
 
 def by_path(state: TrainState) -> dict[str, Any]:
@@ -51,7 +64,8 @@ class Checkpoints:
   ):
     """Looks at `folder/checkpoints`.
 
-    When saving, keeps the newest `keep`, and those of `keep_steps` for good.
+    When saving, keeps the newest `keep`; for good, those of `keep_steps` and
+    those that `keep` was called for.
     """
     self._folder = pathlib.Path(folder).absolute() / FOLDER
     self._keep = keep
@@ -63,10 +77,24 @@ class Checkpoints:
     """Steps that have a checkpoint, ascending."""
     if not self._folder.exists():
       return []
-    return sorted(
-        int(path.name) for path in self._folder.iterdir()
-        if path.name.isdigit()
-    )
+    names = (p.name.removesuffix(_REPLACED) for p in self._folder.iterdir())
+    return sorted({int(name) for name in names if name.isdigit()})
+
+  def keep(self, step: int) -> None:
+    """Keeps a checkpoint for good, whoever goes on saving in this folder."""
+    try:
+      (self.path(step) / _KEPT).touch()
+    except OSError as error:
+      logging.warning(
+          'the checkpoint of step %d in %s cannot be marked as kept (%s): '
+          'training on there may delete it', step, self._folder, error,
+      )
+
+  def path(self, step: int) -> pathlib.Path:
+    """The folder of a step's checkpoint, whether it is there or not."""
+    path = self._folder / f'{step:010d}'
+    replaced = path.with_name(path.name + _REPLACED)
+    return replaced if replaced.exists() and not path.exists() else path
 
   def save(
       self, step: int, state: TrainState, meta: dict[str, Any],
@@ -74,14 +102,23 @@ class Checkpoints:
   ) -> None:
     """Copies the state; writes it and `snapshots` while training goes on."""
     self.wait()
+    leaves = by_path(state)
+    for leaf in leaves.values():
+      if isinstance(leaf, jax.Array):
+        leaf.copy_to_host_async()  # All at once rather than one by one.
     # A real copy: the buffers are donated to the next segment, and what the
     # metadata refer to goes on changing too.
-    arrays = {k: np.array(v) for k, v in by_path(state).items()}
+    arrays = {k: np.array(v) for k, v in leaves.items()}
     leaves = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
     record = json.dumps({**meta, 'step': step, 'leaves': leaves})
     self._pending = self._pool.submit(
         self._write, step, arrays, record, dict(snapshots or {})
     )
+
+  def poll(self) -> None:
+    """Says so if the last save has failed; does not wait for it."""
+    if self._pending is not None and self._pending.done():
+      self.wait()
 
   def wait(self) -> None:
     """Returns when the last save is on disk; says so if it failed."""
@@ -92,42 +129,62 @@ class Checkpoints:
       except Exception as error:  # Whatever Orbax raises for a full disk.
         kept = self.steps()
         raise RunError(
-            f'could not save a checkpoint in {self._folder}: {error}; '
-            + (f'the one of step {kept[-1]} is kept' if kept
-               else 'there is none before it')
+            f'could not save a checkpoint in {self._folder}: {_why(error)}; '
+            + (f'the one of step {kept[-1]} is kept, from which the same '
+               'command goes on' if kept else 'there is none before it')
         ) from error
 
   def _write(self, step, arrays, record, snapshots):
     final = self._folder / f'{step:010d}'
-    temporary = self._folder / f'.{step:010d}.{os.getpid()}'
-    for left in self._folder.glob('.*'):  # By a process that was killed.
-      shutil.rmtree(left, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary = self._own(step)
+    replaced = final.with_name(final.name + _REPLACED)
+    self._clear()
     try:
+      temporary.mkdir(parents=True)
       checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
       # Orbax refuses empty arrays; their shape in meta.json is all of them.
-      checkpointer.save(
-          temporary / _ARRAYS,
-          args=ocp.args.StandardSave(
-              {k: v for k, v in arrays.items() if v.size}
-          ),
-      )
+      with _errors_said_once():
+        checkpointer.save(
+            temporary / _ARRAYS,
+            args=ocp.args.StandardSave(
+                {k: v for k, v in arrays.items() if v.size}
+            ),
+        )
       for name, snapshot in snapshots.items():
         snapshot.save(temporary / _DATA / name)
       (temporary / _META).write_text(record)
       (temporary / _MANIFEST).write_text(json.dumps(_digests(temporary)))
-      if final.exists():
-        shutil.rmtree(final)
+      before = self.path(step)
+      if (before / _KEPT).exists():
+        (temporary / _KEPT).touch()
+      if before == final and final.exists():
+        os.rename(final, replaced)
       os.rename(temporary, final)
     finally:
       shutil.rmtree(temporary, ignore_errors=True)
-    passing = [s for s in self.steps() if s not in self._keep_steps]
+    passing = [
+        s for s in self.steps()
+        if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
+    ]
     for old in passing[:-self._keep]:
-      shutil.rmtree(self._folder / f'{old:010d}')
+      os.rename(self.path(old), self._own(old))
+    self._clear()
+
+  def _own(self, step):
+    """A name that is no step's, for this process to write or delete under."""
+    return self._folder / f'.{step:010d}.{os.getpid()}'
+
+  def _clear(self):
+    """Deletes what has no step's name, by a process that was killed too."""
+    for left in self._folder.glob('.*'):
+      shutil.rmtree(left, ignore_errors=True)
+    for left in self._folder.glob(f'*{_REPLACED}'):
+      if left.with_name(left.name.removesuffix(_REPLACED)).exists():
+        shutil.rmtree(left, ignore_errors=True)
 
   def meta(self, step: int) -> dict[str, Any]:
     """What was saved beside the arrays. Verifies the whole checkpoint."""
-    folder = self._folder / f'{step:010d}'
+    folder = self.path(step)
     if not folder.exists():
       raise UserError(
           f'there is no checkpoint of step {step} in {self._folder}; there '
@@ -141,7 +198,7 @@ class Checkpoints:
   def newest(self) -> int | None:
     """The newest step whose checkpoint is whole; damaged ones are named."""
     for step in reversed(self.steps()):
-      problem = verify(self._folder / f'{step:010d}')
+      problem = verify(self.path(step))
       if not problem:
         return step
       logging.warning(
@@ -160,7 +217,7 @@ class Checkpoints:
     leaves = by_path(shapes)
     checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
     arrays = checkpointer.restore(
-        self._folder / f'{step:010d}' / _ARRAYS,
+        self.path(step) / _ARRAYS,
         args=ocp.args.StandardRestore({
             k: np.zeros(v.shape, v.dtype) for k, v in leaves.items()
             if np.prod(v.shape)
@@ -172,7 +229,7 @@ class Checkpoints:
     ]
     state = jax.tree.unflatten(jax.tree.structure(shapes), flat)
     return experiment.loop.load(
-        state, self._folder / f'{step:010d}' / _DATA
+        state, self.path(step) / _DATA
     ), meta
 
   def check(
@@ -201,6 +258,45 @@ class Checkpoints:
           f'{expected.get(differ[0])})'
       )
     return shapes, meta
+
+
+def _why(error):
+  """A failure to write in few words: Orbax's own holds its whole stack."""
+  found = re.search(r"os_error_code='(\d+)'", str(error))
+  if found:
+    return os.strerror(int(found[1]))
+  return getattr(error, 'strerror', None) or str(error)
+
+
+@contextlib.contextmanager
+def _errors_said_once() -> Iterator[None]:
+  """Orbax's threads log what they raise, each with its traceback."""
+  def keep(record):
+    return 'orbax' not in record.pathname or record.exc_info is None
+
+  _hush_late_writes()
+  logger = logging.get_absl_logger()
+  logger.addFilter(keep)
+  try:
+    yield
+  finally:
+    logger.removeFilter(keep)
+
+
+@functools.cache  # Once a process.
+def _hush_late_writes() -> None:
+  """Orbax gives up at the first write that fails, and closes its event loop.
+
+  The other writes report to it later, from threads where Python can only print
+  that it is closed.
+  """
+  before = sys.unraisablehook
+
+  def hook(unraisable):
+    if str(unraisable.exc_value) != 'Event loop is closed':
+      before(unraisable)
+
+  sys.unraisablehook = hook
 
 
 def verify(folder: pathlib.Path) -> str:

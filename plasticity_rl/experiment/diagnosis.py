@@ -107,6 +107,7 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
   if source is None:
     source = prefix
   else:
+    Checkpoints(source).keep(plan.step)  # It may be trained on meanwhile.
     copy_history(source, prefix, plan.step)
   with Interrupts() as interrupts:
     # A checkpoint that was damaged since is made again from the one before.

@@ -1,16 +1,18 @@
 """metrics.csv, TensorBoard, Weights & Biases."""
 
+import contextlib
 import csv
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.experiment import run_folder
 
 CSV = 'metrics.csv'
 EVENTS = 'events.jsonl'
@@ -35,11 +37,12 @@ class CsvWriter:
 
   def _rewrite(self, rows):
     temporary = self._path.with_name(f'.{self._path.name}.{os.getpid()}')
-    with temporary.open('w', newline='') as file:
-      writer = csv.DictWriter(file, self._columns, restval='')
-      writer.writeheader()
-      writer.writerows(rows)
-    os.replace(temporary, self._path)
+    with _writing(self._path):
+      with temporary.open('w', newline='') as file:
+        writer = csv.DictWriter(file, self._columns, restval='')
+        writer.writeheader()
+        writer.writerows(rows)
+      os.replace(temporary, self._path)
 
   def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
     """Appends rows."""
@@ -49,8 +52,20 @@ class CsvWriter:
         before = list(csv.DictReader(file))
       self._columns += new
       self._rewrite(before)
-    with self._path.open('a', newline='') as file:
+    with _writing(self._path), self._path.open('a', newline='') as file:
       csv.DictWriter(file, self._columns, restval='').writerows(rows)
+
+
+@contextlib.contextmanager
+def _writing(path: pathlib.Path) -> Iterator[None]:
+  """Says in a line that a file cannot be written: the disk may be full."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.RunError(
+        f'could not write {path}: {error.strerror}; checkpoints are kept, and '
+        'the same command goes on from the last one'
+    ) from error
 
 
 def _is_whole(row, resume_step):
@@ -80,7 +95,10 @@ class Writers:
     if self._events.exists():
       lines = self._events.read_text().splitlines()
       kept = [x for x in lines if _event_step(x) <= resume_step]
-    self._events.write_text(''.join(f'{line}\n' for line in kept))
+    with _writing(self._events):
+      run_folder.write_atomically(
+          self._events, ''.join(f'{line}\n' for line in kept)
+      )
     self._tensorboard = self._wandb = None
     if log.tensorboard:
       tensorboard = _optional('tensorboardX', 'tensorboard')
@@ -123,7 +141,7 @@ class Writers:
 
   def event(self, step: int, **facts: Any) -> None:
     """A line in events.jsonl: what happened, and why."""
-    with self._events.open('a') as file:
+    with _writing(self._events), self._events.open('a') as file:
       file.write(json.dumps({'step': step, **facts}) + '\n')
 
   def close(self) -> None:

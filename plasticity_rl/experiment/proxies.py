@@ -172,6 +172,8 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
           keep_steps=plan.steps, name='prefix',
       )
     else:
+      for step in plan.steps:  # It may be trained on meanwhile.
+        Checkpoints(source).keep(step)
       diagnosis.copy_history(source, prefix, plan.steps[-1])
     # The same compiled functions for all; one checkpoint each is enough, since
     # an arm can always be started again from its fork.

@@ -26,8 +26,11 @@ _FREE = ('log',)
 def write_atomically(path: pathlib.Path, text: str) -> None:
   """Writes to a temporary name, then renames."""
   temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-  temporary.write_text(text)
-  os.replace(temporary, path)
+  try:
+    temporary.write_text(text)
+    os.replace(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
 
 
 def prepare(
@@ -58,7 +61,10 @@ def prepare(
     return
   if folder.exists() and not folder.is_dir():
     raise UserError(f'{folder} is a file: choose another --workdir')
-  if folder.exists() and any(folder.iterdir()):
+  # Beside what a process left that was killed while it began here.
+  if folder.exists() and any(
+      not path.name.startswith(f'.{CONFIG}.') for path in folder.iterdir()
+  ):
     raise UserError(
         f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
         'another --workdir'

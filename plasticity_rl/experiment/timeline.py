@@ -216,6 +216,7 @@ class _Run:
           self._state, metrics = self._segment()(self._state)
           # The host writes the last segment while this one runs.
           self._flush()
+          self._checkpoints.poll()
           self._step += self._schedule.segment
           self._boundary(metrics)
         self._flush()

@@ -1,9 +1,14 @@
 """Checkpoints: all bits come back, and damage is noticed and named."""
 
+import concurrent.futures
+import contextlib
 import errno
 import json
 import logging
+import os
+import resource
 import shutil
+import subprocess
 import threading
 
 import jax
@@ -292,3 +297,192 @@ def test_orbax_stays_quiet(caplog, tmp_path):
   with caplog.at_level(logging.WARNING):
     test_restores_all_bits_and_the_metadata(tmp_path)
   assert not caplog.records
+
+
+# --- Killed at any moment ---
+
+
+class Dies(BaseException):
+  """Takes the place of a kill."""
+
+
+def dying_at(monkeypatch, moment):
+  """The process ends at the so manyth renaming or deletion; those that came."""
+  calls = []
+
+  def step(function, half):
+    def call(path, *args, **kwargs):
+      calls.append(function.__name__)
+      if len(calls) > moment:
+        raise Dies  # It is dead: what comes after does nothing either.
+      if len(calls) == moment:
+        half(path)
+        raise Dies
+      return function(path, *args, **kwargs)
+    return call
+
+  def half_deleted(path):
+    if path.exists():
+      (path / 'manifest.json').unlink(missing_ok=True)
+
+  monkeypatch.setattr(
+      checkpoint.os, 'rename', step(checkpoint.os.rename, lambda path: None)
+  )
+  monkeypatch.setattr(
+      checkpoint.shutil, 'rmtree', step(checkpoint.shutil.rmtree, half_deleted)
+  )
+  return calls
+
+
+def test_whole_whenever_it_is_killed(tmp_path, monkeypatch, warnings):
+  """Saves 20 again, then 30 and 40, of which the newest is kept."""
+  moment, died = 0, True
+  while died:
+    moment += 1
+    folder = tmp_path / str(moment)
+    checkpoints = checkpoint.Checkpoints(folder, keep=1)
+    checkpoints.save(20, state_of(0.0), {'history': []})
+    checkpoints.wait()
+    died, newest = False, 20
+    with monkeypatch.context() as patched:
+      dying_at(patched, moment)
+      for step in (20, 30, 40):
+        try:
+          checkpoints.save(step, state_of(1.0), {'history': []})
+          checkpoints.wait()
+        except (Dies, RunError):
+          died = True
+          break
+        newest = step
+    found = checkpoint.Checkpoints(folder, keep=1)
+    assert found.newest() >= newest
+    for step in found.steps():
+      assert not checkpoint.verify(found.path(step)), (moment, step)
+    # It goes on, and leaves nothing behind.
+    found.save(50, state_of(2.0), {'history': []})
+    found.wait()
+    assert [p.name for p in (folder / 'checkpoints').iterdir()] == [
+        '0000000050'
+    ]
+    back, _ = found.restore(50, GROWN)
+    small.assert_equal(back, state_of(2.0))
+  assert not warnings
+  assert moment > 10  # Renamings and deletions of three saves.
+
+
+# --- Which are kept ---
+
+
+def test_those_that_were_forked_are_kept(tmp_path, checkpoints):
+  """Though another process goes on training there."""
+  checkpoint.Checkpoints(tmp_path).keep(10)
+  for step in (30, 40):
+    checkpoints.save(step, state_of(1.0), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.steps() == [10, 30, 40]
+  assert not checkpoint.verify(checkpoints.path(10))
+  back, _ = checkpoints.restore(10, GROWN)
+  small.assert_equal(back, state_of(10 / 3))
+
+
+def test_one_that_is_kept_stays_so_when_saved_again(checkpoints):
+  checkpoints.keep(20)
+  for step in (20, 30, 40, 50):
+    checkpoints.save(step, state_of(1.0), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.steps() == [20, 40, 50]
+
+
+def test_warns_where_it_cannot_be_kept(checkpoints, warnings):
+  checkpoints.keep(15)
+  assert len(warnings) == 1
+  assert 'step 15' in warnings[0] and 'may delete it' in warnings[0]
+
+
+# --- A disk that is full ---
+
+
+def incompressible(num_bytes):
+  """A state that takes at least so much space."""
+  state = state_of(1.0)
+  board = np.random.default_rng(0).integers(0, 256, num_bytes, np.uint8)
+  return state._replace(replay={'board': board})
+
+
+@contextlib.contextmanager
+def small_files(folder):
+  """The process may write files of 100 kB at most."""
+  del folder
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+  try:
+    yield 'File too large'
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+  """A file system of 200 kB beside what is in the folder so far."""
+  if os.geteuid():
+    pytest.skip('mounting takes root')
+  before = folder.with_name('before')
+  folder.rename(before)
+  folder.mkdir()
+  size = sum(p.stat().st_size for p in before.rglob('*')) + 200_000
+  mounted = subprocess.run(
+      ['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', str(folder)],
+      capture_output=True, check=False,
+  )
+  if mounted.returncode:
+    pytest.skip('mounting is not allowed here')
+  try:
+    shutil.copytree(before, folder, dirs_exist_ok=True)
+    yield 'No space left on device'
+    subprocess.run(
+        ['mount', '-o', 'remount,size=10m', str(folder)], check=True
+    )
+    shutil.rmtree(before)
+    shutil.copytree(folder, before)
+  finally:
+    subprocess.run(['umount', str(folder)], check=True)
+  folder.rmdir()
+  before.rename(folder)
+
+
+@pytest.mark.parametrize('limit', (small_files, small_disk))
+def test_no_space_in_earnest(tmp_path, checkpoints, caplog, capfd, limit):
+  with limit(tmp_path / 'checkpoints') as reason:
+    checkpoints.save(30, incompressible(1_000_000), {'history': []})
+    with pytest.raises(RunError) as caught:
+      checkpoints.wait()
+    assert str(caught.value) == (
+        f'could not save a checkpoint in {tmp_path / "checkpoints"}: '
+        f'{reason}; the one of step 20 is kept, from which the same command '
+        'goes on'
+    )
+    # Orbax's threads tell each its own traceback, if they are let.
+    assert not caplog.records
+    assert capfd.readouterr() == ('', '')
+    assert checkpoints.newest() == 20
+    assert not list((tmp_path / 'checkpoints').glob('.*'))
+  checkpoints.save(30, incompressible(1_000_000), {'history': []})
+  checkpoints.wait()
+  assert checkpoints.newest() == 30
+
+
+def test_a_failure_is_said_before_the_next_save(checkpoints, monkeypatch):
+  def fail(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
+  checkpoints.poll()
+  busy = threading.Event()
+  checkpoints._pool.submit(busy.wait)
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  checkpoints.poll()  # It is not known yet, and not waited for.
+  busy.set()
+  concurrent.futures.wait([checkpoints._pending])
+  with pytest.raises(RunError, match='step 20 is kept'):
+    checkpoints.poll()
+  checkpoints.poll()

@@ -238,7 +238,11 @@ def test_fork_of_a_run_that_is_there(labels, tmp_path):
       small.saved(plan.experiment, folder / 'arms' / 'control', 40),
       small.saved(plan.experiment, source, 40),
   )
-  assert before == {p: p.read_bytes() for p in source.rglob('*') if p.is_file()}
+  # The source is as it was, but that the fork's checkpoint is kept for good.
+  mark = source / 'checkpoints' / '0000000020' / 'kept'
+  assert {**before, mark: b''} == {
+      p: p.read_bytes() for p in source.rglob('*') if p.is_file()
+  }
   assert list(analysis.load(folder).arms) == ['control', 'injection']
 
 

@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
 
 from plasticity_rl import settings
+from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import metrics
+from plasticity_rl.experiment import run_folder
 
 LOG = settings.Log(progress=False)
 
@@ -111,6 +114,47 @@ def test_missing_logger_is_named_with_its_extra(tmp_path, monkeypatch):
   log = settings.Log(progress=False, wandb='project')
   with pytest.raises(UserError, match=r"wandb.*pip install '.*\[wandb\]'"):
     metrics.Writers(tmp_path, log, -1, 1)
+
+
+@pytest.mark.parametrize('name', ('metrics.csv', 'events.jsonl'))
+def test_full_disk_is_said_in_a_line(tmp_path, name):
+  writers = metrics.Writers(tmp_path, LOG, -1, 1)
+  writers.write(10, 5, 1.0, {'a': np.array([1.0])})
+  writers.event(10, event='intervention')
+  (tmp_path / name).unlink()
+  (tmp_path / name).symlink_to('/dev/full')
+  with pytest.raises(RunError) as caught:
+    if name == 'metrics.csv':
+      writers.write(20, 5, 1.0, {'a': np.array([2.0])})
+    else:
+      writers.event(20, event='intervention')
+  assert str(caught.value) == (
+      f'could not write {tmp_path / name}: No space left on device; '
+      'checkpoints are kept, and the same command goes on from the last one'
+  )
+
+
+def test_events_survive_a_kill_as_they_are_read(tmp_path, monkeypatch):
+  """Resuming drops what is past the checkpoint, and nothing else."""
+  writers = metrics.Writers(tmp_path, LOG, -1, 1)
+  for step in (10, 20):
+    writers.event(step, event='intervention')
+  before = (tmp_path / 'events.jsonl').read_text()
+
+  replace = os.replace
+
+  def killed(temporary, path):
+    if path.name == 'events.jsonl':
+      raise KeyboardInterrupt
+    replace(temporary, path)
+
+  with monkeypatch.context() as patched:
+    patched.setattr(run_folder.os, 'replace', killed)
+    with pytest.raises(KeyboardInterrupt):
+      metrics.Writers(tmp_path, LOG, 10, 1)
+  assert (tmp_path / 'events.jsonl').read_text() == before
+  metrics.Writers(tmp_path, LOG, 10, 1)
+  assert len((tmp_path / 'events.jsonl').read_text().splitlines()) == 1
 
 
 def test_tensorboard_gets_the_mean_over_seeds(tmp_path, monkeypatch):

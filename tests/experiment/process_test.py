@@ -13,6 +13,7 @@ import time
 import pytest
 
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.experiment import checkpoint
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from tests.experiment import small
@@ -105,7 +106,17 @@ def test_killed_and_resumed(start, whole, tmp_path):
   process.communicate()
   assert process.returncode == -signal.SIGKILL
   assert 100 < Checkpoints(folder).newest() < END
+  # Again, when it has just begun to write one.
+  process = start(folder)
+  being_saved = f'checkpoints/.*.{process.pid}'
+  wait_until(lambda: list(folder.glob(being_saved)), process)
+  process.kill()
+  process.communicate()
+  for step in Checkpoints(folder).steps():
+    assert not checkpoint.verify(Checkpoints(folder).path(step))
+  assert 100 < Checkpoints(folder).newest() < END
   finish(start(folder))
+  assert not list(folder.glob('checkpoints/.*'))
   assert_same_end(folder, whole)
 
 

@@ -179,7 +179,12 @@ def test_checkpoints_of_a_run_can_be_forked(forked, tmp_path):
   assert set(found.values) == set(expected.values)
   for name, values in expected.values.items():
     np.testing.assert_array_equal(found.values[name], values)
-  assert before == {p: p.read_bytes() for p in source.rglob('*') if p.is_file()}
+  # The source is as it was, but that what was forked is kept for good.
+  checkpoints = Checkpoints(source)
+  marks = {checkpoints.path(step) / 'kept': b'' for step in STEPS}
+  assert {**before, **marks} == {
+      p: p.read_bytes() for p in source.rglob('*') if p.is_file()
+  }
   few = dataclasses.replace(settings, fork=dataclasses.replace(
       settings.fork, proxy_steps=(5, 20)
   ))

@@ -79,6 +79,12 @@ def test_foreign_folder_is_left_alone(tmp_path):
   assert [p.name for p in tmp_path.iterdir()] == ['thesis.tex']
 
 
+def test_begins_where_a_process_was_killed_as_it_began(tmp_path):
+  (tmp_path / '.config.json.123').write_text('{"config": {')
+  run_folder.prepare(tmp_path, small.dqn())
+  assert run_folder.read_config(tmp_path)['seed'] == small.dqn().seed
+
+
 def test_file_in_the_place_of_the_folder(tmp_path):
   path = tmp_path / 'file'
   path.write_text('x')
