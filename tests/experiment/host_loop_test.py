@@ -323,9 +323,6 @@ def test_hooks_and_waiting_interventions_run(tmp_path):
 def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
   """Environments that have gone on elsewhere are put back."""
   experiment = run(make(), tmp_path / 'run')
-  ends = []
-  for _ in range(2):
-    state = small.saved(experiment, tmp_path / 'run', 40)
-    state, _ = experiment.loop.segment(state)
-    ends.append(state)
+  begins = [small.saved(experiment, tmp_path / 'run', 40) for _ in range(2)]
+  ends = [experiment.loop.segment(state)[0] for state in begins]
   assert_equal(*ends)
