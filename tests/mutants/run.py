@@ -84,13 +84,9 @@ def _test(folder: str, tests, said: str) -> None:
   sys.path[:] = [folder] + [
       path for path in sys.path if path and pathlib.Path(path) != ROOT
   ]
-  code = pytest.main([
+  sys.exit(int(pytest.main([
       '-x', '-q', '--no-header', '--tb=short', '-p', 'no:cacheprovider', *tests
-  ])
-  # Nothing that was left behind may answer in place of the tests.
-  sys.stdout.flush()
-  sys.stderr.flush()
-  os._exit(int(code))
+  ])))
 
 
 def run_tests(folder: pathlib.Path, tests) -> tuple[int, str]:
