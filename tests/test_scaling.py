@@ -126,8 +126,8 @@ def test_recorded_costs_are_those_of_the_nature_network(record):
   cost, = (c for c in record['costs'] if c['name'] == scaling_page.STUDIED)
   layers = (
       # Positions, inputs of each, outputs.
-      (20 * 20, 8 * 8 * 4, 32), (9 * 9, 4 * 4 * 32, 64), (7 * 7, 3 * 3 * 64, 64),
-      (1, 7 * 7 * 64, 512), (1, 512, 18),
+      (20 * 20, 8 * 8 * 4, 32), (9 * 9, 4 * 4 * 32, 64),
+      (7 * 7, 3 * 3 * 64, 64), (1, 7 * 7 * 64, 512), (1, 512, 18),
   )
   products = [2 * n * inputs * outputs for n, inputs, outputs in layers]
   parameters = sum((inputs + 1) * outputs for _, inputs, outputs in layers)
