@@ -22,6 +22,7 @@ import pathlib
 import re
 import shutil
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ _MANIFEST = 'manifest.json'
 _KEPT = 'kept'
 # After the name of one that is being replaced, until the new one has its name.
 _REPLACED = '~'
+_RETRIES, _RETRY_SECONDS = 50, 0.1
 
 
 def by_path(state: TrainState) -> dict[str, Any]:
@@ -161,7 +163,7 @@ class Checkpoints:
         os.rename(final, replaced)
       os.rename(temporary, final)
     finally:
-      shutil.rmtree(temporary, ignore_errors=True)
+      _remove(temporary)
     passing = [
         s for s in self.steps()
         if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
@@ -258,6 +260,16 @@ class Checkpoints:
           f'{expected.get(differ[0])})'
       )
     return shapes, meta
+
+
+def _remove(folder):
+  """Deletes a folder that threads of a failed write may still write into."""
+  shutil.rmtree(folder, ignore_errors=True)
+  for _ in range(_RETRIES):
+    if not folder.exists():
+      return
+    time.sleep(_RETRY_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _why(error):

@@ -471,6 +471,31 @@ def test_no_space_in_earnest(tmp_path, checkpoints, caplog, capfd, limit):
   assert checkpoints.newest() == 30
 
 
+def test_what_is_written_late_is_deleted_too(
+    tmp_path, checkpoints, monkeypatch
+):
+  """By threads that Orbax leaves behind when a write fails."""
+  rmtree, late = checkpoint.shutil.rmtree, []
+
+  def deleted_too_early(path, **options):
+    rmtree(path, **options)
+    if path.name.startswith('.0000000030') and len(late) < 2:
+      late.append(path)
+      path.mkdir()
+
+  def fail(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
+  monkeypatch.setattr(checkpoint.shutil, 'rmtree', deleted_too_early)
+  monkeypatch.setattr(checkpoint.time, 'sleep', lambda seconds: None)
+  checkpoints.save(30, state_of(1.0), {'history': []})
+  with pytest.raises(RunError, match='step 20 is kept'):
+    checkpoints.wait()
+  assert len(late) == 2
+  assert not list((tmp_path / 'checkpoints').glob('.*'))
+
+
 def test_a_failure_is_said_before_the_next_save(checkpoints, monkeypatch):
   def fail(*args, **kwargs):
     raise OSError(errno.ENOSPC, 'No space left on device')
