@@ -17,6 +17,7 @@ BASE = [
     # Python 3.11 gets no jax after 0.10; both lines are tested.
     'jax>=0.9.0,<0.13',
     'jaxlib>=0.9.0,<0.13',
+    'jmp>=0.0.4,<0.0.5',
     'lz4>=4.4.4,<5',
     'matplotlib>=3.10.7,<3.12',
     'ml-collections>=1.0.0,<2',

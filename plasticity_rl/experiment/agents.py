@@ -16,6 +16,7 @@ from plasticity_rl.learner import optimizers
 from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import pixels
+from plasticity_rl.networks import precision
 from plasticity_rl.networks import sequential
 from plasticity_rl.networks import sizing
 from plasticity_rl.networks.sequential import Sequential
@@ -135,6 +136,7 @@ def _sized(settings, config):
 
 def _net(settings, built, *, has_target=False, regularizer=None):
   network, layers = built
+  network = precision.compute_in(settings.network.precision, network)
   regularizer = regularizer or settings.regularizer
   return NetSpec(
       network, optimizers.make(settings.optimizer), layers, has_target,

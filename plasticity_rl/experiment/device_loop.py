@@ -289,6 +289,9 @@ def make(
         *trained, *jax.eval_shape(evaluate, keys(), state.nets, state.env)
     }
 
+  train = segment_at(schedule)
+  train_later = segment_at(later) if later else None
+
   def replicate(state, count):
     state = shares.together(state)
     env, replay = jax.tree.map(
@@ -304,13 +307,16 @@ def make(
       metrics=metrics,
       init=lambda: shares.apart(start_all(seeds)),
       shapes=shapes,
-      segment=segment_at(schedule),
-      segment_later=segment_at(later) if later else None,
+      segment=train,
+      segment_later=train_later,
       prime=shares.training(prime_chunk),
       evaluate=lambda keys, state: evaluate_all(
           keys, state.nets, shares.first(state.env)
       ),
       sample=sample,
+      ahead=lambda state, is_later: (
+          train_later if is_later else train
+      )(state)[0],
       snapshots=lambda state: {},
       portable=shares.together,
       load=lambda state, folder: shares.apart(jax.tree.map(jnp.asarray, state)),

@@ -1,7 +1,7 @@
 """An experiment built of its settings: pure functions, compiled once."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +27,7 @@ from plasticity_rl.experiment.loop import light
 from plasticity_rl.experiment.loop import with_data
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
+from plasticity_rl.learner import ahead as ahead_lib
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import parallel
 from plasticity_rl.shard import WHOLE
@@ -64,6 +65,10 @@ class Experiment(NamedTuple):
     attach: `(state) -> state`, with own states for interventions inside the
       loop, and for diagnostics, that have none yet, as after another
       experiment's past.
+    ahead: `(state, expressions, is_later) -> iterator`: compiles, a program at
+      a time, what these interventions call, one after the other, on a state of
+      these shapes, and then whatever trains, evaluates and measures the
+      outcome; `is_later` tells `loop.segment_later`. Yields shapes of states.
     replicate: `(state, count) -> state`, one seed's state so many times, each
       with keys of its own.
   """
@@ -86,6 +91,10 @@ class Experiment(NamedTuple):
       Callable[[TrainState, jax.Array], TrainState],
   ]
   attach: Callable[[TrainState], TrainState]
+  ahead: Callable[
+      [TrainState, Sequence[expressions.Expression], bool],
+      Iterator[TrainState],
+  ]
   replicate: Callable[[TrainState, int], TrainState]
 
 
@@ -158,12 +167,23 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
   Folded from the root of events, the event's name and the step: an event
   never moves the training stream, nor that of another event.
   """
-  tag = name_tag(name)
+  return _folded(*_root(state, name))
+
+
+def _root(state, name):
+  """What `_folded` is called with: the same types whatever the networks."""
+  return state.keys.event, state.counters.step, name_tag(name)
+
+
+def _folded(keys, step, tag):
   return jax.vmap(
-      lambda key: jax.random.fold_in(
-          jax.random.fold_in(key, tag), state.counters.step
-      )
-  )(state.keys.event)
+      lambda key: jax.random.fold_in(jax.random.fold_in(key, tag), step)
+  )(keys)
+
+
+def _two_folded(keys, step, tag):
+  keys = jax.vmap(jax.random.split)(_folded(keys, step, tag))
+  return keys[:, 0], keys[:, 1]
 
 
 def build(settings: settings_lib.Settings) -> Experiment:
@@ -175,16 +195,11 @@ def build(settings: settings_lib.Settings) -> Experiment:
   # be changed before another.
   owners = (*hooks, *_waiting(settings, agent))
   looks = _diagnostics(agent, settings.diagnostics)
-  keys_of = jax.jit(event_keys, static_argnums=1)
-
-  @functools.partial(jax.jit, static_argnums=1)
-  def two_keys(state, name):
-    keys = jax.vmap(jax.random.split)(event_keys(state, name))
-    return keys[:, 0], keys[:, 1]
+  keys_of, two_keys = layout.jit(_folded), layout.jit(_two_folded)
 
   def probe(state, name):
     """Keys of an event `[S, 2]`, and a batch of data for it `[S, P, ...]`."""
-    batch_keys, keys = two_keys(light(state), name)
+    batch_keys, keys = two_keys(*_root(state, name))
     return keys, loop.sample(batch_keys, state)
 
   def over_seeds(function, out_axes=0):
@@ -196,7 +211,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     )
 
   def evaluate(state):
-    return loop.evaluate(keys_of(light(state), 'evaluate'), state)
+    return loop.evaluate(keys_of(*_root(state, 'evaluate')), state)
 
   measure_each = over_seeds(
       lambda key, state, batch: looks.measure(
@@ -212,7 +227,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     measured, _ = shapes_of(measure_each, light(shapes(())))
     return {*loop.metrics(), *measured}
 
-  @jax.jit
+  @layout.jit
   def is_finite(nets):
     weights = jax.tree.leaves([net.params for net in nets.values()])
     return jnp.all(jnp.stack([jnp.isfinite(w).all() for w in weights]))
@@ -299,6 +314,20 @@ def build(settings: settings_lib.Settings) -> Experiment:
   def attach(state):
     return with_data(attach_each(light(state)), state)
 
+  def ahead(state, changes, is_later):
+    for change in changes:
+      before, state = state, intervene(change)(state)
+      yield state
+      compare(before, state)
+      yield state
+    is_finite(state.nets)
+    yield state
+    state = loop.ahead(state, is_later)
+    yield state
+    evaluate(state)
+    yield state
+    measure(state)
+
   def replicate(state, count):
     return with_data(
         _replicate(light(state), count), loop.replicate(state, count)
@@ -318,6 +347,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       intervene=intervene,
       intervene_where=intervene_where,
       attach=attach,
+      ahead=ahead,
       replicate=replicate,
   )
 
@@ -345,6 +375,7 @@ def _look(agent, state, batch):
   return outputs, agent.spec.policy(params, batch)
 
 
+@ahead_lib.program
 @jax.jit
 def _differences(before, after):
   """How far outputs are from one another, and how decisions agree, `[S]`."""

@@ -46,8 +46,11 @@ class Loop(NamedTuple):
     segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(keys [S, 2], state) -> metrics [S]`. The keys are consumed.
+      Takes shapes as well, to be compiled ahead: see `learner.ahead`.
     sample: `(keys [S, 2], state) -> batch [S, P, ...]`, a probe batch. The
-      keys are consumed.
+      keys are consumed. Takes shapes as well.
+    ahead: `(state, is_later) -> state`, both shapes: compiles what `segment`,
+      or `segment_later`, calls.
     snapshots: `(state) -> snapshots by name`, of what is no array.
     portable: `(state) -> state`, as it is saved, on whatever devices it is.
     load: `(state of numpy arrays, folder) -> state`, from a checkpoint, with
@@ -67,6 +70,7 @@ class Loop(NamedTuple):
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[Key, TrainState], Metrics]
   sample: Callable[[Key, TrainState], Transition]
+  ahead: Callable[[TrainState, bool], TrainState]
   snapshots: Callable[[TrainState], Mapping[str, Snapshot]]
   portable: Callable[[TrainState], TrainState]
   load: Callable[[Any, pathlib.Path], TrainState]

@@ -20,7 +20,7 @@ _PACKAGES = (
     'orbax-checkpoint', 'pgx',
 )
 # What the same command may say otherwise: it does not change any result.
-_FREE = ('log',)
+_FREE = ('log', 'compile_ahead')
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:

@@ -25,6 +25,7 @@ class Shares:
   def __init__(self, layout: parallel.Layout, are_apart: bool):
     self._layout = layout
     self.are_apart = are_apart
+    self._first = layout.jit(lambda env: jax.tree.map(lambda x: x[0], env))
 
   def training(
       self, function: Callable[..., Any], metrics: bool = False
@@ -54,7 +55,7 @@ class Shares:
   def first(self, env: Any) -> Any:
     """Environments of one device: what they are at is the same on all."""
     env = self._layout.on_one(env)
-    return jax.tree.map(lambda x: x[0], env) if self.are_apart else env
+    return self._first(env) if self.are_apart else env
 
   def apart(self, state: TrainState) -> TrainState:
     """A state of one device, with its data shared out."""

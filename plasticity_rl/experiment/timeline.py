@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -25,6 +25,9 @@ from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.experiment.experiment import check_metric
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Writers
+from plasticity_rl.experiment.rehearsal import Rehearsal
+from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.learner import ahead
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
@@ -121,6 +124,7 @@ def run(
     num_steps: int | None = None,
     name: str = '',
     keep_steps: Collection[int] = (),
+    arms: Sequence[Expression] = (),
 ) -> None:
   """Runs an experiment in its folder to the end, or on from where it was.
 
@@ -133,13 +137,16 @@ def run(
     name: on the progress bar.
     keep_steps: points of the grid to be evaluated, measured and saved for
       good, beside those of the schedule.
+    arms: what this experiment will do to the last state afterwards, each by
+      itself: to be compiled ahead.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
   if (folder / LEDGER).exists() and Checkpoints(folder).newest() == end:
     return  # The ledger is written last: all is there.
   with Interrupts() as interrupts:
     _Run(
-        experiment, folder, start, num_steps, name, keep_steps, interrupts
+        experiment, folder, start, num_steps, name, keep_steps, interrupts,
+        arms,
     ).run()
 
 
@@ -147,7 +154,8 @@ class _Run:
   """The mutable state of a run on the host."""
 
   def __init__(
-      self, experiment, folder, start, num_steps, name, keep_steps, interrupts
+      self, experiment, folder, start, num_steps, name, keep_steps, interrupts,
+      arms,
   ):
     self._experiment = experiment
     self._folder = folder
@@ -163,6 +171,8 @@ class _Run:
     self._watches = _watches(experiment, self._schedule)
     self._ratio_watch = _ratio_watch(experiment)
     self._keep_steps = keep_steps
+    self._arms = arms
+    self._rehearsal = Rehearsal(experiment)
     self._checkpoints = Checkpoints(
         folder, settings.checkpoint.keep, keep_steps
     )
@@ -202,6 +212,7 @@ class _Run:
     )
     listener = self._listen_to_compilation()
     self._begun = time.monotonic() - self._clock.seconds
+    ended_well = False
     try:
       with bar:
         self._bar = bar
@@ -217,20 +228,42 @@ class _Run:
           # The host writes the last segment while this one runs.
           self._flush()
           self._checkpoints.poll()
+          self._look_ahead()
           self._step += self._schedule.segment
           self._boundary(metrics)
         self._flush()
         self._checkpoints.wait()
+        ended_well = True
     finally:
+      self._rehearsal.close(finish=ended_well)
       jax.monitoring.unregister_event_duration_listener(listener)
       self._writers.close()
     self._write_ledger()
 
   def _segment(self):
     """What to run next: the replay ratio may have been raised."""
-    if self._ratio_watch is not None and self._ratio_watch.fired:
-      return self._experiment.loop.segment_later
-    return self._experiment.loop.segment
+    loop = self._experiment.loop
+    return loop.segment_later if self._is_later() else loop.segment
+
+  def _is_later(self):
+    return self._ratio_watch is not None and self._ratio_watch.fired
+
+  def _look_ahead(self):
+    """Has compiled what the next interventions that are due will need."""
+    if not self._experiment.settings.compile_ahead:
+      return
+    coming = [(i, i.next_after(self._step)) for i, _ in self._interventions]
+    step = min((step for _, step in coming), default=math.inf)
+    if step <= self._end:
+      self._rehearsal.begin(
+          self._state, [i.expression for i, due in coming if due == step],
+          self._is_later(),
+      )
+      return
+    shapes = ahead.shapes_of(self._state)
+    if not ahead.are_bound(shapes):  # As arms read from a checkpoint are not.
+      for expression in self._arms:
+        self._rehearsal.begin(shapes, [expression], self._is_later())
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
@@ -315,6 +348,7 @@ class _Run:
 
   def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
+    self._rehearsal.wait()
     before = self._state
     expression = intervention.expression
     self._state = apply(before)
@@ -332,9 +366,7 @@ class _Run:
       self._costs = self._cost()
 
   def _cost(self):
-    return ledger_lib.costs(
-        self._experiment.agent, self._experiment.loop.batch, self._state
-    )
+    return self._rehearsal.costs(self._state)
 
   def _flush(self):
     """Writes the metrics of the last boundary; stops on a loss of NaN."""

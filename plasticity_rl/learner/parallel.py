@@ -26,6 +26,7 @@ from jax.experimental import multihost_utils
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
+from plasticity_rl.learner import ahead
 from plasticity_rl.shard import Shard
 
 AXIS = 'devices'
@@ -71,6 +72,8 @@ class Layout:
   ) -> Callable[..., Any]:
     """Compiles a function of a group of seeds and a share of the data.
 
+    It can be called with shapes, to be compiled ahead: see `ahead`.
+
     Args:
       function: what every device does.
       seeds: the axes of seeds. In this mode a function sees S / D of them.
@@ -92,12 +95,14 @@ class Layout:
       count = len(static)
       return lambda *args: compiled(*args[:count])(*args[count:])
     if self.mode == 'seeds' and seeds is not None:
-      return self._block(jax.jit(
+      spread = self._block(jax.jit(
           self._by_group(function, seeds), donate_argnums=donate
       ))
-    if self.mode == 'data' and data is not None:
-      return self._block(self._by_share(function, data, donate))
-    return jax.jit(function, donate_argnums=donate)
+    elif self.mode == 'data' and data is not None:
+      spread = self._block(self._by_share(function, data, donate))
+    else:
+      spread = jax.jit(function, donate_argnums=donate)
+    return ahead.program(spread)
 
   def _by_group(self, function, axes):
     """`pmap` over groups of seeds, on arrays with one axis of seeds."""
@@ -164,20 +169,30 @@ class Layout:
   def place(self, axis: int | None, tree: Any) -> Any:
     """Arrays on this process's devices: shares along `axis`, or all on all."""
     spec = () if axis is None else (*[None] * axis, AXIS)
-    return jax.device_put(tree, jax.sharding.NamedSharding(
+    sharding = jax.sharding.NamedSharding(
         jax.sharding.Mesh(np.array(self.local), (AXIS,)),
         jax.sharding.PartitionSpec(*spec),
-    ))
+    )
+    if ahead.are_shapes(tree):
+      return jax.tree.map(lambda x: x.update(sharding=sharding), tree)
+    return jax.device_put(tree, sharding)
 
   def on_one(self, tree: Any) -> Any:
     """What is the same on all devices, on the first one of this process."""
     if self.mode != 'data':
       return tree
-    return jax.tree.map(
-        lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x,
-        tree,
-    )
 
+    def one(x):
+      if isinstance(x, jax.Array):
+        return x.addressable_data(0)
+      if isinstance(x, jax.ShapeDtypeStruct) and x.sharding is not None:
+        return x.update(
+            shape=x.sharding.shard_shape(x.shape),
+            sharding=jax.sharding.SingleDeviceSharding(self.local[0]),
+        )
+      return x
+
+    return jax.tree.map(one, tree)
 
   @property
   def own_parts(self) -> slice:

@@ -3,6 +3,8 @@
 What the norms learn lies beside the layer's `w` and `b`, so that whatever draws
 a layer again draws it too: `g` of weight normalisation, `scale` and `offset` of
 layer normalisation, each `[units]`.
+
+A layer computes in the type of its weights; norms do in float32 at least.
 """
 
 import dataclasses
@@ -49,7 +51,7 @@ class _Layer(hk.Module):
           'g', [self._units],
           init=lambda *_: weight_norm.norms(w),
       )
-      w = weight_norm.weight_normalization(w, g)
+      w = weight_norm.weight_normalization(*_exact(w, g)).astype(w.dtype)
     return w, b
 
   def _normalize(self, x: jax.Array) -> jax.Array:
@@ -57,7 +59,7 @@ class _Layer(hk.Module):
       return x
     scale = hk.get_parameter('scale', [self._units], init=jnp.ones)
     offset = hk.get_parameter('offset', [self._units], init=jnp.zeros)
-    return layer_norm(x, scale, offset)
+    return layer_norm(*_exact(x, scale, offset)).astype(x.dtype)
 
 
 class Dense(_Layer):
@@ -66,7 +68,7 @@ class Dense(_Layer):
   def __call__(self, x: jax.Array) -> jax.Array:
     x = x.reshape(x.shape[0], -1)
     w, b = self._weights(x.shape[1])
-    return self._normalize(x @ w + b)
+    return self._normalize(x.astype(w.dtype) @ w + b)
 
 
 class Convolution(_Layer):
@@ -83,4 +85,9 @@ class Convolution(_Layer):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     w, b = self._weights(self._kernel, self._kernel, x.shape[-1])
+    x = x.astype(w.dtype)
     return self._normalize(convolve(x, w, self._stride, self._form) + b)
+
+
+def _exact(*arrays):
+  return (x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in arrays)

@@ -1,5 +1,7 @@
 """When things happen: on the grid, and told where that changes something."""
 
+import math
+
 import pytest
 
 from plasticity_rl.errors import UserError
@@ -111,3 +113,13 @@ def test_labels_are_unique():
   assert [i.expression.label for i in found.interventions] == [
       'reset', 'again'
   ]
+
+
+@pytest.mark.parametrize('text, expected', (
+    ('injection(at_steps=(5, 15))', {0: 5, 4: 5, 5: 15, 15: math.inf}),
+    ('reset(every_steps=10)', {0: 10, 9: 10, 10: 20, 15: 20}),
+    ('redo(every_updates=2)', {0: math.inf}),
+))
+def test_when_the_next_one_is(text, expected):
+  one, = schedule(text).interventions
+  assert {step: one.next_after(step) for step in expected} == expected

@@ -26,7 +26,9 @@ def fixture_found():
 @pytest.mark.parametrize('loop', ('device', 'host'))
 @pytest.mark.parametrize('mode', ('data', 'seeds'))
 def test_a_run_ends_where_that_on_one_device_does(found, loop, mode):
-  assert found[f'{loop} {mode}'] < 1e-5
+  distance, compiled_after_injection = found[f'{loop} {mode}']
+  assert distance < 1e-5
+  assert compiled_after_injection == 0
 
 
 def test_a_checkpoint_goes_on_on_another_number_of_devices(found):

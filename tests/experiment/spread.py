@@ -14,6 +14,7 @@ from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from tests.experiment import host_loop_test
 from tests.experiment import small
+from tests.experiment.compiling import Compiling
 
 INJECTED = {'interventions': ('injection(at_steps=40)',)}
 
@@ -28,27 +29,32 @@ def distance(a, b):
 
 
 def run(settings):
-  """The experiment, its folder, and its state in the end."""
+  """The experiment, its folder, its state in the end, and who compiled."""
   experiment = small.build(settings)
   folder = pathlib.Path(tempfile.mkdtemp()) / 'run'
   run_folder.prepare(folder, settings)
   timeline.check(experiment)
-  timeline.run(experiment, folder)
-  return experiment, folder, small.saved(experiment, folder, settings.num_steps)
+  with Compiling() as compiling:
+    timeline.run(compiling.watching(experiment), folder)
+  end = small.saved(experiment, folder, settings.num_steps)
+  return experiment, folder, end, compiling
 
 
 def against_one(make, mode, **changes):
-  """How far networks end from those of a run on one device."""
+  """How far networks end from those of a run on one device.
+
+  And how many programs the run on many had to wait for after the injection.
+  """
   changes = {**INJECTED, **changes}
-  _, _, one = run(make(parallel='none', **changes))
-  _, _, many = run(make(parallel=mode, **changes))
-  return distance(many.nets, one.nets)
+  _, _, one, _ = run(make(parallel='none', **changes))
+  _, _, many, compiling = run(make(parallel=mode, **changes))
+  return distance(many.nets, one.nets), sum(s >= 40 for s in compiling.steps)
 
 
 def fewer_devices():
   """Environments and replay shared out over four devices, then over two."""
   changes = {'parallel': 'data', 'environment.num_envs': 4, **INJECTED}
-  experiment, folder, state = run(small.dqn(**changes))
+  experiment, folder, state, _ = run(small.dqn(**changes))
   two = small.build(small.dqn(devices=2, **changes))
   there = small.saved(two, folder, 80)
   _, metrics = two.loop.segment(small.saved(two, folder, 80))

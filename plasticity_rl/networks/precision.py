@@ -1,0 +1,46 @@
+"""Networks that compute in bfloat16, on parameters of float32."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import jmp
+
+from plasticity_rl.split import SplitNetwork
+
+POLICIES = {
+    'float32': None,
+    'bfloat16': jmp.Policy(
+        param_dtype=jnp.float32, compute_dtype=jnp.bfloat16,
+        output_dtype=jnp.float32,
+    ),
+}
+
+
+def compute_in(precision: str, network: SplitNetwork) -> SplitNetwork:
+  """The network with products and activations of that precision.
+
+  Parameters stay as they are, and so do their gradients, targets and whatever
+  an optimizer keeps. Features and outputs are handed on as float32 (rounded to
+  bfloat16 before, unless the compiler keeps more): what is summed, compared or
+  averaged afterwards (heads, losses, diagnostics) is so in float32.
+
+  Args:
+    precision: a name of `POLICIES`; 'float32' returns the network itself.
+    network: whose layers compute in the type of their weights, as those of
+      `networks.layers` do.
+  """
+  policy = POLICIES[precision]
+  if policy is None:
+    return network
+
+  def rounded(apply: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda params, x: policy.cast_to_output(
+        apply(*policy.cast_to_compute((params, x)))
+    )
+
+  return dataclasses.replace(
+      network, encoder_apply=rounded(network.encoder_apply),
+      head_apply=rounded(network.head_apply),
+  )
