@@ -22,6 +22,7 @@ from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import host_loop
 from plasticity_rl.experiment import loop as loop_lib
+from plasticity_rl.experiment import parts as parts_lib
 from plasticity_rl.experiment import streams
 from plasticity_rl.experiment.loop import light
 from plasticity_rl.experiment.loop import with_data
@@ -66,6 +67,8 @@ class Experiment(NamedTuple):
       experiment's past.
     replicate: `(state, count) -> state`, one seed's state so many times, each
       with keys of its own.
+    parts: what this host has of the run. States, metrics and masks above are
+      of its own seeds; `settings`, `shapes` and what is loaded are of all.
   """
 
   settings: settings_lib.Settings
@@ -87,6 +90,7 @@ class Experiment(NamedTuple):
   ]
   attach: Callable[[TrainState], TrainState]
   replicate: Callable[[TrainState, int], TrainState]
+  parts: parts_lib.Parts = parts_lib.Parts()
 
 
 def build_agent(
@@ -169,7 +173,9 @@ def event_keys(state: TrainState, name: str) -> jax.Array:
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
   layout = parallel.choose(settings)
-  agent, loop, hooks = _build_loop(settings, layout)
+  agent, loop, hooks = _build_loop(layout.own_settings(settings), layout)
+  parts = parts_lib.of_loop(loop, layout)
+  loop = loop._replace(load=parts_lib.loading_own(loop.load, parts))
   _check_hooks(agent, hooks, loop.batch)
   # Have their own states from the start: in the loop, and where one seed may
   # be changed before another.
@@ -209,7 +215,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return measure_each(keys, light(state), batch)
 
   def metrics():
-    measured, _ = shapes_of(measure_each, light(shapes(())))
+    measured, _ = shapes_of(measure_each, light(own_shapes(())))
     return {*loop.metrics(), *measured}
 
   @jax.jit
@@ -246,7 +252,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
   @functools.cache
   def compiled_where(label, text):
     change = compiled(label, text)
-    before = light(shapes(()))
+    before = light(own_shapes(()))
     if structure(shapes_of(change, before)) != structure(before):
       raise UserError(
           f'{text!r} changes the network\'s structure, so that it cannot '
@@ -279,7 +285,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     )
     return jax.eval_shape(function, keys, state, batch)
 
-  def shapes(history):
+  def own_shapes(history):
     data = loop.shapes()
     state = jax.eval_shape(attach_each, light(data))
     for change in history:
@@ -309,7 +315,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       agent=agent,
       loop=loop,
       init=lambda: attach(loop.init()),
-      shapes=shapes,
+      shapes=lambda history: parts.whole(own_shapes(history)),
       metrics=metrics,
       evaluate=evaluate,
       measure=measure,
@@ -319,6 +325,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       intervene_where=intervene_where,
       attach=attach,
       replicate=replicate,
+      parts=parts,
   )
 
 

@@ -12,7 +12,8 @@ leading axis of this host's devices, `[D, ...]`.
 
 On many hosts every process runs this same program. Of the mapped axis each
 passes the part of its own devices and gets that part back, so that all arrays
-of a process are its own.
+of a process are its own. With *seeds* a process knows its own seeds alone
+(`Layout.own_settings`).
 """
 
 import dataclasses
@@ -178,18 +179,56 @@ class Layout:
         tree,
     )
 
-
   @property
   def own_parts(self) -> slice:
     """Which of the parts of all devices are this process's."""
     first = self.devices.index(self.local[0])
     return slice(first, first + len(self.local))
 
-  def all_parts(self, x: jax.Array) -> np.ndarray:
-    """`[D, ...]` of all devices, from this process's part of it."""
-    if len(self.local) == len(self.devices):
-      return np.asarray(x)
-    return multihost_utils.process_allgather(np.asarray(x), tiled=True)
+  # --- Many hosts ---
+
+  @property
+  def num_hosts(self) -> int:
+    """Processes that the devices are of."""
+    if self.mode == 'none':
+      return 1
+    return len({device.process_index for device in self.devices})
+
+  @property
+  def host(self) -> int:
+    """Which of them this process is."""
+    return jax.process_index() if self.num_hosts > 1 else 0
+
+  def own_settings(
+      self, settings: settings_lib.Settings
+  ) -> settings_lib.Settings:
+    """Settings with the seeds that this process trains."""
+    if self.mode != 'seeds' or self.num_hosts == 1:
+      return settings
+    each = settings.num_seeds // len(self.devices)
+    own = self.own_parts
+    return dataclasses.replace(
+        settings, seed=settings.seed + own.start * each,
+        num_seeds=(own.stop - own.start) * each,
+    )
+
+  def gathered(self, tree: Any) -> Any:
+    """`[S, N, ...]` in numpy of each host, joined along N on all of them."""
+    if self.num_hosts == 1:
+      return tree
+    everybody = multihost_utils.process_allgather(tree)
+    return jax.tree.map(
+        lambda x: np.moveaxis(x, 0, 1).reshape(
+            x.shape[1], -1, *x.shape[3:]
+        ), everybody,
+    )
+
+  def __str__(self) -> str:
+    """For example '4 devices (data) on 2 hosts'."""
+    if self.mode == 'none':
+      return '1 device'
+    many = f' on {self.num_hosts} hosts' if self.num_hosts > 1 else ''
+    return f'{len(self.devices)} devices ({self.mode}){many}'
 
 
 def _over(function, axes, tree):
