@@ -6,10 +6,11 @@ leaf, by its path in the tree), `meta.json` (what else the run has to know),
 (the digest of every file). It is written under a temporary
 name and renamed, so that a folder with a step's name is whole.
 
-Of several hosts each writes the parts of arrays that it has (`arrays_1/` and so
-on) and its own entries of `data/`; the first one, what is the same on all, and
-it renames the folder once all have written. `meta.json` says along which axes
-the parts are to be put together, so that any number of hosts can read them.
+Of several hosts each writes the parts of arrays that it has (`arrays_1.npz` and
+so on: Orbax's numpy arrays are the first host's alone) and its own entries of
+`data/`; the first one, what is the same on all, and it renames the folder once
+all have written. `meta.json` says along which axes the parts are to be put
+together, so that any number of hosts can read them.
 """
 
 import concurrent.futures
@@ -136,9 +137,12 @@ class Checkpoints:
           temporary.mkdir(parents=True)
       with _together('written', self._crc(arrays, parts)) as crcs:
         names = [_arrays_of(hosts.index())]
-        _save_arrays(temporary / names[0], {
-            k: v for k, v in arrays.items() if hosts.is_first() or k in parts
-        })
+        if hosts.is_first():
+          _save_arrays(temporary / names[0], arrays)
+        else:
+          np.savez(
+              temporary / names[0], **{k: arrays[k] for k in parts}
+          )
         for name, snapshot in snapshots.items():
           snapshot.save(temporary / _DATA / name)
           names.append(f'{_DATA}/{name}')
@@ -305,7 +309,7 @@ def _together(what, value=None):
 
 
 def _arrays_of(host):
-  return f'{_ARRAYS}_{host}' if host else _ARRAYS
+  return f'{_ARRAYS}_{host}.npz' if host else _ARRAYS
 
 
 def _whole_shape(shape, axis):
@@ -345,6 +349,10 @@ def _save_arrays(folder, arrays):
 
 def _read_arrays(folder, shapes):
   """Arrays of these shapes; what is empty was not written."""
+  if folder.suffix == '.npz':
+    with np.load(folder) as file:
+      # What numpy does not know it keeps as bytes.
+      return {k: file[k].view(v.dtype) for k, v in shapes.items()}
   empty = {k: np.zeros(v.shape, v.dtype) for k, v in shapes.items()}
   wanted = {k: v for k, v in empty.items() if v.size}
   if not wanted:
