@@ -20,6 +20,7 @@ from plasticity_rl.experiment import agents
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
+from plasticity_rl.experiment import host_data
 from plasticity_rl.experiment import host_loop
 from plasticity_rl.experiment import loop as loop_lib
 from plasticity_rl.experiment import parts as parts_lib
@@ -144,7 +145,8 @@ def _build_loop(settings, layout):
   make = functools.partial(
       host_registry.make, task.name, **settings.environment_options
   )
-  training = make(task.num_envs * settings.num_seeds, evaluation=False)
+  each = host_data.own_environments(settings, layout)
+  training = make(each * settings.num_seeds, evaluation=False)
   agent = agents.make(settings, training.spaces)
   hooks = _hooks(settings, agent)
   shared = agent

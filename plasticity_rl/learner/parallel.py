@@ -199,28 +199,37 @@ class Layout:
     """Which of them this process is."""
     return jax.process_index() if self.num_hosts > 1 else 0
 
+  @property
+  def sharers(self) -> int:
+    """Hosts that share every seed's data; 1 where each has its own seeds."""
+    return self.num_hosts if self.mode == 'data' else 1
+
   def own_settings(
       self, settings: settings_lib.Settings
   ) -> settings_lib.Settings:
     """Settings with the seeds that this process trains."""
     if self.mode != 'seeds' or self.num_hosts == 1:
       return settings
-    each = settings.num_seeds // len(self.devices)
-    own = self.own_parts
+    num_seeds = settings.num_seeds * len(self.local) // len(self.devices)
     return dataclasses.replace(
-        settings, seed=settings.seed + own.start * each,
-        num_seeds=(own.stop - own.start) * each,
+        settings, seed=settings.seed + self.first_seed(num_seeds),
+        num_seeds=num_seeds,
     )
 
+  def first_seed(self, num_seeds: int) -> int:
+    """Where the `num_seeds` of this process begin among all."""
+    if self.mode != 'seeds' or self.num_hosts == 1:
+      return 0
+    return self.own_parts.start * num_seeds // len(self.local)
+
   def gathered(self, tree: Any) -> Any:
-    """`[S, N, ...]` in numpy of each host, joined along N on all of them."""
-    if self.num_hosts == 1:
+    """`[S, N, ...]` in numpy of hosts that share, joined along N on all."""
+    if self.sharers == 1:
       return tree
-    everybody = multihost_utils.process_allgather(tree)
     return jax.tree.map(
         lambda x: np.moveaxis(x, 0, 1).reshape(
             x.shape[1], -1, *x.shape[3:]
-        ), everybody,
+        ), multihost_utils.process_allgather(tree),
     )
 
   def __str__(self) -> str:
