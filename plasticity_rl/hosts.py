@@ -138,10 +138,8 @@ class _Group:
     while True:
       try:
         return self._client.blocking_key_value_get(key, _WAIT_MS)
-      except Exception as error:  # A class of jaxlib's, by its text.
+      except RuntimeError as error:  # A class of jaxlib's.
         if 'DEADLINE_EXCEEDED' not in str(error):
-          # Whoever is gone; the watch, or the handler below, says who.
-          time.sleep(self._timeout)
           raise
 
   # --- Who is there ---
@@ -158,7 +156,7 @@ class _Group:
         )
         found = dict(self._client.key_value_dir_get('beat/'))
         failed = dict(self._client.key_value_dir_get('failed/'))
-      except Exception:  # The first process is gone.
+      except RuntimeError:  # The first process is gone.
         if self._ended.is_set():
           return
         _say_and_leave('the first process is gone', _LOST)
@@ -171,36 +169,45 @@ class _Group:
         (key, text), *_ = sorted(failed.items())
         why = json.loads(text)
         self._leave(f'host {_number(key)} stopped: {why["text"]}', why['code'])
-      for key, (_, since) in beats.items():
-        if now - since > self._timeout:
-          self._leave(
-              f'host {_number(key)} of {self.count} has not been heard of '
-              f'for {self._timeout:g} s: stopped; {_AGAIN}', _LOST,
-          )
+      silent = [
+          _number(key) for key, (_, since) in beats.items()
+          if now - since > self._timeout
+      ]
+      if silent:
+        self._leave(
+            f'host {", ".join(silent)} of {self.count} has not been heard of '
+            f'for {self._timeout:g} s: stopped; {_AGAIN}', _LOST, len(silent),
+        )
 
-  def _leave(self, text, code):
-    self._wait_for_others()
+  def _leave(self, text, code, dead=0):
+    self._wait_for_others(dead)
     _say_and_leave(text, code)
 
   def fail(self, text: str, code: int) -> None:
     """Tells the others that this process ends."""
     self._ended.set()
-    self._client.key_value_set(
-        f'failed/{self.index}', json.dumps({'text': text, 'code': code})
-    )
-    self._wait_for_others()
+    # Where the first process is gone, there is nobody to tell.
+    with contextlib.suppress(RuntimeError):
+      self._client.key_value_set(
+          f'failed/{self.index}', json.dumps({'text': text, 'code': code})
+      )
+      self._wait_for_others()
 
-  def _wait_for_others(self):
+  def _wait_for_others(self, dead=0):
     """The first one has what others look at: it leaves after them."""
     self._client.key_value_set(
         f'left/{self.index}', '', allow_overwrite=True
     )
     end = time.monotonic() + 5 * _BEAT
     while not self.index and time.monotonic() < end:
-      if len(self._client.key_value_dir_get('left/')) >= self.count:
+      if len(self._client.key_value_dir_get('left/')) >= self.count - dead:
         time.sleep(0.2)  # Between saying so and being gone.
         return
       time.sleep(0.1)
+
+  def wait_for_the_watch(self) -> None:
+    """After what may come of a dead host: the watch ends this process then."""
+    time.sleep(1.5 * self._timeout + 3 * _BEAT)
 
   def end(self) -> None:
     """Leaves together with all others."""
@@ -303,6 +310,8 @@ def joined(
     _end(f'error: {text}', code)
   except BaseException as error:  # A bug of ours keeps its traceback.
     told = traceback.format_exc()
+    if isinstance(error, RuntimeError):  # Or a collective without its peer.
+      _group.wait_for_the_watch()
     _group.fail(errors.one_line(error), 1)
     _end(told, 1)
   finally:
@@ -314,6 +323,8 @@ def _start(where, start_timeout, timeout):
   """The group, once all are there."""
   import jax
   from jax._src import distributed  # The one way to the key-value store.
+
+  _keep_stdout()
 
   # SIGTERM is ours (`experiment/interrupts.py`).
   jax.config.update('jax_enable_preemption_service', False)
@@ -394,6 +405,13 @@ def _quiet():
     os.dup2(_stderr, 2)
     os.close(_stderr)
     _stderr = 2
+
+
+def _keep_stdout():
+  """What C++ (Gloo) prints there goes to stderr."""
+  sys.stdout.flush()
+  sys.stdout = os.fdopen(os.dup(1), 'w', buffering=1)
+  os.dup2(2, 1)
 
 
 _stderr = 2
