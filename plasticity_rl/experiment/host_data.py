@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from absl import logging
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.host import HostEnvironments
@@ -243,12 +242,7 @@ class HostData:
   def load(self, folder: pathlib.Path) -> Rings | None:
     """Replays that `snapshots` wrote; None if other hosts shared them."""
     folders = [folder / self._name(seed) for seed in range(self.num_seeds)]
-    if not all(one.exists() for one in folders) and folder.exists():
-      if not self._layout.host:
-        logging.warning(
-            'the replay of the checkpoint is of another number of hosts, which '
-            'had other environments each: it is refilled'
-        )
+    if not all(one.exists() for one in folders):
       return None
     return Rings([host_ring.load(one, self.replay) for one in folders])
 

@@ -172,10 +172,14 @@ class HostLoop:
     )))
 
   def load(self, state: TrainState, folder: pathlib.Path) -> TrainState:
-    """From a checkpoint's arrays and its folder of data."""
+    """From a checkpoint's arrays and its folder of data.
+
+    Hosts that share batches have environments of their own each: their replays
+    fit no other number of hosts, on which the replay begins empty.
+    """
     on_device = jax.tree.map(jnp.asarray, state._replace(env=()))
     rings = self._data.load(folder)
-    if rings is None:
+    if rings is None:  # To be filled again, as far as updates can see.
       rings, counters = self._data.new_rings(), on_device.counters
       on_device = on_device._replace(
           counters=counters._replace(cleared=jnp.copy(counters.stored))

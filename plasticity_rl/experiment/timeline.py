@@ -472,13 +472,17 @@ class _Run:
   def _tell_of_moving(self, step, meta):
     """A line where a checkpoint goes on somewhere else than it was saved."""
     here = str(self._experiment.parts.layout)
-    there = meta.get('layout', here)
-    if there != here and hosts.is_first():
-      logging.warning(
-          'the checkpoint of step %d was saved on %s and goes on on %s: what '
-          'each had of seeds, environments and replay is shared out anew',
-          step, there, here,
-      )
+    there, counters = meta.get('layout', here), self._state.counters
+    if there == here or not hosts.is_first():
+      return
+    emptied = 0 < int(counters.stored) == int(counters.cleared)
+    logging.warning(
+        'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+        step, there, here,
+        'the replay begins empty, and updates wait for it' if emptied
+        else 'what each had of seeds, environments and replay is shared out '
+        'anew',
+    )
 
   def _write_ledger(self):
     if not hosts.is_first():
