@@ -53,11 +53,13 @@ def host(
 ) -> list[str]:
   """The same as one of several processes that train together.
 
-  On a TPU pod `jax.distributed.initialize()` finds the others by itself;
-  elsewhere `coordinator` (`ADDRESS:PORT` of the first) tells.
+  On a TPU pod jax finds the others by itself; elsewhere `coordinator`
+  (`ADDRESS:PORT` of the first) tells.
   """
-  if not coordinator:
+  if count == 1:
     return list(arguments)
+  if not coordinator:
+    return [*arguments, '--distributed=auto']
   return [
       *arguments, f'--coordinator={coordinator}', f'--num_processes={count}',
       f'--process_id={index}',

@@ -4,6 +4,7 @@
       --workdir=/mnt/shared/when --tpu=NAME --zone=us-central2-b [--dry_run]
 
 Every host runs the same command; on a pod `jax.distributed` finds the others.
+Diagnoses are for a pod of one host: only `plasticity_rl.train` runs on several.
 `--workdir` is a folder that the hosts and this machine share; the project is
 in `--directory` on each host. --dry_run prints the commands of every host;
 with --hosts it asks nobody.
@@ -25,6 +26,7 @@ from launch import commands
 from launch import folder as folder_lib
 from launch import job
 from launch import launcher
+from launch import study as study_lib
 from plasticity_rl import entry
 from plasticity_rl.errors import UserError
 
@@ -152,6 +154,11 @@ def main(argv: list[str]) -> None:
   if not launcher.is_dry_run():
     _require()
   launch = launcher.begin(argv, here=False)
+  if hosts > 1 and launch.study.command == study_lib.DIAGNOSE:
+    raise UserError(
+        f'a diagnosis runs on one host, and this pod has {hosts}: take a '
+        'smaller one, or launch.slurm or launch.local'
+    )
   launcher.say(launch)
   if launcher.is_dry_run():
     for name in launch.todo:

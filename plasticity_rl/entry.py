@@ -16,10 +16,11 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import exit_code
 from plasticity_rl.errors import nearest
+from plasticity_rl.errors import one_line
 
 # What ml_collections raises while it loads a config file and applies
 # overrides; a missing file is an OSError.
@@ -27,21 +28,9 @@ _CONFIG_ERRORS = (AttributeError, KeyError, TypeError, ValueError, OSError)
 _HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
 
 
-def _one_line(error: BaseException) -> str:
-  """The message of an exception without line breaks."""
-  if isinstance(error, KeyError) and len(error.args) == 1:
-    text = str(error.args[0])  # str(KeyError) would quote it.
-  else:
-    text = str(error)
-  return ' '.join(text.split()) or type(error).__name__
-
-
 def _fail(error: BaseException) -> NoReturn:
-  code = 1 if isinstance(error, RunError) else 2
-  if isinstance(error, Interrupted):
-    code = 75  # EX_TEMPFAIL of sysexits: try again.
-  print(f'error: {_one_line(error)}', file=sys.stderr)
-  sys.exit(code)
+  print(f'error: {one_line(error)}', file=sys.stderr)
+  sys.exit(exit_code(error))
 
 
 def one_thread_for_lapack() -> None:

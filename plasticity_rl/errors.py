@@ -47,3 +47,19 @@ class Interrupted(RunError):
 
   75 is the EX_TEMPFAIL of sysexits: the same command continues.
   """
+
+
+def exit_code(error: BaseException) -> int:
+  """With what a command ends that this was raised in."""
+  if isinstance(error, Interrupted):
+    return 75
+  return 1 if isinstance(error, RunError) else 2
+
+
+def one_line(error: BaseException) -> str:
+  """The message of an exception without line breaks."""
+  if isinstance(error, KeyError) and len(error.args) == 1:
+    text = str(error.args[0])  # str(KeyError) would quote it.
+  else:
+    text = str(error)
+  return ' '.join(text.split()) or type(error).__name__

@@ -2,6 +2,14 @@
 
   python -m plasticity_rl.train --config=configs/continual_catch.py \
       --workdir=runs/catch [--config.optimizer.learning_rate=1e-3]
+
+On several hosts the same command runs on each, with the address of the first
+and the number of each, and with a --workdir that all of them share:
+
+  ... --coordinator=10.0.0.2:1234 --num_processes=4 --process_id=0
+
+or with --distributed=auto where jax finds the others: on a TPU pod, and under
+Slurm, Open MPI and Kubernetes.
 """
 
 import pathlib
@@ -10,6 +18,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from plasticity_rl import entry
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -21,28 +30,61 @@ _UNTIL = flags.DEFINE_integer(
     'until', None, 'Stop there and save; the same command without it goes on.'
 )
 
+_COORDINATOR = flags.DEFINE_string(
+    'coordinator', None, 'ADDRESS:PORT of the first of several processes.'
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+    'num_processes', None, 'How many processes train together.'
+)
+_PROCESS_ID = flags.DEFINE_integer(
+    'process_id', None, 'Which of them this is, from 0.'
+)
+_DISTRIBUTED = flags.DEFINE_enum(
+    'distributed', 'no', ('no', 'auto'), 'auto: jax finds the other processes, '
+    'on a TPU pod, and under Slurm, Open MPI and Kubernetes.'
+)
+_START_TIMEOUT = flags.DEFINE_integer(
+    'start_timeout', 300, 'Seconds to wait for all processes to be there.',
+    lower_bound=1,
+)
+_HOST_TIMEOUT = flags.DEFINE_float(
+    'host_timeout', 60, 'Seconds after which a silent process counts as dead, '
+    'and the others stop.', lower_bound=1,
+)
+
 
 def main(argv: list[str]) -> None:
   """Checks everything, then trains."""
   entry.refuse_positionals(argv)
   entry.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(_CONFIG.value)
+  address = hosts.address(
+      _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value,
+      _DISTRIBUTED.value,
+  )
+  with hosts.joined(
+      address, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
+  ):
+    _train(settings, pathlib.Path(_WORKDIR.value))
 
+
+def _train(settings, folder):
   # Imported here, so that `--help` and mistakes do not wait for jax.
   from plasticity_rl.experiment import experiment as experiment_lib
   from plasticity_rl.experiment import run_folder
   from plasticity_rl.experiment import timeline
 
+  hosts.agree_on({**run_folder.flat(settings), '--until': _UNTIL.value})
   experiment = experiment_lib.build(settings)
   timeline.check(experiment)
   until = _until(settings, _UNTIL.value)
-  folder = pathlib.Path(_WORKDIR.value)
   run_folder.prepare(folder, settings)
   if until:
     timeline.run(experiment, folder, num_steps=until)
   else:
     timeline.run(experiment, folder)
-  print(f'metrics: {folder / "metrics.csv"}')
+  if hosts.is_first():
+    print(f'metrics: {folder / "metrics.csv"}')
 
 
 def _until(settings, until):

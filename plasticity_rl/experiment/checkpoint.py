@@ -10,6 +10,12 @@ whenever the process is killed.
 Of older checkpoints, those are kept that are among the newest
 `config.checkpoint.keep`, that a study of forks asks for, or that a fork was
 made from (`Checkpoints.keep`).
+
+Of several hosts each writes the parts of arrays that it has (`arrays_1.npz` and
+so on: Orbax's numpy arrays are the first host's alone) and its own entries of
+`data/`; the first one, what is the same on all, and it renames the folder once
+all have written. `meta.json` says along which axes the parts are to be put
+together, so that any number of hosts can read them.
 """
 
 import concurrent.futures
@@ -23,6 +29,7 @@ import re
 import shutil
 import sys
 import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -31,6 +38,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
+from plasticity_rl import hosts
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment.experiment import Experiment
@@ -101,8 +109,17 @@ class Checkpoints:
   def save(
       self, step: int, state: TrainState, meta: dict[str, Any],
       snapshots: Mapping[str, Snapshot] | None = None,
+      axes: TrainState | None = None,
   ) -> None:
-    """Copies the state; writes it and `snapshots` while training goes on."""
+    """Copies the state; writes it and `snapshots` while training goes on.
+
+    Args:
+      step: whose state it is.
+      state: of several hosts, this one's part; all of them save at once.
+      meta: what else is to be remembered; that of the first host is.
+      snapshots: what writes itself, by names that no other host uses.
+      axes: for each leaf, the axis that hosts have parts of, or -1.
+    """
     self.wait()
     leaves = by_path(state)
     for leaf in leaves.values():
@@ -111,10 +128,19 @@ class Checkpoints:
     # A real copy: the buffers are donated to the next segment, and what the
     # metadata refer to goes on changing too.
     arrays = {k: np.array(v) for k, v in leaves.items()}
-    leaves = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
-    record = json.dumps({**meta, 'step': step, 'leaves': leaves})
+    parts = {}
+    if hosts.count() > 1 and axes is not None:
+      parts = {k: axis for k, axis in by_path(axes).items() if axis >= 0}
+    leaves = {
+        k: [_whole_shape(v.shape, parts.get(k)), str(v.dtype)]
+        for k, v in arrays.items()
+    }
+    record = json.dumps({
+        **meta, 'step': step, 'leaves': leaves,
+        'parts': {'count': hosts.count(), 'axes': parts},
+    })
     self._pending = self._pool.submit(
-        self._write, step, arrays, record, dict(snapshots or {})
+        self._write, step, arrays, record, dict(snapshots or {}), parts
     )
 
   def poll(self) -> None:
@@ -136,34 +162,57 @@ class Checkpoints:
                'command goes on' if kept else 'there is none before it')
         ) from error
 
-  def _write(self, step, arrays, record, snapshots):
-    final = self._folder / f'{step:010d}'
+  def _write(self, step, arrays, record, snapshots, parts):
     temporary = self._own(step)
-    replaced = final.with_name(final.name + _REPLACED)
-    self._clear()
     try:
-      temporary.mkdir(parents=True)
-      checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
-      # Orbax refuses empty arrays; their shape in meta.json is all of them.
-      with _errors_said_once():
-        checkpointer.save(
-            temporary / _ARRAYS,
-            args=ocp.args.StandardSave(
-                {k: v for k, v in arrays.items() if v.size}
-            ),
+      with _together('begun'):
+        if hosts.is_first():
+          self._clear()
+          temporary.mkdir(parents=True)
+      with _together('written', self._crc(arrays, parts)) as crcs:
+        names = [_arrays_of(hosts.index())]
+        if hosts.is_first():
+          with _errors_said_once():
+            _save_arrays(temporary / names[0], arrays)
+        else:
+          np.savez(
+              temporary / names[0], **{k: arrays[k] for k in parts}
+          )
+        for name, snapshot in snapshots.items():
+          snapshot.save(temporary / _DATA / name)
+          names.append(f'{_DATA}/{name}')
+        digests = _digests(temporary, names)
+      if len(set(crcs)) > 1:
+        raise RunError(
+            f'hosts have come apart by step {step}: networks that should be '
+            'the same on all of them are not'
         )
-      for name, snapshot in snapshots.items():
-        snapshot.save(temporary / _DATA / name)
-      (temporary / _META).write_text(record)
-      (temporary / _MANIFEST).write_text(json.dumps(_digests(temporary)))
-      before = self.path(step)
-      if (before / _KEPT).exists():
-        (temporary / _KEPT).touch()
-      if before == final and final.exists():
-        os.rename(final, replaced)
-      os.rename(temporary, final)
+      manifest = {}
+      for one in hosts.exchange('digests', digests):
+        manifest.update(one)
+      with _together('renamed'):
+        if hosts.is_first():
+          (temporary / _META).write_text(record)
+          manifest.update(_digests(temporary, [_META]))
+          (temporary / _MANIFEST).write_text(json.dumps(manifest))
+          self._rename(temporary, step)
     finally:
-      _remove(temporary)
+      if hosts.is_first():
+        _remove(temporary)
+    if hosts.is_first():
+      self._prune()
+
+  def _rename(self, temporary, step):
+    """Gives it the step's name, whose folder may be there."""
+    final = self._folder / f'{step:010d}'
+    before = self.path(step)
+    if (before / _KEPT).exists():
+      (temporary / _KEPT).touch()
+    if before == final and final.exists():
+      os.rename(final, final.with_name(final.name + _REPLACED))
+    os.rename(temporary, final)
+
+  def _prune(self):
     passing = [
         s for s in self.steps()
         if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
@@ -173,8 +222,10 @@ class Checkpoints:
     self._clear()
 
   def _own(self, step):
-    """A name that is no step's, for this process to write or delete under."""
-    return self._folder / f'.{step:010d}.{os.getpid()}'
+    """A name that is no step's, for this run to write or delete under."""
+    # One name for all hosts, which know of one another.
+    owner = 'hosts' if hosts.count() > 1 else os.getpid()
+    return self._folder / f'.{step:010d}.{owner}'
 
   def _clear(self):
     """Deletes what has no step's name, by a process that was killed too."""
@@ -183,6 +234,15 @@ class Checkpoints:
     for left in self._folder.glob(f'*{_REPLACED}'):
       if left.with_name(left.name.removesuffix(_REPLACED)).exists():
         shutil.rmtree(left, ignore_errors=True)
+
+  def _crc(self, arrays, parts):
+    """Of what has to be the same on all hosts."""
+    crc = 0
+    if hosts.count() > 1:
+      for name, value in arrays.items():
+        if name not in parts:
+          crc = zlib.crc32(np.ascontiguousarray(value), crc)
+    return crc
 
   def meta(self, step: int) -> dict[str, Any]:
     """What was saved beside the arrays. Verifies the whole checkpoint."""
@@ -217,22 +277,20 @@ class Checkpoints:
     """Reads the checkpoint of a step: the state and the metadata."""
     shapes, meta = self.check(step, experiment)
     leaves = by_path(shapes)
-    checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
-    arrays = checkpointer.restore(
-        self.path(step) / _ARRAYS,
-        args=ocp.args.StandardRestore({
-            k: np.zeros(v.shape, v.dtype) for k, v in leaves.items()
-            if np.prod(v.shape)
-        }),
-    )
+    folder = self.path(step)
+    parts = meta.get('parts', {'count': 1, 'axes': {}})
+    of_hosts = [
+        _read_arrays(folder / _arrays_of(host), {
+            k: _part_of(v, parts['axes'].get(k), parts['count'])
+            for k, v in leaves.items() if host == 0 or k in parts['axes']
+        }) for host in range(parts['count'])
+    ]
     flat = [
-        np.asarray(arrays[k]) if k in arrays else np.zeros(v.shape, v.dtype)
-        for k, v in leaves.items()
+        np.concatenate([one[k] for one in of_hosts], parts['axes'][k])
+        if k in parts['axes'] else of_hosts[0][k] for k in leaves
     ]
     state = jax.tree.unflatten(jax.tree.structure(shapes), flat)
-    return experiment.loop.load(
-        state, self.path(step) / _DATA
-    ), meta
+    return experiment.loop.load(state, folder / _DATA), meta
 
   def check(
       self, step: int, experiment: Experiment
@@ -326,12 +384,93 @@ def verify(folder: pathlib.Path) -> str:
   return ''
 
 
-def _digests(folder):
-  """SHA-256 of every file but the manifest, by relative path."""
+def _digests(folder, names=('',)):
+  """SHA-256 of the files under some names but the manifest, by path."""
   digests = {}
-  for path in sorted(folder.rglob('*')):
-    if path.is_file() and path.name != _MANIFEST:
-      with path.open('rb') as file:
-        digest = hashlib.file_digest(file, 'sha256').hexdigest()
-      digests[str(path.relative_to(folder))] = digest
+  for name in names:
+    top = folder / name
+    for path in [top] if top.is_file() else sorted(top.rglob('*')):
+      if path.is_file() and path.name != _MANIFEST:
+        with path.open('rb') as file:
+          digest = hashlib.file_digest(file, 'sha256').hexdigest()
+        digests[str(path.relative_to(folder))] = digest
   return digests
+
+
+# --- Parts of several hosts ---
+
+
+@contextlib.contextmanager
+def _together(what, value=None):
+  """Goes on when all hosts have done it, or fails on all if one fails.
+
+  Yields a list, which has the values of all hosts afterwards.
+  """
+  found, error = [], None
+  try:
+    yield found
+  except Exception as caught:  # Whatever: the others wait for this one.
+    error = caught
+  told = str(error) if error else None
+  of_hosts = hosts.exchange(f'checkpoint {what}', [told, value])
+  if error:
+    raise error
+  for host, (failed, one) in enumerate(of_hosts):
+    if failed is not None:
+      raise RunError(f'host {host}: {failed}')
+    found.append(one)
+
+
+def _arrays_of(host):
+  return f'{_ARRAYS}_{host}.npz' if host else _ARRAYS
+
+
+def _whole_shape(shape, axis):
+  """The shape of an array that hosts have equal parts of."""
+  if axis is None:
+    return list(shape)
+  return [n * hosts.count() if i == axis else n for i, n in enumerate(shape)]
+
+
+def _part_of(shape, axis, count):
+  """The shape of one of `count` parts."""
+  if axis is None:
+    return shape
+  return jax.ShapeDtypeStruct(tuple(
+      n // count if i == axis else n for i, n in enumerate(shape.shape)
+  ), shape.dtype)
+
+
+def _checkpointer():
+  """Orbax for this process alone: it knows nothing of other hosts' parts."""
+  alone = {}
+  if hosts.count() > 1:
+    me = hosts.index()
+    alone = {'multiprocessing_options': ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me},
+        barrier_sync_key_prefix=f'host_{me}',
+    )}
+  return ocp.Checkpointer(ocp.StandardCheckpointHandler(**alone), **alone)
+
+
+def _save_arrays(folder, arrays):
+  """Orbax refuses empty arrays; their shape in meta.json is all of them."""
+  arrays = {k: v for k, v in arrays.items() if v.size}
+  if arrays:
+    _checkpointer().save(folder, args=ocp.args.StandardSave(arrays))
+
+
+def _read_arrays(folder, shapes):
+  """Arrays of these shapes; what is empty was not written."""
+  if folder.suffix == '.npz':
+    with np.load(folder) as file:
+      # What numpy does not know it keeps as bytes.
+      return {k: file[k].view(v.dtype) for k, v in shapes.items()}
+  empty = {k: np.zeros(v.shape, v.dtype) for k, v in shapes.items()}
+  wanted = {k: v for k, v in empty.items() if v.size}
+  if not wanted:
+    return empty
+  found = _checkpointer().restore(
+      folder, args=ocp.args.StandardRestore(wanted)
+  )
+  return {**empty, **{k: np.asarray(v) for k, v in found.items()}}

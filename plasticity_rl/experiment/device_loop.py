@@ -321,4 +321,5 @@ def make(
       portable=shares.together,
       load=lambda state, folder: shares.apart(jax.tree.map(jnp.asarray, state)),
       replicate=replicate,
+      host_axes=shares.axes,
   )

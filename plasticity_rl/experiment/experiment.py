@@ -20,8 +20,10 @@ from plasticity_rl.experiment import agents
 from plasticity_rl.experiment import datasets
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import events
+from plasticity_rl.experiment import host_data
 from plasticity_rl.experiment import host_loop
 from plasticity_rl.experiment import loop as loop_lib
+from plasticity_rl.experiment import parts as parts_lib
 from plasticity_rl.experiment import streams
 from plasticity_rl.experiment.loop import light
 from plasticity_rl.experiment.loop import with_data
@@ -71,6 +73,8 @@ class Experiment(NamedTuple):
       outcome; `is_later` tells `loop.segment_later`. Yields shapes of states.
     replicate: `(state, count) -> state`, one seed's state so many times, each
       with keys of its own.
+    parts: what this host has of the run. States, metrics and masks above are
+      of its own seeds; `settings`, `shapes` and what is loaded are of all.
   """
 
   settings: settings_lib.Settings
@@ -96,6 +100,7 @@ class Experiment(NamedTuple):
       Iterator[TrainState],
   ]
   replicate: Callable[[TrainState, int], TrainState]
+  parts: parts_lib.Parts = parts_lib.Parts()
 
 
 def build_agent(
@@ -149,7 +154,8 @@ def _build_loop(settings, layout):
   make = functools.partial(
       host_registry.make, task.name, **settings.environment_options
   )
-  training = make(task.num_envs * settings.num_seeds, evaluation=False)
+  each = host_data.own_environments(settings, layout)
+  training = make(each * settings.num_seeds, evaluation=False)
   agent = agents.make(settings, training.spaces)
   hooks = _hooks(settings, agent)
   shared = agent
@@ -189,7 +195,9 @@ def _two_folded(keys, step, tag):
 def build(settings: settings_lib.Settings) -> Experiment:
   """Builds and checks an experiment; computes nothing."""
   layout = parallel.choose(settings)
-  agent, loop, hooks = _build_loop(settings, layout)
+  agent, loop, hooks = _build_loop(layout.own_settings(settings), layout)
+  parts = parts_lib.of_loop(loop, layout)
+  loop = loop._replace(load=parts_lib.loading_own(loop.load, parts))
   _check_hooks(agent, hooks, loop.batch)
   # Have their own states from the start: in the loop, and where one seed may
   # be changed before another.
@@ -224,7 +232,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return measure_each(keys, light(state), batch)
 
   def metrics():
-    measured, _ = shapes_of(measure_each, light(shapes(())))
+    measured, _ = shapes_of(measure_each, light(own_shapes(())))
     return {*loop.metrics(), *measured}
 
   @layout.jit
@@ -261,7 +269,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
   @functools.cache
   def compiled_where(label, text):
     change = compiled(label, text)
-    before = light(shapes(()))
+    before = light(own_shapes(()))
     if structure(shapes_of(change, before)) != structure(before):
       raise UserError(
           f'{text!r} changes the network\'s structure, so that it cannot '
@@ -294,7 +302,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     )
     return jax.eval_shape(function, keys, state, batch)
 
-  def shapes(history):
+  def own_shapes(history):
     data = loop.shapes()
     state = jax.eval_shape(attach_each, light(data))
     for change in history:
@@ -338,7 +346,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       agent=agent,
       loop=loop,
       init=lambda: attach(loop.init()),
-      shapes=shapes,
+      shapes=lambda history: parts.whole(own_shapes(history)),
       metrics=metrics,
       evaluate=evaluate,
       measure=measure,
@@ -349,6 +357,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
       attach=attach,
       ahead=ahead,
       replicate=replicate,
+      parts=parts,
   )
 
 

@@ -5,12 +5,15 @@ arrays, and they are only a cache of it: where they are what the state says
 already, nothing is copied. Those that cannot be copied are begun anew at every
 step where a checkpoint is due, in every run, so that resuming and forking are
 the same as going on.
+
+Hosts that share every batch (`parallel='data'`) have E / H environments each,
+and a replay of what these saw, of which each draws its share of a batch.
 """
 
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,6 +24,7 @@ from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import normalizer
+from plasticity_rl.learner import parallel
 from plasticity_rl.replay import host_ring
 from plasticity_rl.replay import host_settings
 from plasticity_rl.replay.stacking import FrameBatch
@@ -64,13 +68,38 @@ def generator(
   )))
 
 
+def own_environments(
+    settings: settings_lib.Settings, layout: parallel.Layout
+) -> int:
+  """Environments of a seed on this host; refuses what cannot be shared."""
+  env, sharers = settings.environment, layout.sharers
+  if env.num_envs % sharers:
+    raise UserError(
+        f'config.environment.num_envs ({env.num_envs}) is not a multiple of '
+        f'the {sharers} hosts, each of which steps its own: take '
+        f'{-(-env.num_envs // sharers) * sharers}, or '
+        'config.parallel="seeds" with as many seeds as devices'
+    )
+  if sharers > 1 and env.normalize_observations:
+    raise UserError(
+        'config.environment.normalize_observations: hosts that share batches '
+        '(config.parallel is "data") would each have other statistics: take '
+        '"seeds"'
+    )
+  return env.num_envs // sharers
+
+
 def replay_settings(
-    settings: settings_lib.Settings, spaces: Spaces
+    settings: settings_lib.Settings, spaces: Spaces, sharers: int = 1
 ) -> host_settings.HostReplay:
-  """What the replay of one seed is to be; refused where memory is too small."""
+  """What the replay of one seed is to be; refused where memory is too small.
+
+  Of `sharers` hosts each has a part.
+  """
   replay = settings.replay
   found = host_settings.HostReplay(
-      capacity=replay.capacity, num_envs=settings.environment.num_envs,
+      capacity=replay.capacity // sharers,
+      num_envs=settings.environment.num_envs // sharers,
       spaces=spaces, discount=replay.discount, n_step=replay.n_step,
       stack=settings.environment_options.get('stack_frames', 1),
       compress=replay.compress,
@@ -87,21 +116,30 @@ class HostData:
 
   Attributes:
     num_seeds: S.
-    num_envs: E.
-    environments: all S x E, in the order of seeds.
+    num_envs: E, of all hosts that share the data.
+    environments: this host's, S x E of one, in the order of seeds.
     replay: what the replay of one seed is.
   """
 
   def __init__(
-      self, settings: settings_lib.Settings, environments: HostEnvironments
+      self, settings: settings_lib.Settings, environments: HostEnvironments,
+      layout: parallel.Layout = parallel.ONE,
   ):
     spaces = environments.spaces
     self.num_seeds = settings.num_seeds
     self.num_envs = settings.environment.num_envs
     self.environments = environments
-    self.replay = replay_settings(settings, spaces)
+    self._layout, sharers = layout, layout.sharers
+    self.replay = replay_settings(settings, spaces, sharers)
+    each = own_environments(settings, layout)
+    first = layout.host * each if sharers > 1 else 0
+    self._own_envs = slice(first, first + each)
     self._save_every = events.schedule(settings).save
     self._batch_size = settings.replay.batch_size
+    if sharers > 1:
+      self._batch_size = (
+          self._batch_size * len(layout.local) // len(layout.devices)
+      )
     self._normalizes = settings.environment.normalize_observations
     if self._normalizes and len(spaces.observation_shape) != 1:
       raise UserError(
@@ -169,7 +207,7 @@ class HostData:
     seeds = np.concatenate([
         generator(key, 'environments', step).integers(
             2**32, size=self.num_envs, dtype=np.uint32
-        ) for key in run_keys
+        )[self._own_envs] for key in run_keys
     ])
     observation = self.by_seed(self.environments.begin(seeds))
     zeros = np.zeros(observation.shape[:2], np.float32)
@@ -201,18 +239,43 @@ class HostData:
         [host_ring.HostRing(self.replay) for _ in range(self.num_seeds)]
     )
 
-  def load(self, folder: pathlib.Path) -> Rings:
-    """Replays that `snapshots` wrote."""
-    return Rings([
-        host_ring.load(folder / _name(seed), self.replay)
-        for seed in range(self.num_seeds)
-    ])
+  def load(self, folder: pathlib.Path) -> Rings | None:
+    """Replays that `snapshots` wrote; None if other hosts shared them."""
+    folders = [folder / self._name(seed) for seed in range(self.num_seeds)]
+    if not all(one.exists() for one in folders):
+      return None
+    return Rings([host_ring.load(one, self.replay) for one in folders])
 
   def snapshots(self, rings: Rings) -> dict[str, host_ring.HostRing]:
     """Copies by name, which share what they hold with the originals."""
     return {
-        _name(seed): ring.copy() for seed, ring in enumerate(rings.of_seed)
+        self._name(seed): ring.copy()
+        for seed, ring in enumerate(rings.of_seed)
     }
+
+  def _name(self, seed):
+    """The name of a replay among those of all seeds and hosts."""
+    name = f'replay_{self._layout.first_seed(self.num_seeds) + seed}'
+    sharers = self._layout.sharers
+    return f'{name}_{self._layout.host}_of_{sharers}' if sharers > 1 else name
+
+  # --- What hosts that share the data have of all environments ---
+
+  def of_all(self, env: Any) -> Any:
+    """Shapes of all environments `[S, E, ...]`, of this host's."""
+    if self._layout.sharers == 1:
+      return env
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(
+            (x.shape[0], self.num_envs, *x.shape[2:]), x.dtype
+        ), env,
+    )
+
+  def own(self, env: Playing) -> Playing:
+    """This host's environments, of all."""
+    if self._layout.sharers == 1:
+      return env
+    return jax.tree.map(lambda x: x[:, self._own_envs], env)
 
   def draw(
       self, rings: Rings, env: Playing, keys: np.ndarray, name: str,
@@ -227,12 +290,14 @@ class HostData:
       keys: `[S, 2]`, of which the randomness is made.
       name: of its purpose.
       number: of the step.
-      batch_size: B, that of updates by default.
+      batch_size: B, by default this host's share of that of updates.
       num_batches: U; None for no such axis.
     """
     shapes = self.batch_shapes(batch_size, num_batches)
     if not rings.of_seed[0].num_stored:  # On the device too, they are zeros.
       return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    if self._layout.sharers > 1:
+      name = f'{name} on host {self._layout.host}'
     drawn = [
         ring.sample_frames(
             generator(key, name, number), batch_size or self._batch_size,
@@ -261,10 +326,6 @@ class HostData:
         jax.ShapeDtypeStruct((*leading, *shape), action),
         *(jax.ShapeDtypeStruct(leading, np.float32) for _ in range(2)),
     )
-
-
-def _name(seed):
-  return f'replay_{seed}'
 
 
 def _joined(arrays):

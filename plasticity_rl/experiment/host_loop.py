@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments.host import HostEnvironments
@@ -96,6 +97,8 @@ class HostLoop:
 
     def act(key, step, nets, own, observation):
       key, _ = jax.random.split(jax.random.fold_in(key, step))
+      if layout.sharers > 1:
+        key = jax.random.fold_in(key, layout.host)
       return streams.act(
           agent, key, acting.acting(nets, own, step), observation, step
       )
@@ -165,14 +168,24 @@ class HostLoop:
     state = jax.eval_shape(self._init)
     env = self._data.begin(np.zeros(state.keys.run.shape, np.uint32))
     self._data.forget()
-    return state._replace(env=jax.tree.map(
+    return state._replace(env=self._data.of_all(jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), env
-    ))
+    )))
 
   def load(self, state: TrainState, folder: pathlib.Path) -> TrainState:
-    """From a checkpoint's arrays and its folder of data."""
+    """From a checkpoint's arrays and its folder of data.
+
+    Hosts that share batches have environments of their own each: their replays
+    fit no other number of hosts, on which the replay begins empty.
+    """
     on_device = jax.tree.map(jnp.asarray, state._replace(env=()))
-    return on_device._replace(env=state.env, replay=self._data.load(folder))
+    rings = self._data.load(folder)
+    if rings is None:  # To be filled again, as far as updates can see.
+      rings, counters = self._data.new_rings(), on_device.counters
+      on_device = on_device._replace(
+          counters=counters._replace(cleared=jnp.copy(counters.stored))
+      )
+    return on_device._replace(env=self._data.own(state.env), replay=rings)
 
   def replicate(self, state: TrainState, count: int) -> TrainState:
     """The data of one seed so many times."""
@@ -248,6 +261,10 @@ class HostLoop:
     # Here and not before, so that the host runs ahead of the device.
     sums = {name: np.asarray(value) for name, value in sums.items()}
     bad_step = sums.pop('bad_step')
+    if self._layout.sharers > 1:
+      ended, return_sum = np.sum(hosts.exchange(
+          'episodes', [ended.tolist(), return_sum.tolist()]
+      ), axis=0)
     metrics = {'train/return': return_sum, 'train/episodes': ended}
     with np.errstate(invalid='ignore'):  # None ended, or none was made.
       metrics['train/return'] = return_sum / ended
@@ -326,9 +343,11 @@ class HostLoop:
     size = self._settings.diagnostics.probe_size
     if ahead.are_shapes(keys):
       return self._stacked(self._data.batch_shapes(size))
-    return self._stacked(self._data.draw(
-        state.replay, state.env, np.asarray(keys), 'probe', 0, size
+    drawn = self._layout.gathered(self._data.draw(
+        state.replay, state.env, np.asarray(keys), 'probe', 0,
+        -(-size // self._layout.sharers),
     ))
+    return self._stacked(jax.tree.map(lambda x: x[:, :size], drawn))
 
   def ahead(
       self, state: TrainState, schedule: learner.Schedule
@@ -370,7 +389,9 @@ class HostLoop:
   def batch(self) -> Transition:
     """Shapes of the batch of an update, of one seed."""
     return _of_one_seed(
-        jax.eval_shape(self._stacked, self._data.batch_shapes())
+        jax.eval_shape(self._stacked, self._data.batch_shapes(
+            self._settings.replay.batch_size
+        ))
     )
 
   def _shared_out(self, batches):
@@ -434,7 +455,7 @@ def make(
     hooks: device_loop.Hooks,
 ) -> loop.Loop:
   """The loop of these settings; see `HostLoop` and `device_loop.make`."""
-  data = HostData(settings, training)
+  data = HostData(settings, training, learners.layout)
   host = HostLoop(settings, learners, environments, data, hooks)
 
   def segment_at(schedule):
@@ -460,4 +481,5 @@ def make(
       portable=lambda state: state,
       load=host.load,
       replicate=host.replicate,
+      host_axes=loop.WHOLE._replace(env=1),
   )

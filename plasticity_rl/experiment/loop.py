@@ -19,6 +19,9 @@ AXES = TrainState(
     nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
 )
 
+# Nothing of it: every host has the same.
+WHOLE = TrainState(*[None] * len(TrainState._fields))
+
 
 class Snapshot(Protocol):
   """What stays as it was while the original goes on changing."""
@@ -52,10 +55,14 @@ class Loop(NamedTuple):
     ahead: `(state, is_later) -> state`, both shapes: compiles what `segment`,
       or `segment_later`, calls.
     snapshots: `(state) -> snapshots by name`, of what is no array.
-    portable: `(state) -> state`, as it is saved, on whatever devices it is.
+    portable: `(state) -> state`, as it is saved, on whatever devices it is; of
+      many hosts that share the data, this one's part.
     load: `(state of numpy arrays, folder) -> state`, from a checkpoint, with
-      what was written by `snapshots` in `folder`.
+      what was written by `snapshots` in `folder`. The arrays are those of all
+      hosts that share the data.
     replicate: `(state, count) -> state`, the data of one seed so many times.
+    host_axes: the axes of a portable state that hosts have parts of, if they
+      share the data.
   """
 
   steps_per_row: int
@@ -75,6 +82,7 @@ class Loop(NamedTuple):
   portable: Callable[[TrainState], TrainState]
   load: Callable[[Any, pathlib.Path], TrainState]
   replicate: Callable[[TrainState, int], TrainState]
+  host_axes: TrainState = WHOLE
 
 
 def light(state: TrainState) -> TrainState:

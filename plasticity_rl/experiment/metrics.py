@@ -152,6 +152,19 @@ class Writers:
       self._wandb.finish()
 
 
+class Silent:
+  """The writers of a host that writes nothing."""
+
+  def write(self, *args: Any) -> None:
+    """Nothing."""
+
+  def event(self, step: int, **facts: Any) -> None:
+    """Nothing."""
+
+  def close(self) -> None:
+    """Nothing."""
+
+
 def _event_step(line):
   try:
     return json.loads(line)['step']

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -38,8 +39,20 @@ def prepare(
 ) -> None:
   """Makes the folder, or checks that it is this config's.
 
-  Another config on the same folder is refused, with the keys that differ.
+  Another config on the same folder is refused, with the keys that differ. Of
+  several hosts the first makes it, and the others have to see it.
   """
+  if hosts.is_first():
+    _prepare(folder, settings)
+  hosts.exchange('folder', None)
+  if not (folder / CONFIG).exists():
+    raise UserError(
+        f'{folder} is not on this host what it is on the first one: --workdir '
+        'must be a folder that all hosts share'
+    )
+
+
+def _prepare(folder, settings):
   path = folder / CONFIG
   config = settings_lib.to_dict(settings)
   if path.exists():
@@ -74,6 +87,20 @@ def prepare(
     write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
+
+
+def flat(settings: settings_lib.Settings) -> dict[str, Any]:
+  """The config by dotted key, without what two commands may say otherwise."""
+  config = settings_lib.to_dict(settings)
+  return dict(_flat({k: v for k, v in config.items() if k not in _FREE}))
+
+
+def _flat(tree, prefix=''):
+  for key, value in tree.items():
+    if isinstance(value, Mapping):
+      yield from _flat(value, f'{prefix}{key}.')
+    else:
+      yield f'{prefix}{key}', value
 
 
 def read_config(folder: pathlib.Path) -> dict[str, Any]:

@@ -52,6 +52,13 @@ class Shares:
   def _events_on_one(self, state):
     return loop.with_data(self._layout.on_one(loop.light(state)), state)
 
+  @property
+  def axes(self) -> TrainState:
+    """Axes of a state `together` that hosts have parts of."""
+    if self._layout.mode == 'data' and self.are_apart:
+      return TrainState(None, 2, 1, None, None, None)
+    return loop.WHOLE
+
   def first(self, env: Any) -> Any:
     """Environments of one device: what they are at is the same on all."""
     env = self._layout.on_one(env)
@@ -79,7 +86,7 @@ class Shares:
     return state._replace(env=env, replay=replay)
 
   def together(self, state: TrainState) -> TrainState:
-    """The inverse of `apart`, on this host's memory."""
+    """The inverse of `apart`, in this host's memory: of many, its part."""
     if self._layout.mode != 'data':
       return state
     data = (state.env, state.replay)
@@ -89,7 +96,7 @@ class Shares:
 
     def joined(axis, tree):
       def one(x):
-        x = np.moveaxis(self._layout.all_parts(x), 0, axis)
+        x = np.moveaxis(np.asarray(x), 0, axis)
         return x.reshape(
             *x.shape[:axis], x.shape[axis] * x.shape[axis + 1],
             *x.shape[axis + 2:]

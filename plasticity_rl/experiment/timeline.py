@@ -12,7 +12,9 @@ import jax
 import jax.monitoring
 import numpy as np
 import tqdm
+from absl import logging
 
+from plasticity_rl import hosts
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -24,6 +26,7 @@ from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.experiment.experiment import check_metric
 from plasticity_rl.experiment.interrupts import Interrupts
+from plasticity_rl.experiment.metrics import Silent
 from plasticity_rl.experiment.metrics import Writers
 from plasticity_rl.experiment.rehearsal import Rehearsal
 from plasticity_rl.interventions.expression import Expression
@@ -141,13 +144,20 @@ def run(
       itself: to be compiled ahead.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
-  if (folder / LEDGER).exists() and Checkpoints(folder).newest() == end:
-    return  # The ledger is written last: all is there.
+  if hosts.first('is done', _is_done(folder, end)):
+    return
   with Interrupts() as interrupts:
     _Run(
         experiment, folder, start, num_steps, name, keep_steps, interrupts,
         arms,
     ).run()
+
+
+def _is_done(folder, end):
+  """Whether all is there: the ledger is written last."""
+  return hosts.is_first() and (folder / LEDGER).exists() and (
+      Checkpoints(folder).newest() == end
+  )
 
 
 class _Run:
@@ -178,9 +188,12 @@ class _Run:
     )
     self._clock = _Clock()
     self._pending = None
-    newest = self._checkpoints.newest()
+    newest = hosts.first('newest checkpoint', (
+        self._checkpoints.newest() if hosts.is_first() else None
+    ))
     if newest is not None:
       self._state, meta = self._checkpoints.restore(newest, experiment)
+      self._tell_of_moving(newest, meta)
       self._step, self._history = newest, list(meta['history'])
       self._clock = _Clock(**meta['clock'])
       self._is_fork, self._primed = False, meta['primed']
@@ -195,10 +208,12 @@ class _Run:
         self._watches[label][1].restore(saved)
       elif label == _RATIO and self._ratio_watch is not None:
         self._ratio_watch.restore(saved)
-    self._writers = Writers(
-        folder, settings.log, -1 if newest is None else newest, settings.seed,
-        experiment.loop.frames_per_step,
-    )
+    self._writers = Silent()
+    if hosts.is_first():
+      self._writers = Writers(
+          folder, settings.log, -1 if newest is None else newest,
+          settings.seed, experiment.loop.frames_per_step,
+      )
     self._updates = int(self._state.counters.updates)
     self._costs = self._cost()
     self._last_loss = math.nan
@@ -208,7 +223,9 @@ class _Run:
     bar = tqdm.tqdm(
         total=self._end, initial=self._step, desc=self._name or 'train',
         unit=' steps', unit_scale=True, dynamic_ncols=True, mininterval=0.5,
-        disable=not self._experiment.settings.log.progress,
+        disable=(
+            not self._experiment.settings.log.progress or not hosts.is_first()
+        ),
     )
     listener = self._listen_to_compilation()
     self._begun = time.monotonic() - self._clock.seconds
@@ -222,8 +239,7 @@ class _Run:
         if self._prime():  # It was stopped in the middle of priming.
           self._save()
         while self._step < self._end:
-          if self._interrupts.requested:
-            self._stop()
+          self._stop_if_asked()
           self._state, metrics = self._segment()(self._state)
           # The host writes the last segment while this one runs.
           self._flush()
@@ -250,7 +266,8 @@ class _Run:
 
   def _look_ahead(self):
     """Has compiled what the next interventions that are due will need."""
-    if not self._experiment.settings.compile_ahead:
+    # Of several hosts each would need the shapes of the others' batches.
+    if not self._experiment.settings.compile_ahead or hosts.count() > 1:
       return
     coming = [(i, i.next_after(self._step)) for i, _ in self._interventions]
     step = min((step for _, step in coming), default=math.inf)
@@ -293,8 +310,7 @@ class _Run:
     total = self._experiment.settings.replay.priming_updates
     begun = self._primed
     while self._primed < total:
-      if self._interrupts.requested:
-        self._stop()
+      self._stop_if_asked()
       before = int(self._state.counters.updates)
       self._state = self._experiment.loop.prime(self._state)
       made = int(self._state.counters.updates) - before
@@ -320,9 +336,14 @@ class _Run:
 
   def _watch(self, metrics):
     """What waits for something: interventions each seed by itself."""
-    ratio = self._ratio_watch
+    ratio, parts = self._ratio_watch, self._experiment.parts
+    watches = [watch for _, watch, _ in self._watches.values()]
+    awaited = {w.criterion.metric for w in (ratio, *watches) if w is not None}
+    metrics = parts.metrics(
+        {name: metrics[name] for name in sorted(awaited) if name in metrics}
+    )
     if ratio is not None and ratio.criterion.metric in metrics:
-      values = np.asarray(metrics[ratio.criterion.metric])
+      values = metrics[ratio.criterion.metric]
       mean = np.nan if np.isnan(values).all() else np.nanmean(values)
       why, = ratio.observe(self._step, np.array([mean]))
       if why:
@@ -334,14 +355,12 @@ class _Run:
     for intervention, watch, apply in self._watches.values():
       if watch.criterion.metric not in metrics:
         continue
-      why = watch.observe(
-          self._step, np.asarray(metrics[watch.criterion.metric])
-      )
+      why = watch.observe(self._step, metrics[watch.criterion.metric])
       due = np.array([bool(reason) for reason in why])
       if due.any():
-        first = self._experiment.settings.seed
+        first, own = self._experiment.settings.seed, parts.seeds(due)
         self._intervene(
-            intervention, lambda state, a=apply, d=due: a(state, d),
+            intervention, lambda state, a=apply, d=own: a(state, d),
             seeds=(first + np.flatnonzero(due)).tolist(),
             why=[reason for reason in why if reason],
         )
@@ -352,11 +371,13 @@ class _Run:
     before = self._state
     expression = intervention.expression
     self._state = apply(before)
-    jumps = self._experiment.compare(before, self._state)
+    jumps = self._experiment.parts.metrics(
+        self._experiment.compare(before, self._state)
+    )
     self._writers.event(
         self._step, event='intervention', label=expression.label,
         expression=expression.text, **facts,
-        **{k: np.asarray(v).tolist() for k, v in jumps.items()},
+        **{k: v.tolist() for k, v in jumps.items()},
     )
     if structure(before) != structure(self._state):
       self._history.append({
@@ -374,7 +395,7 @@ class _Run:
       return
     step, metrics = self._pending
     self._pending = None
-    metrics = {k: np.asarray(v) for k, v in metrics.items()}
+    metrics = self._experiment.parts.metrics(metrics)
     updates = self._count(step, metrics)
     bad = metrics.pop('bad_step', np.array([-1]))
     self._clock.seconds = time.monotonic() - self._begun
@@ -405,13 +426,15 @@ class _Run:
 
   def _save(self):
     self._flush()
-    if not self._experiment.is_finite(self._state):
+    finite = bool(self._experiment.is_finite(self._state))
+    if not all(hosts.exchange('finite weights', finite)):
       raise RunError(
           f'the weights became NaN or infinite before step {self._step}: most '
           'likely optimizer.learning_rate '
           f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
           f'high; last good checkpoint: {self._last_good()}'
       )
+    parts = self._experiment.parts
     portable = self._experiment.loop.portable(self._state)
     self._checkpoints.save(self._step, portable, {
         'history': self._history,
@@ -419,7 +442,8 @@ class _Run:
         'primed': self._primed,
         'watches': self._saved_watches(),
         'origin': run_folder.origin(),
-    }, self._experiment.loop.snapshots(self._state))
+        'layout': str(parts.layout),
+    }, self._experiment.loop.snapshots(self._state), parts.by_leaf(portable))
 
   def _saved_watches(self):
     saved = {k: watch.save() for k, (_, watch, _) in self._watches.items()}
@@ -427,7 +451,10 @@ class _Run:
       saved[_RATIO] = self._ratio_watch.save()
     return saved
 
-  def _stop(self):
+  def _stop_if_asked(self):
+    """Saves and leaves if any host was asked to: all do, at the same step."""
+    if not any(hosts.exchange('asked to stop', self._interrupts.requested)):
+      return
     self._save()
     self._checkpoints.wait()
     raise Interrupted(
@@ -475,7 +502,24 @@ class _Run:
     jax.monitoring.register_event_duration_secs_listener(listener)
     return listener
 
+  def _tell_of_moving(self, step, meta):
+    """A line where a checkpoint goes on somewhere else than it was saved."""
+    here = str(self._experiment.parts.layout)
+    there, counters = meta.get('layout', here), self._state.counters
+    if there == here or not hosts.is_first():
+      return
+    emptied = 0 < int(counters.stored) == int(counters.cleared)
+    logging.warning(
+        'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+        step, there, here,
+        'the replay begins empty, and updates wait for it' if emptied
+        else 'what each had of seeds, environments and replay is shared out '
+        'anew',
+    )
+
   def _write_ledger(self):
+    if not hosts.is_first():
+      return
     clock = dataclasses.asdict(self._clock)
     total = sum(v for k, v in clock.items() if k.endswith('flops'))
     run_folder.write_atomically(

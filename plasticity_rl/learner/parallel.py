@@ -12,7 +12,8 @@ leading axis of this host's devices, `[D, ...]`.
 
 On many hosts every process runs this same program. Of the mapped axis each
 passes the part of its own devices and gets that part back, so that all arrays
-of a process are its own.
+of a process are its own. With *seeds* a process knows its own seeds alone
+(`Layout.own_settings`).
 """
 
 import dataclasses
@@ -200,11 +201,59 @@ class Layout:
     first = self.devices.index(self.local[0])
     return slice(first, first + len(self.local))
 
-  def all_parts(self, x: jax.Array) -> np.ndarray:
-    """`[D, ...]` of all devices, from this process's part of it."""
-    if len(self.local) == len(self.devices):
-      return np.asarray(x)
-    return multihost_utils.process_allgather(np.asarray(x), tiled=True)
+  # --- Many hosts ---
+
+  @property
+  def num_hosts(self) -> int:
+    """Processes that the devices are of."""
+    if self.mode == 'none':
+      return 1
+    return len({device.process_index for device in self.devices})
+
+  @property
+  def host(self) -> int:
+    """Which of them this process is."""
+    return jax.process_index() if self.num_hosts > 1 else 0
+
+  @property
+  def sharers(self) -> int:
+    """Hosts that share every seed's data; 1 where each has its own seeds."""
+    return self.num_hosts if self.mode == 'data' else 1
+
+  def own_settings(
+      self, settings: settings_lib.Settings
+  ) -> settings_lib.Settings:
+    """Settings with the seeds that this process trains."""
+    if self.mode != 'seeds' or self.num_hosts == 1:
+      return settings
+    num_seeds = settings.num_seeds * len(self.local) // len(self.devices)
+    return dataclasses.replace(
+        settings, seed=settings.seed + self.first_seed(num_seeds),
+        num_seeds=num_seeds,
+    )
+
+  def first_seed(self, num_seeds: int) -> int:
+    """Where the `num_seeds` of this process begin among all."""
+    if self.mode != 'seeds' or self.num_hosts == 1:
+      return 0
+    return self.own_parts.start * num_seeds // len(self.local)
+
+  def gathered(self, tree: Any) -> Any:
+    """`[S, N, ...]` in numpy of hosts that share, joined along N on all."""
+    if self.sharers == 1:
+      return tree
+    return jax.tree.map(
+        lambda x: np.moveaxis(x, 0, 1).reshape(
+            x.shape[1], -1, *x.shape[3:]
+        ), multihost_utils.process_allgather(tree),
+    )
+
+  def __str__(self) -> str:
+    """For example '4 devices (data) on 2 hosts'."""
+    if self.mode == 'none':
+      return '1 device'
+    many = f' on {self.num_hosts} hosts' if self.num_hosts > 1 else ''
+    return f'{len(self.devices)} devices ({self.mode}){many}'
 
 
 def _over(function, axes, tree):

@@ -399,7 +399,7 @@ def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
 
   folder = run(experiment, tmp_path / 'run', num_steps=10)
 
-  def full(path):
+  def full(*_):
     raise OSError('No space left on device')
 
   with monkeypatch.context() as patch:

@@ -188,8 +188,18 @@ def test_the_commands_of_every_host_are_printed(gcloud, tmp_path):
     assert shell.endswith(
         f'--coordinator=10.0.0.2:1234 --num_processes=2 --process_id={i}'
     )
-  # On a pod jax finds the others by itself.
-  assert run_commands.host(['-m', 'x'], 1, 2) == ['-m', 'x']
+  # On a pod jax finds the others by itself; alone there is nobody to find.
+  assert run_commands.host(['-m', 'x'], 1, 2) == [
+      '-m', 'x', '--distributed=auto'
+  ]
+  assert run_commands.host(['-m', 'x'], 0, 1, 'a:1') == ['-m', 'x']
+
+
+def test_a_diagnosis_is_for_one_host(gcloud, tmp_path):
+  result = _pod(f'--workdir={tmp_path / "s"}', '--dry_run',
+                study='tests/launch/tiny_diagnosis.py')
+  assert result.code == 2
+  assert 'a diagnosis runs on one host, and this pod has 2' in result.err
 
 
 @pytest.mark.slow
