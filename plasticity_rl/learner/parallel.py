@@ -164,10 +164,16 @@ class Layout:
   def place(self, axis: int | None, tree: Any) -> Any:
     """Arrays on this process's devices: shares along `axis`, or all on all."""
     spec = () if axis is None else (*[None] * axis, AXIS)
-    return jax.device_put(tree, jax.sharding.NamedSharding(
+    sharding = jax.sharding.NamedSharding(
         jax.sharding.Mesh(np.array(self.local), (AXIS,)),
         jax.sharding.PartitionSpec(*spec),
-    ))
+    )
+    # What the update before returned is there: looking costs less than putting.
+    if all(
+        getattr(x, 'sharding', None) == sharding for x in jax.tree.leaves(tree)
+    ):
+      return tree
+    return jax.device_put(tree, sharding)
 
   def on_one(self, tree: Any) -> Any:
     """What is the same on all devices, on the first one of this process."""
