@@ -220,15 +220,31 @@ def row(loop: killing.Loop, facts: dict) -> dict[str, str]:
   }
 
 
+def rest() -> tuple[list[str], list[str], list[str]]:
+  """Lines on the disk and on pauses, and the commits of the runs."""
+  record = Record(FOLDER / 'rest.json', disk=None, pauses=None)
+  device = FOLDER / DEVICE.name
+  if not record.facts['disk']:
+    record.facts['disk'] = full_disk(
+        DEVICE, FOLDER / 'full', device / 'undisturbed', device / 'cache'
+    )
+    record.save()
+  if not record.facts['pauses']:
+    record.facts['pauses'] = saving.report()
+    record.save()
+  commits = {
+      json.loads(path.read_text())['git_revision'][:7]
+      for path in FOLDER.glob(f'*/*/{run_folder.CONFIG}')
+  }
+  return record.facts['disk'], record.facts['pauses'], sorted(commits)
+
+
 def main() -> None:
   rows = []
   for loop, num_kills in KILLS:
     facts = kill_again_and_again(loop, num_kills, FOLDER / loop.name)
     rows.append(row(loop, facts))
-  device = FOLDER / DEVICE.name
-  disk = full_disk(
-      DEVICE, FOLDER / 'full', device / 'undisturbed', device / 'cache'
-  )
+  disk, pauses, begun_from = rest()
   text = '\n'.join([
       '# Durability', '',
       'Runs of each loop are killed (`kill -9`) at random moments and started '
@@ -243,8 +259,9 @@ def main() -> None:
       'Checkpoints are due every two (Atari, the device) or four segments, '
       'so that many kills fall into a save.', '',
       '## A full disk', '', *disk, '',
-      '## The pause of a save', '', *saving.report(), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
+      '## The pause of a save', '', *pauses, '',
+      f'Machine: {studies.machine()}. Commit: {", ".join(begun_from)} (runs), '
+      f'{studies.revision()} (this page).', '',
       '    make durability', '',
   ])
   studies.RESULTS.mkdir(exist_ok=True)

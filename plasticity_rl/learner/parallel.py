@@ -176,6 +176,11 @@ class Layout:
     )
     if ahead.are_shapes(tree):
       return jax.tree.map(lambda x: x.update(sharding=sharding), tree)
+    # What the update before returned is there: looking costs less than putting.
+    if all(
+        getattr(x, 'sharding', None) == sharding for x in jax.tree.leaves(tree)
+    ):
+      return tree
     return jax.device_put(tree, sharding)
 
   def on_one(self, tree: Any) -> Any:
