@@ -21,15 +21,15 @@ from absl import logging
 
 from benchmarks import studies
 
-SEGMENTS, SWITCH, REPEATS = 24, 18, 2
+SEGMENTS, SWITCH, REPEATS = 24, 18, 1
 _COMMON = {
     'evaluation.episodes': 2, 'evaluation.max_steps': 50,
-    'checkpoint.every_steps': 10**9, 'log.progress': False,
+    'log.progress': False,
 }
 CASES = {
     'DQN, MinAtar Breakout, 1 seed, on the device': (
         'minatar', 'breakout', {
-            'num_seeds': 1, 'segment_steps': 1500, 'replay.min_size': 500,
+            'num_seeds': 1, 'segment_steps': 400, 'replay.min_size': 300,
             'replay.capacity': 10_000,
         },
     ),
@@ -55,6 +55,7 @@ def settings_of(case, is_ahead):
   config.update_from_flattened_dict({
       **_COMMON, **changes, 'num_steps': SEGMENTS * length,
       'evaluation.every_steps': length, 'diagnostics.every_steps': length,
+      'checkpoint.every_steps': SEGMENTS * length,
       'interventions': (f'injection(at_steps={SWITCH * length})',),
       'compile_ahead': is_ahead,
   })
@@ -122,8 +123,8 @@ def main() -> None:
       print(rows[-1], flush=True)
   text = '\n'.join([
       '# The pause at an injection', '',
-      f'One injection after {SWITCH} segments of {SEGMENTS}; best of {REPEATS} '
-      'runs.', f'Commit {studies.revision()}, {studies.machine()},',
+      f'One injection after {SWITCH} segments of {SEGMENTS}; best of '
+      f'{REPEATS}.', f'Commit {studies.revision()}, {studies.machine()},',
       f'load {os.getloadavg()[0]:.1f} by other work; '
       f'{time.monotonic() - begun:.0f} s in all.', '',
       '    python -m benchmarks.switch_pause', '',

@@ -111,6 +111,9 @@ class Optimizer:
     weight_decay: AdamW's and UPGD's; each step takes off this times the
       learning rate. Elsayed and Mahmood's UPGD has 1e-3.
     max_gradient_norm: clips the global norm of all that learns; 0 for none.
+    microbatches: parts of a batch (of a device's share of it), whose gradients
+      are computed one after the other and averaged: the same update in less
+      memory.
   """
 
   name: str = 'adam'
@@ -124,6 +127,7 @@ class Optimizer:
   noise: float = 1e-3
   weight_decay: float = 0.0
   max_gradient_norm: float = 0.0
+  microbatches: int = 1
 
 
 # Bounds, inclusive; None for none.
@@ -137,6 +141,7 @@ RANGES = dict.fromkeys((
     'optimizer.noise', 'optimizer.max_gradient_norm',
 ), (0, None)) | dict.fromkeys((
     'regularizer.power_iterations', 'regularizer.infer_heads',
+    'optimizer.microbatches',
 ), (1, None)) | dict.fromkeys((
     'optimizer.b1', 'optimizer.b2', 'optimizer.decay',
     'optimizer.utility_decay',

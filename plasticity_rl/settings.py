@@ -336,6 +336,11 @@ def _check_together(s):
             f'config.network.{name} must hold positive whole numbers'
             f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
+  if s.replay.batch_size % s.optimizer.microbatches:
+    raise errors.UserError(
+        f'config.replay.batch_size ({s.replay.batch_size}) must be a multiple '
+        f'of optimizer.microbatches ({s.optimizer.microbatches})'
+    )
   if not isinstance(s.environment, (Environment, HostEnvironment)):
     return
   env, replay = s.environment, s.replay

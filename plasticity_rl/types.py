@@ -193,6 +193,7 @@ class NetSpec:
     has_target: whether a target network is kept.
     penalty: a regulariser of its loss, or None.
     shard: which part of a batch an update sees; the whole by default.
+    microbatches: parts that an update takes that in, one after the other.
   """
 
   network: Any
@@ -201,6 +202,7 @@ class NetSpec:
   has_target: bool
   penalty: Penalty | None = None
   shard: Shard = WHOLE
+  microbatches: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,6 +66,7 @@ def catch(**changes):
     ('environment.name', 'random_labels', 'unknown environment'),
     ('agent.loss', 'hubert', "agent.loss 'hubert'; did you mean 'huber'"),
     ('optimizer.name', 'adamax', "did you mean 'adam'"),
+    ('network.precision', 'float16', "did you mean 'bfloat16'"),
     ('environment.permute', 'input', "did you mean 'inputs'"),
 ))
 def test_unknown_names_are_refused_with_the_nearest(key, value, message):
@@ -117,6 +118,7 @@ def test_whole_numbers_are_numbers():
     ('network.slots', -1, 'at least 0'),
     ('regularizer.l2_init', -1e-3, 'at least 0'),
     ('regularizer.power_iterations', 0, 'at least 1'),
+    ('optimizer.microbatches', 0, 'at least 1'),
 ))
 def test_values_out_of_range_are_refused(key, value, bounds):
   with pytest.raises(UserError) as caught:
@@ -172,6 +174,8 @@ def test_no_name_is_refused(section, value):
     ({'environment.num_envs': 16}, r'segment_steps \(1000\)'),
     ({'environment.num_envs': 2, 'replay.capacity': 1001,
       'replay.min_size': 10}, r'replay.capacity \(1001\)'),
+    ({'optimizer.microbatches': 3},
+     r'batch_size \(32\) must be a multiple of optimizer.microbatches \(3\)'),
     ({'environment.permute': 'inputs'}, 'switch_every_steps is 0, but permute'),
     ({'environment.switch_every_steps': 5}, "is 5, but permute is 'none'"),
 ))

@@ -1,5 +1,6 @@
 """What an agent is, and how gradients are applied."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ from plasticity_rl.types import Key
 from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
-from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
@@ -58,33 +58,80 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
 
 
 def descend(
-    net: NetSpec, state: NetState, loss: Loss, inputs: Any
-) -> tuple[NetState, dict[str, jax.Array], NetworkOutput]:
-  """One gradient step on the mean of `loss` plus the network's penalty.
+    net: NetSpec, state: NetState, loss_of: Callable[[Any], tuple[Loss, Any]],
+    data: Any,
+) -> tuple[NetState, dict[str, jax.Array], Any]:
+  """One gradient step on the mean of losses plus the network's penalty.
 
-  Where devices share a batch, the mean is over all of it: see `average`.
+  Where devices share a batch, the mean is over all of it: see `average`. With
+  `net.microbatches` the data are taken in so many parts, one after the other
+  (as many as divide them): of as many examples each, so that the mean of their
+  gradients is the gradient of the whole.
 
   Args:
     net: the network.
     state: its state.
-    loss: `(params) -> (losses [B], output)`.
-    inputs: what `output` is the network's output on.
+    loss_of: `(data) -> (loss, inputs)`: the loss on some of the data, and what
+      the loss's output is the network's output on.
+    data: whatever is by example, arrays of `[B, ...]`.
 
   Returns:
-    The new state, metrics, and the output. Metrics are 'loss', the mean loss
-    without the penalty, and 'penalty' where the network has one.
+    The new state, metrics, and the network's outputs. Metrics are 'loss', the
+    mean loss without the penalty, and 'penalty' where the network has one.
   """
-  def total(params):
-    losses, output = loss(params)
-    value = losses.mean()
-    if net.penalty is None:
-      return value, ({'loss': value}, output)
-    penalty = net.penalty(params, state.initial, inputs, output)
-    return value + penalty, ({'loss': value, 'penalty': penalty}, output)
+  def gradients_of(data):
+    loss, inputs = loss_of(data)
 
-  gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+    def total(params):
+      losses, output = loss(params)
+      value = losses.mean()
+      if net.penalty is None:
+        return value, ({'loss': value}, output)
+      penalty = net.penalty(params, state.initial, inputs, output)
+      return value + penalty, ({'loss': value, 'penalty': penalty}, output)
+
+    gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+    return (gradients, metrics), output.outputs
+
+  size = jax.tree.leaves(data)[0].shape[0]
+  (gradients, metrics), outputs = in_parts(
+      gradients_of, data, math.gcd(net.microbatches, size)
+  )
   gradients = average(gradients, net.shard)
-  return apply_gradients(net, state, gradients), metrics, output
+  return apply_gradients(net, state, gradients), metrics, outputs
+
+
+def in_parts(
+    function: Callable[[Any], tuple[Any, Any]], data: Any, count: int
+) -> tuple[Any, Any]:
+  """`function(data)` of so many parts of the data, one after the other.
+
+  Args:
+    function: `(data) -> (means, by_example)`: what is averaged over examples,
+      and what there is of each, `[B, ...]`.
+    data: arrays of `[B, ...]`; `count` divides B.
+    count: parts. Of one, this is `function(data)`.
+  """
+  if count == 1:
+    return function(data)
+  parts = jax.tree.map(
+      lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), data
+  )
+
+  def one(total, part):
+    means, by_example = function(part)
+    return jax.tree.map(jnp.add, total, means), by_example
+
+  first = jax.tree.map(lambda x: x[0], parts)
+  zeros = jax.tree.map(
+      lambda x: jnp.zeros(x.shape, x.dtype),
+      jax.eval_shape(function, first)[0],
+  )
+  total, by_example = jax.lax.scan(one, zeros, parts)
+  return (
+      jax.tree.map(lambda x: x / count, total),
+      jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), by_example),
+  )
 
 
 def average(gradients: Params, shard: Shard) -> Params:

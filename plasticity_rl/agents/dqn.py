@@ -86,12 +86,14 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
     )
 
   def update(key, nets, batch, updates):
-    loss = losses(key, nets, batch)['q']
-    state, metrics, output = base.descend(net, nets['q'], loss, batch.s_tm1)
+    state, metrics, q = base.descend(
+        net, nets['q'],
+        lambda part: (losses(key, nets, part)['q'], part.s_tm1), batch,
+    )
     state = base.copy_periodically(
         state, updates + 1, config.target_period_updates
     )
-    return {'q': state}, {**metrics, 'q_mean': output.outputs.mean()}
+    return {'q': state}, {**metrics, 'q_mean': q.mean()}
 
   return base.Agent(
       spec=spec,

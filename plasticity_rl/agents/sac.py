@@ -200,27 +200,33 @@ def make(
 
   def update(key, old, batch, updates):
     del updates
-    s_tm1, s_t, noise = draw(key, batch)
+    drawn = draw(key, batch)
     new, metrics = dict(old), {}
 
-    def descend(name, loss, inputs):
-      new[name], metrics[name], output = base.descend(
-          nets[name], old[name], loss, inputs
+    def descend(name, loss_of, data):
+      new[name], metrics[name], outputs = base.descend(
+          nets[name], old[name], loss_of, data
       )
-      return output.outputs
+      return outputs
 
-    y = targets(old, batch, s_t, noise)
-    q = descend(
-        'critic', critic_loss(y, s_tm1, batch.a_tm1), (s_tm1[0], batch.a_tm1)
-    )
+    def of_critic(data):
+      batch, (s_tm1, s_t, noise) = data
+      y = targets(old, batch, s_t, noise)
+      inputs = (s_tm1[0], batch.a_tm1)
+      return critic_loss(y, s_tm1, batch.a_tm1), inputs
+
+    def of_actor(data):
+      s_tm1, _, noise = data
+      inputs = see(params_of(new), s_tm1[0])
+      return actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
+
+    q = descend('critic', of_critic, (batch, drawn))
     new['critic'] = base.move_target(new['critic'], config.tau)
-    inputs = see(params_of(new), s_tm1[0])
-    outputs = descend(
-        'actor', actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
-    )
+    outputs = descend('actor', of_actor, drawn)
     # Of the actor that the loss was of, with the same noise.
-    _, log_pi = squashed_gaussian.sample(outputs, noise[:, -1], bounded)
-    descend('temperature', temperature_loss(log_pi), ())
+    noise = drawn[-1][:, -1]
+    _, log_pi = squashed_gaussian.sample(outputs, noise, bounded)
+    descend('temperature', lambda x: (temperature_loss(x), ()), log_pi)
     return new, {
         **metrics['critic'],
         **{f'actor_{k}': v for k, v in metrics['actor'].items()},

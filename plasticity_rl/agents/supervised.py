@@ -61,8 +61,10 @@ def make(
 
   def update(key, nets, batch, updates):
     del updates
-    loss = losses(key, nets, batch)[name]
-    state, metrics, _ = base.descend(net, nets[name], loss, batch.s_tm1)
+    state, metrics, _ = base.descend(
+        net, nets[name],
+        lambda part: (losses(key, nets, part)[name], part.s_tm1), batch,
+    )
     return {name: state}, metrics
 
   return base.Agent(

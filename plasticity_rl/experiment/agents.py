@@ -141,6 +141,7 @@ def _net(settings, built, *, has_target=False, regularizer=None):
   return NetSpec(
       network, optimizers.make(settings.optimizer), layers, has_target,
       penalty=regularizers.make(regularizer, network, layers),
+      microbatches=settings.optimizer.microbatches,
   )
 
 

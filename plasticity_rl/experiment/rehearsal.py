@@ -27,8 +27,7 @@ class Rehearsal:
     self._experiment = experiment
     self._pool = concurrent.futures.ThreadPoolExecutor(1, 'compile-ahead')
     self._stopped = threading.Event()
-    self._asked = set()
-    self._pending: list[concurrent.futures.Future] = []
+    self._begun: dict[tuple, concurrent.futures.Future] = {}
     self._costs: dict[object, ledger.Costs] = {}
 
   def begin(
@@ -46,17 +45,18 @@ class Rehearsal:
     """
     if not ahead.are_shapes(state):
       state = ahead.shapes_of(state)
-    asked = tuple(c.label for c in changes), is_later, structure(state.nets)
-    if asked not in self._asked:
-      self._asked.add(asked)
-      self._pending.append(
-          self._pool.submit(self._compile, state, tuple(changes), is_later)
+    labels = tuple(change.label for change in changes)
+    asked = labels, is_later, structure(state.nets)
+    if asked not in self._begun:
+      self._begun[asked] = self._pool.submit(
+          self._compile, state, tuple(changes), is_later
       )
 
-  def wait(self) -> None:
-    """Returns when all that was begun is compiled."""
-    while self._pending:
-      self._pending.pop().result()
+  def wait(self, label: str) -> None:
+    """Returns when what was begun for an intervention is compiled."""
+    for (labels, *_), future in self._begun.items():
+      if label in labels:
+        future.result()
 
   def costs(self, state: TrainState) -> ledger.Costs:
     """What `ledger.costs` finds; known before for what was compiled here."""

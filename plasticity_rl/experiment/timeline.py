@@ -367,9 +367,8 @@ class _Run:
 
   def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
-    self._rehearsal.wait()
-    before = self._state
-    expression = intervention.expression
+    before, expression = self._state, intervention.expression
+    self._rehearsal.wait(expression.label)
     self._state = apply(before)
     jumps = self._experiment.parts.metrics(
         self._experiment.compare(before, self._state)

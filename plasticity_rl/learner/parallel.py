@@ -297,7 +297,8 @@ def choose(settings: settings_lib.Settings) -> Layout:
   problems = {
       'seeds': _indivisible('num_seeds', settings.num_seeds, count),
       'data': _indivisible(
-          'replay.batch_size', settings.replay.batch_size, count
+          'replay.batch_size', settings.replay.batch_size, count,
+          settings.optimizer.microbatches,
       ),
   }
   for one in ('seeds', 'data') if mode == 'auto' else (mode,):
@@ -312,13 +313,19 @@ def choose(settings: settings_lib.Settings) -> Layout:
   raise UserError(f'config.parallel is "{mode}", but {problems[mode]}')
 
 
-def _indivisible(name, value, count):
-  """Why `count` devices cannot share `value` things, and what would do."""
-  if value % count == 0:
+def _indivisible(name, value, count, parts=1):
+  """Why `count` devices cannot share `value` things, and what would do.
+
+  Each takes its share in so many parts; one device alone could.
+  """
+  each = count * parts
+  if value % each == 0:
     return ''
-  fewer = max(d for d in range(1, count) if value % d == 0)
-  near = sorted({value // count * count or count, -(-value // count) * count})
+  fewer = max(d for d in range(1, count) if value % (d * parts) == 0)
+  near = sorted({value // each * each or each, -(-value // each) * each})
+  times = f' times optimizer.microbatches ({parts})' if parts > 1 else ''
   return (
-      f'config.{name} ({value}) is not a multiple of the {count} devices: '
-      f'take {" or ".join(map(str, near))}, or config.devices={fewer}'
+      f'config.{name} ({value}) is not a multiple of the {count} devices'
+      f'{times}: take {" or ".join(map(str, near))}, or '
+      f'config.devices={fewer}'
   )

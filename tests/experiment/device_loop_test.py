@@ -241,3 +241,16 @@ def test_seeds_in_a_batch_are_seeds_by_themselves(trained):
           rtol=1e-4, atol=1e-5, err_msg=jax.tree_util.keystr(path),
       )
   del experiment
+
+
+def test_a_segment_works_in_the_buffers_of_its_state(trained):
+  experiment = trained[0]
+  state = experiment.init()
+  after, _ = experiment.loop.segment(state)
+  kept = [
+      jax.tree_util.keystr(path)
+      for path, x in jax.tree_util.tree_leaves_with_path(state)
+      if not x.is_deleted()
+  ]
+  assert kept == []
+  assert not any(x.is_deleted() for x in jax.tree.leaves(after))

@@ -21,6 +21,7 @@ COMBINATIONS = {
         'regularizer.infer': 1e-3, 'regularizer.infer_scale': 2.0,
         'regularizer.feature_norm': 1e-3, 'regularizer.parseval': 1e-3,
         'regularizer.l2': 1e-3,
+        'network.precision': 'bfloat16', 'optimizer.microbatches': 2,
     },
 }
 

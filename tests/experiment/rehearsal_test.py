@@ -153,7 +153,8 @@ def test_the_same_is_compiled_once(asked):
   for _ in range(2):
     one.begin(state, [INJECTION])
   one.begin(state, [INJECTION], is_later=True)
-  one.wait()
+  one.wait('other')  # Nothing of that name: no matter.
+  one.wait('injection')
   assert made == [(['injection'], False), (['injection'], True)]
   grown = small.build(small.supervised()).intervene(INJECTION)(
       small.build(small.supervised()).init()

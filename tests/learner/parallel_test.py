@@ -34,7 +34,7 @@ def fixture_double():
 
 @pytest.mark.slow
 def test_devices_together_do_what_one_does_with_the_whole_batch(double):
-  assert len(double) == 2 * 3 + 2 * 4
+  assert len(double) == 2 * 3 + 2 * 2 + 3
   for case, found in double.items():
     assert found['distance'][0] < 1e-10, case
     assert found['metrics'] < 1e-10, case
@@ -51,20 +51,31 @@ def test_devices_do_not_drift_apart(double):
 @pytest.mark.slow
 def test_what_learns_crosses_the_wire_and_nothing_else(double):
   for case, found in double.items():
-    if ' 8 ' not in case:
-      continue
     assert set(found['wire']) == {'all-reduce'}, case
     sent = found['wire']['all-reduce'] - found['learns']
     # Metrics, of which those that all devices know need not be sent.
     assert 0 <= sent <= found['scalars'], case
-    if case.endswith('after'):
+    if ' after' in case:
       assert found['every'] > 1.5 * found['learns'], case
 
 
 @pytest.mark.slow
+def test_parts_of_a_batch_are_taken_one_after_the_other(double):
+  # All of these sum to the whole; here, that there are parts: a loop for the
+  # updates, and one for each network that is trained in parts.
+  nets = {'dqn': 1, 'sac': 2, 'drq': 2}
+  for name, count in nets.items():
+    whole = double[f'{name} 8 after']['loops']
+    parts = double[f'{name} 2 after in parts']['loops']
+    assert parts - whole >= count, name
+
+
+@pytest.mark.slow
 def test_single_precision_agrees_in_norm():
-  for case, found in spread('single', 'dqn', 'sac', 'drq').items():
-    assert found['distance'][1] < 1e-5, case
+  found = spread('single', 'dqn', 'sac', 'drq')
+  assert len(found) == 2 * 3
+  for case, one in found.items():
+    assert one['distance'][1] < 1e-5, case
 
 
 @pytest.mark.slow
@@ -111,6 +122,10 @@ def test_choice(eight, changes, mode):
     ({'parallel': 'data', 'replay.batch_size': 12},
      r'batch_size \(12\) is not a multiple of the 8 devices: take 8 or 16, or '
      'config.devices=6'),
+    ({'parallel': 'data', 'replay.batch_size': 32,
+      'optimizer.microbatches': 16},
+     r'batch_size \(32\) is not a multiple of the 8 devices times '
+     r'optimizer.microbatches \(16\): take 128, or config.devices=2'),
     ({'parallel': 'seeds', 'num_seeds': 3},
      r'num_seeds \(3\) is not a multiple of the 8 devices: take 8, or '
      'config.devices=3'),

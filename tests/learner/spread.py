@@ -142,7 +142,7 @@ def distance(a, b):
   )
 
 
-def compare(name, dtype, counts_before, counts_after):
+def compare(name, dtype, counts_before, counts_after, in_parts):
   found = {}
   batches = floats(batches_of(name), dtype)
   for injected, counts in ((False, counts_before), (True, counts_after)):
@@ -152,9 +152,15 @@ def compare(name, dtype, counts_before, counts_after):
     agent = agents.make(settings, SPACES[name])
     one = jax.jit(functools.partial(learn, agent, Shard()))
     whole, whole_metrics = jax.block_until_ready(one(KEY, nets, batches))
-    for count in counts:
-      program, shared_out = spread_program(name, settings, count)
+    for count, parts in [(count, 1) for count in counts] + (
+        in_parts if injected else []
+    ):
+      program, shared_out = spread_program(
+          name, settings_of(name, **{'optimizer.microbatches': parts}), count
+      )
       args = KEY, nets, shared_out(batches)
+      # What was compiled to be read is what is called.
+      text = program.lower(*args).compile().as_text()
       many, metrics = program(*args)
       params = [
           {k: (v.params, v.target) for k, v in n.items()}
@@ -165,16 +171,14 @@ def compare(name, dtype, counts_before, counts_after):
                 .max())
           for x in jax.tree.leaves(params[0]) for s in x.addressable_shards
       }
-      wire = None
-      if count == 8:  # Once, as it compiles anew.
-        text = program.lower(*args).compile().as_text()
-        wire = collectives.bytes_of(text)
-      found[f'{name} {count} {"after" if injected else "before"}'] = {
+      when = 'after' if injected else 'before'
+      found[f'{name} {count} {when}' + ' in parts' * (parts > 1)] = {
           'distance': distance(*params[:2]),
           'moved': distance(*params[1:])[1],
           'metrics': distance(metrics, whole_metrics)[0],
           'between_devices': max(apart),
-          'wire': wire,
+          'wire': collectives.bytes_of(text),
+          'loops': text.count(' while('),
           **sizes(settings, nets, name, metrics),
       }
   return found
@@ -263,13 +267,15 @@ def main(argv):
     return
   jax.config.update('jax_enable_x64', mode == 'double')
   dtype = jnp.float64 if mode == 'double' else jnp.float32
-  # Compiling is what takes the time: before an injection the others make do
-  # with the most devices.
-  before, after = ((8,), (2, 4, 8)) if mode == 'double' else ((), (8,))
   found = {}
   for name in names:
-    few = after if name == 'dqn' and mode == 'double' else before
-    found.update(compare(name, dtype, few, after))
+    # Compiling is what takes the time: each number of devices once, for most.
+    before, after = (8,), (8,)
+    if mode == 'double':
+      before, after = ((2, 4, 8),) * 2 if name == 'dqn' else ((4,), (8,))
+    # A share of eight examples, by two.
+    in_parts = [(2, 4)] if mode == 'double' else []
+    found.update(compare(name, dtype, before, after, in_parts))
   print(json.dumps(found))
 
 

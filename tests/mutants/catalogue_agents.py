@@ -38,10 +38,8 @@ MUTANTS = (
     ),
     Mutant(
         'actor-against-the-old-critic', _SAC,
-        "        'actor', actor_loss(new, inputs, s_tm1[0], noise[:, -1]), "
-        'inputs\n',
-        "        'actor', actor_loss(old, inputs, s_tm1[0], noise[:, -1]), "
-        'inputs\n',
+        'return actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs',
+        'return actor_loss(old, inputs, s_tm1[0], noise[:, -1]), inputs',
         (_SAC_TEST + 'an_update_descends_in_order',),
     ),
     Mutant(

@@ -1,9 +1,11 @@
-"""Faults in how updates are spread over devices."""
+"""Faults in how updates are spread over devices, in parts, and compiled."""
 
 from tests.mutants.mutant import Mutant
 
 _BASE = 'plasticity_rl/agents/base.py'
 _SHARD = 'plasticity_rl/shard.py'
+_PRECISION = 'plasticity_rl/networks/precision.py'
+_IN_BFLOAT16 = 'tests/networks/precision_test.py::test_'
 _TESTS = 'tests/learner/parallel_test.py::test_'
 _EQUAL = (_TESTS + 'devices_together_do_what_one_does_with_the_whole_batch',)
 
@@ -23,5 +25,39 @@ MUTANTS = (
         'sum-for-mean', _SHARD,
         'jax.lax.pmean(tree, self.axis)', 'jax.lax.psum(tree, self.axis)',
         _EQUAL,
+    ),
+    Mutant(
+        'all-leaves-on-the-wire', _BASE,
+        # (Of gradients alone, XLA would drop what nobody reads.)
+        'lambda learns, p, u: p + u if learns else p,',
+        'lambda learns, p, u: net.shard.mean(p + u if learns else p),',
+        (_TESTS + 'what_learns_crosses_the_wire_and_nothing_else',),
+    ),
+    Mutant(
+        'sum-over-parts-of-a-batch', _BASE,
+        'jax.tree.map(lambda x: x / count, total),', 'total,',
+        _EQUAL,
+    ),
+    Mutant(
+        'a-batch-in-one-part', _BASE,
+        'gradients_of, data, math.gcd(net.microbatches, size)',
+        'gradients_of, data, 1',
+        (_TESTS + 'parts_of_a_batch_are_taken_one_after_the_other',),
+    ),
+    Mutant(
+        'products-of-float32', _PRECISION,
+        'apply(*policy.cast_to_compute((params, x)))', 'apply(params, x)',
+        (_IN_BFLOAT16 + 'products_are_of_bfloat16',),
+    ),
+    Mutant(
+        'outputs-of-bfloat16', _PRECISION,
+        'output_dtype=jnp.float32', 'output_dtype=jnp.bfloat16',
+        (_IN_BFLOAT16 + 'outputs_are_close_and_float32',),
+    ),
+    Mutant(
+        'segments-not-compiled-ahead', 'plasticity_rl/experiment/experiment.py',
+        'state = loop.ahead(state, is_later)', 'pass',
+        ('tests/experiment/rehearsal_test.py::'
+         'test_the_thread_compiles_what_the_run_would_wait_for',),
     ),
 )

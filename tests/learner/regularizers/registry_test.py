@@ -163,7 +163,9 @@ def test_descending_lowers_it_and_reports_it(name):
     output = net.network.apply(params, X)
     return 0 * output.outputs.sum(-1), output
 
-  step = jax.jit(lambda state: base.descend(net, state, loss, X)[:2])
+  step = jax.jit(lambda state: base.descend(
+      net, state, lambda x: (loss, x), X
+  )[:2])
   penalties = []
   for _ in range(5):
     state, metrics = step(state)
@@ -191,7 +193,8 @@ def test_initial_weights_are_no_part_of_the_gradient():
   state = state_of(net)
   before = jax.tree.map(jnp.copy, state.initial)
   after, _, _ = base.descend(
-      net, state,
-      lambda params: (jnp.zeros(4), net.network.apply(params, X)), X,
+      net, state, lambda x: (
+          lambda params: (jnp.zeros(4), net.network.apply(params, x)), x
+      ), X,
   )
   jax.tree.map(np.testing.assert_array_equal, after.initial, before)
