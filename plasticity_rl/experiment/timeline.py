@@ -323,10 +323,9 @@ class _Run:
       why = watch.observe(self._step, metrics[watch.criterion.metric])
       due = np.array([bool(reason) for reason in why])
       if due.any():
-        first = self._experiment.settings.seed
+        first, own = self._experiment.settings.seed, parts.seeds(due)
         self._intervene(
-            intervention,
-            lambda state, a=apply, d=parts.seeds(due): a(state, d),
+            intervention, lambda state, a=apply, d=own: a(state, d),
             seeds=(first + np.flatnonzero(due)).tolist(),
             why=[reason for reason in why if reason],
         )
