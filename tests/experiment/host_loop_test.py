@@ -26,10 +26,11 @@ COPIED = 'tests.experiment.walks:CopiedWalk'
 BEGUN_ANEW = 'tests.experiment.walks:Walk'
 
 
-def make(name=COPIED, **changes):
-  config = settings_lib.default_config('dqn', name)
+def make(name=COPIED, agent='dqn', **changes):
+  config = settings_lib.default_config(agent, name)
   small.shorten(config)
-  config.agent.epsilon_decay_steps = 40
+  if agent == 'dqn':
+    config.agent.epsilon_decay_steps = 40
   config.replay.capacity = 64
   config.evaluation.max_steps = 1000
   config.update_from_flattened_dict(changes)

@@ -46,7 +46,8 @@ def shorten(config):
   config.environment.num_envs = 2
   config.network.hidden = (8,)
   config.network.split = 1
-  config.agent.target_period_updates = 5
+  if config.agent.name == 'dqn':
+    config.agent.target_period_updates = 5
   config.replay.capacity = 32
   config.replay.min_size = 8
   config.replay.batch_size = 4

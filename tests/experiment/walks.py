@@ -56,3 +56,24 @@ class CopiedWalk(Walk):
         'uinteger': uinteger,
         'state': {'state': halves[0], 'inc': halves[1]},
     }
+
+
+class Reach(gymnasium.Env):
+  """A point on a line is to be kept near zero by pushes."""
+
+  observation_space = gymnasium.spaces.Box(-2, 2, (2,), np.float32)
+  action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+  def reset(self, *, seed=None, options=None):
+    del options
+    super().reset(seed=seed)
+    self._place, self._time = self.np_random.uniform(-1, 1), 0
+    return self._see(), {}
+
+  def _see(self):
+    return np.array([self._place, self._time / 8], np.float32)
+
+  def step(self, action):
+    self._place = float(np.clip(self._place + 0.3 * action[0], -2, 2))
+    self._time += 1
+    return self._see(), -abs(self._place), False, self._time >= 8, {}
