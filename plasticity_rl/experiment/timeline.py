@@ -17,25 +17,22 @@ from absl import logging
 from plasticity_rl import hosts
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
-from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import criteria
 from plasticity_rl.experiment import events
 from plasticity_rl.experiment import ledger as ledger_lib
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.experiment.experiment import Experiment
-from plasticity_rl.experiment.experiment import check_metric
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Silent
 from plasticity_rl.experiment.metrics import Writers
 from plasticity_rl.experiment.rehearsal import Rehearsal
+from plasticity_rl.experiment.waiting import Waiting
 from plasticity_rl.interventions.expression import Expression
 from plasticity_rl.learner import ahead
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
 LEDGER = 'ledger.json'
-_RATIO = '(replay ratio)'  # Among the labels of watches; none looks like it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,48 +72,7 @@ def check(experiment: Experiment) -> None:
   schedule = events.schedule(experiment.settings)
   for one in schedule.interventions:
     experiment.intervene(one.expression)
-  _watches(experiment, schedule)
-  _ratio_watch(experiment)
-
-
-def _watches(experiment, schedule):
-  """(intervention, watch, apply) by label, of those that wait."""
-  waiting = [i for i in schedule.interventions if i.when]
-  num_seeds = experiment.settings.num_seeds
-  watches = {}
-  for one in waiting:
-    expression = one.expression
-    check_metric(experiment, one.when.metric, 'metric in when')
-    slots = experiment.agent.spec.slots
-    if expression.name == 'injection' and 0 < slots < one.when.max_times:
-      raise UserError(
-          f'config.interventions: {expression.label!r} may happen '
-          f'{one.when.max_times} times, but network.slots is {slots}'
-      )
-    if num_seeds == 1:
-      change = experiment.intervene(expression)
-      watches[expression.label] = (
-          one, criteria.Watch(one.when, 1),
-          lambda state, mask, change=change: change(state),
-      )
-    else:
-      watches[expression.label] = (
-          one, criteria.Watch(one.when, num_seeds),
-          experiment.intervene_where(expression),
-      )
-  return watches
-
-
-def _ratio_watch(experiment):
-  """What the replay ratio waits for, if it does: the mean over seeds."""
-  replay = experiment.settings.replay
-  if experiment.loop.segment_later is None:
-    return None
-  criterion = criteria.parse(
-      replay.later_when, patience=replay.later_patience
-  )
-  check_metric(experiment, criterion.metric, 'metric in when')
-  return criteria.Watch(criterion, 1)
+  Waiting(experiment)
 
 
 def run(
@@ -178,8 +134,7 @@ class _Run:
         (i, experiment.intervene(i.expression))
         for i in self._schedule.interventions if i.at_steps or i.every_steps
     ]
-    self._watches = _watches(experiment, self._schedule)
-    self._ratio_watch = _ratio_watch(experiment)
+    self._waiting = Waiting(experiment)
     self._keep_steps = keep_steps
     self._arms = arms
     self._rehearsal = Rehearsal(experiment)
@@ -203,11 +158,7 @@ class _Run:
       self._state, self._step = begin.state, begin.step
       self._history, self._is_fork = list(begin.history), begin.is_fork
       self._primed, watched = begin.primed, begin.watches
-    for label, saved in watched.items():
-      if label in self._watches:
-        self._watches[label][1].restore(saved)
-      elif label == _RATIO and self._ratio_watch is not None:
-        self._ratio_watch.restore(saved)
+    self._waiting.restore(watched)
     self._writers = Silent()
     if hosts.is_first():
       self._writers = Writers(
@@ -259,28 +210,26 @@ class _Run:
   def _segment(self):
     """What to run next: the replay ratio may have been raised."""
     loop = self._experiment.loop
-    return loop.segment_later if self._is_later() else loop.segment
-
-  def _is_later(self):
-    return self._ratio_watch is not None and self._ratio_watch.fired
+    return loop.segment_later if self._waiting.ratio_has_risen else loop.segment
 
   def _look_ahead(self):
     """Has compiled what the next interventions that are due will need."""
     # Of several hosts each would need the shapes of the others' batches.
     if not self._experiment.settings.compile_ahead or hosts.count() > 1:
       return
+    is_later = self._waiting.ratio_has_risen
     coming = [(i, i.next_after(self._step)) for i, _ in self._interventions]
     step = min((step for _, step in coming), default=math.inf)
     if step <= self._end:
       self._rehearsal.begin(
           self._state, [i.expression for i, due in coming if due == step],
-          self._is_later(),
+          is_later,
       )
       return
     shapes = ahead.shapes_of(self._state)
     if not ahead.are_bound(shapes):  # As arms read from a checkpoint are not.
       for expression in self._arms:
-        self._rehearsal.begin(shapes, [expression], self._is_later())
+        self._rehearsal.begin(shapes, [expression], is_later)
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
@@ -336,34 +285,17 @@ class _Run:
 
   def _watch(self, metrics):
     """What waits for something: interventions each seed by itself."""
-    ratio, parts = self._ratio_watch, self._experiment.parts
-    watches = [watch for _, watch, _ in self._watches.values()]
-    awaited = {w.criterion.metric for w in (ratio, *watches) if w is not None}
-    metrics = parts.metrics(
-        {name: metrics[name] for name in sorted(awaited) if name in metrics}
-    )
-    if ratio is not None and ratio.criterion.metric in metrics:
-      values = metrics[ratio.criterion.metric]
-      mean = np.nan if np.isnan(values).all() else np.nanmean(values)
-      why, = ratio.observe(self._step, np.array([mean]))
-      if why:
-        replay = self._experiment.settings.replay
-        self._writers.event(
-            self._step, event='replay_ratio', why=why,
-            updates_per_step=replay.later_updates_per_step,
-        )
-    for intervention, watch, apply in self._watches.values():
-      if watch.criterion.metric not in metrics:
-        continue
-      why = watch.observe(self._step, metrics[watch.criterion.metric])
-      due = np.array([bool(reason) for reason in why])
-      if due.any():
-        first, own = self._experiment.settings.seed, parts.seeds(due)
-        self._intervene(
-            intervention, lambda state, a=apply, d=own: a(state, d),
-            seeds=(first + np.flatnonzero(due)).tolist(),
-            why=[reason for reason in why if reason],
-        )
+    why, due = self._waiting.observe(self._step, metrics)
+    if why:
+      replay = self._experiment.settings.replay
+      self._writers.event(
+          self._step, event='replay_ratio', why=why,
+          updates_per_step=replay.later_updates_per_step,
+      )
+    for one in due:
+      self._intervene(
+          one.intervention, one.apply, seeds=one.seeds, why=one.why
+      )
 
   def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
@@ -439,16 +371,10 @@ class _Run:
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
         'primed': self._primed,
-        'watches': self._saved_watches(),
+        'watches': self._waiting.save(),
         'origin': run_folder.origin(),
         'layout': str(parts.layout),
     }, self._experiment.loop.snapshots(self._state), parts.by_leaf(portable))
-
-  def _saved_watches(self):
-    saved = {k: watch.save() for k, (_, watch, _) in self._watches.items()}
-    if self._ratio_watch is not None:
-      saved[_RATIO] = self._ratio_watch.save()
-    return saved
 
   def _stop_if_asked(self):
     """Saves and leaves if any host was asked to: all do, at the same step."""
