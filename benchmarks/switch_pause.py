@@ -33,9 +33,6 @@ CASES = {
             'replay.capacity': 10_000,
         },
     ),
-    'DQN, continual Catch, 10 seeds, on the device': (
-        'continual_catch', '', {'num_seeds': 10, 'segment_steps': 2000},
-    ),
     'SAC, cheetah-run, environments on the host': (
         'sac_dmc', 'cheetah_run', {
             'segment_steps': 100, 'replay.min_size': 200,
@@ -113,24 +110,39 @@ def main() -> None:
     for is_ahead in (False, True):
       runs = [alone(case, is_ahead) for _ in range(REPEATS)]
       best = {k: min(run[k] for run in runs) for k in runs[0]}
-      rows.append({
-          'run': case, 'compiled ahead': 'yes' if is_ahead else 'no',
-          'pause, s': f'{best["pause"]:.2f}',
-          'a segment, s': f'{best["usual"]:.2f}',
-          f'{SWITCH - 1} segments before, s': f'{best["before"]:.1f}',
-          'processor time of the run, s': f'{best["cpu"]:.0f}',
-      })
+      rows.append(row(case, is_ahead, best))
       print(rows[-1], flush=True)
-  text = '\n'.join([
+  (studies.RESULTS / 'switch_pause.md').write_text(
+      page(rows, time.monotonic() - begun)
+  )
+
+
+def row(case, is_ahead, found):
+  """A line of the table."""
+  return {
+      'run': case, 'compiled ahead': 'yes' if is_ahead else 'no',
+      'pause, s': f'{found["pause"]:.2f}',
+      'a segment, s': f'{found["usual"]:.2f}',
+      f'{SWITCH - 1} segments before, s': f'{found["before"]:.1f}',
+      'processor time of the run, s': f'{found["cpu"]:.0f}',
+  }
+
+
+def page(rows, seconds):
+  """The report, in Markdown."""
+  return '\n'.join([
       '# The pause at an injection', '',
       f'One injection after {SWITCH} segments of {SEGMENTS}; best of '
-      f'{REPEATS}.', f'Commit {studies.revision()}, {studies.machine()},',
-      f'load {os.getloadavg()[0]:.1f} by other work; '
-      f'{time.monotonic() - begun:.0f} s in all.', '',
-      '    python -m benchmarks.switch_pause', '',
+      f'{REPEATS}.',
+      f'Commit {studies.revision()}, {studies.machine()},',
+      f'load {os.getloadavg()[0]:.1f} by other work; {seconds:.0f} s in all.',
+      '', '    python -m benchmarks.switch_pause', '',
       studies.table(rows), '',
+      'A pause is what the two segments after the injection take longer than',
+      'later ones, with all that happens between segments. Compiling in the',
+      'background costs what it would cost at the switch, on whatever cores',
+      'training leaves: the segments before then take the longer by it.', '',
   ])
-  (studies.RESULTS / 'switch_pause.md').write_text(text)
 
 
 if __name__ == '__main__':
