@@ -220,7 +220,7 @@ class _Run:
     is_later = self._waiting.ratio_has_risen
     coming = [(i, i.next_after(self._step)) for i, _ in self._interventions]
     step = min((step for _, step in coming), default=math.inf)
-    if step <= self._end:
+    if step <= self._end and self._goes_on_from(step):
       self._rehearsal.begin(
           self._state, [i.expression for i, due in coming if due == step],
           is_later,
@@ -241,8 +241,7 @@ class _Run:
         metrics=metrics,
     )
     seen = self._pending[1]
-    # At the end of a prefix as well: the run that it stands for goes on.
-    if step < max(self._end, schedule.num_steps):
+    if self._goes_on_from(step):
       for intervention, apply in self._interventions:
         if intervention.due(step):
           self._intervene(intervention, apply)
@@ -250,6 +249,10 @@ class _Run:
     self._prime()
     if keep or step % schedule.save == 0 or step == self._end:
       self._save()
+
+  def _goes_on_from(self, step):
+    """At the end of a prefix as well: the run that it stands for does."""
+    return step < max(self._end, self._schedule.num_steps)
 
   def _prime(self):
     """The updates of heavy priming, if it is time; whether any were made."""

@@ -133,6 +133,28 @@ def test_a_run_that_is_stopped_stops_the_thread(tmp_path):
   assert not [t for t in threading.enumerate() if 'compile-ahead' in t.name]
 
 
+@pytest.mark.parametrize('num_steps, expected', (
+    (20, ['a', 'b', 'arm']), (10, ['a', 'b']), (5, ['a'])
+))
+def test_what_does_not_come_is_not_compiled(num_steps, expected, tmp_path):
+  experiment = small.build(small.supervised(interventions=(
+      'a=control(at_steps=5)', 'b=control(every_steps=10)',
+  )))
+  asked = []
+
+  def ahead(state, changes, is_later):
+    del state, is_later
+    asked.extend(change.label for change in changes)
+    return iter(())
+
+  run_folder.prepare(tmp_path / 'run', experiment.settings)
+  timeline.run(
+      experiment._replace(ahead=ahead), tmp_path / 'run', num_steps=num_steps,
+      arms=[expression.parse('arm=injection')],
+  )
+  assert asked == expected
+
+
 @pytest.fixture(name='asked')
 def fixture_asked():
   """A rehearsal that notes what it is asked for, and that list."""
