@@ -172,6 +172,7 @@ def full_disk(
     run = folder / 'run'
     process = killing.start(loop, run, cache)
     _, err = process.communicate()
+    err = err.replace(f'{folder.absolute()}/', '')
     kept = killing.newest(run)
     left = [p.name for p in (run / 'checkpoints').glob('.*')]
     mount(20 * one, 'remount')
