@@ -172,6 +172,7 @@ def full_disk(
     run = folder / 'run'
     process = killing.start(loop, run, cache)
     _, err = process.communicate()
+    err = err.replace(f'{folder.absolute()}/', '')
     kept = killing.newest(run)
     left = [p.name for p in (run / 'checkpoints').glob('.*')]
     mount(20 * one, 'remount')
@@ -257,7 +258,8 @@ def main() -> None:
       studies.table(rows), '',
       'Moments are drawn from a seed; what a kill hit is seen by what it left. '
       'Checkpoints are due every two (Atari, the device) or four segments, '
-      'so that many kills fall into a save.', '',
+      'so that many kills fall into a save. Seconds are those of the clock, '
+      'while other processes ran.', '',
       '## A full disk', '', *disk, '',
       '## The pause of a save', '', *pauses, '',
       f'Machine: {studies.machine()}. Commit: {", ".join(begun_from)} (runs), '

@@ -62,12 +62,29 @@ def measured_page(rows: list[dict[str, Any]], machine: str, commit: str) -> str:
               f'## `{mode}`', '',
               studies.table([
                   _measured(row) for row in rows if row['mode'] == mode
-              ]), '',
+              ]), '', _growth([row for row in rows if row['mode'] == mode]), '',
           )
       ),
       f'Machine: {machine}. Commit: {commit}.', '',
       '    python -m benchmarks.scaling', '',
   ])
+
+
+def _growth(rows):
+  """What a device more takes of its host, from the fewest and the most."""
+  first, last = rows[1], rows[-1]  # One device alone needs none of it.
+  more = last['devices'] - first['devices']
+  calls, microseconds = (
+      (last[what] - first[what]) / more
+      for what in ('python_calls', 'host_microseconds')
+  )
+  return (
+      f'Collectives and bytes stay as they are. A device more of the same '
+      f'process takes {calls:.0f} Python calls and {microseconds:.0f} us a '
+      'step: its shards are cut and its program is started. All forced devices '
+      'are of one process; a host of a slice has 4 or 8, however many hosts '
+      'there are.'
+  )
 
 
 def _measured(row):
