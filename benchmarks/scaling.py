@@ -78,12 +78,18 @@ def _growth(rows):
       (last[what] - first[what]) / more
       for what in ('python_calls', 'host_microseconds')
   )
+  twice = ''
+  if last['compiled_first'] > 1:
+    twice = (
+        ' The update is compiled twice, at first and at an injection, since '
+        'what it is given the first time is on one device.'
+    )
   return (
       f'Collectives and bytes stay as they are. A device more of the same '
       f'process takes {calls:.0f} Python calls and {microseconds:.0f} us a '
       'step: its shards are cut and its program is started. All forced devices '
       'are of one process; a host of a slice has 4 or 8, however many hosts '
-      'there are.'
+      'there are.' + twice
   )
 
 
