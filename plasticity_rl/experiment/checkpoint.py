@@ -144,8 +144,12 @@ class Checkpoints:
     )
 
   def poll(self) -> None:
-    """Says so if the last save has failed; does not wait for it."""
-    if self._pending is not None and self._pending.done():
+    """Says so if the last save has failed; does not wait for it.
+
+    Of several hosts all are told at the next save, at the same step.
+    """
+    alone = hosts.count() == 1
+    if alone and self._pending is not None and self._pending.done():
       self.wait()
 
   def wait(self) -> None:
@@ -411,7 +415,7 @@ def _together(what, value=None):
     yield found
   except Exception as caught:  # Whatever: the others wait for this one.
     error = caught
-  told = str(error) if error else None
+  told = _why(error) if error else None
   of_hosts = hosts.exchange(f'checkpoint {what}', [told, value])
   if error:
     raise error
