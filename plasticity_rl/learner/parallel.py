@@ -285,8 +285,8 @@ def choose(settings: settings_lib.Settings) -> Layout:
   if mode == 'auto':
     raise UserError(
         f'config.parallel: {count} devices can share neither seeds nor '
-        f'batches: {problems["seeds"]}; {problems["data"]}; or set '
-        'config.devices=1'
+        f'batches: {problems["seeds"]}; {problems["data"]}'
+        + ('; or set config.devices=1' if jax.process_count() == 1 else '')
     )
   raise UserError(f'config.parallel is "{mode}", but {problems[mode]}')
 
@@ -297,7 +297,9 @@ def _indivisible(name, value, count):
     return ''
   fewer = max(d for d in range(1, count) if value % d == 0)
   near = sorted({value // count * count or count, -(-value // count) * count})
+  # Of several hosts all devices take part.
+  instead = f', or config.devices={fewer}' if jax.process_count() == 1 else ''
   return (
       f'config.{name} ({value}) is not a multiple of the {count} devices: '
-      f'take {" or ".join(map(str, near))}, or config.devices={fewer}'
+      f'take {" or ".join(map(str, near))}{instead}'
   )
