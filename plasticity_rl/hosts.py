@@ -328,7 +328,6 @@ def _start(where, start_timeout, timeout):
 
   # SIGTERM is ours (`experiment/interrupts.py`).
   jax.config.update('jax_enable_preemption_service', False)
-  jax.config.update('jax_cpu_collectives_implementation', 'gloo')
   told = where.coordinator or 'that jax found'
   late = (
       f'not all processes met at the coordinator {told} within '
@@ -345,6 +344,7 @@ def _start(where, start_timeout, timeout):
           initialization_timeout=start_timeout,
           # The watch is there before, with a line.
           heartbeat_timeout_seconds=int(3 * timeout) + 10,
+          shutdown_timeout_seconds=int(timeout) + 1,
       )
   except ValueError as error:
     raise UserError(

@@ -25,6 +25,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.shard import Shard
@@ -251,6 +252,11 @@ ONE = Layout('none', (None,))
 def choose(settings: settings_lib.Settings) -> Layout:
   """The layout that a config asks for; refuses what does not divide."""
   devices = jax.devices()
+  if jax.process_count() > hosts.count():  # A pod, of which we know nothing.
+    raise UserError(
+        f'these devices are of {jax.process_count()} processes: add '
+        '--distributed=auto to the command on all of them'
+    )
   asked, mode = settings.devices, settings.parallel
   if asked > len(devices):
     raise UserError(
