@@ -99,6 +99,15 @@ def assert_same_runs(many, one):
     ))
 
 
+def assert_close(a, b, limit):
+  """Relative in norm."""
+  a, b = (
+      np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)]) for tree in
+      (a, b)
+  )
+  assert np.linalg.norm(a - b) < limit * np.linalg.norm(b)
+
+
 @pytest.mark.parametrize('case', ('dqn_data', 'sac_seeds'))
 def test_two_processes_do_what_two_devices_of_one_do(two, case):
   """To the bit, an injection included."""
@@ -149,10 +158,7 @@ def test_one_device_goes_on_from_two_hosts_and_says_so(two, tmp_path, caplog):
   (state, _), (expected, _) = whole(folder), whole(two / 'one' / 'sac_seeds')
   small.assert_equal(state.counters, expected.counters)
   # The same environments and updates, by another program.
-  for a, b in zip(
-      jax.tree.leaves(state.nets), jax.tree.leaves(expected.nets), strict=True
-  ):
-    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+  assert_close(state.nets, expected.nets, 1e-5)
 
 
 def test_a_replay_that_cannot_be_shared_out_is_filled_again(
@@ -168,10 +174,15 @@ def test_a_replay_that_cannot_be_shared_out_is_filled_again(
 
 
 def test_four_processes_do_what_four_devices_of_one_do(tmp_path):
+  """But for the last bits: Gloo adds four gradients in another order."""
   many, one = tmp_path / 'many', tmp_path / 'one'
   together(many, 4, 'dqn_short')
   alone(one, 4, 'dqn_short')
-  assert_same_runs(many / 'dqn_short', one / 'dqn_short')
+  (state, _), (expected, _) = (whole(x / 'dqn_short') for x in (many, one))
+  small.assert_equal(state.counters, expected.counters)
+  assert int(state.counters.updates) > 10
+  small.assert_equal(state.replay.a_tm1, expected.replay.a_tm1)
+  assert_close(state.nets, expected.nets, 1e-5)
 
 
 # --- Signals, by the command itself ---
