@@ -88,7 +88,10 @@ class Pod:
     self._failed = 0
 
   def poll(self) -> int | None:
-    """The code of who failed first, when all have ended; None before."""
+    """The code of who failed first, when all have ended; None before.
+
+    75 if that is a host's: it would go on if it had not lost another one.
+    """
     codes = [process.poll() for process in self._processes]
     self._failed = self._failed or next((code for code in codes if code), 0)
     asking = [one.poll() for one in self._asking.values()]
@@ -96,7 +99,9 @@ class Pod:
       if self._failed:  # The others would wait for it for ever.
         self.terminate()
       return None
-    return None if None in asking else self._failed
+    if None in asking:
+      return None
+    return job.INTERRUPTED if job.INTERRUPTED in codes else self._failed
 
   def wait(self, timeout: float | None = None) -> int:
     """Like that of `subprocess.Popen`."""

@@ -146,7 +146,9 @@ class _Group:
 
   def _watch(self):
     """Beats, and looks after the others; ends the process with a line."""
-    beats: dict[str, tuple[str, float]] = {}
+    # Of all, as one may die before its first beat: when it was another one.
+    begun = time.monotonic()
+    beats = {f'beat/{i}': ('', begun) for i in range(self.count)}
     number, fails = 0, 0
     while not self._ended.wait(min(_BEAT, self._timeout / 5)):
       number += 1
@@ -159,10 +161,10 @@ class _Group:
       except RuntimeError:  # The first process is gone.
         if self._ended.is_set():
           return
-        _say_and_leave('the first process is gone', _LOST)
+        _say_and_leave(f'the first process is gone: stopped; {_AGAIN}', _LOST)
       now = time.monotonic()
       for key, value in found.items():
-        if beats.get(key, ('', 0.0))[0] != value:
+        if beats[key][0] != value:
           beats[key] = value, now
       fails += bool(failed)
       if fails > 2:  # By itself it would have left with its own line by now.
@@ -180,7 +182,8 @@ class _Group:
         )
 
   def _leave(self, text, code, dead=0):
-    self._wait_for_others(dead)
+    with contextlib.suppress(RuntimeError):  # It may be gone by now.
+      self._wait_for_others(dead)
     _say_and_leave(text, code)
 
   def fail(self, text: str, code: int) -> None:
@@ -325,10 +328,8 @@ def _start(where, start_timeout, timeout):
   from jax._src import distributed  # The one way to the key-value store.
 
   _keep_stdout()
-
   # SIGTERM is ours (`experiment/interrupts.py`).
   jax.config.update('jax_enable_preemption_service', False)
-  jax.config.update('jax_cpu_collectives_implementation', 'gloo')
   told = where.coordinator or 'that jax found'
   late = (
       f'not all processes met at the coordinator {told} within '
@@ -345,6 +346,7 @@ def _start(where, start_timeout, timeout):
           initialization_timeout=start_timeout,
           # The watch is there before, with a line.
           heartbeat_timeout_seconds=int(3 * timeout) + 10,
+          shutdown_timeout_seconds=int(timeout) + 1,
       )
   except ValueError as error:
     raise UserError(

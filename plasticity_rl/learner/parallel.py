@@ -25,6 +25,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.learner import ahead
@@ -272,6 +273,11 @@ ONE = Layout('none', (None,))
 def choose(settings: settings_lib.Settings) -> Layout:
   """The layout that a config asks for; refuses what does not divide."""
   devices = jax.devices()
+  if jax.process_count() > hosts.count():  # A pod, of which we know nothing.
+    raise UserError(
+        f'these devices are of {jax.process_count()} processes: add '
+        '--distributed=auto to the command on all of them'
+    )
   asked, mode = settings.devices, settings.parallel
   if asked > len(devices):
     raise UserError(
@@ -307,8 +313,8 @@ def choose(settings: settings_lib.Settings) -> Layout:
   if mode == 'auto':
     raise UserError(
         f'config.parallel: {count} devices can share neither seeds nor '
-        f'batches: {problems["seeds"]}; {problems["data"]}; or set '
-        'config.devices=1'
+        f'batches: {problems["seeds"]}; {problems["data"]}'
+        + ('; or set config.devices=1' if jax.process_count() == 1 else '')
     )
   raise UserError(f'config.parallel is "{mode}", but {problems[mode]}')
 
@@ -324,8 +330,9 @@ def _indivisible(name, value, count, parts=1):
   fewer = max(d for d in range(1, count) if value % (d * parts) == 0)
   near = sorted({value // each * each or each, -(-value // each) * each})
   times = f' times optimizer.microbatches ({parts})' if parts > 1 else ''
+  # Of several hosts all devices take part.
+  instead = f', or config.devices={fewer}' if jax.process_count() == 1 else ''
   return (
       f'config.{name} ({value}) is not a multiple of the {count} devices'
-      f'{times}: take {" or ".join(map(str, near))}, or '
-      f'config.devices={fewer}'
+      f'{times}: take {" or ".join(map(str, near))}{instead}'
   )

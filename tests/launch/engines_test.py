@@ -256,6 +256,24 @@ def test_a_host_that_fails_ends_the_others(gcloud, tmp_path, monkeypatch):
   assert 'kill -TERM' in gcloud.read_text()
 
 
+def test_a_host_that_was_lost_is_tried_again(gcloud, tmp_path, monkeypatch):
+  code = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+i = int(sys.argv[-1].split('=')[1])
+mine, lost = (pathlib.Path(sys.argv[1]) / f'host{n}' for n in (i, 1))
+tries = len(mine.read_text()) + 1 if mine.exists() else 1
+mine.write_text(tries * 'x')
+while not lost.exists() or len(lost.read_text()) < tries:
+  time.sleep(0.05)
+sys.exit([75, 137][i] if tries == 1 else 0)
+"""
+  result = _fake_pod(monkeypatch, tmp_path, code)
+  assert result.code == 0, result.err
+  for i in range(2):  # Three runs, of which the first one failed once.
+    assert (tmp_path / f'host{i}').read_text() == 'xxxx'
+
+
 def test_a_pod_that_is_not_there(gcloud, tmp_path, monkeypatch):
   result = _pod(f'--workdir={tmp_path / "s"}', tpu='nowhere')
   assert result == (2, '', 'error: gcloud: ERROR: NOT_FOUND: no TPU\n')
