@@ -8,7 +8,8 @@ VENV ?= .venv
 DEMO_DIR ?= runs/demo
 # Most of a test is JAX compiling, on one core: two processes take about half
 # the time. A file stays in one process, where what it compiled is cached.
-XDIST ?= -n 2 --dist loadfile
+# (Files in the order of collection: tests/conftest.py has the longest first.)
+XDIST ?= -n 2 --dist loadfile --no-loadscope-reorder
 # More for pytest, for instance PYTEST_ARGS='-k injection'.
 PYTEST_ARGS ?=
 

@@ -84,10 +84,23 @@ _SLOW = (
 )
 
 
+# Files that take a minute and more, in processes of their own: first, so that
+# at the end no process of tests waits for another.
+_FIRST = (
+    'launch/slurm_test', 'experiment/hosts_test', 'learner/parallel_test',
+    'experiment/parallel_test', 'launch/end_to_end_test', 'test_calibration',
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
   """Marks the tests of slow files, before any is chosen by its mark."""
   here = pathlib.Path(__file__).parent
+
+  def is_among(item, names):
+    return item.path.relative_to(here).as_posix().startswith(names)
+
   for item in items:
-    if item.path.relative_to(here).as_posix().startswith(_SLOW):
+    if is_among(item, _SLOW):
       item.add_marker(pytest.mark.slow)
+  items.sort(key=lambda item: not is_among(item, _FIRST))

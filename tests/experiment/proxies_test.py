@@ -104,9 +104,11 @@ def test_benefit_is_what_the_injection_gained(forked):
 def test_all_forks_share_what_is_compiled(forked):
   plan, _ = forked
   # One program for the control and the prefix, one for the injected network.
-  assert plan.experiment.loop.segment._cache_size() == 2
   evaluate = inspect.getclosurevars(plan.experiment.loop.evaluate)
-  assert evaluate.nonlocals['evaluate_all']._cache_size() == 2
+  for program in (
+      plan.experiment.loop.segment, evaluate.nonlocals['evaluate_all']
+  ):
+    assert program.__wrapped__._cache_size() == 2
 
 
 def test_same_command_again_computes_nothing(forked):
