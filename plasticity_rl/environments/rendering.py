@@ -103,8 +103,8 @@ def egl_works() -> bool:
   query(_MAX_DEVICES, devices, ctypes.byref(number))
   for device in devices[: number.value]:
     display = get_display(_EGL_PLATFORM_DEVICE, device, None)
+    # It stays initialised: it is the one that a renderer of this process has.
     if display and egl.eglInitialize(ctypes.c_void_p(display), None, None):
-      egl.eglTerminate(ctypes.c_void_p(display))
       return True
   return False
 
