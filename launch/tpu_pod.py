@@ -158,12 +158,12 @@ def main(argv: list[str]) -> None:
   hosts = count_hosts()
   if not launcher.is_dry_run():
     _require()
-  launch = launcher.begin(argv, here=False)
-  if hosts > 1 and launch.study.command == study_lib.DIAGNOSE:
+  if hosts > 1 and launcher.study_of_flags().command == study_lib.DIAGNOSE:
     raise UserError(
         f'a diagnosis runs on one host, and this pod has {hosts}: take a '
         'smaller one, or launch.slurm or launch.local'
     )
+  launch = launcher.begin(argv, here=False)
   launcher.say(launch)
   if launcher.is_dry_run():
     for name in launch.todo:
