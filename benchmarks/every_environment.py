@@ -45,9 +45,9 @@ def main() -> None:
     )
   OUT.write_text('\n'.join([
       '# Does every environment start, step, learn and log?', '',
-      f'{" and ".join(counts)} runs do: with the networks of the protocol, a '
-      'few hundred updates and an evaluation of one episode, cut at 500 steps. '
-      'The loss and the return say that there are some, nothing more.', '',
+      f'{" and ".join(counts)} runs do, with an evaluation of one episode, cut '
+      'at 500 steps. The loss and the return say that there are some, nothing '
+      'more; seconds are those of the clock, whatever else ran.', '',
       '| environment | run | steps | updates | loss | return | seconds |',
       '| --- | --- | ---: | ---: | ---: | ---: | ---: |', *lines, '',
       f'{studies.machine()}', '', *commands, '',
