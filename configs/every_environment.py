@@ -1,8 +1,8 @@
 """Does every environment start, step, learn from what it stored, and log?
 
-A study of runs of under a minute each: the 57 games of Atari with the network of
-the protocol, or with `pixels` the 19 tasks of DrQ's published curves, with the
-small one.
+A study of runs of under a minute each: the 57 games of Atari with the network
+of the protocol, or with `pixels` the 19 tasks of DrQ's published curves, with
+the small one.
 
   python -m launch.local --config=configs/every_environment.py --workdir=DIR
 """
