@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from launch import names
 from launch.study import Run
+from plasticity_rl import settings as settings_lib
 
 # Seeds that one program takes, by what its networks are made of. On an
 # accelerator convolutions may gain as well: that is not measured, but asked for
@@ -25,10 +26,8 @@ CONVOLUTIONAL = 1
 def most(run: Run) -> int:
   """How many seeds of this config one program may take."""
   settings = run.settings
-  if not settings.environment.name.startswith(
-      ('catch', 'minatar_', 'random_labels', 'recorded_values')
-  ):
-    return 1  # Environments on the host: a process each, with its threads.
+  if isinstance(settings.environment, settings_lib.HostEnvironment):
+    return 1  # A process each, with its threads.
   network = settings.network
   return CONVOLUTIONAL if network.convolutions else DENSE
 
@@ -42,9 +41,8 @@ def merge(runs: Sequence[Run], limit: int | None = None) -> list[Run]:
   """
   families: dict[str, list[Run]] = {}
   for run in runs:
-    alike = repr(dataclasses.replace(run.settings, seed=0))
     seeded = 'seed' in run.overrides and run.settings.num_seeds == 1
-    key = alike if seeded else f'alone {run.name}'
+    key = run.but_for_seed if seeded else f'alone {run.name}'
     families.setdefault(key, []).append(run)
   merged = []
   for family in families.values():

@@ -208,8 +208,7 @@ def _differences(a: Mapping, b: Mapping, prefix: str = '') -> list[str]:
 def prepare(
     folder: pathlib.Path, study: Study, plan: sharing.Plan
 ) -> dict[str, dict[str, Any]]:
-  """Makes the folder of a study, or adds to it; returns its jobs."""
-  check(folder, study)
+  """Makes the folder that `check` allowed, or adds to it; returns its jobs."""
   jobs = specs(study, plan, folder)
   try:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ metric, an action space - when it builds its experiment. A study of a hundred
 runs is refused as a whole by the launcher, not a hundred times on a cluster.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
 import tqdm
@@ -37,8 +36,7 @@ def check(
   """
   programs = {}
   for run in runs:
-    alike = repr(dataclasses.replace(run.settings, seed=0))
-    programs.setdefault(alike, run)
+    programs.setdefault(run.but_for_seed, run)
   unknown = []
   for run in tqdm.tqdm(
       programs.values(), 'checking', unit='program', leave=False, delay=2

@@ -39,6 +39,11 @@ class Run:
   settings: settings_lib.Settings
   seeds: int = 1
 
+  @property
+  def but_for_seed(self) -> str:
+    """The same for runs whose settings differ in `seed` alone."""
+    return repr(dataclasses.replace(self.settings, seed=0))
+
 
 @dataclasses.dataclass(frozen=True)
 class Study:
