@@ -15,16 +15,21 @@ tests.
 """
 
 from plasticity_rl import settings
+from plasticity_rl.diagnostics import registry
 
 TASK_STEPS = 3000
-# What `proxies` measures: all but `target_fitting`, whose 40,000 updates a seed
-# and fork take an hour in all; name it to have it as well.
-PROXIES = (
-    'active_units', 'churn', 'dead_units', 'distance_from_init',
-    'dormant_units', 'effective_rank', 'feature_rank', 'gradient_covariance',
-    'gradient_l0', 'gradient_l1', 'gradient_l2', 'hessian', 'srank',
-    'stable_rank', 'update_ratio', 'weight_growth', 'weight_norm',
-)
+
+
+def measure_proxies(config) -> None:
+  """All diagnostics, at the forks alone.
+
+  With a quarter of the published updates of target fitting, which would take
+  most of the time.
+  """
+  config.diagnostics.every_steps = 10 * config.num_steps
+  config.diagnostics.names = tuple(registry.REGISTRY)
+  config.diagnostics.fit_steps = 1000
+  config.diagnostics.fit_draws = 5
 
 
 def get_config(variant: str = ''):
@@ -60,9 +65,7 @@ def get_config(variant: str = ''):
   elif variant == 'proxies':
     config.num_seeds = 20
     config.num_steps = 8 * TASK_STEPS
-    # Measured at the forks alone.
-    config.diagnostics.every_steps = 10 * config.num_steps
-    config.diagnostics.names = PROXIES
+    measure_proxies(config)
     config.fork.proxy_steps = tuple(i * TASK_STEPS for i in range(1, 9))
     config.fork.arms = ('control', 'injection')
   elif variant == 'bigger':

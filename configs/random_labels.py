@@ -36,9 +36,7 @@ def get_config(variant: str = ''):
   elif variant == 'proxies':
     config.num_seeds = 20
     config.num_steps = 16 * TASK_STEPS
-    # Measured at the forks alone.
-    config.diagnostics.every_steps = 10 * config.num_steps
-    config.diagnostics.names = continual_catch.PROXIES
+    continual_catch.measure_proxies(config)
     config.fork.proxy_steps = tuple(2 * i * TASK_STEPS for i in range(1, 9))
     config.fork.arms = ('control', 'injection')
   elif variant == 'tiny':

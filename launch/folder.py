@@ -12,7 +12,6 @@ A job is a run, or the past of several.
 import json
 import pathlib
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from launch import commands
@@ -181,28 +180,14 @@ def check(folder: pathlib.Path, study: Study) -> None:
     path = job_folder(folder, run.name) / SPEC
     if not path.exists():
       continue
-    differ = _differences(
-        files.read_json(path)['config'],
-        json.loads(json.dumps(settings_lib.to_dict(run.settings))),
+    differ = run_folder.differences(
+        files.read_json(path)['config'], run.settings
     )
     if differ:
       raise UserError(
           f'{folder} holds run {run.name!r} of another config; they differ in '
           f'{"; ".join(differ)}: choose another --workdir'
       )
-
-
-def _differences(a: Mapping, b: Mapping, prefix: str = '') -> list[str]:
-  found = []
-  for key in [*a, *(k for k in b if k not in a)]:
-    x, y = a.get(key), b.get(key)
-    if prefix == '' and key == 'log':
-      continue
-    if isinstance(x, Mapping) and isinstance(y, Mapping):
-      found += _differences(x, y, f'{prefix}{key}.')
-    elif x != y:
-      found.append(f'{prefix}{key} (there {x!r}, here {y!r})')
-  return found
 
 
 def prepare(

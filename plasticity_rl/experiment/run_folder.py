@@ -54,18 +54,8 @@ def prepare(
 
 def _prepare(folder, settings):
   path = folder / CONFIG
-  config = settings_lib.to_dict(settings)
   if path.exists():
-    # Through JSON, where a tuple is a list.
-    config = json.loads(json.dumps(config))
-    theirs = json.loads(json.dumps(settings_lib.to_dict(
-        settings_lib.resolve(read_config(folder))
-    )))
-    differ = [
-        f'{key} (there {a!r}, here {b!r})'
-        for key, (a, b) in _differences(theirs, config).items()
-        if key.split('.')[0] not in _FREE
-    ]
+    differ = differences(read_config(folder), settings)
     if differ:
       raise UserError(
           f'{folder} holds a run of another config; they differ in '
@@ -84,9 +74,28 @@ def _prepare(folder, settings):
     )
   try:
     folder.mkdir(parents=True, exist_ok=True)
+    config = settings_lib.to_dict(settings)
     write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
+
+
+def differences(
+    recorded: Mapping[str, Any], settings: settings_lib.Settings
+) -> list[str]:
+  """How a config that was written down differs, 'key (there 1, here 2)'.
+
+  Settings that it does not know, as an earlier version wrote it, were as they
+  are by default; what does not change results may differ.
+  """
+  theirs = flat(settings_lib.resolve(recorded))
+  # Through JSON, where a tuple is a list.
+  theirs, ours = json.loads(json.dumps([theirs, flat(settings)]))
+  return [
+      f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
+      for key in dict.fromkeys([*theirs, *ours])
+      if theirs.get(key) != ours.get(key)
+  ]
 
 
 def flat(settings: settings_lib.Settings) -> dict[str, Any]:
@@ -153,15 +162,3 @@ def _git_revision():
     return git('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
   except (OSError, subprocess.SubprocessError):
     return 'unknown'
-
-
-def _differences(a: Mapping, b: Mapping, prefix: str = '') -> dict:
-  """Dotted keys whose values differ, with both values."""
-  found = {}
-  for key in [*a, *(k for k in b if k not in a)]:
-    x, y = a.get(key), b.get(key)
-    if isinstance(x, Mapping) and isinstance(y, Mapping):
-      found.update(_differences(x, y, f'{prefix}{key}.'))
-    elif x != y:
-      found[f'{prefix}{key}'] = (x, y)
-  return found

@@ -172,6 +172,7 @@ def _prepare(folder, *arguments):
       for key, values in (a.split('=', 1) for a in arguments)
   }
   study = study_lib.build(STUDY, tiny_study.get_config(), axes=axes)
+  folder_lib.check(folder, study)
   return folder_lib.prepare(folder, study, sharing.plan(study))
 
 
@@ -197,6 +198,20 @@ def test_a_changed_study_is_refused(tmp_path, refused):
   assert "holds run 'control' of another config" in result.err
   assert 'replay.batch_size (there 8, here 4)' in result.err
   assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_an_earlier_version_knew_fewer_settings(tmp_path):
+  """What it does not name was as it is by default."""
+  _prepare(tmp_path)
+  for path in tmp_path.glob('jobs/*/spec.json'):
+    spec = json.loads(path.read_text())
+    del spec['config']['compile_ahead'], spec['config']['network']['precision']
+    path.write_text(json.dumps(spec))
+  _prepare(tmp_path)
+  result = call(f'--config={STUDY}', f'--workdir={tmp_path}',
+                '--config.network.precision=bfloat16')
+  assert result.code == 2
+  assert "precision (there 'float32', here 'bfloat16')" in result.err
 
 
 def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
