@@ -150,6 +150,13 @@ def css() -> str:
   )
 
 
+def standalone(drawing: str) -> str:
+  """A rendered figure as a file of its own, with its colours."""
+  head, rest = drawing.split('>', 1)
+  style = f'<style>{css()} svg {{ background: var(--bg) }}</style>'
+  return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
+
+
 def spread(values: Iterable[float], gap: float) -> list[float]:
   """Moves label positions apart to at least `gap`, keeping their order."""
   values = list(values)

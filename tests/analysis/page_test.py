@@ -177,6 +177,16 @@ def test_colors_come_from_the_page(page):
   assert svg.LIGHT.keys() == svg.DARK.keys()
 
 
+def test_a_figure_alone_has_its_colors(page):
+  _, drawings = check(page)
+  alone = svg.standalone(drawings[0])
+  root = xml.etree.ElementTree.fromstring(alone)
+  assert root.tag == '{http://www.w3.org/2000/svg}svg'
+  assert root.find('{http://www.w3.org/2000/svg}style') is not None
+  for variable in set(re.findall(r'var\((--[\w-]+)\)', alone)):
+    assert f'{variable}: #' in alone
+
+
 def _luminance(color):
   channels = np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
   linear = np.where(
