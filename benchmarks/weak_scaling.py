@@ -1,10 +1,12 @@
 """What can be measured of scale on one machine: no speed, but what grows.
 
   python -m benchmarks.weak_scaling DEVICES data|seeds
+  python -m benchmarks.weak_scaling HOSTS data COORDINATOR INDEX
 
 In a process of its own, with as many forced host devices, which share the cores
-that there are; prints JSON. A tiny DQN with as much work for every device:
-EXAMPLES of a batch ('data') or one seed ('seeds').
+that there are; or in one of several processes of a device each. Prints JSON. A
+tiny DQN with as much work for every device: EXAMPLES of a batch ('data') or one
+seed ('seeds').
 """
 
 import json
@@ -13,7 +15,8 @@ import sys
 
 if __name__ == '__main__':
   os.environ['XLA_FLAGS'] = (
-      f'--xla_force_host_platform_device_count={sys.argv[1]}'
+      '--xla_force_host_platform_device_count='
+      + (sys.argv[1] if len(sys.argv) == 3 else '1')
   )
 
 import functools
@@ -24,6 +27,7 @@ import jax
 import jax.monitoring
 import numpy as np
 
+from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments.spaces import Discrete
@@ -41,8 +45,16 @@ EXAMPLES = 4
 STEPS, REPEATS = 20, 5
 SPACES = Spaces((8,), np.float32, Discrete(3))
 _COMPILED = '/jax/core/compile/backend_compile_duration'
-# The update's own programs, of one device, of `seeds` and of `data`.
-_UPDATE = ('jit(learn)', 'jit(<lambda>)', 'jit(_fun)')
+# The update's own programs: of one device, of `seeds`, of `data` on one host
+# and on several.
+_UPDATE = ('jit(learn)', 'jit(by_group)', 'jit(by_share)', 'jit(_fun)')
+
+
+class Dispatching(parallel.Layout):
+  """As on accelerators, where a call does not wait for its results."""
+
+  def _block(self, function):
+    return function
 
 
 def settings_of() -> settings_lib.Settings:
@@ -74,20 +86,23 @@ def learn(agent, shard, key, nets, batch, updates):
 def program_of(
     mode: str, agent: Agent, where: parallel.Layout
 ) -> tuple[Any, Any, Transition]:
-  """The update, its key and its batch."""
-  count = len(where.devices)
+  """The update, its key and this process's batch, which are not placed yet."""
+  count = len(where.local)
   one = functools.partial(learn, agent, where.shard)
   key = jax.random.PRNGKey(0)
   if mode == 'data':
     batch = batch_of(count, EXAMPLES)
+    if where.mode == 'none':
+      batch = batch_of(EXAMPLES)
     return where.jit(
         one, data=parallel.Axes((None, None, 0, None), None), donate=(1,)
-    ), key, batch
+    ), where.for_all(key), batch
   batch = batch_of(count, EXAMPLES)
+  keys = where.settled(jax.random.split(key, count), 0)
   return where.jit(
       jax.vmap(one, (0, 0, 0, None)), donate=(1,),
       seeds=parallel.Axes((0, 0, 0, None), 0),
-  ), jax.random.split(key, count), batch
+  ), keys, batch
 
 
 def calls_of(function) -> int:
@@ -106,8 +121,77 @@ def calls_of(function) -> int:
   return count
 
 
-def measure(count: int, mode: str) -> dict[str, Any]:
-  """Of so many devices."""
+class Update:
+  """The update on so many devices, a step after another.
+
+  Attributes:
+    where: the devices.
+    agent: whose update.
+    program: the update, compiled.
+    nets: its networks.
+  """
+
+  def __init__(self, mode: str, where: parallel.Layout):
+    self.where = where
+    self.agent = agents.make(settings_of(), SPACES, where.shard)
+    self._mode = mode
+    self.program, self._key, self._batch = program_of(mode, self.agent, where)
+    # Not yet on the devices, as what an event made.
+    self.nets = jax.device_get(self._all(self.agent.init)(
+        jax.random.PRNGKey(0) if mode == 'data'
+        else jax.random.split(jax.random.PRNGKey(0), len(where.local))
+    ))
+    self._there = self._batch
+    if where.mode != 'none':
+      self._there = where.place(0, self._batch)
+
+  def _all(self, function):
+    return function if self._mode == 'data' else jax.vmap(function)
+
+  @property
+  def arguments(self):
+    return self._key, self.nets, self._batch, np.int32(0)
+
+  def call(self, batch: Any = None) -> Any:
+    """One step; the caller waits for what it returns."""
+    self.nets, metrics = self.program(
+        self._key, self.nets, self._batch if batch is None else batch,
+        np.int32(0),
+    )
+    return self.nets, metrics
+
+  def step(self) -> None:
+    jax.block_until_ready(self.call())
+
+  def seconds(self, is_placed: bool) -> float:
+    """Of this thread, to make the calls: not what they compute or wait for."""
+    batch = self._there if is_placed else self._batch
+    spent = 0.0
+    for _ in range(STEPS):
+      begun = time.thread_time()
+      result = self.call(batch)
+      spent += time.thread_time() - begun
+      jax.block_until_ready(result)
+    return spent / STEPS
+
+  def inject(self) -> None:
+    """Grows the networks; the next update is another program."""
+    inject = registry.make(expression.parse('injection'), self.agent.spec)
+
+    def grow(nets):
+      state = TrainState(nets, (), (), (), (), {})
+      return inject.apply(
+          jax.random.PRNGKey(1), state, inject.init(state), None
+      )[0].nets
+
+    nets = jax.device_get(self.where.on_one(self.nets))
+    self.nets = jax.device_get(self._all(grow)(nets))
+
+
+def counts_of(
+    mode: str, where: parallel.Layout
+) -> tuple[dict[str, int], Update]:
+  """Compilations and Python calls of an update, before and at an injection."""
   compiled = []
 
   def listen(event, seconds, fun_name='', **kwargs):
@@ -115,62 +199,58 @@ def measure(count: int, mode: str) -> dict[str, Any]:
     if event == _COMPILED and fun_name in _UPDATE:
       compiled.append(fun_name)
 
-  jax.monitoring.register_event_duration_secs_listener(listen)
-  where = parallel.Layout(
-      mode if count > 1 else 'none', tuple(jax.devices()[:count])
-  )
-  agent = agents.make(settings_of(), SPACES, where.shard)
-  program, key, batch = program_of(mode, agent, where)
-  if count == 1 and mode == 'data':
-    batch = jax.tree.map(lambda x: x[0], batch)
-  nets = agent.init(key) if mode == 'data' else jax.vmap(agent.init)(key)
-  updates = np.int32(0)
-
-  def step():
-    nonlocal nets
-    nets, metrics = program(key, nets, batch, updates)
-    jax.block_until_ready(metrics)
-
-  def compilations(steps):
+  def compilations(update, steps):
     before = len(compiled)
     for _ in range(steps):
-      step()
+      update.step()
     return len(compiled) - before
 
-  def seconds():
-    """Of this thread alone, which does not count what it waits for."""
-    begun = time.thread_time()
-    for _ in range(STEPS):
-      step()
-    return (time.thread_time() - begun) / STEPS
+  jax.monitoring.register_event_duration_secs_listener(listen)
+  try:
+    update = Update(mode, where)
+    # Two steps: what the second is given comes from the devices.
+    found = {
+        'compiled_first': compilations(update, 2),
+        'compiled_later': compilations(update, 3),
+        'python_calls': calls_of(update.step),
+    }
+    update.inject()
+    found['compiled_at_injection'] = compilations(update, 2)
+    found['compiled_later'] += compilations(update, 3)
+  finally:
+    jax.monitoring.unregister_event_duration_listener(listen)
+  return found, update
 
-  # Two steps: what the second is given comes from the devices.
-  found = {'compiled_first': compilations(2)}
-  found['compiled_later'] = compilations(STEPS)
-  found['host_microseconds'] = 1e6 * min(seconds() for _ in range(REPEATS))
-  found['python_calls'] = calls_of(step)
-  lower = getattr(program, 'lower', None) or jax.jit(program).lower
-  text = lower(key, nets, batch, updates).compile().as_text()
-  # It grows the network; the next update is another program.
-  inject = registry.make(expression.parse('injection'), agent.spec)
-  nets = jax.device_get(where.on_one(nets))
 
-  def grow(nets):
-    state = TrainState(nets, (), (), (), (), {})
-    return inject.apply(
-        jax.random.PRNGKey(1), state, inject.init(state), None
-    )[0].nets
-
-  nets = grow(nets) if mode == 'data' else jax.vmap(grow)(nets)
-  jax.block_until_ready(nets)
-  found['compiled_at_injection'] = compilations(2)
-  found['compiled_later'] += compilations(STEPS)
+def measure(mode: str, where: parallel.Layout) -> dict[str, Any]:
+  """Of these devices."""
+  counts, _ = counts_of(mode, where)
+  update = Update(mode, where)
+  update.step()
+  text = update.program.lower(*update.arguments).compile().as_text()
+  whole, placed = (
+      1e6 * min(update.seconds(is_placed) for _ in range(REPEATS))
+      for is_placed in (False, True)
+  )
   return {
-      'devices': count, 'mode': mode,
+      'devices': len(where.devices), 'hosts': where.num_hosts, 'mode': mode,
       'collectives': collectives.count(text),
-      'bytes': sum(collectives.bytes_of(text).values()), **found,
+      'bytes': sum(collectives.bytes_of(text).values()), **counts,
+      'host_microseconds': whole, 'launch_microseconds': placed,
   }
 
 
+def main(argv: list[str]) -> None:
+  count, mode = int(argv[1]), argv[2]
+  if len(argv) == 3:
+    where = Dispatching(
+        mode if count > 1 else 'none', tuple(jax.devices()[:count])
+    )
+    print(json.dumps(measure(mode, where)))
+    return
+  with hosts.joined(hosts.Address(argv[3], count, int(argv[4]))):
+    print(json.dumps(measure(mode, Dispatching(mode, tuple(jax.devices())))))
+
+
 if __name__ == '__main__':
-  print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
+  main(sys.argv)

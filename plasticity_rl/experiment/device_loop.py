@@ -319,7 +319,9 @@ def make(
       )(state)[0],
       snapshots=lambda state: {},
       portable=shares.together,
-      load=lambda state, folder: shares.apart(jax.tree.map(jnp.asarray, state)),
+      load=lambda state, folder: shares.apart(layout.settled(
+          jax.tree.map(jnp.asarray, state), AXES
+      )),
       replicate=replicate,
       host_axes=shares.axes,
   )

@@ -108,7 +108,8 @@ class HostLoop:
           jax.random.fold_in(key, t), nets, observation
       )
 
-    def learn(count, nets, own, sums, keys, step, updates, batches):
+    def learn(count, nets, own, sums, keys, numbers, batches):
+      step, updates = numbers
       _, key = jax.random.split(jax.random.fold_in(keys.run, step))
 
       def sample(key, i):
@@ -131,7 +132,7 @@ class HostLoop:
           over_seeds(function, axes), seeds=parallel.Axes(axes, 0), **options
       )
 
-    learning = (0, 0, 0, 0, None, None, 0)
+    learning = (0, 0, 0, 0, None, 0)
     self._act = compiled(act, 0, None, 0, 0, 0)
     self._act_greedily = compiled(act_greedily, 0, None, 0, 0)
     self._learn = layout.jit(
@@ -140,7 +141,7 @@ class HostLoop:
         )(*args),
         static=(0,), donate=(1, 2, 3), seeds=parallel.Axes(learning, 0),
         # A batch is the third axis, after seeds and updates: `_shared_out`.
-        data=parallel.Axes((*[None] * 6, 2), None),
+        data=parallel.Axes((*[None] * 5, 2), None),
     )
     self._stacked = layout.jit(
         jax.vmap(lambda batch: stacking.stacked(batch, stack)),
@@ -157,7 +158,7 @@ class HostLoop:
 
   def init(self) -> TrainState:
     """Networks and keys as on the device, environments begun."""
-    state = jax.jit(self._init)()
+    state = self._settled(jax.jit(self._init)())
     return state._replace(
         replay=self._data.new_rings(),
         env=self._data.begin(np.asarray(state.keys.run)),
@@ -178,7 +179,9 @@ class HostLoop:
     Hosts that share batches have environments of their own each: their replays
     fit no other number of hosts, on which the replay begins empty.
     """
-    on_device = jax.tree.map(jnp.asarray, state._replace(env=()))
+    on_device = self._settled(
+        jax.tree.map(jnp.asarray, state._replace(env=()))
+    )
     rings = self._data.load(folder)
     if rings is None:  # To be filled again, as far as updates can see.
       rings, counters = self._data.new_rings(), on_device.counters
@@ -186,6 +189,11 @@ class HostLoop:
           counters=counters._replace(cleared=jnp.copy(counters.stored))
       )
     return on_device._replace(env=self._data.own(state.env), replay=rings)
+
+  def _settled(self, state):
+    """As after a segment: there `_Counts` leaves counters anywhere."""
+    settled = self._layout.settled(state, loop.AXES)
+    return settled._replace(counters=state.counters)
 
   def replicate(self, state: TrainState, count: int) -> TrainState:
     """The data of one seed so many times."""
@@ -205,6 +213,7 @@ class HostLoop:
     env = data.settle(state.env, state.replay, keys, counts.step)
     returns = env.episode_return.copy()
     nets, own, sums = state.nets, state.interventions, self._no_sums()
+    learning_keys = self._layout.for_all(state.keys)
     acting = nets, own  # Where it acts, on one device.
     updated = 0
     ended, return_sum = np.zeros((2, data.num_seeds))
@@ -218,8 +227,9 @@ class HostLoop:
     def learn(batches):
       nonlocal nets, own, sums, updated, acting
       nets, own, sums = self._learn(
-          schedule.updates, nets, own, sums, state.keys, np.int32(step),
-          np.int32(counts.updates), self._shared_out(batches),
+          schedule.updates, nets, own, sums, learning_keys,
+          np.array([step, counts.updates], np.int32),
+          self._shared_out(batches),
       )
       acting = self._layout.on_one((nets, own))
       counts.updates += schedule.updates
@@ -294,10 +304,9 @@ class HostLoop:
           state.replay, state.env, keys, 'prime', counts.updates,
           num_batches=count,
       )
-      made = np.int32(counts.updates)
       nets, own, _ = self._learn(
           count, nets, own, self._no_sums(), state.keys._replace(run=roots),
-          made, made, self._shared_out(batches),
+          np.array([counts.updates] * 2, np.int32), self._shared_out(batches),
       )
       counts.updates += count
       left -= count
@@ -360,7 +369,8 @@ class HostLoop:
     )
     for _ in range(2):  # Sums come from the host at first, then are its own.
       learned = self._learn(
-          schedule.updates, *learned, state.keys, number, number,
+          schedule.updates, *learned, self._layout.for_all(state.keys),
+          jax.ShapeDtypeStruct((2,), np.int32),
           jax.eval_shape(self._shared_out, batches),
       )
     nets, own = self._layout.on_one(learned[:2])

@@ -59,7 +59,7 @@ class Loop(NamedTuple):
       many hosts that share the data, this one's part.
     load: `(state of numpy arrays, folder) -> state`, from a checkpoint, with
       what was written by `snapshots` in `folder`. The arrays are those of all
-      hosts that share the data.
+      hosts that share the data; they end up where a segment leaves them.
     replicate: `(state, count) -> state`, the data of one seed so many times.
     host_axes: the axes of a portable state that hosts have parts of, if they
       share the data.

@@ -34,11 +34,6 @@ class Parts(NamedTuple):
   layout: parallel.Layout = parallel.ONE
   axes: TrainState = loop.WHOLE
 
-  @property
-  def are_seeds(self) -> bool:
-    """Whether each host has seeds of its own."""
-    return self.layout.num_hosts > 1 and self.layout.mode == 'seeds'
-
   def by_leaf(self, state: TrainState) -> TrainState:
     """The axis of each leaf of a portable state; -1 for none."""
     return jax.tree.map(
@@ -49,7 +44,7 @@ class Parts(NamedTuple):
 
   def whole(self, shapes: TrainState) -> TrainState:
     """Shapes of all seeds, of a host's."""
-    if not self.are_seeds:
+    if not self.layout.hosts_have_seeds:
       return shapes
     return self._over_seeds(lambda x: jax.ShapeDtypeStruct(
         (x.shape[0] * self.layout.num_hosts, *x.shape[1:]), x.dtype
@@ -57,7 +52,9 @@ class Parts(NamedTuple):
 
   def own(self, state: TrainState) -> TrainState:
     """A host's seeds, of all."""
-    return self._over_seeds(self.seeds, state) if self.are_seeds else state
+    if not self.layout.hosts_have_seeds:
+      return state
+    return self._over_seeds(self.seeds, state)
 
   def _over_seeds(self, function, state):
     changed = jax.tree.map(function, state._replace(counters=()))
@@ -65,7 +62,7 @@ class Parts(NamedTuple):
 
   def seeds(self, of_all: np.ndarray) -> np.ndarray:
     """This host's of an array of all seeds `[S, ...]`."""
-    if not self.are_seeds:
+    if not self.layout.hosts_have_seeds:
       return of_all
     each = of_all.shape[0] // self.layout.num_hosts
     return of_all[self.layout.host * each:][:each]
@@ -80,7 +77,7 @@ class Parts(NamedTuple):
     if self.layout.num_hosts == 1:
       return metrics
     lists = {k: v.tolist() for k, v in metrics.items()}
-    if not self.are_seeds:
+    if not self.layout.hosts_have_seeds:
       return _arrays(hosts.first('metrics', lists))
     of_hosts = map(_arrays, hosts.exchange('metrics', lists))
     return {
@@ -105,7 +102,7 @@ def of_loop(made: loop.Loop, layout: parallel.Layout) -> Parts:
   if layout.num_hosts == 1:
     return Parts(layout)
   return Parts(
-      layout, loop.AXES if layout.mode == 'seeds' else made.host_axes
+      layout, loop.AXES if layout.hosts_have_seeds else made.host_axes
   )
 
 

@@ -28,7 +28,6 @@ from plasticity_rl.experiment.metrics import Writers
 from plasticity_rl.experiment.rehearsal import Rehearsal
 from plasticity_rl.experiment.waiting import Waiting
 from plasticity_rl.interventions.expression import Expression
-from plasticity_rl.learner import ahead
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
@@ -226,10 +225,9 @@ class _Run:
           is_later,
       )
       return
-    shapes = ahead.shapes_of(self._state)
-    if not ahead.are_bound(shapes):  # As arms read from a checkpoint are not.
-      for expression in self._arms:
-        self._rehearsal.begin(shapes, [expression], is_later)
+    # Arms will read from a checkpoint what is where it is now: `loop.load`.
+    for expression in self._arms:
+      self._rehearsal.begin(self._state, [expression], is_later)
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax._src.interpreters import pxla  # For `_put` alone.
 from jax.experimental import multihost_utils
 
 from plasticity_rl import hosts
@@ -97,16 +98,14 @@ class Layout:
       count = len(static)
       return lambda *args: compiled(*args[:count])(*args[count:])
     if self.mode == 'seeds' and seeds is not None:
-      spread = self._block(jax.jit(
-          self._by_group(function, seeds), donate_argnums=donate
-      ))
+      spread = self._block(self._by_group(function, seeds, donate))
     elif self.mode == 'data' and data is not None:
       spread = self._block(self._by_share(function, data, donate))
     else:
       spread = jax.jit(function, donate_argnums=donate)
     return ahead.program(spread)
 
-  def _by_group(self, function, axes):
+  def _by_group(self, function, axes, donate):
     """`pmap` over groups of seeds, on arrays with one axis of seeds."""
     count = len(self.local)
     spread = jax.pmap(
@@ -126,28 +125,61 @@ class Layout:
         return tree
       return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
 
-    return lambda *args: _over(
-        join, axes.outputs, spread(*_over(split, axes.inputs, args))
-    )
+    def by_group(*args):
+      return _over(
+          join, axes.outputs, spread(*_over(split, axes.inputs, args))
+      )
+
+    return self._placing(self._jit(by_group, axes, donate), axes.inputs)
 
   def _by_share(self, function, axes, donate):
     """`pmap` over shares of the data; what all share stays on all devices."""
     # One more argument, as there may be none that differs between devices.
-    spread = jax.pmap(
-        lambda _, *args: function(*args), AXIS, in_axes=(0, *axes.inputs),
-        out_axes=axes.outputs, devices=self.devices,
-        donate_argnums=tuple(i + 1 for i in donate),
+    numbers = np.arange(len(self.local))
+
+    def spread(**options):
+      return jax.pmap(
+          lambda _, *args: function(*args), AXIS, in_axes=(0, *axes.inputs),
+          out_axes=axes.outputs, devices=self.devices, **options,
+      )
+
+    if self.num_hosts == 1:
+      inside = spread()
+
+      def by_share(*args):
+        return inside(numbers, *args)
+
+      return self._placing(self._jit(by_share, axes, donate), axes.inputs)
+    # Inside a `jit` it would know the devices of this process alone.
+    outside = spread(donate_argnums=tuple(i + 1 for i in donate))
+    here = self.place(0, numbers)
+    placing = self._placing(outside, (0, *axes.inputs))
+    return _with_lower(
+        functools.partial(placing, here),
+        functools.partial(placing.lower, here),
     )
-    numbers = self.place(0, np.arange(len(self.local)))
 
+  def _jit(self, function, axes, donate):
+    """`jit` round a `pmap`, to be called without Python for each argument.
+
+    It is told where everything is, so that it is the same program whether
+    arguments were placed here or returned by the call before.
+    """
+    return jax.jit(
+        function, donate_argnums=donate,
+        in_shardings=_over(self._sharding, axes.inputs),
+        out_shardings=_over(self._sharding, axes.outputs),
+    )
+
+  def _placing(self, function, axes):
+    """The function, with arguments where it wants them."""
     def placed(args):
-      return numbers, *_over(self.place, axes.inputs, args)
+      return _over(self.place, axes, args)
 
-    def run(*args):
-      return spread(*placed(args))
-
-    run.lower = lambda *args: spread.lower(*placed(args))
-    return run
+    return _with_lower(
+        lambda *args: function(*placed(args)),
+        lambda *args: function.lower(*placed(args)),
+    )
 
   def _block(self, function):
     """Waits for each call where devices are threads of one CPU.
@@ -158,31 +190,68 @@ class Layout:
     if self.devices[0].platform != 'cpu' or len(self.devices) == 1:
       return function
 
-    @functools.wraps(function, updated=())
     def blocked(*args):
       result = function(*args)
-      if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)):
-        jax.block_until_ready(result)
+      leaves = jax.tree.leaves(result)
+      if not isinstance(leaves[0], jax.core.Tracer):  # As all of them are.
+        jax.block_until_ready(leaves)
       return result
 
-    blocked.lower = function.lower
-    return blocked
+    return _with_lower(blocked, function.lower)
+
+  def _sharding(self, axis):
+    """On this process's devices: shares along an axis, or all on all."""
+    if axis not in self._shardings:
+      spec = () if axis is None else (*[None] * axis, AXIS)
+      self._shardings[axis] = jax.sharding.NamedSharding(
+          jax.sharding.Mesh(np.array(self.local), (AXIS,)),
+          jax.sharding.PartitionSpec(*spec),
+      )
+    return self._shardings[axis]
+
+  @functools.cached_property
+  def _shardings(self):
+    return {}
 
   def place(self, axis: int | None, tree: Any) -> Any:
-    """Arrays on this process's devices: shares along `axis`, or all on all."""
-    spec = () if axis is None else (*[None] * axis, AXIS)
-    sharding = jax.sharding.NamedSharding(
-        jax.sharding.Mesh(np.array(self.local), (AXIS,)),
-        jax.sharding.PartitionSpec(*spec),
-    )
-    if ahead.are_shapes(tree):
-      return jax.tree.map(lambda x: x.update(sharding=sharding), tree)
-    # What the update before returned is there: looking costs less than putting.
-    if all(
-        getattr(x, 'sharding', None) == sharding for x in jax.tree.leaves(tree)
-    ):
-      return tree
-    return jax.device_put(tree, sharding)
+    """Arrays on this process's devices: shares along `axis`, or all on all.
+
+    What is there already is not put there again: the update before returned
+    it. What is traced is placed by whoever traces.
+    """
+    sharding = self._sharding(axis)
+    leaves, treedef = jax.tree.flatten(tree)
+    elsewhere = {}
+    for i, x in enumerate(leaves):
+      if isinstance(x, jax.ShapeDtypeStruct):
+        leaves[i] = x.update(sharding=sharding)
+      elif isinstance(x, np.ndarray | np.generic):
+        leaves[i] = _put(x, sharding)
+      elif not isinstance(x, jax.core.Tracer) and (
+          getattr(x, 'sharding', None) != sharding
+      ):
+        elsewhere[i] = x
+    if elsewhere:  # All of them in one call.
+      for i, x in jax.device_put(elsewhere, sharding).items():
+        leaves[i] = x
+    return jax.tree.unflatten(treedef, leaves)
+
+  def for_all(self, tree: Any) -> Any:
+    """What many calls are given, where they all want it: placed once."""
+    return self.place(None, tree) if self.mode == 'data' else tree
+
+  def settled(self, tree: Any, axes: Any) -> Any:
+    """Networks, keys and the like where training leaves them.
+
+    Args:
+      tree: arrays that are anywhere.
+      axes: of seeds, a prefix of the tree.
+    """
+    if self.mode == 'seeds':
+      return _over(self.place, axes, tree)
+    if self.mode == 'data':
+      return jax.device_put(tree, self.local[0])
+    return tree
 
   def on_one(self, tree: Any) -> Any:
     """What is the same on all devices, on the first one of this process."""
@@ -222,6 +291,11 @@ class Layout:
     return jax.process_index() if self.num_hosts > 1 else 0
 
   @property
+  def hosts_have_seeds(self) -> bool:
+    """Whether there are several hosts, each with seeds of its own."""
+    return self.mode == 'seeds' and self.num_hosts > 1
+
+  @property
   def sharers(self) -> int:
     """Hosts that share every seed's data; 1 where each has its own seeds."""
     return self.num_hosts if self.mode == 'data' else 1
@@ -230,7 +304,7 @@ class Layout:
       self, settings: settings_lib.Settings
   ) -> settings_lib.Settings:
     """Settings with the seeds that this process trains."""
-    if self.mode != 'seeds' or self.num_hosts == 1:
+    if not self.hosts_have_seeds:
       return settings
     num_seeds = settings.num_seeds * len(self.local) // len(self.devices)
     return dataclasses.replace(
@@ -240,7 +314,7 @@ class Layout:
 
   def first_seed(self, num_seeds: int) -> int:
     """Where the `num_seeds` of this process begin among all."""
-    if self.mode != 'seeds' or self.num_hosts == 1:
+    if not self.hosts_have_seeds:
       return 0
     return self.own_parts.start * num_seeds // len(self.local)
 
@@ -262,9 +336,28 @@ class Layout:
     return f'{len(self.devices)} devices ({self.mode}){many}'
 
 
-def _over(function, axes, tree):
+def _over(function, axes, *trees):
   """`function(axis, subtree)` for each axis of a prefix of the tree."""
-  return jax.tree.map(function, axes, tree, is_leaf=lambda x: x is None)
+  return jax.tree.map(function, axes, *trees, is_leaf=lambda x: x is None)
+
+
+def _with_lower(function, lower):
+  """A function that can be lowered as what `jit` returns."""
+  function.lower = lower
+  return function
+
+
+def _put(x, sharding):
+  """An array of the host on all devices.
+
+  As `jax.device_put`, which before jax 0.12 calls Python for each device.
+  """
+  x = np.asarray(x, jax.dtypes.canonicalize_dtype(x.dtype))
+  parts = sharding.addressable_devices_indices_map(x.shape)
+  return pxla.batched_device_put(
+      jax.core.ShapedArray(x.shape, x.dtype), sharding,
+      [x[part] for part in parts.values()], list(parts),
+  )
 
 
 ONE = Layout('none', (None,))
