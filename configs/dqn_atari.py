@@ -7,6 +7,7 @@ actions of probability 0.25), `adam`, `injection` (at 50M frames), `bigger`
 million transitions, compressed), `short` (a few hours on a laptop).
 """
 
+from plasticity_rl import errors
 from plasticity_rl import settings
 from plasticity_rl.environments import atari_games
 
@@ -23,10 +24,10 @@ def get_config(variant: str = ''):
     if word in atari_games.SCORES:
       game = word
     elif word not in OTHERS:
-      raise ValueError(
-          f'unknown variant {word!r}; beside games, such as pong, these are '
-          f'valid: {", ".join(OTHERS)}'
-      )
+      raise errors.UserError(errors.nearest(
+          'variant', word, (*atari_games.SCORES, *OTHERS),
+          listed=('any of the 57 games, such as pong', *OTHERS),
+      ))
   config = settings.default_config('dqn', f'atari_{game}')
   config.num_steps = 200_000_000 // FRAMES_PER_STEP
   config.segment_steps = 1000
