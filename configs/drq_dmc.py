@@ -29,7 +29,7 @@ def get_config(variant: str = ''):
     elif word not in OTHERS:
       raise errors.UserError(errors.nearest(
           'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
-          listed=('any task of the suite, such as cheetah_run', *OTHERS),
+          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
       ))
   config = settings.default_config('drq', f'dmc_pixels_{task}')
   frames = FRAMES.get(task, 2_000_000)

@@ -27,7 +27,7 @@ def get_config(variant: str = ''):
     elif word not in OTHERS:
       raise errors.UserError(errors.nearest(
           'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
-          listed=('any task of the suite, such as cheetah_run', *OTHERS),
+          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
       ))
   config = settings.default_config('sac', f'dmc_{task}')
   config.num_steps = 1_000_000

@@ -80,7 +80,7 @@ def test_bad_overrides(refused, override, message):
      "unknown variant 'tyny'; valid: bigger, demo, fresh, proxies, tiny"),
     (['--config=configs/sac_dmc.py:cheeta_run'],
      "error: configs/sac_dmc.py: unknown variant 'cheeta_run'; did you mean "
-     "'cheetah_run' or 'humanoid_run'? valid: any task of the suite, such"),
+     "'cheetah_run' or 'humanoid_run'? valid: any task of the suite (such"),
     (['--config=configs/drq_dmc.py:small,reacher_esy'],
      "'reacher_esy'; did you mean 'reacher_easy'"),
     (['--config=configs/dqn_atari.py:pongg'],
