@@ -1,12 +1,17 @@
 """Double DQN on Atari, by the protocol of DQN Zoo.
 
-200M frames are 50M steps at four frames each. Variants, joined by commas: a
-game (`pong` by default, any of the 57), `plain` (DQN), `sticky` (sticky
-actions of probability 0.25), `adam`, `injection` (at 50M frames), `bigger`
-(from the start as many parameters as after one injection), `replay_4m` (four
-million transitions, compressed), `short` (a few hours on a laptop).
+200M frames are 50M steps at four frames each. Deviations: each action has a
+bias of its own (in DQN Zoo's Double DQN they share one), an evaluation is of
+eight episodes (there: of 500k frames), and those of `environments/atari.py`.
+
+Variants, joined by commas: a game (`pong` by default, any of the 57), `plain`
+(DQN, all else as here), `sticky` (sticky actions of probability 0.25), `adam`,
+`injection` (at 50M frames), `bigger` (from the start as many parameters as
+after one injection), `replay_4m` (four million transitions, compressed),
+`short` (a few hours on a laptop).
 """
 
+from plasticity_rl import errors
 from plasticity_rl import settings
 from plasticity_rl.environments import atari_games
 
@@ -23,10 +28,10 @@ def get_config(variant: str = ''):
     if word in atari_games.SCORES:
       game = word
     elif word not in OTHERS:
-      raise ValueError(
-          f'unknown variant {word!r}; beside games, such as pong, these are '
-          f'valid: {", ".join(OTHERS)}'
-      )
+      raise errors.UserError(errors.nearest(
+          'variant', word, (*atari_games.SCORES, *OTHERS),
+          listed=('any of the 57 games (such as pong)', *OTHERS),
+      ))
   config = settings.default_config('dqn', f'atari_{game}')
   config.num_steps = 200_000_000 // FRAMES_PER_STEP
   config.segment_steps = 1000
@@ -34,6 +39,7 @@ def get_config(variant: str = ''):
   config.network.convolutions = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
   config.network.hidden = (512,)
   config.network.split = -2
+  config.network.initializer = 'uniform'
   config.optimizer.name = 'rmsprop_centered'
   config.optimizer.learning_rate = 2.5e-4
   config.optimizer.decay = 0.95
@@ -42,6 +48,8 @@ def get_config(variant: str = ''):
   config.agent.loss = 'huber'  # DQN Zoo clips the gradient of the error to 1.
   config.agent.epsilon_begin = 1.0
   config.agent.epsilon_end = 0.01
+  # From when updates begin, as there.
+  config.agent.epsilon_hold_steps = 50_000
   config.agent.epsilon_decay_steps = 4_000_000 // FRAMES_PER_STEP
   config.agent.epsilon_evaluation = 0.01
   # Every 120,000 frames, at an update per 16 of them.
@@ -76,6 +84,7 @@ def get_config(variant: str = ''):
     config.replay.compress = True
   if 'short' in words:
     config.num_steps = 500_000
+    config.agent.epsilon_hold_steps = 10_000
     config.agent.epsilon_decay_steps = 100_000
     config.agent.target_period_updates = 2000
     config.replay.capacity = 200_000

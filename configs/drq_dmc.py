@@ -8,6 +8,7 @@ pixels, four convolutions of 32 filters, two shifts of each picture), `small`
 (for a CPU: a batch of 64, smaller pictures).
 """
 
+from plasticity_rl import errors
 from plasticity_rl import settings
 from plasticity_rl.environments import host_registry
 
@@ -26,10 +27,10 @@ def get_config(variant: str = ''):
     if word in host_registry.SUITE_TASKS:
       task = word
     elif word not in OTHERS:
-      raise ValueError(
-          f'unknown variant {word!r}; beside tasks of the suite, such as '
-          f'cheetah_run, these are valid: {", ".join(OTHERS)}'
-      )
+      raise errors.UserError(errors.nearest(
+          'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
+          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
+      ))
   config = settings.default_config('drq', f'dmc_pixels_{task}')
   frames = FRAMES.get(task, 2_000_000)
   config.num_steps = frames // config.environment.action_repeat

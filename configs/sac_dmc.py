@@ -8,6 +8,7 @@ SAC), `sr` (scaled by resets: every 2.56M updates instead), `rr2` to `rr32` for
 so many updates a step, `primed` for 100k updates on the first 100 transitions.
 """
 
+from plasticity_rl import errors
 from plasticity_rl import settings
 from plasticity_rl.environments import host_registry
 
@@ -24,10 +25,10 @@ def get_config(variant: str = ''):
     elif word in host_registry.SUITE_TASKS:
       task = word
     elif word not in OTHERS:
-      raise ValueError(
-          f'unknown variant {word!r}; beside tasks of the suite, such as '
-          f'cheetah_run, these are valid: {", ".join(OTHERS)}'
-      )
+      raise errors.UserError(errors.nearest(
+          'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
+          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
+      ))
   config = settings.default_config('sac', f'dmc_{task}')
   config.num_steps = 1_000_000
   config.segment_steps = 1000

@@ -13,6 +13,7 @@ class DQN:
     target_period_updates: updates between copies to the target.
     epsilon_begin: probability of a random action at the start.
     epsilon_end: the same, after `epsilon_decay_steps`.
+    epsilon_hold_steps: steps at `epsilon_begin`, before the linear schedule.
     epsilon_decay_steps: length of the linear schedule.
     epsilon_restart_on_switch: start the schedule again with each task.
     epsilon_evaluation: probability of a random action in evaluation.
@@ -24,6 +25,7 @@ class DQN:
   target_period_updates: int = 100
   epsilon_begin: float = 1.0
   epsilon_end: float = 0.05
+  epsilon_hold_steps: int = 0
   epsilon_decay_steps: int = 1000
   epsilon_restart_on_switch: bool = False
   epsilon_evaluation: float = 0.0
@@ -95,7 +97,8 @@ RANGES = dict.fromkeys((
     'agent.target_period_updates', 'agent.critics', 'agent.latent',
     'agent.target_augmentations', 'agent.value_augmentations',
 ), (1, None)) | dict.fromkeys((
-    'agent.epsilon_decay_steps', 'agent.random_steps', 'agent.shift',
+    'agent.epsilon_hold_steps', 'agent.epsilon_decay_steps',
+    'agent.random_steps', 'agent.shift',
 ), (0, None)) | dict.fromkeys((
     'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
     'agent.tau',

@@ -116,8 +116,12 @@ def _load(source: str) -> Any:
   try:
     return flags.FLAGS['config'].parser.parse(source)
   except (TypeError, ValueError) as error:
-    # The rest of the message is a traceback.
+    # The rest of the message is a traceback. A config that refuses a variant
+    # by one of these has said all in words of its own.
     last = str(error).strip().splitlines()[-1]
+    for kind in (UserError, ValueError):
+      last = last.removeprefix(f'{kind.__module__}.{kind.__name__}: ')
+      last = last.removeprefix(f'{kind.__name__}: ')
     raise UserError(f'{path}: {last}') from None
 
 

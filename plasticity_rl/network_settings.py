@@ -25,7 +25,8 @@ class Network:
     layer_norm: layer normalisation before each activation.
     weight_norm: weight normalisation of every layer.
     initializer: of weights: 'truncated_normal', of standard deviation
-      1 / sqrt(fan_in), or 'orthogonal', with a gain of sqrt(2).
+      1 / sqrt(fan_in), 'orthogonal', with a gain of sqrt(2), or 'uniform',
+      within 1 / sqrt(fan_in), which biases then are as well rather than zero.
     sized_for_injections: scales widths so that the network has, from the
       start, as many parameters as the configured one after so many injections,
       frozen heads included; 0 leaves it as it is. See `networks/sizing.py`.
@@ -151,7 +152,7 @@ CHOICES = {
     'network.activation': (
         'relu', 'crelu', 'fourier', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh'
     ),
-    'network.initializer': ('truncated_normal', 'orthogonal'),
+    'network.initializer': ('truncated_normal', 'orthogonal', 'uniform'),
     'network.width_counts': ('features', 'units'),
     'network.sized_part': ('head', 'all'),
     'network.precision': ('float32', 'bfloat16'),

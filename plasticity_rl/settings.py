@@ -7,6 +7,7 @@ a step is a decision of one seed's agent, summed over its environments.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -315,6 +316,8 @@ def _check(value, default, path):
   ):
     bounds = f'at least {low}' if high is None else f'{low} to {high}'
     raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
+  if isinstance(value, float) and not math.isfinite(value):
+    raise errors.UserError(f'config.{path} must be a finite number: {value!r}')
   if path in _CHOICES and value not in _CHOICES[path]:
     raise errors.UserError(
         errors.nearest(f'config.{path}', value, _CHOICES[path])
@@ -340,6 +343,14 @@ def _check_together(s):
     raise errors.UserError(
         f'config.replay.batch_size ({s.replay.batch_size}) must be a multiple '
         f'of optimizer.microbatches ({s.optimizer.microbatches})'
+    )
+  for name in ('b1', 'b2'):
+    if getattr(s.optimizer, name) == 1:  # Its bias could not be corrected.
+      raise errors.UserError(f'config.optimizer.{name} must be below 1: 1.0')
+  if isinstance(s.agent, SAC) and s.agent.log_std_min >= s.agent.log_std_max:
+    raise errors.UserError(
+        f'config.agent.log_std_min ({s.agent.log_std_min}) must be below '
+        f'log_std_max ({s.agent.log_std_max})'
     )
   if not isinstance(s.environment, (Environment, HostEnvironment)):
     return

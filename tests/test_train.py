@@ -78,6 +78,13 @@ def test_bad_overrides(refused, override, message):
     (['--config=configs/nope.py'], "no config file 'configs/nope.py'"),
     (['--config=configs/continual_catch.py:tyny'],
      "unknown variant 'tyny'; valid: bigger, demo, fresh, proxies, tiny"),
+    (['--config=configs/sac_dmc.py:cheeta_run'],
+     "error: configs/sac_dmc.py: unknown variant 'cheeta_run'; did you mean "
+     "'cheetah_run' or 'humanoid_run'? valid: any task of the suite (such"),
+    (['--config=configs/drq_dmc.py:small,reacher_esy'],
+     "'reacher_esy'; did you mean 'reacher_easy'"),
+    (['--config=configs/dqn_atari.py:pongg'],
+     "'pongg'; did you mean 'pong'"),
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
     ([CONFIG, 'fast'], "what is 'fast'?"),

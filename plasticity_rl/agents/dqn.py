@@ -73,8 +73,8 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
     return jnp.where(explore, random, jnp.argmax(q, -1).astype(jnp.int32))
 
   def act(key, nets, observations, step):
-    decay = config.epsilon_decay_steps
-    progress = jnp.clip(step / decay, 0, 1) if decay else 1.0
+    since, decay = step - config.epsilon_hold_steps, config.epsilon_decay_steps
+    progress = jnp.clip(since / decay, 0, 1) if decay else since >= 0
     epsilon = config.epsilon_begin + progress * (
         config.epsilon_end - config.epsilon_begin
     )

@@ -143,7 +143,16 @@ def _lane(name: str, factory: Callable[..., Any], arguments: tuple) -> _Lane:
   def build(seed: int) -> Any:
     return factory(*arguments, **({'seed': seed} if takes_seed else {}))
 
-  env = build(_ANY_SEED)
+  _check_arguments(name, factory, arguments, takes_seed)
+  try:
+    env = build(_ANY_SEED)
+  except Exception as error:
+    # Such as an unknown id; what else their code raises is theirs to see whole.
+    if not _is_gymnasiums(error):
+      raise
+    raise UserError(
+      f'environment {name!r}: {errors.one_line(error)}'
+    ) from error
   if isinstance(env, dm_env.Environment):
     rebuild = build if takes_seed else None
     return DmEnvLane(env, dm_env_adapter(name, env), rebuild)
@@ -154,6 +163,28 @@ def _lane(name: str, factory: Callable[..., Any], arguments: tuple) -> _Lane:
     f'environment {name!r} makes a {type(env).__name__}, which is neither a '
     'dm_env.Environment nor a gymnasium.Env'
   )
+
+
+def _check_arguments(
+  name: str, factory: Callable, arguments: tuple, takes_seed: bool
+) -> None:
+  """Refuses arguments that the callable does not take."""
+  try:
+    signature = inspect.signature(factory)
+  except ValueError:  # Some written in C have none.
+    return
+  try:
+    signature.bind(*arguments, **({'seed': _ANY_SEED} if takes_seed else {}))
+  except TypeError as error:
+    raise UserError(
+      f'environment {name!r} does not take config.environment.arguments = '
+      f'{arguments}: {error}; it is called as {signature}'
+    ) from error
+
+
+def _is_gymnasiums(error: Exception) -> bool:
+  gymnasium = sys.modules.get('gymnasium')
+  return gymnasium is not None and isinstance(error, gymnasium.error.Error)
 
 
 def _has_parameter(function: Callable, name: str) -> bool:

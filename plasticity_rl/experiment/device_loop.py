@@ -14,6 +14,7 @@ from plasticity_rl.experiment.streams import Stream
 from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import parallel
+from plasticity_rl.replay import memory
 from plasticity_rl.shard import WHOLE
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
@@ -195,6 +196,33 @@ class Learners(NamedTuple):
   layout: parallel.Layout = parallel.ONE
 
 
+def _check_memory(settings, stream, layout):
+  """Refuses replays that are larger than the memory of a device."""
+  if not stream.transition_bytes:
+    return
+  devices = len(layout.local)
+  copies = settings.num_seeds  # Of the replay of a seed, on each device.
+  if layout.mode == 'seeds':
+    copies /= devices
+  if stream.is_shared_out:
+    copies /= layout.shard.count
+  device = layout.local[0]
+  if device.platform == 'cpu':
+    # One memory for all, and for the copy that a checkpoint is written from.
+    copies *= 2 * (devices if layout.mode != 'none' else 1)
+    available = memory.of_host()
+  else:
+    limit = (device.memory_stats() or {}).get('bytes_limit')
+    if not limit:  # Not every device tells.
+      return
+    available = memory.of_device(limit)
+  memory.check(
+      settings.replay.capacity, available,
+      transition=copies * stream.transition_bytes,
+      multiple=settings.environment.num_envs,
+  )
+
+
 def make(
     settings: settings_lib.Settings, learners: Learners,
     schedule: learner.Schedule, later: learner.Schedule | None,
@@ -210,6 +238,7 @@ def make(
     hooks: interventions inside the loop.
   """
   (agent, stream), (_, shared_stream), layout = learners
+  _check_memory(settings, shared_stream, layout)
   rows = settings.segment_steps // stream.steps_per_row
   seeds = settings.seed + jnp.arange(settings.num_seeds, dtype=jnp.int32)
   probe_size = settings.diagnostics.probe_size

@@ -10,7 +10,6 @@ Hosts that share every batch (`parallel='data'`) have E / H environments each,
 and a replay of what these saw, of which each draws its share of a batch.
 """
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,11 +26,9 @@ from plasticity_rl.experiment import normalizer
 from plasticity_rl.learner import parallel
 from plasticity_rl.replay import host_ring
 from plasticity_rl.replay import host_settings
+from plasticity_rl.replay import memory
 from plasticity_rl.replay.stacking import FrameBatch
 from plasticity_rl.types import name_tag
-
-# Of the machine's memory, what replays may take.
-_SHARE_OF_MEMORY = 0.9
 
 
 class Playing(NamedTuple):
@@ -104,10 +101,7 @@ def replay_settings(
       stack=settings.environment_options.get('stack_frames', 1),
       compress=replay.compress,
   )
-  memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-  host_settings.check_fits(
-      found, int(_SHARE_OF_MEMORY * memory / settings.num_seeds)
-  )
+  host_settings.check_fits(found, memory.of_host() // settings.num_seeds)
   return found
 
 

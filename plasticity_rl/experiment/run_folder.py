@@ -1,5 +1,7 @@
 """A run's folder: what it is of, and that it is of nothing else."""
 
+import contextlib
+import fcntl
 import functools
 import importlib.metadata
 import json
@@ -8,11 +10,12 @@ import pathlib
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 
 CONFIG = 'config.json'
@@ -96,6 +99,31 @@ def differences(
       for key in dict.fromkeys([*theirs, *ours])
       if theirs.get(key) != ours.get(key)
   ]
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+  """Refuses to run what another process is running at this moment.
+
+  Two would write their rows and checkpoints between one another. The config's
+  file is locked, which the system undoes however a process ends. File systems
+  without locks are trusted.
+  """
+  path = folder / CONFIG
+  if not hosts.is_first() or not path.exists():
+    yield
+    return
+  with path.open('r+') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise RunError(
+          f'another process is running {folder} at this moment: wait for it, '
+          'or choose another --workdir'
+      ) from None
+    except OSError:  # No locks here.
+      pass
+    yield
 
 
 def flat(settings: settings_lib.Settings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments.base import Environment
 from plasticity_rl.interventions.acting import Acting
+from plasticity_rl.replay import device_ring
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.shard import WHOLE
@@ -41,6 +42,7 @@ class Stream(NamedTuple):
       took in all. The key is consumed.
     steps_per_row: steps that `collect` makes.
     return_range: lowest and highest return to expect.
+    transition_bytes: memory of a transition in the replay.
     is_shared_out: whether each device has environments and a replay of its
       own, `[E / D, ...]` and `[R, E / D, ...]`, rather than the same as all.
   """
@@ -53,6 +55,7 @@ class Stream(NamedTuple):
   evaluate: Callable[..., Metrics]
   steps_per_row: int
   return_range: tuple[float, float]
+  transition_bytes: int = 0
   is_shared_out: bool = False
 
 
@@ -219,6 +222,9 @@ def reinforcement(
   return Stream(
       init, collect, advance, ready, sample, evaluate,
       steps_per_row=all_envs, return_range=environment.return_range,
+      transition_bytes=device_ring.transition_bytes(
+          environment.observation_shape, environment.observation_dtype
+      ),
       is_shared_out=is_shared_out,
   )
 

@@ -101,7 +101,7 @@ def run(
   end = num_steps or events.schedule(experiment.settings).num_steps
   if hosts.first('is done', _is_done(folder, end)):
     return
-  with Interrupts() as interrupts:
+  with Interrupts() as interrupts, run_folder.alone(folder):
     _Run(
         experiment, folder, start, num_steps, name, keep_steps, interrupts,
         arms,

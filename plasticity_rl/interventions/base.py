@@ -1,7 +1,7 @@
 """What an intervention is, and how one acts on some networks of an agent."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -81,6 +81,24 @@ def check_nets(
   return check_several('network of this agent', nets, tuple(spec.nets))
 
 
+def check_able(
+    names: Sequence[str], what: str, owned: Mapping[str, Any]
+) -> None:
+  """Refuses a network that has nothing to act on: a control by mistake.
+
+  Args:
+    names: networks to act on.
+    what: they need to have.
+    owned: what each network of the agent has of it.
+  """
+  able = ', '.join(name for name, own in owned.items() if own) or '(none)'
+  for name in names:
+    if not owned[name]:
+      raise errors.UserError(
+          f'network {name!r} has no {what}; those that have: {able}'
+      )
+
+
 def check_several(
     what: str, values: Any, choices: Sequence[str]
 ) -> tuple[str, ...]:
@@ -101,13 +119,19 @@ def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
 
 
 def check_number(
-    what: str, value: Any, low: float, high: float = math.inf
+    what: str, value: Any, low: float, high: float = math.inf, *,
+    below: float | None = None,
 ) -> None:
-  """Refuses what is no number of `low` to `high`, both included."""
+  """Refuses what is no number of `low` to `high`, both included.
+
+  With `below` a number has to be less than that instead.
+  """
   is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-  if not is_number or not low <= value <= high:
+  fits = is_number and low <= value <= high
+  if not fits or below is not None and not value < below:
+    bounds = f'to {high:g}' if below is None else f'to below {below:g}'
     raise errors.UserError(
-        f'{what} must be a number, {low:g} to {high:g}: {value!r}'
+        f'{what} must be a number, {low:g} {bounds}: {value!r}'
     )
 
 

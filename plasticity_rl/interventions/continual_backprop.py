@@ -60,9 +60,7 @@ def continual_backprop(
   """
   base.check_number('continual_backprop: rate', rate, 0, 1)
   base.check_count('continual_backprop: maturity', maturity, 0)
-  base.check_number(
-      'continual_backprop: decay', decay, 0, math.nextafter(1, 0)
-  )
+  base.check_number('continual_backprop: decay', decay, 0, below=1)
   base.check_choice('count', count, units.COUNT)
 
   def init(net, state):

@@ -34,6 +34,10 @@ def normalize_and_project(
     spec: the agent.
     nets: networks to act on; by default those that the agent names.
   """
+  names = base.check_nets(spec, nets)
+  base.check_able(names, 'layers', {
+      name: net.layers for name, net in spec.nets.items()
+  })
 
   def transform(key, net, state):
     del key
@@ -53,7 +57,7 @@ def normalize_and_project(
         target=None if state.target is None else project(state.target),
     )
 
-  return base.on_nets(spec, nets, transform)
+  return base.on_nets(spec, names, transform)
 
 
 def norm(w: jax.Array) -> jax.Array:

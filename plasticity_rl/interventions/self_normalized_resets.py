@@ -57,8 +57,7 @@ def self_normalized_resets(
       `units.reset_moments`).
     nets: networks to act on; by default those that the agent names.
   """
-  below_one = math.nextafter(1, 0)
-  base.check_number('self_normalized_resets: eta', eta, 0, below_one)
+  base.check_number('self_normalized_resets: eta', eta, 0, below=1)
   base.check_number('self_normalized_resets: decay', decay, 0, 1)
   base.check_choice('count', count, units.COUNT)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import jax
 import optax
 
-from plasticity_rl import errors
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
 from plasticity_rl.types import AgentSpec
@@ -26,6 +25,10 @@ def shrink_and_perturb(
 
   Online and target receive the same noise. Frozen heads stay as they are.
 
+  Hard, once in a while, as the defaults are for: `every_steps=...`. Soft, after
+  every update, by little and without touching the optimizer:
+  `shrink=0.9999, perturb=1e-3, optimizer="keep", every_updates=1`.
+
   Args:
     spec: the agent.
     shrink: S. The injection paper found S = 1, P = 0.01 best on Atari; the
@@ -38,14 +41,8 @@ def shrink_and_perturb(
   """
   base.check_choice('noise', noise, NOISES)
   base.check_choice('optimizer', optimizer, base.OPTIMIZER)
-  if not 0 <= shrink <= 1:
-    raise errors.UserError(
-        f'shrink_and_perturb: shrink must be 0 to 1: {shrink}'
-    )
-  if perturb < 0:
-    raise errors.UserError(
-        f'shrink_and_perturb: perturb must not be negative: {perturb}'
-    )
+  base.check_number('shrink_and_perturb: shrink', shrink, 0, 1)
+  base.check_number('shrink_and_perturb: perturb', perturb, 0)
 
   def transform(key, net, state):
     def change(params):

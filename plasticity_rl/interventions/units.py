@@ -379,13 +379,17 @@ def on_features(
 
   Args:
     spec: the agent.
-    nets: networks to act on; by default those that the agent names.
+    nets: networks to act on; by default those that the agent names. One
+      without hidden layers is refused.
     transform: `(key, net, state, own, features by layer) -> (state, own)`. The
       features are those of the part that learns, on the probe batch (inside
       the loop: on the batch just learned from, after the update).
     init: `(net, state) -> own`, the intervention's own state of a network.
   """
   names = base.check_nets(spec, nets)
+  base.check_able(names, 'hidden units', {
+      name: hidden_layers(net) for name, net in spec.nets.items()
+  })
 
   def init_all(state):
     return {name: init(spec.nets[name], state.nets[name]) for name in names}

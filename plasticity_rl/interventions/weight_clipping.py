@@ -40,6 +40,10 @@ def weight_clipping(
   base.check_number('weight_clipping: kappa', kappa, 0)
   if not kappa:
     raise UserError('weight_clipping: kappa must be above 0: 0')
+  names = base.check_nets(spec, nets)
+  base.check_able(names, 'layers', {
+      name: net.layers for name, net in spec.nets.items()
+  })
 
   def transform(key, net, state):
     del key
@@ -59,4 +63,4 @@ def weight_clipping(
         target=None if state.target is None else clip(state.target),
     )
 
-  return base.on_nets(spec, nets, transform)
+  return base.on_nets(spec, names, transform)

@@ -1,4 +1,4 @@
-"""How the weights of layers are drawn."""
+"""How the weights and biases of layers are drawn."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -38,6 +38,23 @@ def orthogonal(gains: Sequence[float] = (GAIN,)) -> Initializer:
   return draw
 
 
+def uniform(shape: Sequence[int], dtype: Any) -> jax.Array:
+  """Uniform within 1 / sqrt(fan_in), as DQN's first code drew its weights."""
+  return _within(math.prod(shape[:-1]))(shape, dtype)
+
+
+def _within(fan_in):
+  bound = fan_in**-0.5
+  return hk.initializers.RandomUniform(-bound, bound)
+
+
 def make(name: str, gains: Sequence[float] = (GAIN,)) -> Initializer:
-  """By its name in a config; the truncated normal has no gain."""
-  return orthogonal(gains) if name == 'orthogonal' else truncated_normal
+  """By its name in a config; only 'orthogonal' has a gain."""
+  if name == 'orthogonal':
+    return orthogonal(gains)
+  return uniform if name == 'uniform' else truncated_normal
+
+
+def of_biases(weights: Initializer, fan_in: int) -> Initializer:
+  """What goes with weights: of 'uniform' the same again, otherwise zeros."""
+  return _within(fan_in) if weights is uniform else jnp.zeros

@@ -8,6 +8,7 @@ A layer computes in the type of its weights; norms do in float32 at least.
 """
 
 import dataclasses
+import math
 
 import haiku as hk
 import jax
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 from plasticity_rl.networks import weight_norm
 from plasticity_rl.networks.convolution import convolve
 from plasticity_rl.networks.initializers import Initializer
+from plasticity_rl.networks.initializers import of_biases
 from plasticity_rl.networks.initializers import truncated_normal
 from plasticity_rl.networks.layer_norm import layer_norm
 
@@ -41,11 +43,14 @@ class _Layer(hk.Module):
     self._norms = norms
 
   def _weights(self, *shape: int) -> tuple[jax.Array, jax.Array]:
-    """W, `[*shape, units]`, and b, `[units]`, which starts as zeros."""
+    """W, `[*shape, units]`, and b, `[units]`."""
     w = hk.get_parameter(
         'w', [*shape, self._units], init=self._initializer
     )
-    b = hk.get_parameter('b', [self._units], init=jnp.zeros)
+    b = hk.get_parameter(
+        'b', [self._units],
+        init=of_biases(self._initializer, math.prod(shape)),
+    )
     if self._norms.weight:
       g = hk.get_parameter(
           'g', [self._units],

@@ -33,7 +33,7 @@ class Sequential:
       has several features: 'features' or 'units'.
     layer_norm: whether hidden layers are normalised before the activation.
     weight_norm: whether the weights of every layer are.
-    initializer: 'truncated_normal' or 'orthogonal'.
+    initializer: 'truncated_normal', 'orthogonal' or 'uniform'.
     output_gains: of equal parts of the outputs, where it is orthogonal.
   """
 

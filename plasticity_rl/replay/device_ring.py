@@ -6,10 +6,12 @@ is a contiguous update and never a scatter.
 """
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from plasticity_rl.shard import WHOLE
 from plasticity_rl.shard import Shard
@@ -36,6 +38,12 @@ class Row(NamedTuple):
   discount_t: jax.Array
   s_t: Any
   last: jax.Array
+
+
+def transition_bytes(shape: tuple[int, ...], dtype: Any) -> int:
+  """Memory of a transition with such observations, which are kept twice."""
+  observation = math.prod(shape) * np.dtype(dtype).itemsize
+  return 2 * observation + 3 * 4 + 1  # Action, reward, discount; the end.
 
 
 @dataclasses.dataclass(frozen=True)

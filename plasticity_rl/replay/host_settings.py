@@ -8,8 +8,8 @@ import numpy as np
 
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.errors import NotHere
 from plasticity_rl.errors import UserError
+from plasticity_rl.replay import memory
 
 # A chunk is 1/64 of the replay, so that copies, which take the chunk that is
 # being filled, and what expires late stay small, and at most this big.
@@ -140,17 +140,11 @@ def check_fits(settings: HostReplay, available: int) -> None:
   Raises:
     NotHere: with the largest capacity for that memory.
   """
-  needed = bytes_needed(settings)
-  if needed <= available:
-    return
   transition, fixed = _costs(settings)
-  fits = max(0, int((available - fixed) / transition))
-  fits -= fits % settings.num_envs
-  hint = ', or compress it' if not settings.compress else ''
-  raise NotHere(
-      f'a replay of {settings.capacity} transitions needs about '
-      f'{needed / 1e9:.3g} GB of memory, of which {available / 1e9:.3g} GB '
-      f'may be used; {fits} transitions would fit{hint}'
+  memory.check(
+      settings.capacity, available, transition=transition, fixed=fixed,
+      multiple=settings.num_envs,
+      hint='' if settings.compress else ', or compress it',
   )
 
 

@@ -150,6 +150,20 @@ def test_exploration_decays_linearly(net, step, epsilon):
   )
 
 
+@pytest.mark.parametrize('decay, step, epsilon', (
+    (100, 0, 0.9), (100, 30, 0.9), (100, 80, 0.5), (100, 130, 0.1),
+    (0, 29, 0.9), (0, 30, 0.1),
+))
+def test_exploration_may_be_held_before_it_decays(net, decay, step, epsilon):
+  config = dataclasses.replace(
+      CONFIG, epsilon_hold_steps=30, epsilon_decay_steps=decay
+  )
+  found = frequencies(dqn.make(net, config).act, step)
+  np.testing.assert_allclose(
+      found[:2], [epsilon / 3, epsilon / 3], atol=0.0105
+  )
+
+
 def test_exploration_without_decay_begins_at_its_end(net):
   config = dataclasses.replace(CONFIG, epsilon_decay_steps=0)
   found = frequencies(dqn.make(net, config).act, 0)

@@ -278,6 +278,27 @@ def test_mistakes_in_the_name():
       make(f'{SCRIPTED}:GymEnv', return_range=bad)
 
 
+@pytest.mark.parametrize('arguments, message', (
+  ((), r"arguments = \(\): missing a required argument: 'id'; it is called as"),
+  (('CartPole-v1', 1, True, 3), 'too many positional arguments'),
+  (('CartPole-v7',), 'Environment version `v7` .* It provides'),
+  (('CartPool-v1',), '`CartPool` doesn.t exist. Did you mean: `CartPole`'),
+))
+def test_mistakes_in_the_arguments(arguments, message):
+  with pytest.raises(UserError, match=message) as caught:
+    make('gymnasium:make', arguments=arguments)
+  assert str(caught.value).startswith("environment 'gymnasium:make'")
+
+
+def broken():
+  raise TypeError('of their own')
+
+
+def test_their_own_errors_are_theirs_to_see():
+  with pytest.raises(TypeError, match='of their own'):
+    make(f'{HERE}:broken')
+
+
 def test_the_page_is_right(tmp_path, monkeypatch):
   """Its example runs, and is copied, and its options are the options."""
   page = (ROOT / 'docs' / 'environments.md').read_text()

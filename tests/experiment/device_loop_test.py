@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import device_loop
 from plasticity_rl.experiment import experiment as experiment_lib
 from plasticity_rl.experiment.streams import Stream
@@ -254,3 +255,13 @@ def test_a_segment_works_in_the_buffers_of_its_state(trained):
   ]
   assert kept == []
   assert not any(x.is_deleted() for x in jax.tree.leaves(after))
+
+
+@pytest.mark.parametrize('capacity', (10**9, 10**12))
+def test_a_replay_larger_than_memory_is_refused(capacity, monkeypatch):
+  monkeypatch.setattr(device_loop.memory, 'of_host', lambda: 10**8)
+  # Two observations of 12 bytes, 13 bytes beside; two seeds, and the copies
+  # that checkpoints are written from; two environments.
+  fits = 10**8 // (4 * 37) // 2 * 2
+  with pytest.raises(UserError, match=f'; {fits} transitions would fit'):
+    experiment_lib.build(small.dqn(**{'replay.capacity': capacity}))

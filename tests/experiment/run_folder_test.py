@@ -6,6 +6,7 @@ import json
 import pytest
 
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.experiment import run_folder
 from tests.experiment import small
@@ -105,3 +106,28 @@ def test_damaged_config_is_named(tmp_path, text):
 def test_no_run_folder(tmp_path):
   with pytest.raises(UserError, match='is not a run folder'):
     run_folder.read_config(tmp_path / 'none')
+
+
+def test_a_folder_is_run_by_one_process_at_a_time(tmp_path):
+  with run_folder.alone(tmp_path):  # Nothing to lock yet.
+    pass
+  run_folder.prepare(tmp_path, small.dqn())
+  before = (tmp_path / 'config.json').read_bytes()
+  with run_folder.alone(tmp_path):
+    with pytest.raises(RunError, match='another process is running'):
+      with run_folder.alone(tmp_path):
+        raise AssertionError('both would write')
+  with run_folder.alone(tmp_path):
+    pass
+  assert [p.name for p in tmp_path.iterdir()] == ['config.json']
+  assert (tmp_path / 'config.json').read_bytes() == before
+
+
+def test_file_systems_without_locks_are_trusted(tmp_path, monkeypatch):
+  def flock(file, how):
+    raise OSError(95, 'Operation not supported')
+
+  run_folder.prepare(tmp_path, small.dqn())
+  monkeypatch.setattr(run_folder.fcntl, 'flock', flock)
+  with run_folder.alone(tmp_path), run_folder.alone(tmp_path):
+    pass

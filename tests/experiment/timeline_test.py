@@ -409,3 +409,13 @@ def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
     with pytest.raises(RunError, match='No space .* step 10 is kept'):
       run(experiment, folder)
   same_end(experiment, run(experiment, folder), whole)
+
+
+def test_what_another_process_runs_is_left_alone(experiment, tmp_path):
+  run_folder.prepare(tmp_path, experiment.settings)
+  with run_folder.alone(tmp_path):
+    with pytest.raises(RunError, match='another process is running'):
+      timeline.run(experiment, tmp_path)
+  assert [p.name for p in tmp_path.iterdir()] == ['config.json']
+  timeline.run(experiment, tmp_path)
+  assert (tmp_path / timeline.LEDGER).exists()

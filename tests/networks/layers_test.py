@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers
 
 KEY = jax.random.PRNGKey(0)
@@ -14,12 +15,14 @@ NEITHER = layers.Norms()
 BOTH = layers.Norms(layer=True, weight=True)
 
 
-def build(kind, norms=NEITHER):
+def build(kind, norms=NEITHER, units=6, **options):
   """`(init, apply)` of one layer of six units, called 'name'."""
   def forward(x):
     if kind == 'dense':
-      return layers.Dense(6, norms, 'name')(x)
-    return layers.Convolution(6, 4, 2, 'slices', norms, 'name')(x)
+      return layers.Dense(units, norms, 'name', **options)(x)
+    return layers.Convolution(
+        units, 4, 2, 'slices', norms, 'name', **options
+    )(x)
   return hk.without_apply_rng(hk.transform(forward))
 
 
@@ -40,6 +43,26 @@ def test_initialised_as_haiku_does(kind, theirs):
   assert set(normed) == {'w', 'b', 'g', 'scale', 'offset'}
   np.testing.assert_array_equal(normed['w'], b['name']['w'])
   assert {normed[k].shape for k in ('g', 'scale', 'offset')} == {(6,)}
+
+
+@pytest.mark.parametrize('kind, fan_in', (
+    ('dense', 9 * 9 * 3), ('convolution', 4 * 4 * 3),
+))
+def test_uniform_weights_and_biases_are_those_of_dqn(kind, fan_in):
+  draw = initializers.make('uniform')
+  params = build(kind, units=1000, initializer=draw).init(KEY, IMAGES)['name']
+  for x in (params['w'], params['b']):
+    # Uniform on [0, 1]: mean, variance and ends.
+    u = (np.ravel(x) * fan_in**0.5 + 1) / 2
+    assert 0 <= u.min() < 0.01 and 0.99 < u.max() <= 1
+    np.testing.assert_allclose(u.mean(), 0.5, atol=0.03)
+    np.testing.assert_allclose(u.var(), 1 / 12, rtol=0.06)
+  corner = np.ravel(params['w'])[:1000]
+  assert abs(np.corrcoef(corner, params['b'])[0, 1]) < 0.1
+  orthogonal = initializers.make('orthogonal')
+  for other in (orthogonal, initializers.make('truncated_normal')):
+    params = build(kind, initializer=other).init(KEY, IMAGES)['name']
+    assert not params['b'].any()
 
 
 @pytest.mark.parametrize('kind', ('dense', 'convolution'))

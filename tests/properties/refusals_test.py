@@ -24,10 +24,10 @@ REFUSED = {
     'continual_backprop(rate=1.5)': ['rate', '0 to 1', '1.5'],
     'continual_backprop(maturity=-1)': ['maturity', 'at least 0', '-1'],
     'continual_backprop(maturity=1.5)': ['maturity', 'whole', '1.5'],
-    'continual_backprop(decay=1)': ['decay', '0 to 1', ': 1'],
+    'continual_backprop(decay=1)': ['decay', '0 to below 1: 1'],
     'continual_backprop(count=0)': ['keep', 'reset'],
-    'self_normalized_resets(eta=1)': ['eta', '0 to 1', ': 1'],
-    'self_normalized_resets(eta=-1)': ['eta', '0 to 1', '-1'],
+    'self_normalized_resets(eta=1)': ['eta', '0 to below 1: 1'],
+    'self_normalized_resets(eta=-1)': ['eta', '0 to below 1', '-1'],
     'self_normalized_resets(decay=2)': ['decay', '0 to 1', '2'],
     'self_normalized_resets(count="no")': ['keep', 'reset'],
     'hare_and_tortoise(period=0)': ['period', 'at least 1', '0'],
@@ -49,8 +49,9 @@ REFUSED = {
     'shrink_and_perturb(optimizer=None)': ['reset', 'keep'],
     'shrink_and_perturb(shrink=1.5)': ['shrink', '0 to 1', '1.5'],
     'shrink_and_perturb(shrink=-0.1)': ['shrink', '0 to 1', '-0.1'],
-    'shrink_and_perturb(shrink="a")': ['shrink'],
-    'shrink_and_perturb(perturb=-1)': ['perturb', 'negative', '-1'],
+    'shrink_and_perturb(shrink="a")': ['shrink', 'number', '0 to 1', "'a'"],
+    'shrink_and_perturb(perturb=-1)': ['perturb', '0 to inf', '-1'],
+    'shrink_and_perturb(perturb=None)': ['perturb', 'number', 'None'],
     'rekey(salt=-1)': ['salt', '-1'],
     'rekey(salt=1.5)': ['salt', '1.5'],
     'rekey(salt=4294967296)': ['salt', '4294967296'],
@@ -110,3 +111,14 @@ def test_networks_can_be_named(name, agent_name):
 def test_an_original_cannot_go_on_learning_in_slots():
   message = refuse('injection(freeze_original=False)', slots=1)
   assert 'network.slots' in message and 'freeze_original' in message
+
+
+@pytest.mark.parametrize('name, lacks', (
+    ('redo', 'hidden units'), ('continual_backprop', 'hidden units'),
+    ('self_normalized_resets', 'hidden units'), ('weight_clipping', 'layers'),
+    ('normalize_and_project', 'layers'),
+))
+def test_a_network_with_nothing_to_act_on_is_refused(name, lacks):
+  message = refuse(f'{name}(nets=("actor", "temperature"))', 'sac_mlp')
+  assert f"'temperature' has no {lacks}; those that have: " in message
+  assert message.endswith('critic, actor')
