@@ -9,7 +9,8 @@
   python -m plasticity_rl.report --scores=FILE.csv [--out=DIR]
       summary.csv: IQM with its interval for each algorithm and arm
 
-FILE.csv needs the columns algorithm, arm, task, seed, return.
+FILE.csv needs the columns algorithm, arm, task, seed, return. With
+--human_normalized, scores of Atari games are put on one scale first.
 """
 
 import pathlib
@@ -46,6 +47,12 @@ _INTERVAL = flags.DEFINE_enum(
 )
 
 
+_HUMAN = flags.DEFINE_bool(
+    'human_normalized', False, 'Scores of runs and files, of Atari games all, '
+    'as (score - random player) / (person - random player).'
+)
+
+
 def main(argv: list[str]) -> None:
   """Reports on what is named by the flags or the arguments."""
   folders = argv[1:]
@@ -67,13 +74,17 @@ def _report_scores() -> None:
   _refuse('a diagnosis or runs', metric=_METRIC, margin=_MARGIN)
   from plasticity_rl.analysis import report
 
-  written = report.scores(_SCORES.value, _OUT.value, interval=_INTERVAL.value)
+  written = report.scores(
+      _SCORES.value, _OUT.value, interval=_INTERVAL.value,
+      human_normalized=_HUMAN.value,
+  )
   print(written.text)
   if written.path:
     print(f'summary: {written.path}')
 
 
 def _report_diagnosis(folders: list[str]) -> None:
+  _refuse_human_normalized()
   if len(folders) > 1:
     raise UserError('report a diagnosis folder on its own, not with others')
   from plasticity_rl.analysis import report
@@ -88,6 +99,7 @@ def _report_diagnosis(folders: list[str]) -> None:
 
 def _report_study(folders: list[str]) -> None:
   _refuse('a diagnosis', margin=_MARGIN)
+  _refuse_human_normalized()
   if len(folders) > 1:
     raise UserError('report a study on its own, not with other folders')
   if _OUT.value is None:
@@ -110,10 +122,19 @@ def _report_runs(folders: list[str]) -> None:
   from plasticity_rl.analysis import report
 
   written = report.runs(
-      folders, _OUT.value, metric=_METRIC.value, interval=_INTERVAL.value
+      folders, _OUT.value, metric=_METRIC.value, interval=_INTERVAL.value,
+      human_normalized=_HUMAN.value,
   )
   print(written.text)
   print(f'report: {written.path}')
+
+
+def _refuse_human_normalized() -> None:
+  if _HUMAN.value:
+    raise UserError(
+        '--human_normalized is for runs and --scores (of a study, report its '
+        'scores.csv)'
+    )
 
 
 def _refuse(what: str, **given: flags.FlagHolder) -> None:

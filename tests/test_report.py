@@ -103,6 +103,7 @@ def test_a_diagnosis_is_rewritten_elsewhere(tmp_path):
   assert sorted(p.name for p in folder.iterdir()) == before
   assert 'verdict: losing plasticity (' in result.stdout
   assert f'report: {out / "report.html"}' in result.stdout
+  _refused(_run(folder, '--human_normalized'), 'is for runs and --scores')
   verdict = json.loads((out / 'verdict.json').read_text())
   assert verdict['verdict'] == 'losing plasticity' and verdict['seeds'] == 10
 
@@ -121,6 +122,42 @@ def test_runs_are_compared(tmp_path):
   lines = (out / 'summary.csv').read_text().splitlines()
   assert lines[1].startswith('dqn,learning_rate=0.1,1.5,')
   assert lines[2].startswith('dqn,learning_rate=0.2,2.5,')
+
+
+def test_atari_scores_on_the_scale_of_a_person(tmp_path):
+  path = tmp_path / 'scores.csv'
+  # Half way from random to a person in Pong (-20.7, 14.6), twice in Boxing
+  # (0.1, 12.1).
+  path.write_text(_HEADER + 'dqn,a,atari_pong,1,-3.05\ndqn,a,boxing,1,24.1\n')
+  plain = report.scores(path)
+  assert 'summed as they are; --human_normalized' in plain.text
+  written = report.scores(path, human_normalized=True)
+  assert written.rows[0].mean == pytest.approx(1.25)
+  assert '--human_normalized' not in written.text
+  result = _run(f'--scores={path}', '--human_normalized')
+  assert result.returncode == 0 and '1.25' in result.stdout
+  _refused(
+      _run(f'--scores={_SCORES}', '--human_normalized'), 'unknown Atari game'
+  )
+
+
+def test_atari_runs_on_the_scale_of_a_person(tmp_path):
+  for game, last in (('pong', 14.6), ('boxing', 6.1)):
+    config = synthetic.config(environment__name=f'atari_{game}')
+    synthetic.write_run(
+        tmp_path / game, (0, 500), [[0, last]], record={'config': config}
+    )
+  folders = [tmp_path / 'pong', tmp_path / 'boxing']
+  written = report.runs(folders, tmp_path / 'out', human_normalized=True)
+  assert written.rows[0].mean == pytest.approx(0.75)
+  page = (tmp_path / 'out' / 'report.html').read_text()
+  assert 'human-normalised eval/return' in page
+  with pytest.raises(UserError, match='is for returns'):
+    report.runs(
+        folders, tmp_path / 'out', human_normalized=True, metric='train/loss'
+    )
+  plain = report.runs(folders, tmp_path / 'plain')
+  assert 'summed as they are' in plain.text
 
 
 @pytest.mark.parametrize(
@@ -192,6 +229,7 @@ def test_an_incomplete_diagnosis_is_refused(tmp_path):
         (('run', '--margin=x'), 'margin'),
         ((_ROOT / 'tests', '--margin=1'), '--margin is for a diagnosis'),
         ((_ROOT / 'tests',), 'give --out'),
+        ((_ROOT / 'tests' / 'no', '--human_normalized=2'), 'human_normalized'),
     ],
 )
 def test_mistaken_command_lines(arguments, said):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import html
+from plasticity_rl.analysis import human_normalized as human
 from plasticity_rl.analysis import proxies as proxies_lib
 from plasticity_rl.analysis import runs as run_folders
 from plasticity_rl.analysis import scores as scoring
@@ -83,6 +84,7 @@ def runs(
     *,
     metric: str | None = None,
     interval: str = 'pooled',
+    human_normalized: bool = False,
 ) -> Written:
   """Compares plain runs; writes `summary.csv` and `report.html`.
 
@@ -91,14 +93,21 @@ def runs(
     out: where to write.
     metric: column of metrics.csv; eval/return by default.
     interval: see `scores.summarise`.
+    human_normalized: whether to put Atari games on one scale, which all tasks
+      then have to be.
   """
   out = files.check_folder(out)
   metric = metric or diagnoses.DEFAULT_METRIC
   loaded = [run_folders.load(f) for f in folders]
   groups = run_folders.group(loaded, metric)
+  if human_normalized:
+    groups = human.of_groups(groups, metric)
+    metric = f'human-normalised {metric}'
   values = scoring.from_groups(groups)
   rows = scoring.summarise(values, resampling=interval)
   notes = scoring.notes(values, rows)
+  if not human_normalized:
+    notes += _of_scale(values)
   from plasticity_rl.analysis import runs_page
 
   page = runs_page.build(
@@ -167,6 +176,7 @@ def scores(
     out: str | pathlib.Path | None = None,
     *,
     interval: str = 'pooled',
+    human_normalized: bool = False,
 ) -> Written:
   """Summarises a file of scores; writes `summary.csv` if `out` is given.
 
@@ -174,16 +184,29 @@ def scores(
     path: a csv file with the columns of `scores.COLUMNS`.
     out: where to write, if anywhere.
     interval: see `scores.summarise`.
+    human_normalized: see `runs`.
   """
   if out is not None:
     files.check_folder(out)
   values = scoring.read(path)
+  notes = [] if human_normalized else _of_scale(values)
+  if human_normalized:
+    values = human.of_scores(values)
   rows = scoring.summarise(values, resampling=interval)
-  text = _text(rows, scoring.notes(values, rows), interval)
+  text = _text(rows, scoring.notes(values, rows) + notes, interval)
   if out is None:
     return Written(rows, text, None)
   [written] = files.write_all(out, {'summary.csv': scoring.to_csv(rows)})
   return Written(rows, text, written)
+
+
+def _of_scale(values: Sequence[scoring.Score]) -> list[str]:
+  """Said of several Atari games, whose points are not worth the same."""
+  tasks = {s.task for s in values}
+  if len(tasks) < 2 or not all(map(human.is_atari, tasks)):
+    return []
+  return ['the points of these games are summed as they are; '
+          '--human_normalized puts them on one scale']
 
 
 def _text(

@@ -217,8 +217,8 @@ def _check_memory(settings, stream, layout):
       return
     available = memory.of_device(limit)
   memory.check(
-      settings.replay.capacity, available,
-      transition=copies * stream.transition_bytes,
+      settings.replay.capacity, int(available / copies),
+      transition=stream.transition_bytes,
       multiple=settings.environment.num_envs,
   )
 

@@ -211,8 +211,6 @@ def recycle(
     means: mean features `[F]` by layer: what such a unit adds to the next
       layer is moved into that layer's biases, with each network's own weights.
   """
-  if not units:  # A network without hidden layers.
-    return state
   is_any = jnp.any(jnp.concatenate([m.ravel() for m in units.values()]))
   return if_any(
       is_any,
