@@ -60,7 +60,7 @@ def settings_of(mode: str, loop: str) -> settings_lib.Settings:
   config.replay.batch_size = 64
   config.replay.updates_per_step = 1.0
   for section in (config.evaluation, config.diagnostics, config.checkpoint):
-    section.every_steps = config.num_steps  # Multiples of the segment, silent.
+    section.every_steps = config.num_steps  # A multiple of the segment.
   return settings_lib.resolve(config)
 
 
