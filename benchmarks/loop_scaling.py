@@ -56,11 +56,12 @@ def settings_of(mode: str, loop: str) -> settings_lib.Settings:
   config.num_seeds = SHARED if mode == 'seeds' else 1
   config.environment.num_envs = SHARED if mode == 'data' else 1
   config.segment_steps = ROWS * config.environment.num_envs
+  config.num_steps = 100 * config.segment_steps
   config.replay.capacity, config.replay.min_size = 512, 64
   config.replay.batch_size = 64
   config.replay.updates_per_step = 1.0
   for section in (config.evaluation, config.diagnostics, config.checkpoint):
-    section.every_steps = config.num_steps  # A multiple of the segment.
+    section.every_steps = config.num_steps
   return settings_lib.resolve(config)
 
 

@@ -9,8 +9,7 @@ from benchmarks import studies
 from benchmarks.scaling_arithmetic import SLICES
 
 Row = Mapping[str, Any]
-# Devices of a host, by which the growth is told, and a slice of that many.
-FEW, MANY = 2, 8
+# Slices of one host, and its devices.
 PUT_BESIDE = {'v4-8': 4, '8 x H100': 8}
 
 
@@ -64,27 +63,22 @@ def _devices(mode, rows):
       ]), '',
       'Collectives, bytes, compilations and Python calls stay as they are. One '
       'device has no batch to share out and computes in the thread that calls, '
-      f'so that its row says something else. From {FEW} to {MANY} devices, the '
-      f'most that a host of a slice has, a device more takes '
-      f'{slope(rows, "launch_microseconds"):.0f} us to launch and '
-      f'{slope(rows, "host_microseconds", "launch_microseconds"):.0f} us to be '
-      'given its share: none of it Python, all of it inside of XLA, which '
-      'makes an array on each device for each of the 32 arrays of the '
-      'networks that an update returns, and copies 5 shares. Forced devices '
-      'of one process beyond those are of no slice.',
+      'so that its row says something else. Host time is not flat: from '
+      f'{rows[1]["devices"]} to {rows[-1]["devices"]} devices, one more takes '
+      f'{slope(rows, "host_microseconds"):.0f} us a step, '
+      f'{slope(rows, "launch_microseconds"):.0f} of them to launch and the '
+      'rest to be given its share (between neighbouring rows there is more '
+      'noise than that). No Python function is called for it: XLA starts a '
+      'program on each device, makes an array there for each of the 32 arrays of networks '
+      'that an update returns, and copies 5 shares. A host of a slice has 4 '
+      'or 8 devices; more of them are on more hosts.',
   ]
 
 
-def slope(rows: Sequence[Row], what: str, without: str = '') -> float:
-  """What a device more takes, of those that a host has."""
-  few, many = (
-      next(row for row in rows if row['devices'] == count)
-      for count in (FEW, MANY)
-  )
-  low, high = (
-      row[what] - (row[without] if without else 0) for row in (few, many)
-  )
-  return (high - low) / (MANY - FEW)
+def slope(rows: Sequence[Row], what: str) -> float:
+  """What a device more takes; one alone is another program."""
+  few, many = rows[1], rows[-1]
+  return (many[what] - few[what]) / (many['devices'] - few['devices'])
 
 
 def _hosts(rows):
@@ -146,6 +140,8 @@ def _beside_an_update(record):
           'slice': where.name, 'devices of the host': devices,
           'agent': work.name, 'update, us': f'{update:.0f}',
           'host, us a call': f'{row["host_microseconds"]:.0f}',
+          'of the update':
+              f'{100 * row["host_microseconds"] / update:.0f} %',
           'updates a call that hide it':
               max(1, -int(-row['host_microseconds'] // update)),
       })
