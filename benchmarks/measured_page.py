@@ -70,8 +70,8 @@ def _devices(mode, rows):
       'rest to be given its share (between neighbouring rows there is more '
       'noise than that). No Python function is called for it: XLA starts a '
       'program on each device, makes an array there for each of the 32 arrays '
-      'of networks that an update returns, and copies 5 shares. A host of a slice has 4 '
-      'or 8 devices; more of them are on more hosts.',
+      'of networks that an update returns, and copies 5 shares. A host '
+      'of a slice has 4 or 8 devices; more of them are on more hosts.',
   ]
 
 
