@@ -102,7 +102,8 @@ def _assumptions():
       '`results/environments_speed.md`, decisions a second: '
       + ', '.join(
           f'{name} {rate:.0f}' for name, rate in STEPS_PER_CPU.values()
-      ) + ' (pictures drawn in software).',
+      ) + ' (pictures drawn in software). What a call takes of a host with '
+      'several devices is in `results/scaling.md`.',
   ]
 
 

@@ -19,8 +19,10 @@ if __name__ == '__main__':
       + (sys.argv[1] if len(sys.argv) == 3 else '1')
   )
 
+import contextlib
 import functools
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -42,7 +44,7 @@ from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
 EXAMPLES = 4
-STEPS, REPEATS = 20, 5
+STEPS, REPEATS = 20, 3
 SPACES = Spaces((8,), np.float32, Discrete(3))
 _COMPILED = '/jax/core/compile/backend_compile_duration'
 # The update's own programs: of one device, of `seeds`, of `data` on one host
@@ -137,7 +139,7 @@ class Update:
     self._mode = mode
     self.program, self._key, self._batch = program_of(mode, self.agent, where)
     # Not yet on the devices, as what an event made.
-    self.nets = jax.device_get(self._all(self.agent.init)(
+    self.nets = jax.device_get(jax.jit(self._all(self.agent.init))(
         jax.random.PRNGKey(0) if mode == 'data'
         else jax.random.split(jax.random.PRNGKey(0), len(where.local))
     ))
@@ -185,13 +187,12 @@ class Update:
       )[0].nets
 
     nets = jax.device_get(self.where.on_one(self.nets))
-    self.nets = jax.device_get(self._all(grow)(nets))
+    self.nets = jax.device_get(jax.jit(self._all(grow))(nets))
 
 
-def counts_of(
-    mode: str, where: parallel.Layout
-) -> tuple[dict[str, int], Update]:
-  """Compilations and Python calls of an update, before and at an injection."""
+@contextlib.contextmanager
+def listening() -> Iterator[Callable[[Update, int], int]]:
+  """A function that makes steps, and counts how often an update is compiled."""
   compiled = []
 
   def listen(event, seconds, fun_name='', **kwargs):
@@ -207,7 +208,14 @@ def counts_of(
 
   jax.monitoring.register_event_duration_secs_listener(listen)
   try:
-    update = Update(mode, where)
+    yield compilations
+  finally:
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def counts_of(update: Update) -> dict[str, int]:
+  """Compilations of an update, and Python calls, and so at an injection."""
+  with listening() as compilations:
     # Two steps: what the second is given comes from the devices.
     found = {
         'compiled_first': compilations(update, 2),
@@ -217,15 +225,11 @@ def counts_of(
     update.inject()
     found['compiled_at_injection'] = compilations(update, 2)
     found['compiled_later'] += compilations(update, 3)
-  finally:
-    jax.monitoring.unregister_event_duration_listener(listen)
-  return found, update
+  return found
 
 
-def measure(mode: str, where: parallel.Layout) -> dict[str, Any]:
-  """Of these devices."""
-  counts, _ = counts_of(mode, where)
-  update = Update(mode, where)
+def costs_of(update: Update) -> dict[str, Any]:
+  """What it sends, and the host's time."""
   update.step()
   text = update.program.lower(*update.arguments).compile().as_text()
   whole, placed = (
@@ -233,23 +237,28 @@ def measure(mode: str, where: parallel.Layout) -> dict[str, Any]:
       for is_placed in (False, True)
   )
   return {
-      'devices': len(where.devices), 'hosts': where.num_hosts, 'mode': mode,
+      'python_calls': calls_of(update.step),
       'collectives': collectives.count(text),
-      'bytes': sum(collectives.bytes_of(text).values()), **counts,
+      'bytes': sum(collectives.bytes_of(text).values()),
       'host_microseconds': whole, 'launch_microseconds': placed,
   }
 
 
 def main(argv: list[str]) -> None:
   count, mode = int(argv[1]), argv[2]
+  found = {'devices': count, 'mode': mode}
   if len(argv) == 3:
     where = Dispatching(
         mode if count > 1 else 'none', tuple(jax.devices()[:count])
     )
-    print(json.dumps(measure(mode, where)))
+    found.update(costs_of(Update(mode, where)))
+    print(json.dumps({**found, **counts_of(Update(mode, where))}))
     return
   with hosts.joined(hosts.Address(argv[3], count, int(argv[4]))):
-    print(json.dumps(measure(mode, Dispatching(mode, tuple(jax.devices())))))
+    found.update(costs_of(Update(
+        mode, Dispatching(mode, tuple(jax.devices()))
+    )))
+    print(json.dumps(found))
 
 
 if __name__ == '__main__':

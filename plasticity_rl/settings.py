@@ -159,7 +159,7 @@ class Settings:
     devices: how many to take; 0 for all.
     compile_ahead: compiles what the next intervention at a known step needs
       while training goes on, so that it does not pause there; the numbers are
-      the same without.
+      the same without. Not on several hosts, which compile it there.
     environment_options: those that only this environment has.
   """
 

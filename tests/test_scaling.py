@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from benchmarks import measured_page
 from benchmarks import scaling
 from benchmarks import scaling_arithmetic as arithmetic
 from benchmarks import scaling_costs
@@ -145,15 +146,34 @@ def test_nothing_recorded_grows_with_the_devices(record):
   for mode in ('data', 'seeds'):
     rows = [r for r in record['weak'] if r['mode'] == mode and r['devices'] > 1]
     assert [r['devices'] for r in rows] == list(scaling.COUNTS[1:])
-    for what in ('collectives', 'bytes', 'compiled_later'):
-      assert len({row[what] for row in rows}) == 1
+    for what in (
+        'collectives', 'bytes', 'python_calls', 'compiled_first',
+        'compiled_later', 'compiled_at_injection',
+    ):
+      assert len({row[what] for row in rows}) == 1, what
     assert rows[0]['collectives'] == (mode == 'data')
+    assert rows[0]['compiled_first'] == rows[0]['compiled_at_injection'] == 1
+
+
+def test_nothing_recorded_grows_with_the_hosts(record):
+  assert [row['devices'] for row in record['hosts']] == list(scaling.HOSTS)
+  for what in ('collectives', 'bytes', 'python_calls'):
+    assert len({row[what] for row in record['hosts']}) == 1, what
+
+
+@pytest.mark.parametrize('loop, mode', (
+    ('device', 'data'), ('device', 'seeds'), ('host', 'data')
+))
+def test_loops_call_as_much_python_on_any_number_of_devices(record, loop, mode):
+  found = {
+      row['python_calls'] for row in record['loops']
+      if (row['loop'], row['mode']) == (loop, mode) and row['devices'] > 1
+  }
+  assert max(found) - min(found) <= 0.01 * min(found)
 
 
 def test_pages_are_of_the_record(record):
   assert scaling.PAGE.read_text() == scaling_page.page(record['costs']), (
       'run: python -m benchmarks.scaling'
   )
-  assert scaling.MEASURED.read_text() == scaling.measured_page(
-      record['weak'], record['machine'], record['commit']
-  )
+  assert scaling.MEASURED.read_text() == measured_page.page(record)

@@ -109,7 +109,7 @@ class HostLoop:
       )
 
     def learn(count, nets, own, sums, keys, numbers, batches):
-      step, updates = numbers
+      step, updates = numbers  # In one array, which is put on devices once.
       _, key = jax.random.split(jax.random.fold_in(keys.run, step))
 
       def sample(key, i):

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax._src.interpreters import pxla  # For `_put` alone.
+from jax._src.lib import xla_client  # For `_put` alone.
 from jax.experimental import multihost_utils
 
 from plasticity_rl import hosts
@@ -220,21 +220,20 @@ class Layout:
     it. What is traced is placed by whoever traces.
     """
     sharding = self._sharding(axis)
-    leaves, treedef = jax.tree.flatten(tree)
-    elsewhere = {}
-    for i, x in enumerate(leaves):
+
+    def one(x):
       if isinstance(x, jax.ShapeDtypeStruct):
-        leaves[i] = x.update(sharding=sharding)
-      elif isinstance(x, np.ndarray | np.generic):
-        leaves[i] = _put(x, sharding)
-      elif not isinstance(x, jax.core.Tracer) and (
-          getattr(x, 'sharding', None) != sharding
-      ):
-        elsewhere[i] = x
-    if elsewhere:  # All of them in one call.
-      for i, x in jax.device_put(elsewhere, sharding).items():
-        leaves[i] = x
-    return jax.tree.unflatten(treedef, leaves)
+        return x.update(sharding=sharding)
+      if isinstance(x, np.ndarray | np.generic):
+        return _put(x, sharding)
+      there = getattr(x, 'sharding', None)  # Python's numbers have none.
+      if isinstance(x, jax.core.Tracer) or there == sharding:
+        return x
+      if axis is None and there is not None and len(there.device_set) == 1:
+        return _put(x, sharding)
+      return jax.device_put(x, sharding)
+
+    return jax.tree.map(one, tree)
 
   def for_all(self, tree: Any) -> Any:
     """What many calls are given, where they all want it: placed once."""
@@ -348,15 +347,19 @@ def _with_lower(function, lower):
 
 
 def _put(x, sharding):
-  """An array of the host on all devices.
+  """An array of the host, or of one device and to be on all, on all devices.
 
   As `jax.device_put`, which before jax 0.12 calls Python for each device.
   """
-  x = np.asarray(x, jax.dtypes.canonicalize_dtype(x.dtype))
   parts = sharding.addressable_devices_indices_map(x.shape)
-  return pxla.batched_device_put(
-      jax.core.ShapedArray(x.shape, x.dtype), sharding,
-      [x[part] for part in parts.values()], list(parts),
+  if isinstance(x, jax.Array):
+    weak, shares = x.weak_type, [x] * len(parts)
+  else:
+    x = np.asarray(x, jax.dtypes.canonicalize_dtype(x.dtype))
+    weak, shares = False, [x[part] for part in parts.values()]
+  return xla_client.batched_device_put(
+      jax.core.ShapedArray(x.shape, x.dtype, weak_type=weak), sharding, shares,
+      list(parts), True,
   )
 
 

@@ -66,8 +66,8 @@ def alone(folder, devices, cases):
 def fixture_two(tmp_path_factory):
   """Folders of the runs of two processes, and of one with two devices."""
   folder = tmp_path_factory.mktemp('two')
-  together(folder / 'many', 2, 'dqn_data,sac_seeds,sac_data')
-  alone(folder / 'one', 2, 'dqn_data,sac_seeds')
+  together(folder / 'many', 2, 'dqn_data,sac_seeds,sac_data,sac_updates')
+  alone(folder / 'one', 2, 'dqn_data,sac_seeds,sac_updates')
   return folder
 
 
@@ -114,6 +114,18 @@ def test_two_processes_do_what_two_devices_of_one_do(two, case):
   assert_same_runs(two / 'many' / case, two / 'one' / case)
   told = (two / 'many' / case / 'events.jsonl').read_text()
   assert ('injection' in told) == (case == 'dqn_data')
+
+
+def test_sac_learns_from_shared_batches_what_one_process_does(two):
+  """To the bit, on all hosts; runs have replays of their own on each."""
+  files = [
+      two / 'many' / 'updates_0.npz', two / 'many' / 'updates_1.npz',
+      two / 'one' / 'updates_0.npz',
+  ]
+  first, second, alone_ = (list(np.load(path).values()) for path in files)
+  assert len(first) > 20
+  small.assert_equal(first, alone_)
+  small.assert_equal(second, alone_)
 
 
 def test_hosts_that_share_batches_have_replays_of_their_own(two):

@@ -9,10 +9,17 @@ import pathlib
 import sys
 
 import jax
+import numpy as np
 
 from plasticity_rl import hosts
+from plasticity_rl.environments.spaces import Continuous
+from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.experiment import agents
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
+from plasticity_rl.learner import learner
+from plasticity_rl.learner import parallel
+from plasticity_rl.types import Transition
 from tests.experiment import host_loop_test
 from tests.experiment import small
 from tests.experiment import walks
@@ -57,6 +64,37 @@ def run(name, folder, count):
   timeline.run(experiment, folder / name)
 
 
+def sac_updates(folder):
+  """Three updates of SAC on batches that do not depend on who has them."""
+  where = parallel.Layout('data', tuple(jax.devices()))
+  spaces = Spaces((5,), np.float32, Continuous(2))
+  agent = agents.make(sac(), spaces, where.shard)
+  rng = np.random.default_rng(0)
+  shape = (3, len(where.devices), 4)  # Updates, shares, examples.
+
+  def draw(*more):
+    numbers = rng.uniform(-1, 1, (*shape, *more)).astype(np.float32)
+    return numbers[:, where.own_parts]
+
+  batches = Transition(draw(5), draw(2), draw(), draw(), draw(5))
+
+  def learn(key, nets, batches):
+    return learner.learn(
+        key, agent, nets, {}, lambda _, i: jax.tree.map(
+            lambda x: x[i], batches
+        ), np.int32(0), 3, shard=where.shard,
+    )[0]
+
+  key = jax.random.PRNGKey(3)
+  nets = where.jit(learn, data=parallel.Axes((None, None, 1), None))(
+      key, jax.jit(agent.init)(key), batches
+  )
+  np.savez(
+      folder / f'updates_{where.host}.npz',
+      *jax.tree.leaves(jax.device_get(where.on_one(nets))),
+  )
+
+
 def main(argv):
   folder, cases = pathlib.Path(argv[1]), argv[2].split(',')
   folder.mkdir(exist_ok=True)
@@ -66,6 +104,9 @@ def main(argv):
     where = hosts.Address(argv[3], count, int(argv[5]))
   with hosts.joined(where, timeout=20):
     for name in cases:
+      if name == 'sac_updates':
+        sac_updates(folder)
+        continue
       run(name, folder, count or len(jax.devices()))
 
 

@@ -31,6 +31,11 @@ def test_a_run_ends_where_that_on_one_device_does(found, loop, mode):
   assert compiled_after_injection == 0
 
 
+@pytest.mark.parametrize('mode', ('data', 'seeds'))
+def test_arms_are_compiled_while_the_prefix_trains(found, mode):
+  assert found[f'arms {mode}'] == 0
+
+
 def test_a_checkpoint_goes_on_on_another_number_of_devices(found):
   fewer = found['fewer devices']
   assert fewer['parts'] == [[4, 2, 8, 1], [2, 2, 8, 2]]

@@ -16,7 +16,7 @@ class Two:
   num_hosts, host = 2, 1
 
   def __init__(self, mode):
-    self.mode = mode
+    self.hosts_have_seeds = mode == 'seeds'
 
 
 class Group:

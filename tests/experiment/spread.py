@@ -10,6 +10,8 @@ os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=4'
 import jax
 import numpy as np
 
+from plasticity_rl.experiment import diagnosis
+from plasticity_rl.experiment import fork
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from tests.experiment import host_loop_test
@@ -51,6 +53,26 @@ def against_one(make, mode, **changes):
   return distance(many.nets, one.nets), sum(s >= 40 for s in compiling.steps)
 
 
+def arms(mode, **changes):
+  """Programs that an arm waits for, which was known while the prefix ran."""
+  settings = small.supervised(parallel=mode, **{
+      'diagnostics.every_steps': 5, 'fork.arms': ('control', 'injection'),
+      **changes,
+  })
+  experiment = small.build(settings)
+  folder = pathlib.Path(tempfile.mkdtemp())
+  run_folder.prepare(folder / 'prefix', settings)
+  planned = diagnosis.plan(settings).arms
+  timeline.run(experiment, folder / 'prefix', arms=planned)
+  for arm in planned:  # What is on the host alone is known after the first.
+    with Compiling() as compiling:
+      fork.run_arm(
+          experiment, folder / 'prefix', 20, arm, folder / arm.label,
+          horizon=10,
+      )
+  return len(compiling.steps)
+
+
 def fewer_devices():
   """Environments and replay shared out over four devices, then over two."""
   changes = {'parallel': 'data', 'environment.num_envs': 4, **INJECTED}
@@ -75,6 +97,8 @@ def main():
       'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
       'host data': against_one(host_loop_test.make, 'data'),
       'host seeds': against_one(host_loop_test.make, 'seeds', num_seeds=4),
+      'arms data': arms('data', num_seeds=1),
+      'arms seeds': arms('seeds', num_seeds=4),
       'fewer devices': fewer_devices(),
   }))
 

@@ -88,6 +88,15 @@ def test_seeds_on_devices_are_runs_by_themselves():
   assert found['wire'] == {'4': {}, '2': {}}
 
 
+@pytest.mark.slow
+def test_what_a_step_asks_of_its_host_does_not_grow_with_the_devices():
+  for mode, (two, eight) in spread('counts').items():
+    assert two == eight, mode
+    assert two['compiled_first'] == two['compiled_at_injection'] == 1, mode
+    assert two['compiled_later'] == 0, mode
+    assert 0 < two['python_calls'] < 300, mode
+
+
 def settings(**changes):
   config = settings_lib.default_config()
   config.update_from_flattened_dict(changes)

@@ -1,6 +1,6 @@
 """Updates on forced host devices, in a process of its own; prints JSON.
 
-  python -m tests.learner.spread double|single|seeds AGENT...
+  python -m tests.learner.spread double|single|seeds|counts AGENT...
 
 Prints, by case, how far an update on several devices ends from that of one on
 the whole batch, and what the compiled program sends over the wire.
@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import weak_scaling
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Discrete
@@ -260,10 +261,23 @@ def seeds():
   }
 
 
+def counts():
+  """Python calls and compilations of a step, by layout, on 2 devices and 8."""
+  return {
+      mode: [
+          weak_scaling.counts_of(weak_scaling.Update(mode, layout(mode, n)))
+          for n in (2, 8)
+      ] for mode in ('data', 'seeds')
+  }
+
+
 def main(argv):
   mode, names = argv[1], argv[2:]
   if mode == 'seeds':
     print(json.dumps(seeds()))
+    return
+  if mode == 'counts':
+    print(json.dumps(counts()))
     return
   jax.config.update('jax_enable_x64', mode == 'double')
   dtype = jnp.float64 if mode == 'double' else jnp.float32
