@@ -18,7 +18,8 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ.setdefault(f'{library}_NUM_THREADS', '1')
 
 # Most of a test's time is compilation. What two tests, two processes or two
-# runs have in common is compiled once; entries are found by the program itself.
+# runs have in common is compiled once, however small, as many processes compile
+# the same small programs; entries are found by the program itself.
 # (Not with jaxlib 0.12, which was seen to crash on reading an entry.)
 _JAXLIB = importlib.metadata.version('jaxlib').split('.')
 if (int(_JAXLIB[0]), int(_JAXLIB[1])) < (0, 12):
@@ -26,32 +27,39 @@ if (int(_JAXLIB[0]), int(_JAXLIB[1])) < (0, 12):
       'JAX_COMPILATION_CACHE_DIR',
       str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
   )
-  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
+  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 
 # Figures are drawn to files; no test may look for a screen.
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
+
+def pytest_collection_finish():
+  """Looks for garbage seldom, and not among all that was imported."""
+  gc.freeze()
+  gc.set_threshold(20_000, 20, 20)
+
+
 # Where the compiler's work is itself looked at, or much is computed.
-_IN_EARNEST = ('cost_test', 'learning_test')
-_COMPILE_MUCH = (
-    'agents', 'diagnostics', 'environments', 'experiment', 'injection',
-    'interventions', 'learner', 'networks', 'properties', 'replay',
+_IN_EARNEST = (
+    'cost_test', 'learning_test', 'test_calibration', 'test_scaling',
 )
+_QUICKLY = 'jax_disable_most_optimizations'
 
 
 @pytest.fixture(scope='module', autouse=True)
 def fixture_compile_quickly(request):
-  """Most tests compile much and compute little."""
-  room = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
-  if room not in _COMPILE_MUCH or request.path.stem in _IN_EARNEST:
+  """Most tests compile much and compute little; so do processes they start."""
+  if request.path.stem in _IN_EARNEST:
     yield
     return
   import jax  # After the settings above.
 
-  before = jax.config.read('jax_disable_most_optimizations')
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', before)
+  before = jax.config.read(_QUICKLY)
+  jax.config.update(_QUICKLY, True)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv(_QUICKLY.upper(), '1')
+    yield
+  jax.config.update(_QUICKLY, before)
 
 
 # Every program that XLA compiles for a CPU takes a few mappings of memory, of
@@ -77,10 +85,11 @@ def fixture_forget_programs():
 
 # Whole files that compile for many seconds: for `make test` alone.
 _SLOW = (
-    'experiment/acting_test', 'experiment/in_loop_test',
+    'experiment/acting_test', 'experiment/fork_test', 'experiment/in_loop_test',
     'experiment/proxies_test', 'experiment/triggers_test',
     'diagnostics/hessian_test', 'diagnostics/registry_test',
     'interventions/', 'learner/regularizers/registry_test',
+    'networks/precision_test',
 )
 
 

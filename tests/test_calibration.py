@@ -17,6 +17,8 @@ def _verdict(config, folder):
   config.seed = 2001
   config.num_seeds = 10
   config.fork.arms = ('control', 'injection')
+  # The verdict is one of returns.
+  config.diagnostics.names = ('weight_norm',)
   config.log.progress = False
   diagnosis.run(diagnosis.plan(settings_lib.resolve(config)), folder)
   return analysis.load(folder).verdict

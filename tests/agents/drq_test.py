@@ -110,6 +110,7 @@ def after_trunk(params, member=None):
   return layers_of({'encoder': {}, 'head': head}, member)
 
 
+@pytest.mark.slow
 def test_networks_by_hand(agent, nets):
   data = batch(IMAGE)
   inputs = agent.spec.inputs({k: n.params for k, n in nets.items()}, data)
@@ -142,6 +143,7 @@ def without_shift(values, targets):
   ))
 
 
+@pytest.mark.slow
 def test_losses_are_averaged_over_shifts(nets):
   """Without a shift, views are equal: M means nothing, K averages noise."""
   data = batch(IMAGE)
@@ -156,6 +158,7 @@ def test_losses_are_averaged_over_shifts(nets):
   assert differ.tolist() == (data.discount_t != 0).tolist()
 
 
+@pytest.mark.slow
 def test_views_are_shifted_each_by_itself(nets):
   """Loss and target see shifted images; several shifts are not the same."""
   data = batch(IMAGE)
@@ -171,6 +174,7 @@ def test_views_are_shifted_each_by_itself(nets):
 # --- The shared encoder -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_the_critics_loss_trains_the_encoder(agent, nets):
   """And it does so by the critic alone, not through its targets."""
   def total(critic_params, name):

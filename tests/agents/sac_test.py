@@ -193,6 +193,7 @@ def test_a_loss_moves_its_own_network_alone(agent, nets):
   assert not any(jnp.any(g) for g in jax.tree.leaves(of_temperature))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('target, rises', ((50.0, True), (-50.0, False)))
 def test_temperature_rises_where_entropy_is_too_low(nets, target, rises):
   config = dataclasses.replace(CONFIG, target_entropy_per_action=target)
@@ -206,6 +207,7 @@ def test_temperature_rises_where_entropy_is_too_low(nets, target, rises):
 # --- Keys -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_noise_is_each_examples_own(agent, nets, update):
   """Two devices, each with its slice of keys and batch, equal one."""
   keys = base.example_keys(KEY, BATCH)
@@ -261,6 +263,7 @@ def test_members_are_drawn_independently(agent):
   ))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('split', (0, 1, -1))
 @pytest.mark.parametrize('slots', (0, 1))
 def test_injection_changes_no_output_to_the_bit(split, slots):

@@ -60,6 +60,7 @@ def test_data_can_be_downloaded(found):
   }
 
 
+@pytest.mark.slow
 def test_long_tables_are_folded_and_many_networks_named(
     synthetic, tmp_path
 ):

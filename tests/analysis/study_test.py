@@ -124,6 +124,7 @@ def _peer(x, y):
   return np.stack(x, axis=1), np.stack(y, axis=1)
 
 
+@pytest.mark.slow
 def test_probability_of_improvement_is_rliables():
   rng = np.random.default_rng(0)
   x = [rng.normal(0.5 + i, 1, 8).round(1) for i in range(3)]
@@ -214,6 +215,7 @@ def test_diagnostics_against_gains(write, tmp_path):
     study_figures.against_measurements(study)
 
 
+@pytest.mark.slow
 def test_a_study_of_diagnoses(synthetic, write, tmp_path):
   folder = write(tmp_path / 's', {'x': ('', {}, 'catch', [1.0], 1)})
   listed = {}
@@ -325,6 +327,7 @@ def test_the_figure_of_the_studys_file(write, tmp_path, folder):
   assert study_file.figure(own) == (None, '')
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_drawn_yet(folder, tmp_path):
   report.study(folder, tmp_path, figure=lambda study: (
       study_figures.along_axis(study, 'network.hidden')

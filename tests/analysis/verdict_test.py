@@ -164,6 +164,7 @@ def _pair(draw, rng):
   return control, {'injection': injection}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'draw, at_most',
     [

@@ -54,6 +54,7 @@ def test_gradient_covariance(of):
   assert floats(values) == pytest.approx({'cosine': COSINE, 'rank': 2})
 
 
+@pytest.mark.slow
 def test_gradient_covariance_of_some_examples():
   """Twice the same gradient, and one that is not looked at."""
   probe = regression(
@@ -80,6 +81,7 @@ def test_gradient_covariance_without_some_gradients():
   assert floats(values) == {'cosine': 0, 'rank': 0}
 
 
+@pytest.mark.slow
 def test_rank_of_the_gradients_by_their_eigenvalues():
   """Nearly on a line: the rest holds less than 1 % of the trace."""
   x = np.linspace(1, 1.05, 6)[:, None]

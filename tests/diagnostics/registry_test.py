@@ -1,7 +1,5 @@
 """All diagnostics together: names, targets, keys, what is remembered."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -178,31 +176,29 @@ def test_no_label_of_an_intervention_is_that_of_the_memory():
     expression.parse(registry.MEMORY)
 
 
-def measured(agent_name, history, compiled):
-  """Every diagnostic of every seed, twice, so that sets are remembered."""
+def diagnosed(agent_name, history):
+  """`(networks of all seeds, init, measure)`, of every diagnostic."""
   agent, state, batch = cases.case(agent_name, history)
   diagnostics = registry.make(
       agent.spec, agent.update, ALL, QUICK, target=agent_name != 'classifier'
   )
 
-  def all_seeds(keys, nets):
-    def one(key, nets):
-      _, own = diagnostics.measure(key, nets, batch, diagnostics.init(nets))
-      return diagnostics.measure(key, nets, batch, own)
-    return jax.vmap(one)(keys, nets)
+  def measure(key, nets, own):
+    return diagnostics.measure(key, nets, batch, own)
 
-  run = jax.jit(all_seeds) if compiled else functools.partial(
-      jax.eval_shape, all_seeds
-  )
-  return run(cases.keys(5), state.nets)
+  return state.nets, diagnostics.init, measure
 
 
 @pytest.mark.parametrize('agent_name, history', cases.pairs())
 def test_every_agent_is_measured(agent_name, history):
-  metrics, _ = measured(agent_name, history, compiled=False)
+  nets, init, measure = diagnosed(agent_name, history)
+  nets = jax.tree.map(lambda x: x[0], nets)
+  empty = jax.eval_shape(init, nets)
+  metrics, own = jax.eval_shape(measure, KEY, nets, empty)
   names = {key.split('/')[2] for key in metrics}
   assert names == set(ALL)
-  assert {x.shape for x in metrics.values()} == {(cases.SEEDS,)}
+  assert {x.shape for x in metrics.values()} == {()}
+  assert own == empty
 
 
 @pytest.mark.slow
@@ -211,8 +207,13 @@ def test_every_agent_is_measured(agent_name, history):
     ('sac_mlp', 'injected'),
 ))
 def test_what_is_measured_is_a_number(agent_name, history):
-  metrics, _ = measured(agent_name, history, compiled=True)
+  nets, init, measure = diagnosed(agent_name, history)
+  measure = jax.jit(jax.vmap(measure))
+  # Twice, so that sets are remembered.
+  _, own = measure(cases.keys(5), nets, jax.vmap(init)(nets))
+  metrics, _ = measure(cases.keys(5), nets, own)
   for key, values in metrics.items():
+    assert values.shape == (cases.SEEDS,)
     assert np.isfinite(values).all(), key
     # Two seeds are two networks; counts may agree.
     if key.endswith(('weight_norm/all', 'hessian/largest')):

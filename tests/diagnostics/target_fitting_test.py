@@ -96,6 +96,7 @@ def test_schedules_start_anew():
   assert float(values['current']) < 0.9 * numpy_fit(NOW, 0)
 
 
+@pytest.mark.slow
 def test_draws_differ_and_are_averaged():
   def draw(key, x):
     del x

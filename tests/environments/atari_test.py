@@ -123,6 +123,7 @@ def test_one_environment_does_not_disturb_another(invaders):
       np.testing.assert_array_equal(x[0], y[1])
 
 
+@pytest.mark.slow
 def test_all_follows_from_the_seeds_whatever_the_threads(monkeypatch):
   envs = make('seaquest', 2, sticky_action_prob=0.25, max_episode_steps=20)
   first, steps = play(envs, 50)
@@ -141,6 +142,7 @@ def test_all_follows_from_the_seeds_whatever_the_threads(monkeypatch):
   )
 
 
+@pytest.mark.slow
 def test_episodes_begin_with_another_number_of_no_ops():
   def firsts(**options):
     envs = make('freeway', 8, **options)  # Its cars drive from the start.

@@ -107,6 +107,7 @@ def test_switch_reaches_an_inner_switch():
   assert any((s.inner.actions != state.inner.actions).any() for s in switched)
 
 
+@pytest.mark.slow
 def test_best_player_wins_through_the_permutations():
   """Undoing the task gives the game back: Catch is won each time."""
   env = continual.continual(catch.make(), 'inputs', True)

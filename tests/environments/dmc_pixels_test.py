@@ -70,6 +70,7 @@ def test_stacks_of_pictures(envs):
   assert (before[..., :3] != before[..., 6:]).any()
 
 
+@pytest.mark.slow
 @needs_gl
 @pytest.mark.parametrize(
   ('task', 'camera'), [('reacher_hard', 0), ('quadruped_run', 2)]
@@ -93,6 +94,7 @@ def test_pictures_are_the_suites(envs, task, camera):
   env.physics.free()
 
 
+@pytest.mark.slow
 @needs_gl
 def test_a_copy_goes_on_to_the_bit(envs):
   options = {'size': 32, 'max_episode_steps': 5, 'fast_rendering': 'on'}

@@ -334,6 +334,7 @@ def dying_at(monkeypatch, moment):
   return calls
 
 
+@pytest.mark.slow
 def test_whole_whenever_it_is_killed(tmp_path, monkeypatch, warnings):
   """Saves 20 again, then 30 and 40, of which the newest is kept."""
   moment, died = 0, True

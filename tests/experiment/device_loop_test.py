@@ -204,6 +204,7 @@ def test_two_segments_are_one_of_twice_the_length(trained):
   small.assert_equal(state, states[3])
 
 
+@pytest.mark.slow
 def test_looking_does_not_move_training(trained):
   experiment, states, metrics = trained
   state = jax.tree.map(jnp.array, states[0])

@@ -173,6 +173,7 @@ def without_seconds(folder):
   }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('segment', (0, 1, 2))
 def test_stopped_and_continued(labels, tmp_path, segment):
   """In the prefix, in its last segment, and in an arm's last segment."""

@@ -76,6 +76,7 @@ def test_a_run_resumed_is_the_run_that_never_stopped(whole, tmp_path):
   assert small.metrics(resumed) == small.metrics(folder)
 
 
+@pytest.mark.slow
 def test_looking_does_not_move_training(whole, tmp_path):
   experiment, folder = whole
   settings = dataclasses.replace(
@@ -96,6 +97,7 @@ def test_looking_does_not_move_training(whole, tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_the_control_arm_is_the_run_that_goes_on(tmp_path):
   settings = make(BEGUN_ANEW, **{
       'fork.step': 40, 'fork.arms': ('control', 'injection'),
@@ -161,6 +163,7 @@ def naive(settings, overlap):
   return nets, updates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('overlap', (False, True))
 def test_it_is_the_naive_loop(overlap):
   settings = make(**{
@@ -180,6 +183,7 @@ def test_it_is_the_naive_loop(overlap):
   )
 
 
+@pytest.mark.slow
 def test_two_seeds_are_two_runs():
   both = experiment_lib.build(make())
   state = both.init()
@@ -229,6 +233,7 @@ def test_priming_updates_on_what_is_stored():
   )
 
 
+@pytest.mark.slow
 def test_a_seed_is_continued_with_keys_of_its_own():
   experiment = experiment_lib.build(make(num_seeds=1))
   state, _ = experiment.loop.segment(experiment.init())
@@ -243,6 +248,7 @@ def test_a_seed_is_continued_with_keys_of_its_own():
   assert after.replay.of_seed[0].num_stored == 40
 
 
+@pytest.mark.slow
 def test_an_injection_on_the_way_and_its_resumption(tmp_path):
   settings = make(interventions=('injection(at_steps=40)',))
   whole = run(settings, tmp_path / 'run')
@@ -256,6 +262,7 @@ def test_an_injection_on_the_way_and_its_resumption(tmp_path):
   assert_equal(small.saved(whole, tmp_path / 'run', 80), end)
 
 
+@pytest.mark.slow
 def test_normalised_observations_are_stored_with_the_run(tmp_path):
   settings = make(**{'environment.normalize_observations': True})
   experiment = run(settings, tmp_path / 'run')
@@ -307,6 +314,7 @@ def test_what_does_not_fit_is_refused():
     settings_lib.resolve(config)
 
 
+@pytest.mark.slow
 def test_hooks_and_waiting_interventions_run(tmp_path):
   settings = make(interventions=(
       'weight_clipping(every_updates=1)',

@@ -44,9 +44,14 @@ CASES = {
         parallel='data', num_seeds=1, interventions=('injection(at_steps=40)',),
         **{'environment.num_envs': count, 'environment.switch_every_steps': 48},
     ),
+    # For any number of hosts; nothing is looked at.
     'dqn_short': lambda count: small.dqn(
-        parallel='data', num_seeds=1, num_steps=40,
-        **{'environment.num_envs': count}, **NO_DIAGNOSTICS,
+        parallel='data', num_seeds=1, num_steps=48, segment_steps=24, **{
+            'environment.num_envs': count, 'replay.capacity': 12 * count,
+            'replay.min_size': 4 * count, 'replay.batch_size': 2 * count,
+            'replay.updates_per_step': 1 / count, 'checkpoint.every_steps': 48,
+            'evaluation.every_steps': 960, 'diagnostics.every_steps': 960,
+        },
     ),
     # Each host steps its own environment and draws its half of a batch.
     'sac_data': lambda count: sac(

@@ -1,7 +1,6 @@
 """Whole runs on four forced devices: as on one, injections included."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -17,7 +16,6 @@ def fixture_found():
   process = subprocess.run(
       [sys.executable, '-m', 'tests.experiment.spread'], cwd=ROOT,
       capture_output=True, text=True, timeout=600,
-      env={**os.environ, 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'},
   )
   assert process.returncode == 0, process.stderr[-3000:]
   return json.loads(process.stdout.splitlines()[-1])

@@ -5,7 +5,11 @@ import os
 import pathlib
 import tempfile
 
-os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=4'
+from tests.compiler import QUICKLY
+
+os.environ['XLA_FLAGS'] = (
+    '--xla_force_host_platform_device_count=4' + QUICKLY
+)
 
 import jax
 import numpy as np
@@ -19,6 +23,8 @@ from tests.experiment import small
 from tests.experiment.compiling import Compiling
 
 INJECTED = {'interventions': ('injection(at_steps=40)',)}
+# What is looked at moves no training, and takes long to compile.
+BLIND = {'evaluation.every_steps': 1000, 'diagnostics.every_steps': 1000}
 
 
 def distance(a, b):
@@ -48,7 +54,7 @@ def against_one(make, mode, **changes):
   And how many programs the run on many had to wait for after the injection.
   """
   changes = {**INJECTED, **changes}
-  _, _, one, _ = run(make(parallel='none', **changes))
+  _, _, one, _ = run(make(parallel='none', **changes, **BLIND))
   _, _, many, compiling = run(make(parallel=mode, **changes))
   return distance(many.nets, one.nets), sum(s >= 40 for s in compiling.steps)
 
@@ -75,7 +81,9 @@ def arms(mode, **changes):
 
 def fewer_devices():
   """Environments and replay shared out over four devices, then over two."""
-  changes = {'parallel': 'data', 'environment.num_envs': 4, **INJECTED}
+  changes = {
+      'parallel': 'data', 'environment.num_envs': 4, **INJECTED, **BLIND
+  }
   experiment, folder, state, _ = run(small.dqn(**changes))
   two = small.build(small.dqn(devices=2, **changes))
   there = small.saved(two, folder, 80)

@@ -59,6 +59,7 @@ def equinox_parts():
 PARTS = {'haiku': haiku_parts, 'flax': flax_parts, 'equinox': equinox_parts}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('library', PARTS)
 def test_the_snippet_of_the_readme(library):
   encoder_init, encoder_apply, head_init, head_apply = PARTS[library]()

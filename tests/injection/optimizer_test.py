@@ -290,6 +290,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
   assert not any(np.any(x) for x in found_frozen)
 
 
+@pytest.mark.slow
 @each_optimizer
 def test_frozen_leaves_get_zeros_whatever_their_gradient(optimizer):
   params = inject_params(1, PLAIN, fresh())

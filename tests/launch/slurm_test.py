@@ -54,10 +54,7 @@ def fixture_cluster(tmp_path_factory):
   )
   assert started.returncode == 0, started.stderr
   name, _, value = started.stdout.strip().splitlines()[-1].partition('=')
-  environment = {
-      **os.environ, name: value, 'JAX_PLATFORMS': 'cpu',
-      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-  }
+  environment = {**os.environ, name: value}
   try:
     yield environment
     subprocess.run(['scancel', '--full', '--user=root'], env=environment)

@@ -176,9 +176,16 @@ def by_speed(names=None):
 
 
 def pairs(names=None):
-  """Agents with histories; of DrQ, which is SAC on images, the first."""
+  """Agents with histories; of DrQ, which is SAC on images, the first.
+
+  All but the first agent, injected, are for `make test` alone.
+  """
   return [
-      pytest.param(*agent.values, history, marks=agent.marks)
+      pytest.param(
+          *agent.values, history,
+          marks=[] if not agent.marks and history == 'injected'
+          else [pytest.mark.slow],
+      )
       for agent in by_speed(names) for history in HISTORIES
       if agent.values != ('drq_conv',) or history == HISTORIES[0]
   ]

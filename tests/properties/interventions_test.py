@@ -372,6 +372,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('agent_name', ['dqn_mlp', 'dqn_conv'])
 def test_what_is_drawn_is_distributed_as_the_initialisers(agent_name):
   agent, state, batch = cases.case(agent_name, 'injected')

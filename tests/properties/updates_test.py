@@ -93,6 +93,7 @@ def test_the_target_takes_over_theta_and_keeps_the_copy():
   assert not same(target['encoder'], old.target['encoder'])
 
 
+@pytest.mark.slow
 def test_the_updates_own_metrics_see_the_injected_network():
   """The loss after an injection is that before it, to rounding."""
   for agent_name in cases.AGENTS:
