@@ -8,9 +8,10 @@ and 32 updates a step: environments, replay, updates and logging of metrics, as
 `train` does them, without events. Three windows each, of which the median
 counts. FILE has a JSON object a line, as scripts that time other libraries
 under the same conditions write them: `bench` ('dqn_atari' or 'sac_state'),
-`peer`, `replay_ratio`, `env_steps_per_s`, and `calib_ms`, best and median of a
-product of 768 x 768 matrices, which says whether the machine was in the same
-state. Writes results/train_speed.md.
+`peer`, `replay_ratio`, `env_steps_per_s` (or `agent_steps_per_s`, where a step
+repeats an action), and `calib_ms`, best and median of a product of 768 x 768
+matrices, which says whether the machine was in the same state. Writes
+results/train_speed.md.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def main() -> None:
     for row in peers:
       if (row['bench'], row.get('replay_ratio')) != bench:
         continue
-      theirs = row['env_steps_per_s']
+      theirs = row.get('agent_steps_per_s') or row['env_steps_per_s']
       rows.append({
           'case': name, 'library': row['peer'], 'steps/s': f'{theirs:.1f}',
           'ms an update, all in': f'{1e3 / theirs / updates:.2f}',
