@@ -11,8 +11,8 @@ after one injection), `replay_4m` (four million transitions, compressed),
 `short` (a few hours on a laptop).
 """
 
-from plasticity_rl import errors
 from plasticity_rl import settings
+from plasticity_rl import variants
 from plasticity_rl.environments import atari_games
 
 FRAMES_PER_STEP = 4
@@ -22,16 +22,10 @@ OTHERS = (
 
 
 def get_config(variant: str = ''):
-  words = [word for word in variant.split(',') if word]
-  game = 'pong'
-  for word in words:
-    if word in atari_games.SCORES:
-      game = word
-    elif word not in OTHERS:
-      raise errors.UserError(errors.nearest(
-          'variant', word, (*atari_games.SCORES, *OTHERS),
-          listed=('any of the 57 games (such as pong)', *OTHERS),
-      ))
+  game, words = variants.parse(
+      variant, atari_games.SCORES, OTHERS, default='pong',
+      kind='any of the 57 games',
+  )
   config = settings.default_config('dqn', f'atari_{game}')
   config.num_steps = 200_000_000 // FRAMES_PER_STEP
   config.segment_steps = 1000

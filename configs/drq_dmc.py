@@ -8,8 +8,8 @@ pixels, four convolutions of 32 filters, two shifts of each picture), `small`
 (for a CPU: a batch of 64, smaller pictures).
 """
 
-from plasticity_rl import errors
 from plasticity_rl import settings
+from plasticity_rl import variants
 from plasticity_rl.environments import host_registry
 
 OTHERS = ('resets', 'paper', 'small')
@@ -21,16 +21,10 @@ FRAMES = dict.fromkeys((
 
 
 def get_config(variant: str = ''):
-  words = [word for word in variant.split(',') if word]
-  task = 'cheetah_run'
-  for word in words:
-    if word in host_registry.SUITE_TASKS:
-      task = word
-    elif word not in OTHERS:
-      raise errors.UserError(errors.nearest(
-          'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
-          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
-      ))
+  task, words = variants.parse(
+      variant, host_registry.SUITE_TASKS, OTHERS, default='cheetah_run',
+      kind='any task of the suite',
+  )
   config = settings.default_config('drq', f'dmc_pixels_{task}')
   frames = FRAMES.get(task, 2_000_000)
   config.num_steps = frames // config.environment.action_repeat

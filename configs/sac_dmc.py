@@ -8,8 +8,8 @@ SAC), `sr` (scaled by resets: every 2.56M updates instead), `rr2` to `rr32` for
 so many updates a step, `primed` for 100k updates on the first 100 transitions.
 """
 
-from plasticity_rl import errors
 from plasticity_rl import settings
+from plasticity_rl import variants
 from plasticity_rl.environments import host_registry
 
 RATIOS = ('rr2', 'rr4', 'rr8', 'rr16', 'rr32')
@@ -17,18 +17,12 @@ OTHERS = ('resets', 'sr', 'primed', *RATIOS)
 
 
 def get_config(variant: str = ''):
-  words = [word for word in variant.split(',') if word]
-  task, ratio = 'cheetah_run', 1
-  for word in words:
-    if word in RATIOS:
-      ratio = int(word[2:])
-    elif word in host_registry.SUITE_TASKS:
-      task = word
-    elif word not in OTHERS:
-      raise errors.UserError(errors.nearest(
-          'variant', word, (*host_registry.SUITE_TASKS, *OTHERS),
-          listed=('any task of the suite (such as cheetah_run)', *OTHERS),
-      ))
+  task, words = variants.parse(
+      variant, host_registry.SUITE_TASKS, OTHERS, default='cheetah_run',
+      kind='any task of the suite',
+  )
+  ratios = [int(word[2:]) for word in words if word in RATIOS]
+  ratio = ratios[-1] if ratios else 1
   config = settings.default_config('sac', f'dmc_{task}')
   config.num_steps = 1_000_000
   config.segment_steps = 1000

@@ -18,6 +18,7 @@ PACKAGE = ROOT / 'plasticity_rl'
 # A room imports itself and rooms before it. `entry` is what commands share.
 ROOMS = (
     'errors',
+    'variants',
     'hosts',
     'shard',
     'types',
