@@ -14,7 +14,7 @@ class Network:
       two to the head, 1 takes the first; 0 shares nothing (an ablation).
     convolution: 'auto', 'lax', or 'slices' (the same product as slices and a
       matrix product, which is faster inside a scan on a CPU). 'auto' is slices
-      on a CPU, but for one seed on the host that makes one update a call.
+      on a CPU, where it is in a scan or of several seeds at once.
     slots: injections to allocate from the start, so that each seed may be
       injected at a time of its own; 0 grows the tree at the injection.
     activation: after each hidden layer: 'relu', 'leaky_relu', 'elu', 'gelu',

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
+from plasticity_rl.networks.convolution import in_loop
 from plasticity_rl.shard import Shard
 from plasticity_rl.shard import example_keys as example_keys
 from plasticity_rl.types import AgentSpec
@@ -127,7 +128,8 @@ def in_parts(
       lambda x: jnp.zeros(x.shape, x.dtype),
       jax.eval_shape(function, first)[0],
   )
-  total, by_example = jax.lax.scan(one, zeros, parts)
+  with in_loop(True):
+    total, by_example = jax.lax.scan(one, zeros, parts)
   return (
       jax.tree.map(lambda x: x / count, total),
       jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), by_example),

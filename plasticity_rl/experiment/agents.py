@@ -115,7 +115,7 @@ def network_config(
       hidden=one.hidden,
       num_outputs=1,
       split=one.split,
-      convolution=_convolution(settings),
+      convolution=one.convolution,
       infer_heads=regularizers.infer_heads(settings.regularizer),
       activation=one.activation,
       width_counts=one.width_counts,
@@ -123,25 +123,6 @@ def network_config(
       weight_norm=one.weight_norm,
       initializer=one.initializer,
   )
-
-
-def _convolution(settings):
-  """The form of convolutions: XLA's own where none of them is in a loop.
-
-  That is on the host, with one update a call and of one seed: there they take
-  half the time of slices on a CPU.
-  """
-  form, replay = settings.network.convolution, settings.replay
-  if form != 'auto' or not isinstance(
-      settings.environment, settings_lib.HostEnvironment
-  ):
-    return form
-  ratio = max(replay.updates_per_step, replay.later_updates_per_step)
-  is_looped = (
-      settings.num_seeds > 1 or replay.priming_updates
-      or ratio * settings.environment.num_envs > 1
-  )
-  return 'auto' if is_looped else 'lax'
 
 
 def _sized(settings, config):

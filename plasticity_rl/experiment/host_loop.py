@@ -27,6 +27,7 @@ from plasticity_rl.interventions import acting
 from plasticity_rl.learner import ahead
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import parallel
+from plasticity_rl.networks.convolution import in_loop
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.types import TrainState
@@ -91,22 +92,23 @@ class HostLoop:
     self._evaluation: HostEnvironments | None = None
     stack = data.replay.stack
     num_groups = len(layout.local) if layout.mode == 'seeds' else 1
-    over_seeds = functools.partial(
-        _over_seeds, settings.num_seeds // num_groups
-    )
+    num_seeds = settings.num_seeds // num_groups
+    over_seeds = functools.partial(_over_seeds, num_seeds)
 
     def act(key, step, nets, own, observation):
       key, _ = jax.random.split(jax.random.fold_in(key, step))
       if layout.sharers > 1:
         key = jax.random.fold_in(key, layout.host)
-      return streams.act(
-          agent, key, acting.acting(nets, own, step), observation, step
-      )
+      with in_loop(num_seeds > 1):
+        return streams.act(
+            agent, key, acting.acting(nets, own, step), observation, step
+        )
 
     def act_greedily(key, t, nets, observation):
-      return agent.act_greedily(
-          jax.random.fold_in(key, t), nets, observation
-      )
+      with in_loop(num_seeds > 1):
+        return agent.act_greedily(
+            jax.random.fold_in(key, t), nets, observation
+        )
 
     def learn(count, nets, own, sums, keys, numbers, batches):
       step, updates = numbers  # In one array, which is put on devices once.
@@ -117,10 +119,11 @@ class HostLoop:
         one = jax.tree.map(lambda x: x[i], batches)
         return stacking.stacked(one, stack)
 
-      nets, own, metrics = learner.learn(
-          key, shared, nets, own, sample, updates, count, hooks, keys.event,
-          layout.shard,
-      )
+      with in_loop(num_seeds > 1 or count > 1):
+        nets, own, metrics = learner.learn(
+            key, shared, nets, own, sample, updates, count, hooks, keys.event,
+            layout.shard,
+        )
       bad = ~jnp.isfinite(metrics['loss']) & (sums['bad_step'] < 0)
       return nets, own, {
           **{name: sums[name] + value for name, value in metrics.items()},

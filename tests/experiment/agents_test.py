@@ -124,31 +124,3 @@ def test_the_temperature_is_trained_by_adam(name):
       gradient, net.optimizer.init(params), params
   )
   assert float(updates['head']['log_alpha']) == pytest.approx(-0.01, rel=1e-4)
-
-
-@pytest.mark.parametrize('changes, form', [
-    ({}, 'lax'),
-    ({'network.convolution': 'slices'}, 'slices'),
-    ({'num_seeds': 2}, 'auto'),
-    ({'replay.updates_per_step': 2.0}, 'auto'),
-    ({
-        'replay.later_updates_per_step': 2.0,
-        'replay.later_when': 'train/episodes > 0',
-    }, 'auto'),
-    ({'environment.num_envs': 8}, 'auto'),
-    ({'replay.priming_updates': 10}, 'auto'),
-])
-def test_convolutions_are_xlas_where_none_is_in_a_loop(changes, form):
-  config = settings.default_config('dqn', 'atari_pong')
-  config.network.convolutions = ((4, 8, 4),)
-  with config.unlocked():
-    config.update_from_flattened_dict(changes)
-  spaces = Spaces((84, 84, 4), np.uint8, Discrete(6))
-  resolved = settings.resolve(config)
-  assert agents.network_config(resolved, spaces).convolution == form
-
-
-def test_convolutions_on_the_device_choose_by_backend():
-  resolved = settings.resolve(settings.default_config('dqn', 'minatar_asterix'))
-  spaces = Spaces((10, 10, 4), np.bool_, Discrete(6))
-  assert agents.network_config(resolved, spaces).convolution == 'auto'

@@ -19,6 +19,7 @@ from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from plasticity_rl.experiment.host_data import generator
 from plasticity_rl.learner import learner
+from plasticity_rl.networks import convolution
 from plasticity_rl.types import Transition
 from tests.experiment import small
 
@@ -335,3 +336,38 @@ def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
   begins = [small.saved(experiment, tmp_path / 'run', 40) for _ in range(2)]
   ends = [experiment.loop.segment(state)[0] for state in begins]
   assert_equal(*ends)
+
+
+@pytest.mark.parametrize('changes, acting, learning', [
+    ({}, 'lax', 'lax'),
+    ({'replay.updates_per_step': 2.0}, 'lax', 'slices'),
+    ({'optimizer.microbatches': 2}, 'lax', 'lax slices'),  # Targets are whole.
+    ({'num_seeds': 2}, 'slices', 'slices'),
+    ({'network.convolution': 'slices'}, 'slices', 'slices'),
+])
+def test_convolutions_are_xlas_outside_loops(
+    changes, acting, learning, monkeypatch
+):
+  experiment = small.build(make('atari_pong', **{
+      'network.convolutions': ((4, 8, 8),), 'num_seeds': 1,
+      'environment.num_envs': 1, 'replay.updates_per_step': 1.0,
+      'replay.min_size': 40, **changes,
+  }))
+  experiment.loop.metrics()  # Looks at an update's shapes, in whatever form.
+  state = experiment.init()
+  taken = set()
+
+  def spy(name, form):
+    function = getattr(convolution, name)
+    monkeypatch.setattr(
+        convolution, name, lambda *args: taken.add(form) or function(*args)
+    )
+
+  spy('lax_convolution', 'lax')
+  spy('sliced_convolution', 'slices')
+  state, _ = experiment.loop.segment(state)  # It only acts.
+  assert taken == {acting}
+  taken.clear()
+  while not int(state.counters.updates):
+    state, _ = experiment.loop.segment(state)
+  assert taken == set(learning.split())

@@ -47,7 +47,7 @@ def test_value_by_hand():
   assert y[0, :, :, 0].tolist() == [[90, 101], [134, 145]]
 
 
-def test_auto_looks_at_the_backend(monkeypatch):
+def test_auto_looks_at_the_backend_and_at_loops(monkeypatch):
   taken = []
   for name in ('sliced_convolution', 'lax_convolution'):
     monkeypatch.setattr(
@@ -56,9 +56,11 @@ def test_auto_looks_at_the_backend(monkeypatch):
   for backend in ('cpu', 'gpu', 'tpu'):
     monkeypatch.setattr(jax, 'default_backend', lambda b=backend: b)
     convolution.convolve(None, None, 1)
+    with convolution.in_loop(False):
+      convolution.convolve(None, None, 1)
   convolution.convolve(None, None, 1, 'slices')
   convolution.convolve(None, None, 1, 'lax')
   assert taken == [
-      'sliced_convolution', 'lax_convolution', 'lax_convolution',
+      'sliced_convolution', *['lax_convolution'] * 5,
       'sliced_convolution', 'lax_convolution',
   ]
