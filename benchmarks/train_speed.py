@@ -30,6 +30,22 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.experiment import experiment as experiment_lib
 
 WINDOWS = 3
+# Of libraries that were not timed in the same run: steps/s on one core of a
+# machine of this kind, with the same sizes, in November 2026.
+ELSEWHERE = (
+    ('DQN Breakout', 'CleanRL, PyTorch', '53 to 61'),
+    ('DQN Breakout', 'CleanRL, JAX', '58'),
+    ('DQN Breakout', 'DQN Zoo', '37'),
+    ('DQN Breakout', 'Dopamine', '35'),
+    ('DQN Breakout', 'sb3, that day', '40 to 51'),
+    ('SAC cheetah-run, ratio 1', 'jaxrl', '75'),
+    ('SAC cheetah-run, ratio 1', 'CleanRL, PyTorch', '53'),
+    ('SAC cheetah-run, ratio 1', 'sb3, that day', '53'),
+    ('SAC cheetah-run, ratio 1', 'sbx, that day', '84'),
+    ('SAC cheetah-run, ratio 8', 'jaxrl', '11.5'),
+    ('SAC cheetah-run, ratio 8', 'sb3, that day', '7.5'),
+    ('SAC cheetah-run, ratio 8', 'sbx, that day', '12.3'),
+)
 OUT = studies.RESULTS / 'train_speed.md'
 
 
@@ -123,6 +139,12 @@ def main() -> None:
       'in a 1024 x 1024 product. Rows whose 768-product took other times were '
       'measured on a machine in another state: compare them divided by it.', '',
       studies.table(rows), '',
+      'Not in the same run, and so for orientation: other libraries, and again '
+      'those above, on one core of a machine of this kind in another state.',
+      '', studies.table([
+          dict(zip(('case', 'library', 'steps/s'), row, strict=True))
+          for row in ELSEWHERE if row[0] in {r['case'] for r in rows}
+      ]), '',
       f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
       '    python -m benchmarks.train_speed', '',
   ]))
