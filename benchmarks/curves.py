@@ -38,13 +38,15 @@ def curve(label: str, color: int, runs: list[runs_lib.Run]) -> figures.Curve:
 def row(curve: figures.Curve, steps: list[int]) -> dict[str, str]:
   """Mean and interval at these steps."""
   mean, low, high = curve.bands()
+  digits = 0 if np.abs(mean).max() >= 100 else 1
   found = {'run': curve.name, 'seeds': str(len(curve.values))}
   for step in steps:
     at = np.flatnonzero(curve.steps == step)
     if len(at):
       i = int(at[0])
-      found[f'{step:,}'] = f'{mean[i]:.0f}' + (
-          f' [{low[i]:.0f}, {high[i]:.0f}]' if np.isfinite(low[i]) else ''
+      found[f'{step:,}'] = f'{mean[i]:.{digits}f}' + (
+          f' [{low[i]:.{digits}f}, {high[i]:.{digits}f}]'
+          if np.isfinite(low[i]) else ''
       )
   return found
 
