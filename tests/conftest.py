@@ -1,16 +1,20 @@
 """Settings that every test process needs before it imports JAX."""
 
 import gc
-import importlib.metadata
 import os
 import pathlib
 
 import pytest
 
+from tests import compiler
+
 # The tests' numbers and times are those of a CPU. What needs several devices
 # asks for them in a process of its own: forcing host devices here would change
 # every other test.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+_FLAGS = os.environ.get('XLA_FLAGS', '')
+if compiler.QUICKLY not in _FLAGS:
+  os.environ['XLA_FLAGS'] = _FLAGS + compiler.QUICKLY
 
 if 'PYTEST_XDIST_WORKER' in os.environ:
   # As many processes as cores: NumPy's threads would only wait on each other.
@@ -21,8 +25,7 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 # runs have in common is compiled once, however small, as many processes compile
 # the same small programs; entries are found by the program itself.
 # (Not with jaxlib 0.12, which was seen to crash on reading an entry.)
-_JAXLIB = importlib.metadata.version('jaxlib').split('.')
-if (int(_JAXLIB[0]), int(_JAXLIB[1])) < (0, 12):
+if compiler.JAXLIB < (0, 12):
   os.environ.setdefault(
       'JAX_COMPILATION_CACHE_DIR',
       str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
