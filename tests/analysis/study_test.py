@@ -205,6 +205,15 @@ def test_figures_that_cannot_be(study, draw, message):
     draw(study)
 
 
+def test_a_single_seed_has_no_interval_to_write(write, tmp_path):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {}, 'catch', [1.0], 1),
+      'b': ('injection', {}, 'catch', [3.0], 1),
+  }))
+  one = study_figures.arms(study)
+  assert '>+2.00, p = 1<' in one.wide
+
+
 def test_diagnostics_against_gains(write, tmp_path):
   study = studies.load(write(tmp_path / 's', {
       'a': ('control', {}, 'catch', [1.0, 2.0], 1),
