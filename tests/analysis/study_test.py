@@ -214,6 +214,20 @@ def test_a_single_seed_has_no_interval_to_write(write, tmp_path):
   assert '>+2.00, p = 1<' in one.wide
 
 
+@pytest.mark.parametrize('second', (
+    ('injection', {'optimizer.learning_rate': 1e-3}, 'catch', [2.0, 3.0], 1),
+    ('reset', {}, 'catch', [2.0, 3.0], 1),
+))
+def test_an_arm_that_is_not_on_an_axis_is_left_out(write, tmp_path, second):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {'optimizer.learning_rate': 1e-4}, 'catch', [1.0], 1),
+      'b': ('control', {'optimizer.learning_rate': 1e-2}, 'catch', [1.0], 1),
+      'c': second,
+  }))
+  one = study_figures.along_axis(study, 'optimizer.learning_rate')
+  assert one.wide.startswith('<svg') and not one.rows
+
+
 def test_diagnostics_against_gains(write, tmp_path):
   study = studies.load(write(tmp_path / 's', {
       'a': ('control', {}, 'catch', [1.0, 2.0], 1),
