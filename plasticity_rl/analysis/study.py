@@ -221,9 +221,14 @@ def _arms(path, name, setting, metric):
 
 def _setting(axes) -> Setting:
   return tuple(
-      (key, tuple(value) if isinstance(value, list) else value)
+      (key, _hashable(value))
       for key, value in axes.items() if key not in (_TASK, *_SEEDS)
   )
+
+
+def _hashable(value):
+  """JSON's lists as the tuples they were, such as convolutions of three."""
+  return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _axes(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:

@@ -228,6 +228,20 @@ def test_an_arm_that_is_not_on_an_axis_is_left_out(write, tmp_path, second):
   assert one.wide.startswith('<svg') and not one.rows
 
 
+def test_an_axis_of_tuples_in_tuples(write, tmp_path):
+  axis = 'network.convolutions'
+  small, large = [[16, 3, 1]], [[32, 8, 4], [64, 4, 2]]
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('', {axis: small}, 'catch', [1.0, 2.0], 1),
+      'b': ('', {axis: large}, 'catch', [3.0, 4.0], 1),
+  }))
+  assert study.axes == {axis: (((16, 3, 1),), ((32, 8, 4), (64, 4, 2)))}
+  rows = study_figures.along_axis(study, axis).rows
+  assert [(row[1], row[2]) for row in rows] == [
+      ('16-3-1', 1.5), ('32-8-4-64-4-2', 3.5)
+  ]
+
+
 def test_diagnostics_against_gains(write, tmp_path):
   study = studies.load(write(tmp_path / 's', {
       'a': ('control', {}, 'catch', [1.0, 2.0], 1),
