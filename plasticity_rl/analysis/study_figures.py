@@ -458,11 +458,10 @@ def _measured(study, arm):
       if other is None:
         continue
       differences = dict(zip(other.seeds, other.scores, strict=True))
-      table = base.record.table
-      for name in table.metrics:
+      for name in base.record.table.metrics:
         if not name.startswith('plasticity/'):
           continue
-        series = table.series(name)
+        series = base.measured(name)
         for i, seed in enumerate(series.seeds):
           value = series.values[i, 0]
           k = np.flatnonzero(base.seeds == seed)
