@@ -243,6 +243,16 @@ def test_an_axis_of_tuples_in_tuples(write, tmp_path):
   ]
 
 
+def test_means_are_of_the_seeds_that_are_compared(write, tmp_path):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {}, 'catch', [1.0, 2.0, 30.0], 1),
+      'b': ('injection', {}, 'catch', [2.0, 4.0], 1),
+  }))
+  (gain,) = tables.gains(study)
+  assert (gain.control, gain.mean) == pytest.approx((1.5, 3.0))
+  assert gain.percent.estimate == pytest.approx(100)
+
+
 def _write_diagnoses(folder, write, synthetic, runs):
   """A study of them; `runs` are (name, axes, arguments of the writer)."""
   folder = write(folder, {'x': ('', {}, 'catch', [1.0], 1)})
