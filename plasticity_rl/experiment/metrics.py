@@ -31,7 +31,7 @@ class CsvWriter:
       with path.open(newline='') as file:
         reader = csv.DictReader(file)
         # A killed process may have left half a line at the end.
-        rows = [r for r in reader if _is_whole(r, resume_step)]
+        rows = [r for r in reader if is_whole(r, resume_step)]
         self._columns = list(reader.fieldnames or COMMON)
     self._rewrite(rows)
 
@@ -68,7 +68,8 @@ def _writing(path: pathlib.Path) -> Iterator[None]:
     ) from error
 
 
-def _is_whole(row, resume_step):
+def is_whole(row: Mapping[str, Any], resume_step: int) -> bool:
+  """Whether a row has all its cells and is of a step up to `resume_step`."""
   try:
     return None not in row.values() and int(row['step']) <= resume_step
   except (TypeError, ValueError):
