@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pathlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from plasticity_rl.experiment import run_folder
 
 CSV = 'metrics.csv'
 EVENTS = 'events.jsonl'
+WANDB_ID = 'wandb_id'
 COMMON = ('seed', 'step', 'frames', 'updates', 'seconds')
 
 
@@ -107,7 +109,7 @@ class Writers:
     if log.wandb:
       self._wandb = _optional('wandb', 'wandb').init(
           project=log.wandb, dir=str(folder), name=folder.name,
-          id=f'{folder.parent.name}-{folder.name}', resume='allow',
+          id=_wandb_id(folder), resume='allow',
       )
 
   def write(
@@ -171,6 +173,14 @@ def _event_step(line):
     return json.loads(line)['step']
   except (ValueError, KeyError):
     return float('inf')
+
+
+def _wandb_id(folder):
+  """Kept in the folder: those of arms are called alike in all diagnoses."""
+  path = folder / WANDB_ID
+  if not path.exists():
+    run_folder.write_atomically(path, uuid.uuid4().hex)
+  return path.read_text()
 
 
 def _optional(module, extra):
