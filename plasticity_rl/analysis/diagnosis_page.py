@@ -9,6 +9,7 @@ from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import figures
 from plasticity_rl.analysis import html
 from plasticity_rl.analysis import runs
+from plasticity_rl.analysis import statistics
 from plasticity_rl.analysis import tables
 from plasticity_rl.analysis import verdict as verdicts
 
@@ -198,11 +199,13 @@ def _differences(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         'primary' if primary else f'{a.p_holm:.2g}',
     ))
   many = 'replicate' if v.replicates else 'seed'
+  few = v.seeds < statistics.STUDENT_BELOW
   caption = (
       f'Each dot is one {many}: the arm minus control, in mean {v.metric} over'
       f' steps {diagnosis.step:,} to {diagnosis.step + diagnosis.horizon:,}'
       ' without the fork itself. Diamond and bar: mean and 95 % interval'
-      ' (studentised bootstrap). p: exact sign-flip test'
+      f' ({"Student’s t" if few else "studentised bootstrap"}).'
+      ' p: exact sign-flip test'
       f'{"" if v.seeds <= 16 else ", by simulation"}; adjusted after Holm over'
       ' all arms but the primary one.'
   )
@@ -398,7 +401,8 @@ def _compute(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
       html.table(header, body),
       html.tag(
           'p',
-          'FLOPs of all seeds, from the lowered programs. ',
+          'FLOPs of one seed, from the lowered programs; seconds are of all'
+          ' seeds. ',
           html.download('compute.csv', html.csv_text(columns, data)),
           class_='quiet',
       ),

@@ -55,13 +55,14 @@ class Sample:
     arm: what is compared within a cell.
     task: `config.environment.name`.
     setting: where it is on the study's axes, task and seeds left out.
-    seeds: `[S]`.
+    seeds: `[S]`; a network that was continued several times is one.
     scores: `[S]`: the mean of the metric over the horizon of a fork, or over
       the last tenth of a run.
     series: the metric; from the fork on, if there is one.
     margin: the smallest gain that matters; 0 if none was said.
     record: the run folder.
     past: the run before the fork, or None.
+    replicates: what the record calls seeds is one network, continued often.
   """
 
   run: str
@@ -75,6 +76,12 @@ class Sample:
   margin: float
   record: runs.Run
   past: runs.Run | None
+  replicates: bool = False
+
+  def measured(self, metric: str) -> tables.Series:
+    """Any metric of the record, a row for each of `seeds`."""
+    series = self.record.table.series(metric)
+    return series.as_one_seed() if self.replicates else series
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,12 +215,19 @@ def _arms(path, name, setting, metric):
   scores, seeds = diagnoses.scores_after(
       found.arms, found.metric, found.step, found.horizon
   )
+  after = {arm: found.after(arm) for arm in found.arms}
+  replicates = found.verdict.replicates
+  if replicates:  # They say nothing of other seeds: together they are one.
+    seeds = seeds[:1]
+    scores = {arm: s.mean(keepdims=True) for arm, s in scores.items()}
+    after = {arm: series.as_one_seed() for arm, series in after.items()}
   return [
       Sample(
           run=name, algorithm=run.name_of('agent'), arm=arm,
           task=run.name_of('environment'), setting=setting,
-          seeds=np.array(seeds), scores=scores[arm], series=found.after(arm),
+          seeds=np.array(seeds), scores=scores[arm], series=after[arm],
           margin=found.verdict.margin, record=run, past=found.prefix,
+          replicates=replicates,
       )
       for arm, run in found.arms.items()
   ]
@@ -221,9 +235,14 @@ def _arms(path, name, setting, metric):
 
 def _setting(axes) -> Setting:
   return tuple(
-      (key, tuple(value) if isinstance(value, list) else value)
+      (key, _hashable(value))
       for key, value in axes.items() if key not in (_TASK, *_SEEDS)
   )
+
+
+def _hashable(value):
+  """JSON's lists as the tuples they were, such as convolutions of three."""
+  return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _axes(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:

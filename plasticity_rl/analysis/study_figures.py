@@ -192,7 +192,9 @@ def along_axis(
   _need_axis(study, axis)
   gain, tint = study.has_control, colors(study)
   listed = which or (study.arms[1:] if gain else study.arms)
-  lines = {a: tables.along(study, axis, a, gain=gain) for a in listed}
+  every = {a: tables.along(study, axis, a, gain=gain) for a in listed}
+  # An arm may lack the axis, or its control, while a study is half done.
+  lines = {arm: line for arm, line in every.items() if line}
   values = study.axes[axis]
   numbers = all(
       isinstance(v, int | float) and not isinstance(v, bool) for v in values
@@ -456,11 +458,10 @@ def _measured(study, arm):
       if other is None:
         continue
       differences = dict(zip(other.seeds, other.scores, strict=True))
-      table = base.record.table
-      for name in table.metrics:
+      for name in base.record.table.metrics:
         if not name.startswith('plasticity/'):
           continue
-        series = table.series(name)
+        series = base.measured(name)
         for i, seed in enumerate(series.seeds):
           value = series.values[i, 0]
           k = np.flatnonzero(base.seeds == seed)

@@ -223,7 +223,7 @@ def _compute(study: Study) -> html.Html:
   for s in study.samples:
     ledger = s.record.ledger or {}
     rows.append((
-        s.run, s.arm, len(s.seeds), *(
+        s.run, s.arm, len(s.record.table.seeds), *(
             verdicts.short(float(ledger.get(k, math.nan)))
             for k in ('act_flops', 'update_flops', 'evaluation_flops',
                       'total_flops', 'seconds', 'compile_seconds')

@@ -124,7 +124,7 @@ def _curve(
     name: str, color: int, samples: Iterable[Sample], metric: str
 ) -> figures.Curve:
   """Seeds of several runs at the steps that all of them have."""
-  series = [s.record.table.series(metric) for s in samples]
+  series = [s.measured(metric) for s in samples]
   steps = series[0].steps
   for one in series[1:]:
     steps = np.intersect1d(steps, one.steps)

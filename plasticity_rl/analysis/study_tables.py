@@ -36,8 +36,8 @@ class Gain:
     task: of the cell.
     setting: of the cell.
     arm: which arm.
-    control: mean score of the control.
-    mean: mean score of the arm.
+    control: mean score of the control, over the seeds that both have.
+    mean: mean score of the arm, over the same.
     interval: of the mean paired difference over seeds.
     p: two-sided sign-flip p.
     differences: of each seed that both have, `[S]`.
@@ -121,8 +121,8 @@ def gains(study: Study) -> list[Gain]:
         continue
       differences = scores[j] - base[i]
       found.append(Gain(
-          task=task, setting=setting, arm=arm, control=float(base.mean()),
-          mean=float(scores.mean()),
+          task=task, setting=setting, arm=arm, control=float(base[i].mean()),
+          mean=float(scores[j].mean()),
           interval=statistics.paired_difference(differences),
           p=statistics.sign_flip_test(differences), differences=differences,
           margin=max(s.margin for s in arms[studies.CONTROL]),

@@ -42,6 +42,15 @@ class Series:
         measured=self.measured[:, keep],
     )
 
+  def as_one_seed(self) -> 'Series':
+    """The mean over what was measured, as of the first seed alone."""
+    return dataclasses.replace(
+        self,
+        seeds=self.seeds[:1],
+        values=np.mean(self.values, 0, keepdims=True, where=self.measured),
+        measured=np.ones((1, len(self.steps)), bool),
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:

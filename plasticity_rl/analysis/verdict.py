@@ -186,7 +186,8 @@ def interval_text(
     effect: float, low: float | None, high: float | None
 ) -> str:
   """A signed estimate and its bounds, with the digits its width deserves."""
-  if low is None or high is None:
+  # NaN is how `statistics` says that a single seed has no interval.
+  if low is None or high is None or math.isnan(low) or math.isnan(high):
     return f'{"+" if effect >= 0 else ""}{short(effect)}'
   places = _places(low, high, effect)
   # Adding 0.0 turns the "-0" that rounding leaves into "0".

@@ -245,7 +245,8 @@ def copy_history(
     return
   with path.open(newline='') as file:
     reader = csv.DictReader(file)
-    rows = [row for row in reader if int(row['step']) <= step]
+    # The last line may be half a line: of a run that was killed, or goes on.
+    rows = [row for row in reader if metrics.is_whole(row, step)]
     columns = reader.fieldnames or []
   lines = [','.join(columns)]
   lines += [','.join(row[c] for c in columns) for row in rows]

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pathlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from plasticity_rl.experiment import run_folder
 
 CSV = 'metrics.csv'
 EVENTS = 'events.jsonl'
+WANDB_ID = 'wandb_id'
 COMMON = ('seed', 'step', 'frames', 'updates', 'seconds')
 
 
@@ -31,7 +33,7 @@ class CsvWriter:
       with path.open(newline='') as file:
         reader = csv.DictReader(file)
         # A killed process may have left half a line at the end.
-        rows = [r for r in reader if _is_whole(r, resume_step)]
+        rows = [r for r in reader if is_whole(r, resume_step)]
         self._columns = list(reader.fieldnames or COMMON)
     self._rewrite(rows)
 
@@ -68,7 +70,8 @@ def _writing(path: pathlib.Path) -> Iterator[None]:
     ) from error
 
 
-def _is_whole(row, resume_step):
+def is_whole(row: Mapping[str, Any], resume_step: int) -> bool:
+  """Whether a row has all its cells and is of a step up to `resume_step`."""
   try:
     return None not in row.values() and int(row['step']) <= resume_step
   except (TypeError, ValueError):
@@ -106,7 +109,7 @@ class Writers:
     if log.wandb:
       self._wandb = _optional('wandb', 'wandb').init(
           project=log.wandb, dir=str(folder), name=folder.name,
-          id=f'{folder.parent.name}-{folder.name}', resume='allow',
+          id=_wandb_id(folder), resume='allow',
       )
 
   def write(
@@ -170,6 +173,14 @@ def _event_step(line):
     return json.loads(line)['step']
   except (ValueError, KeyError):
     return float('inf')
+
+
+def _wandb_id(folder):
+  """Kept in the folder: those of arms are called alike in all diagnoses."""
+  path = folder / WANDB_ID
+  if not path.exists():
+    run_folder.write_atomically(path, uuid.uuid4().hex)
+  return path.read_text()
 
 
 def _optional(module, extra):

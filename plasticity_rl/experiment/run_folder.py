@@ -113,7 +113,11 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
   if not hosts.is_first() or not path.exists():
     yield
     return
-  with path.open('r+') as file:
+  try:
+    file = path.open('r+')
+  except OSError as error:  # Somebody else's, perhaps.
+    raise UserError(f'cannot write to {folder}: {error}') from None
+  with file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

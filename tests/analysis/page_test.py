@@ -112,6 +112,21 @@ def test_data_of_figures_can_be_downloaded(loaded, page):
   assert 'prefix,1,0,' in files['learning_curves.csv']
 
 
+@pytest.mark.parametrize('seeds, interval', (
+    (5, 'Student’s t'), (6, 'studentised bootstrap'),
+))
+def test_what_numbers_are_is_said_as_it_is(
+    synthetic, tmp_path, seeds, interval
+):
+  folder = synthetic.write_diagnosis(
+      tmp_path / 'd', seeds=seeds, arms={'control': 0.0, 'injection': 0.5}
+  )
+  page = diagnosis_page.build(diagnosis.load(folder))
+  assert f'95 % interval ({interval}). p: exact' in page
+  # A ledger is of one seed, and its seconds are of the program.
+  assert 'FLOPs of one seed' in page and 'FLOPs of all seeds' not in page
+
+
 def test_names_are_escaped(synthetic, tmp_path):
   evil = _EVIL.replace('/', '_')  # A name of a folder.
   path = synthetic.write_diagnosis(

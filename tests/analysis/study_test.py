@@ -8,6 +8,7 @@ import pytest
 from rliable import library as rly
 from rliable import metrics as rly_metrics
 
+from plasticity_rl.analysis import diagnosis
 from plasticity_rl.analysis import report
 from plasticity_rl.analysis import statistics
 from plasticity_rl.analysis import study as studies
@@ -205,6 +206,100 @@ def test_figures_that_cannot_be(study, draw, message):
     draw(study)
 
 
+def test_a_single_seed_has_no_interval_to_write(write, tmp_path):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {}, 'catch', [1.0], 1),
+      'b': ('injection', {}, 'catch', [3.0], 1),
+  }))
+  one = study_figures.arms(study)
+  assert '>+2.00, p = 1<' in one.wide
+
+
+@pytest.mark.parametrize('second', (
+    ('injection', {'optimizer.learning_rate': 1e-3}, 'catch', [2.0, 3.0], 1),
+    ('reset', {}, 'catch', [2.0, 3.0], 1),
+))
+def test_an_arm_that_is_not_on_an_axis_is_left_out(write, tmp_path, second):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {'optimizer.learning_rate': 1e-4}, 'catch', [1.0], 1),
+      'b': ('control', {'optimizer.learning_rate': 1e-2}, 'catch', [1.0], 1),
+      'c': second,
+  }))
+  one = study_figures.along_axis(study, 'optimizer.learning_rate')
+  assert one.wide.startswith('<svg') and not one.rows
+
+
+def test_an_axis_of_tuples_in_tuples(write, tmp_path):
+  axis = 'network.convolutions'
+  small, large = [[16, 3, 1]], [[32, 8, 4], [64, 4, 2]]
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('', {axis: small}, 'catch', [1.0, 2.0], 1),
+      'b': ('', {axis: large}, 'catch', [3.0, 4.0], 1),
+  }))
+  assert study.axes == {axis: (((16, 3, 1),), ((32, 8, 4), (64, 4, 2)))}
+  rows = study_figures.along_axis(study, axis).rows
+  assert [(row[1], row[2]) for row in rows] == [
+      ('16-3-1', 1.5), ('32-8-4-64-4-2', 3.5)
+  ]
+
+
+def test_means_are_of_the_seeds_that_are_compared(write, tmp_path):
+  study = studies.load(write(tmp_path / 's', {
+      'a': ('control', {}, 'catch', [1.0, 2.0, 30.0], 1),
+      'b': ('injection', {}, 'catch', [2.0, 4.0], 1),
+  }))
+  (gain,) = tables.gains(study)
+  assert (gain.control, gain.mean) == pytest.approx((1.5, 3.0))
+  assert gain.percent.estimate == pytest.approx(100)
+
+
+def _write_diagnoses(folder, write, synthetic, runs):
+  """A study of them; `runs` are (name, axes, arguments of the writer)."""
+  folder = write(folder, {'x': ('', {}, 'catch', [1.0], 1)})
+  listed = {}
+  for name, axes, options in runs:
+    synthetic.write_diagnosis(folder / 'runs' / name, **options)
+    (folder / 'jobs' / name).mkdir(parents=True)
+    (folder / 'jobs' / name / 'state.json').write_text('{"state": "done"}')
+    listed[name] = {'arm': '', 'axes': axes}
+  record = json.loads((folder / 'study.json').read_text())
+  (folder / 'study.json').write_text(json.dumps({**record, 'runs': listed}))
+  return folder
+
+
+def test_replicates_of_a_network_count_as_one_seed(write, tmp_path, synthetic):
+  # Their numbers begin at the seed of the network: they overlap.
+  folder = _write_diagnoses(tmp_path / 's', write, synthetic, [
+      (f'seed={seed}', {'seed': seed}, {
+          'seeds': 4, 'replicates': 4, 'seed': seed,
+          'arms': {'control': 0.0, 'injection': 0.5},
+      })
+      for seed in (1, 2, 3)
+  ])
+  for seed in (1, 2, 3):
+    for arm in ('control', 'injection'):
+      path = folder / 'runs' / f'seed={seed}' / 'arms' / arm / 'metrics.csv'
+      header, rows = synthetic.read_csv(path)
+      synthetic.write_csv(path, header, [
+          [int(first) + seed - 1, *rest] for first, *rest in rows
+      ])
+  study = studies.load(folder)
+  (gain,) = tables.gains(study)
+  differences = [
+      diagnosis.load(folder / 'runs' / f'seed={seed}').verdict.effect
+      for seed in (1, 2, 3)
+  ]
+  assert gain.differences == pytest.approx(differences)
+  assert gain.p == 2 / 8
+  assert {r.runs for r in tables.aggregates(study)} == {3}
+  # One dot a network.
+  rows = study_figures.against_measurements(study).rows
+  assert len(rows) == 3 * len(synthetic.DIAGNOSTICS)
+  assert [len(s.measured('train/loss').values) for s in study.samples] == (
+      [1] * 6
+  )
+
+
 def test_diagnostics_against_gains(write, tmp_path):
   study = studies.load(write(tmp_path / 's', {
       'a': ('control', {}, 'catch', [1.0, 2.0], 1),
@@ -217,19 +312,13 @@ def test_diagnostics_against_gains(write, tmp_path):
 
 @pytest.mark.slow
 def test_a_study_of_diagnoses(synthetic, write, tmp_path):
-  folder = write(tmp_path / 's', {'x': ('', {}, 'catch', [1.0], 1)})
-  listed = {}
-  for i, gain in enumerate((0.0, 1.0)):
-    name = f'step={i}'
-    synthetic.write_diagnosis(
-        folder / 'runs' / name, seeds=8, seed=i,
-        arms={'control': 0.0, 'injection': gain}, noise=0.02,
-    )
-    (folder / 'jobs' / name).mkdir(parents=True)
-    (folder / 'jobs' / name / 'state.json').write_text('{"state": "done"}')
-    listed[name] = {'arm': '', 'axes': {'fork.step': i}}
-  record = json.loads((folder / 'study.json').read_text())
-  (folder / 'study.json').write_text(json.dumps({**record, 'runs': listed}))
+  folder = _write_diagnoses(tmp_path / 's', write, synthetic, [
+      (f'step={i}', {'fork.step': i}, {
+          'seeds': 8, 'seed': i, 'noise': 0.02,
+          'arms': {'control': 0.0, 'injection': gain},
+      })
+      for i, gain in enumerate((0.0, 1.0))
+  ])
   study = studies.load(folder)
   gains = tables.gains(study)
   # The ramp of the synthetic arms gives the gain but for its first half.

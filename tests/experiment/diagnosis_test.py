@@ -247,6 +247,17 @@ def test_fork_of_a_run_that_is_there(labels, tmp_path):
   assert list(analysis.load(folder).arms) == ['control', 'injection']
 
 
+@pytest.mark.parametrize('half', ('1', '1,20', '1,2', '1,20,0.'))
+def test_history_of_a_run_that_was_killed_in_a_line(tmp_path, half):
+  source, prefix = tmp_path / 'source', tmp_path / 'prefix'
+  source.mkdir()
+  prefix.mkdir()
+  whole = 'seed,step,frames,train/loss\n1,10,10,0.5\n1,20,20,\n'
+  (source / 'metrics.csv').write_text(whole + half)
+  diagnosis.copy_history(source, prefix, 20)
+  assert (prefix / 'metrics.csv').read_text() == whole
+
+
 def test_newest_checkpoint_is_the_default(labels):
   plan, whole = labels
   source = whole / 'prefix'

@@ -182,3 +182,25 @@ def test_tensorboard_gets_the_mean_over_seeds(tmp_path, monkeypatch):
   writers.close()
   assert seen == [str(tmp_path / 'tb'), ('a', 2.0, 10), ('b', 4.0, 10),
                   'closed']
+
+
+def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):
+  seen = []
+
+  class Fake:
+    def init(self, **options):
+      seen.append((options['id'], options['name']))
+      return self
+
+    def finish(self):
+      pass
+
+  monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake())
+  log = settings.Log(wandb='project')
+  # Arms of two diagnoses; the first goes on later.
+  for name in 'aba':
+    folder = tmp_path / name / 'arms' / 'control'
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics.Writers(folder, log, -1, first_seed=1).close()
+  (a, name), (b, _), (again, _) = seen
+  assert name == 'control' and a == again and a != b

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import pytest
 
@@ -121,6 +122,20 @@ def test_a_folder_is_run_by_one_process_at_a_time(tmp_path):
     pass
   assert [p.name for p in tmp_path.iterdir()] == ['config.json']
   assert (tmp_path / 'config.json').read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_a_line(
+    tmp_path, monkeypatch
+):
+  run_folder.prepare(tmp_path, small.dqn())
+
+  def refuse(path, *args, **kwargs):
+    raise PermissionError(13, 'Permission denied', str(path))
+
+  monkeypatch.setattr(pathlib.Path, 'open', refuse)
+  with pytest.raises(UserError, match='cannot write to .*Permission denied'):
+    with run_folder.alone(tmp_path):
+      raise AssertionError('it is run without its lock')
 
 
 def test_file_systems_without_locks_are_trusted(tmp_path, monkeypatch):
