@@ -94,7 +94,10 @@ def load(
   if not is_diagnosis(folder):
     raise UserError(f'{folder} is not a diagnosis folder: it has no arms/')
   prefix = runs.load(folder / 'prefix', metrics_required=False)
-  paths = sorted(p for p in (folder / 'arms').iterdir() if p.is_dir())
+  paths = sorted(
+      p for p in (folder / 'arms').iterdir()
+      if p.is_dir() and not p.name.startswith('.')  # Jupyter leaves some.
+  )
   arms = {path.name: runs.load(path) for path in paths}
   if CONTROL not in arms:
     raise UserError(

@@ -105,7 +105,9 @@ class Writers:
     self._tensorboard = self._wandb = None
     if log.tensorboard:
       tensorboard = _optional('tensorboardX', 'tensorboard')
-      self._tensorboard = tensorboard.SummaryWriter(str(folder / 'tb'))
+      self._tensorboard = tensorboard.SummaryWriter(
+          str(folder / 'tb'), purge_step=resume_step + 1
+      )
     if log.wandb:
       self._wandb = _optional('wandb', 'wandb').init(
           project=log.wandb, dir=str(folder), name=folder.name,

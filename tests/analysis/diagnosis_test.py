@@ -83,6 +83,12 @@ def test_a_foreign_prefix_without_metrics_is_no_obstacle(folder):
   assert d.past() is None and d.verdict.verdict == 'losing plasticity'
 
 
+def test_hidden_folders_are_no_arms(folder):
+  before = set(diagnosis.load(folder).arms)
+  (folder / 'arms' / '.ipynb_checkpoints').mkdir()
+  assert set(diagnosis.load(folder).arms) == before
+
+
 def test_gaps_are_allowed_in_what_is_not_an_evaluation(synthetic, folder):
   path = folder / 'arms' / 'injection' / 'metrics.csv'
   header, rows = synthetic.read_csv(path)

@@ -157,13 +157,16 @@ def test_events_survive_a_kill_as_they_are_read(tmp_path, monkeypatch):
   assert len((tmp_path / 'events.jsonl').read_text().splitlines()) == 1
 
 
-def test_tensorboard_gets_the_mean_over_seeds(tmp_path, monkeypatch):
+@pytest.mark.parametrize('resume_step, purged_from', ((-1, 0), (20, 21)))
+def test_tensorboard_gets_the_mean_over_seeds(
+    tmp_path, monkeypatch, resume_step, purged_from
+):
   seen = []
 
   class Fake:
     class SummaryWriter:
-      def __init__(self, folder):
-        seen.append(folder)
+      def __init__(self, folder, purge_step):
+        seen.append((folder, purge_step))
 
       def add_scalar(self, name, value, step):
         seen.append((name, value, step))
@@ -173,15 +176,16 @@ def test_tensorboard_gets_the_mean_over_seeds(tmp_path, monkeypatch):
 
   monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake)
   writers = metrics.Writers(
-      tmp_path, settings.Log(tensorboard=True), -1, first_seed=1
+      tmp_path, settings.Log(tensorboard=True), resume_step, first_seed=1
   )
   writers.write(10, 5, 1.0, {
       'a': np.array([1.0, 3.0]), 'b': np.array([np.nan, 4.0]),
       'c': np.array([np.nan, np.nan]),
   })
   writers.close()
-  assert seen == [str(tmp_path / 'tb'), ('a', 2.0, 10), ('b', 4.0, 10),
-                  'closed']
+  # What was written after the checkpoint is written again.
+  assert seen == [(str(tmp_path / 'tb'), purged_from), ('a', 2.0, 10),
+                  ('b', 4.0, 10), 'closed']
 
 
 def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):
