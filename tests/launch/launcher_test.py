@@ -71,6 +71,7 @@ def fixture_file(tmp_path):
     ('h.sweep("optimizer.name", ["adma"])',
      "run 'name=adma': unknown config.optimizer.name 'adma'; did you mean"),
     ('h.sweep("num_steps", [1.5])', 'must be of type int: 1.5'),
+    ('[{"interventions": (\'redo(at_steps="x")\',)}]', "happens at step 'x'"),
     ('h.sweep("seed", 3)', 'get_sweep of'),
     ('[][0]', 'IndexError'),
 ))
