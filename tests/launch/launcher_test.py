@@ -9,7 +9,9 @@ from absl import flags
 from ml_collections import config_flags
 
 from launch import folder as folder_lib
+from launch import launcher
 from launch import lease as lease_lib
+from launch import pool
 from launch import sharing
 from launch import study as study_lib
 from launch import sweep as sweep_lib
@@ -236,6 +238,32 @@ def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
   for name in ('injection', 'reset'):
     folder_lib.write_state(tmp_path, name, state='done')
   assert listed() == []
+
+
+def test_a_past_that_is_needed_twice_outlives_one_need(
+    tmp_path, file, monkeypatch
+):
+  """Two pasts go on from a third, and one of the two is of no use any more."""
+  monkeypatch.setattr(launcher, '_preflight', lambda *args: None)
+  monkeypatch.setattr(pool, 'check_memory', lambda *args: None)
+  arms = ', '.join(
+      f'h.arm("{name}", {{"interventions": ("injection(at_steps={at})",)}})'
+      for name, at in (('early', 100), ('late', 300), ('both', (100, 300)))
+  )
+  source = str(file(f'h.chain(h.arm("control"), {arms})'))
+  folder = tmp_path / 's'
+  study = study_lib.build(source, tiny_study.get_config())
+  jobs = folder_lib.prepare(folder, study, sharing.plan(study))
+  own = jobs['control']['past']
+  shared = jobs[own]['past']
+  assert shared and jobs[jobs['both']['past']]['past'] == shared
+  for name in ('early', 'both'):
+    folder_lib.write_state(folder, name, state='done')
+  result = call(f'--config={source}', f'--workdir={folder}', '--dry_run',
+                '--noestimate')
+  assert result.code == 0, result.err
+  listed = [line for line in result.out.splitlines() if line in jobs]
+  assert listed == [shared, own, 'control', 'late']
 
 
 def test_a_dry_run_leaves_no_trace(tmp_path):
