@@ -8,6 +8,7 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
+from launch import batching
 from launch import folder as folder_lib
 from launch import launcher
 from launch import lease as lease_lib
@@ -16,6 +17,7 @@ from launch import sharing
 from launch import study as study_lib
 from launch import sweep as sweep_lib
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
 from tests.experiment import commands
 from tests.launch import tiny_study
 
@@ -168,13 +170,15 @@ def _specs(folder):
   }
 
 
-def _prepare(folder, *arguments):
+def _prepare(folder, *arguments, merge=None):
   """Makes a study's folder as a launch does, without running anything."""
   axes = {
       key: sweep_lib.parse_values(values)
       for key, values in (a.split('=', 1) for a in arguments)
   }
-  study = study_lib.build(STUDY, tiny_study.get_config(), axes=axes)
+  study = study_lib.build(
+      STUDY, tiny_study.get_config(), axes=axes, merge=merge
+  )
   folder_lib.check(folder, study)
   return folder_lib.prepare(folder, study, sharing.plan(study))
 
@@ -190,6 +194,20 @@ def test_a_launch_adds_to_its_folder(tmp_path):
   }
   assert set(listed) <= set(_specs(tmp_path))
   assert not lease_lib.holder(tmp_path / 'jobs').alive
+
+
+def test_seeds_are_not_there_twice(tmp_path):
+  """Under the name of fewer seeds, or of each by itself."""
+  def add(seeds, merge=None):
+    return _prepare(tmp_path, 'num_seeds=1', f'seed={seeds}', merge=merge)
+
+  assert 'control,num_seeds=1,seed=1-2' in add('1,2', batching.merge)
+  with pytest.raises(UserError, match='seed=1-3. has seed 1 as well'):
+    add('1,2,3', batching.merge)
+  with pytest.raises(UserError, match='has seed 1 as well'):
+    add('1,2')
+  add('1,2', batching.merge)
+  add('3,4', batching.merge)
 
 
 def test_a_changed_study_is_refused(tmp_path, refused):
