@@ -50,11 +50,6 @@ def get_config(variant: str = ''):
   config.checkpoint.every_steps = 25_000
   config.fork.horizon = 50_000
 
-  if 'resets' in words:
-    every = config.num_steps // 10
-    config.interventions = (
-        f'reset(scope="all_but_encoder", every_steps={every})',
-    )
   if 'paper' in words:
     config.environment.size = 84
     config.network.convolutions = (
@@ -74,4 +69,9 @@ def get_config(variant: str = ''):
     config.diagnostics.every_steps = 5000
     config.checkpoint.every_steps = 5000
     config.fork.horizon = 5000
+  if 'resets' in words:  # Of whatever length the run has by now.
+    every = config.num_steps // 10
+    config.interventions = (
+        f'reset(scope="all_but_encoder", every_steps={every})',
+    )
   return config

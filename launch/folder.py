@@ -18,6 +18,7 @@ from launch import commands
 from launch import lease as lease_lib
 from launch import sharing
 from launch import study as study_lib
+from launch import sweep
 from launch.study import Study
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import files
@@ -188,6 +189,42 @@ def check(folder: pathlib.Path, study: Study) -> None:
           f'{folder} holds run {run.name!r} of another config; they differ in '
           f'{"; ".join(differ)}: choose another --workdir'
       )
+  _check_seeds(folder, study, theirs.get('runs', {}))
+
+
+def _check_seeds(folder, study, before):
+  """Refuses seeds that are there already, in a run of another name.
+
+  Seeds that share a program are a run: with more of them it is another one.
+  """
+  owners = {}
+  for name, facts in before.items():
+    path = job_folder(folder, name) / SPEC
+    if path.exists():
+      config = files.read_json(path)['config']
+      place = _but_for_seed(facts.get('arm', ''), facts.get('axes', {}))
+      for seed in _seeds(config['seed'], config['num_seeds']):
+        owners[place, seed] = name
+  for run in study.runs:
+    place = _but_for_seed(run.arm, run.axes)
+    for seed in _seeds(run.settings.seed, run.settings.num_seeds):
+      owner = owners.get((place, seed), run.name)
+      if owner != run.name and run.name not in before:
+        raise UserError(
+            f'{folder} holds run {owner!r}, and {run.name!r} has seed {seed} '
+            'as well, which a report would count twice: launch the seeds that '
+            'are not there yet, as in --sweep.seed=8,9, or choose another '
+            '--workdir'
+        )
+
+
+def _but_for_seed(arm, axes):
+  rest = {k: v for k, v in axes.items() if k not in ('seed', 'num_seeds')}
+  return arm, sweep.canonical(rest)
+
+
+def _seeds(first, count):
+  return range(first, first + count)
 
 
 def prepare(

@@ -135,14 +135,13 @@ def begin(
     if state == folder_lib.FAILED and not flags.FLAGS.retry:
       continue
     todo.append(name)
-  needed = {jobs[name]['past'] for name in todo}
-  # A past is of no use when everything that needs it is done.
-  wanted = []
+  # A past is of no use when everything that needs it is done. What needs it
+  # comes after it.
+  wanted, needed = [], set()
   for name in reversed(todo):
     if jobs[name]['kind'] != 'prefix' or name in needed:
       wanted.append(name)
-    else:
-      needed -= {jobs[name]['past']}
+      needed.add(jobs[name]['past'])
   return Launch(study, plan, folder, jobs, tuple(reversed(wanted)))
 
 

@@ -138,10 +138,15 @@ def is_running(pid: int | None, when: int | None) -> bool:
 
 def _holder(path):
   try:
-    record = json.loads(path.read_text())
+    text = path.read_bytes()
     age = _now(path.parent) - path.stat().st_mtime
-  except (OSError, ValueError):
-    return Holder({}, 0.0, True)  # Being written: somebody is there.
+  except OSError:
+    return Holder({}, 0.0, True)  # Not to be judged.
+  try:
+    record = json.loads(text)
+  except ValueError:
+    # Being written, unless who began to is gone: its age tells.
+    record = {}
   alive = not record.get('released') and age < SECONDS
   if alive and is_here(record):
     alive = is_running(record.get('pid'), record.get('begun'))

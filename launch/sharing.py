@@ -25,7 +25,7 @@ from launch import study as study_lib
 from launch.study import Run
 from launch.study import Study
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.experiment import events
 
 _COMPUTES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'numpy', 'pgx')
 
@@ -149,12 +149,10 @@ def _candidates(settings, diagnoses):
     step = settings.fork.step
     return [on_grid(settings.num_steps if step < 0 else step, settings)]
   found = []
-  for text in settings.interventions:
-    triggers = expressions.parse(text).triggers
+  for one in events.schedule(settings).interventions:
     found += [
-        on_grid(step, settings) - settings.segment_steps
-        for step in (*_at_steps(triggers), triggers.get('every_steps', 0))
-        if step
+        step - settings.segment_steps
+        for step in (*one.at_steps, one.every_steps) if step
     ]
   return [step for step in found if step > 0]
 
@@ -172,13 +170,12 @@ def _in_effect(settings, step, diagnoses):
   if diagnoses:
     return list(settings.interventions)
   kept = []
-  for text in settings.interventions:
-    one = expressions.parse(text)
-    triggers = dict(one.triggers)
-    if 'every_steps' in triggers:
-      if on_grid(triggers['every_steps'], settings) > step:
+  for when in events.schedule(settings).interventions:
+    one, triggers = when.expression, dict(when.expression.triggers)
+    if when.every_steps:
+      if when.every_steps > step:
         continue
-    elif 'at_steps' in triggers:
+    elif when.at_steps:
       past = tuple(
           at for at in _at_steps(triggers) if on_grid(at, settings) <= step
       )

@@ -41,11 +41,18 @@ def sweep(key: str, values: Iterable[Any]) -> Sweep:
   if not values:
     raise UserError(f'the sweep of {key} is empty')
   key = key.removeprefix('config.')
+  if key == ARM:
+    raise UserError(
+        f'{ARM!r} is no key of the config: arms are made by h.arm, in the '
+        'study file'
+    )
   return _unlike([{key: value} for value in values], f'sweep of {key}')
 
 
 def arm(name: str, overrides: Overrides | None = None) -> Sweep:
   """One run of several overrides, which its folder and reports call `name`."""
+  if not isinstance(name, str):
+    raise UserError(f'h.arm needs a name: {name!r}')
   return [{ARM: Arm(name, dict(overrides or {}))}]
 
 

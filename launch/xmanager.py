@@ -13,7 +13,6 @@ as the folder can be seen from here; what is done already ends at once.
 """
 
 import pathlib
-import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -104,8 +103,13 @@ def packageable(place: 'xm.Executor') -> 'xm.Packageable':
 def arguments(launch: launcher.Launch, name: str) -> list[str]:
   """The command line of a work unit, after `python -m launch.remote`."""
   study = launch.study
-  sweeps = [word for word in sys.argv[1:] if word.startswith('--sweep.')]
-  sweeps += [w for w in sys.argv[1:] if w.startswith('--batch_seeds')]
+  # As they were read, however they were written.
+  sweeps = [
+      f'--{flag}={flags.FLAGS[flag].value}' for flag in flags.FLAGS
+      if flag.startswith('sweep.')
+  ]
+  if flags.FLAGS.batch_seeds is not None:
+    sweeps.append(f'--batch_seeds={flags.FLAGS.batch_seeds}')
   return [
       f'--config={study.source}', f'--workdir={launch.folder}',
       f'--job={name}', *commands.words(study.common), *sweeps,

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from configs import drq_dmc
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -231,6 +232,15 @@ def test_every_shipped_config_and_variant_resolves(path):
   resolved = [settings_lib.resolve(module.get_config(v)) for v in variants]
   for i, settings in enumerate(resolved):
     assert resolved.index(settings) == i, f'{variants[i]} is nothing new'
+
+
+@pytest.mark.parametrize('variant', (
+    'resets', 'resets,small', 'small,resets', 'resets,paper,small',
+))
+def test_resets_of_drq_are_of_the_runs_length(variant):
+  config = drq_dmc.get_config(variant)
+  text, = settings_lib.resolve(config).interventions
+  assert f'every_steps={config.num_steps // 10})' in text
 
 
 def test_settings_do_not_wait_for_jax():

@@ -30,7 +30,7 @@ def get_config(variant: str = ''):
   elif variant == '':
     from configs import sac_dmc
 
-    config = sac_dmc.get_config()
+    config = sac_dmc.get_config('primed')
   else:
     raise ValueError(f'unknown variant {variant!r}; valid: small, tiny')
   config.fork.arms = (

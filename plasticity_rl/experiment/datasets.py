@@ -1,6 +1,8 @@
 """Data sets as streams: a step is an optimizer step, a return minus a loss."""
 
 import pathlib
+import zipfile
+import zlib
 from typing import NamedTuple
 
 import jax
@@ -91,6 +93,13 @@ def _examples(key, inputs, wanted, count, shard):
   )
 
 
+# What numpy raises for a file that is empty, cut off, damaged or a lone array.
+_NOT_READ = (
+    OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 class Recording(NamedTuple):
   """States of runs with their Monte-Carlo values.
 
@@ -108,14 +117,16 @@ def load(path: str) -> Recording:
   try:
     with np.load(pathlib.Path(path), allow_pickle=False) as file:
       found = Recording(file['inputs'], file['values'])
-  except (OSError, KeyError, ValueError) as error:
+  except _NOT_READ as error:
     raise UserError(
         f'config.environment.path: {path!r} is not a recording of inputs and '
         f'values ({error})'
     ) from None
   if found.values.ndim != 3 or (
       found.inputs.shape[:3] != found.values.shape
-  ) or not np.isfinite(found.values).all():
+  ) or not np.issubdtype(found.values.dtype, np.number) or (
+      not np.isfinite(found.values).all()
+  ):
     raise UserError(
         f'config.environment.path: {path!r} must hold finite values [R, T, N] '
         f'and inputs [R, T, N, ...], not {found.values.shape} and '

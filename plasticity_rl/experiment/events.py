@@ -147,6 +147,12 @@ def schedule(settings: settings_lib.Settings) -> Schedule:
   prime = 0
   if getattr(settings.replay, 'priming_updates', 0):
     prime = on_grid(settings.replay.min_size, segment, 'replay.min_size')
+    if prime > num_steps:
+      raise UserError(
+          'config.replay.priming_updates: the replay is primed at step '
+          f'{prime}, when it holds min_size transitions, but the run ends at '
+          f'{num_steps}'
+      )
   return Schedule(
       num_steps=num_steps,
       segment=segment,

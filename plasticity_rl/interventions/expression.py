@@ -48,17 +48,22 @@ def parse(text: str) -> Expression:
     )
   match = _LABEL.match(text)
   label, body = match.groups() if match else (None, text)
+  if label in ('.', '..'):
+    raise UserError(f'the label {label!r} cannot name a folder: {text!r}')
   try:
     node = ast.parse(body.strip(), mode='eval').body
     call = node if isinstance(node, ast.Call) else None
     name = (call.func if call else node).id
     if call and call.args:
       raise ValueError('options are given by name')
-    options = {
-        keyword.arg: ast.literal_eval(keyword.value)
-        for keyword in (call.keywords if call else ())
-    }
-  except (SyntaxError, ValueError, AttributeError) as error:
+    options = {}
+    for keyword in call.keywords if call else ():
+      if keyword.arg is None:
+        raise ValueError('options are given by name')
+      if keyword.arg in options:
+        raise ValueError(f'{keyword.arg} is there twice')
+      options[keyword.arg] = ast.literal_eval(keyword.value)
+  except (SyntaxError, ValueError, AttributeError, TypeError) as error:
     raise UserError(
         f'cannot read the intervention {text!r}: write name or '
         f'name(option=value) with plain values ({error})'

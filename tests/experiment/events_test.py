@@ -106,6 +106,17 @@ def test_bad_triggers_are_refused(trigger, message):
     schedule(f'reset({trigger})')
 
 
+def test_priming_after_the_end_is_refused():
+  def prime(min_size):
+    return events.schedule(small.dqn(num_steps=20, **{
+        'replay.priming_updates': 5, 'replay.min_size': min_size,
+    })).prime
+
+  assert prime(20) == 20
+  with pytest.raises(UserError, match='primed at step 40, .* ends at 20'):
+    prime(21)
+
+
 def test_labels_are_unique():
   with pytest.raises(UserError, match="'reset' is there twice"):
     schedule('reset(at_steps=5)', 'reset(at_steps=10)')

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import jax.numpy as jnp
 import numpy as np
@@ -81,10 +82,21 @@ def write(path, **arrays):
 
 def test_what_is_no_recording_is_refused(tmp_path):
   (tmp_path / 'text.npz').write_text('no')
+  (tmp_path / 'empty.npz').write_bytes(b'')
   inputs, values = np.zeros([1, 2, 3, 4]), np.zeros([1, 2, 3])
+  np.save(tmp_path / 'lone.npy', values)
+  whole = pathlib.Path(
+      write(tmp_path / 'whole.npz', inputs=inputs, values=values)
+  ).read_bytes()
+  (tmp_path / 'cut.npz').write_bytes(whole[:len(whole) // 2])
   for path, message in (
       (str(tmp_path / 'none.npz'), 'is not a recording'),
-      (str(tmp_path / 'text.npz'), 'is not a recording'),
+      *(
+          (str(tmp_path / name), 'is not a recording')
+          for name in ('text.npz', 'empty.npz', 'lone.npy', 'cut.npz')
+      ),
+      (write(tmp_path / 'e.npz', inputs=inputs, values=values.astype(str)),
+       'must hold finite values'),
       (write(tmp_path / 'a.npz', inputs=inputs), 'is not a recording'),
       (write(tmp_path / 'b.npz', inputs=inputs, values=values[0]),
        'must hold finite values'),

@@ -44,7 +44,9 @@ def _experiment(*arguments):
 def test_a_work_unit_for_each_run():
   experiment, result = _experiment(
       '--accelerator=tpu_v5e=4x4', '--executor=kubernetes',
-      '--sweep.optimizer.learning_rate=1e-3,2e-3', '--config.num_steps=500',
+      # A flag may be written so, too.
+      '-sweep.optimizer.learning_rate', '1e-3,2e-3', '--config.num_steps=500',
+      '--batch_seeds', '1',
   )
   assert result.out.endswith('6 work units\n')
   jobs = experiment.launched_jobs
@@ -57,6 +59,7 @@ def test_a_work_unit_for_each_run():
     assert '--workdir=/gcs/bucket/s' in words
     assert '--config.num_steps=500' in words
     assert '--sweep.optimizer.learning_rate=1e-3,2e-3' in words
+    assert '--batch_seeds=1' in words
     names.add(next(w for w in words if w.startswith('--job=')))
   assert len(names) == 6  # No past: who comes first trains it.
   assert not pathlib.Path('/gcs').exists()

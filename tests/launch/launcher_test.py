@@ -8,12 +8,16 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
+from launch import batching
 from launch import folder as folder_lib
+from launch import launcher
 from launch import lease as lease_lib
+from launch import pool
 from launch import sharing
 from launch import study as study_lib
 from launch import sweep as sweep_lib
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
 from tests.experiment import commands
 from tests.launch import tiny_study
 
@@ -71,6 +75,7 @@ def fixture_file(tmp_path):
     ('h.sweep("optimizer.name", ["adma"])',
      "run 'name=adma': unknown config.optimizer.name 'adma'; did you mean"),
     ('h.sweep("num_steps", [1.5])', 'must be of type int: 1.5'),
+    ('[{"interventions": (\'redo(at_steps="x")\',)}]', "happens at step 'x'"),
     ('h.sweep("seed", 3)', 'get_sweep of'),
     ('[][0]', 'IndexError'),
 ))
@@ -165,13 +170,15 @@ def _specs(folder):
   }
 
 
-def _prepare(folder, *arguments):
+def _prepare(folder, *arguments, merge=None):
   """Makes a study's folder as a launch does, without running anything."""
   axes = {
       key: sweep_lib.parse_values(values)
       for key, values in (a.split('=', 1) for a in arguments)
   }
-  study = study_lib.build(STUDY, tiny_study.get_config(), axes=axes)
+  study = study_lib.build(
+      STUDY, tiny_study.get_config(), axes=axes, merge=merge
+  )
   folder_lib.check(folder, study)
   return folder_lib.prepare(folder, study, sharing.plan(study))
 
@@ -187,6 +194,20 @@ def test_a_launch_adds_to_its_folder(tmp_path):
   }
   assert set(listed) <= set(_specs(tmp_path))
   assert not lease_lib.holder(tmp_path / 'jobs').alive
+
+
+def test_seeds_are_not_there_twice(tmp_path):
+  """Under the name of fewer seeds, or of each by itself."""
+  def add(seeds, merge=None):
+    return _prepare(tmp_path, 'num_seeds=1', f'seed={seeds}', merge=merge)
+
+  assert 'control,num_seeds=1,seed=1-2' in add('1,2', batching.merge)
+  with pytest.raises(UserError, match='seed=1-3. has seed 1 as well'):
+    add('1,2,3', batching.merge)
+  with pytest.raises(UserError, match='has seed 1 as well'):
+    add('1,2')
+  add('1,2', batching.merge)
+  add('3,4', batching.merge)
 
 
 def test_a_changed_study_is_refused(tmp_path, refused):
@@ -235,6 +256,32 @@ def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
   for name in ('injection', 'reset'):
     folder_lib.write_state(tmp_path, name, state='done')
   assert listed() == []
+
+
+def test_a_past_that_is_needed_twice_outlives_one_need(
+    tmp_path, file, monkeypatch
+):
+  """Two pasts go on from a third, and one of the two is of no use any more."""
+  monkeypatch.setattr(launcher, '_preflight', lambda *args: None)
+  monkeypatch.setattr(pool, 'check_memory', lambda *args: None)
+  arms = ', '.join(
+      f'h.arm("{name}", {{"interventions": ("injection(at_steps={at})",)}})'
+      for name, at in (('early', 100), ('late', 300), ('both', (100, 300)))
+  )
+  source = str(file(f'h.chain(h.arm("control"), {arms})'))
+  folder = tmp_path / 's'
+  study = study_lib.build(source, tiny_study.get_config())
+  jobs = folder_lib.prepare(folder, study, sharing.plan(study))
+  own = jobs['control']['past']
+  shared = jobs[own]['past']
+  assert shared and jobs[jobs['both']['past']]['past'] == shared
+  for name in ('early', 'both'):
+    folder_lib.write_state(folder, name, state='done')
+  result = call(f'--config={source}', f'--workdir={folder}', '--dry_run',
+                '--noestimate')
+  assert result.code == 0, result.err
+  listed = [line for line in result.out.splitlines() if line in jobs]
+  assert listed == [shared, own, 'control', 'late']
 
 
 def test_a_dry_run_leaves_no_trace(tmp_path):

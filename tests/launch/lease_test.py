@@ -56,6 +56,16 @@ def test_the_process_id_of_another_process_is_not_the_owner(tmp_path):
   assert not lease_lib.holder(tmp_path).alive
 
 
+@pytest.mark.parametrize('text', (b'', b'{"host": "els', bytes(8), b'\xff'))
+def test_a_lease_that_was_never_written_whole_grows_old(tmp_path, text):
+  (tmp_path / 'lease-000001').write_bytes(text)
+  assert lease_lib.holder(tmp_path).alive  # Being written, perhaps.
+  assert lease_lib.acquire(tmp_path) is None
+  _age(tmp_path, lease_lib.SECONDS + 1)
+  assert not lease_lib.holder(tmp_path).alive
+  assert lease_lib.acquire(tmp_path) is not None
+
+
 def test_another_machine_is_judged_by_its_beats(tmp_path):
   lease = lease_lib.acquire(tmp_path)
   _of_another_machine(tmp_path)

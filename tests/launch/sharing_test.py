@@ -48,6 +48,18 @@ def test_runs_share_what_comes_before_they_differ():
   assert list(plan.prefixes)[0] == parent.digest  # Before what needs it.
 
 
+def test_a_period_may_be_written_as_a_tuple_of_one():
+  def plan(period):
+    return sharing.plan(_study(h.chain(
+        h.arm('control'),
+        h.arm('resets', {'interventions': (
+            f'reset(scope="head", every_steps={period})',
+        )}),
+    )))
+
+  assert plan('(100,)').trained == plan('100').trained == 2 * 75
+
+
 @pytest.mark.parametrize('other', (
     {'optimizer.learning_rate': 2e-3}, {'seed': 2}, {'num_steps': 500},
     {'network.hidden': (9,)},

@@ -45,6 +45,15 @@ def test_the_small_variant(name):
     module.get_config('smal')
 
 
+@pytest.mark.parametrize('variant', ('', 'small', 'tiny'))
+def test_priming_is_on_the_first_transitions_and_just_before_the_fork(variant):
+  _, study = _build('heavy_priming', variant)
+  for run in study.runs:
+    assert run.settings.replay.min_size <= 300
+    assert run.settings.num_steps == run.settings.replay.min_size
+    assert run.settings.fork.step == -1
+
+
 @pytest.mark.parametrize('name', STUDIES)
 def test_the_full_variant(name):
   text = (FOLDER / f'{name}.py').read_text()

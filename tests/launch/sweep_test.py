@@ -39,6 +39,8 @@ def test_arms_are_named_overrides():
 @pytest.mark.parametrize('make, message', (
     (lambda: h.sweep('seed', []), 'the sweep of seed is empty'),
     (lambda: h.sweep('seed', '123'), "needs a list of values: '123'"),
+    (lambda: h.sweep('arm', ['control']), "'arm' is no key of the config"),
+    (lambda: h.arm({'seed': 1}), "h.arm needs a name: {'seed': 1}"),
     (lambda: h.sweep('seed', [1, 2, 1]), 'runs 1 and 3 have the same'),
     (lambda: h.product(RATES, RATES), 'sets optimizer.learning_rate twice'),
     (lambda: h.zip(RATES, h.sweep('seed', [1])), 'one length, found 2 and 1'),

@@ -1,0 +1,28 @@
+"""Interventions as text: what is read, and what is refused in a line."""
+
+import pytest
+
+from plasticity_rl.errors import UserError
+from plasticity_rl.interventions import expression
+
+
+def test_what_is_read():
+  found = expression.parse(' a.b = reset(scope="head", at_steps=(1, 2)) ')
+  assert (found.label, found.name) == ('a.b', 'reset')
+  assert found.options == {'scope': 'head'}
+  assert found.triggers == {'at_steps': (1, 2)}
+  assert found.text == "reset(scope='head')"
+
+
+@pytest.mark.parametrize('text, message', (
+    ('reset("head")', 'options are given by name'),
+    # Python's parser lets these pass.
+    ('reset(scope="head", scope="last")', 'scope is there twice'),
+    ('injection(at_steps=10, at_steps=20)', 'at_steps is there twice'),
+    ('reset(**{"scope": "head"})', 'options are given by name'),
+    ('reset(scope={[]: 1})', 'unhashable'),
+    ('..=reset', "'..' cannot name a folder"),
+))
+def test_what_is_refused(text, message):
+  with pytest.raises(UserError, match=message):
+    expression.parse(text)
