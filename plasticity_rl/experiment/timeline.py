@@ -180,6 +180,8 @@ class _Run:
     listener = self._listen_to_compilation()
     self._begun = time.monotonic() - self._clock.seconds
     ended_well = False
+    if hosts.is_first():  # One of an earlier end would say that this is done.
+      (self._folder / LEDGER).unlink(missing_ok=True)
     try:
       with bar:
         self._bar = bar

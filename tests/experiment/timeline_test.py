@@ -130,6 +130,22 @@ def test_again_changes_nothing(experiment, whole):
   assert before == after
 
 
+def test_a_ledger_of_an_earlier_end_is_not_that_of_this_one(
+    experiment, whole, tmp_path, monkeypatch
+):
+  folder = run(experiment, tmp_path / 'run', num_steps=10)
+  with monkeypatch.context() as patch:
+    # Killed between its last checkpoint and its ledger.
+    patch.setattr(timeline._Run, '_write_ledger', kill)
+    with pytest.raises(Killed):
+      run(experiment, folder)
+  run(experiment, folder)
+  found, expected = (
+      json.loads((path / 'ledger.json').read_text()) for path in (folder, whole)
+  )
+  assert found['total_flops'] == expected['total_flops']
+
+
 def test_ledger_is_costs_times_counters(experiment, whole):
   found = json.loads((whole / 'ledger.json').read_text())
   costs = ledger.costs(
