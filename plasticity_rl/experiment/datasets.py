@@ -115,7 +115,10 @@ class Recording(NamedTuple):
 def load(path: str) -> Recording:
   """Reads a recording; refuses what is none."""
   try:
-    with np.load(pathlib.Path(path), allow_pickle=False) as file:
+    # Opened here, as NumPy leaves open what it cannot read.
+    with pathlib.Path(path).open('rb') as stream, np.load(
+        stream, allow_pickle=False
+    ) as file:
       found = Recording(file['inputs'], file['values'])
   except _NOT_READ as error:
     raise UserError(
