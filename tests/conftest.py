@@ -86,13 +86,19 @@ def fixture_forget_programs():
     gc.collect()
 
 
-# Whole files that compile for many seconds: for `make test` alone.
+# Whole files that take many seconds: for `make test` alone.
 _SLOW = (
-    'experiment/acting_test', 'experiment/fork_test', 'experiment/in_loop_test',
-    'experiment/proxies_test', 'experiment/triggers_test',
-    'diagnostics/hessian_test', 'diagnostics/registry_test',
-    'interventions/', 'learner/regularizers/registry_test',
-    'networks/precision_test',
+    'agents/drq_test', 'agents/sac_test', 'diagnostics/hessian_test',
+    'diagnostics/registry_test', 'environments/dmc_test',
+    'environments/registry_test', 'experiment/acting_test',
+    'experiment/diagnosis_test', 'experiment/fork_test',
+    'experiment/in_loop_test', 'experiment/memory_test',
+    'experiment/proxies_test', 'experiment/recorded_test',
+    'experiment/rehearsal_test', 'experiment/streams_test',
+    'experiment/triggers_test', 'interventions/', 'launch/engines_test',
+    'launch/job_test', 'launch/pool_test', 'launch/studies_test',
+    'learner/regularizers/registry_test', 'networks/ensemble_test',
+    'networks/precision_test', 'properties/',
 )
 
 

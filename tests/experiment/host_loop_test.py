@@ -338,6 +338,7 @@ def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
   assert_equal(*ends)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('changes, acting, learning', [
     ({}, 'lax', 'lax'),
     ({'replay.updates_per_step': 2.0}, 'lax', 'slices'),
