@@ -66,7 +66,7 @@ def get_config(variant: str = ''):
 
   if 'sticky' in words:
     config.environment.sticky_action_prob = 0.25
-  if 'adam' in words:
+  if 'adam' in words or 'short' in words:
     config.optimizer.name = 'adam'
     config.optimizer.learning_rate = 6.25e-5
     config.optimizer.eps = 1.5e-4
@@ -80,9 +80,7 @@ def get_config(variant: str = ''):
     config.replay.compress = True
   if 'short' in words:
     config.num_steps = 100_000
-    config.optimizer.name = 'adam'
     config.optimizer.learning_rate = 1e-4
-    config.optimizer.eps = 1.5e-4
     config.agent.epsilon_hold_steps = 1600
     config.agent.epsilon_decay_steps = 5000
     config.agent.target_period_updates = 500

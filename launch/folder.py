@@ -203,28 +203,26 @@ def _check_seeds(folder, study, before):
     if path.exists():
       config = files.read_json(path)['config']
       place = _but_for_seed(facts.get('arm', ''), facts.get('axes', {}))
-      for seed in _seeds(config['seed'], config['num_seeds']):
-        owners[place, seed] = name
+      for i in range(config['num_seeds']):
+        owners[place, config['seed'] + i] = name
   for run in study.runs:
+    if run.name in before:
+      continue
     place = _but_for_seed(run.arm, run.axes)
-    for seed in _seeds(run.settings.seed, run.settings.num_seeds):
-      owner = owners.get((place, seed), run.name)
-      if owner != run.name and run.name not in before:
+    for i in range(run.settings.num_seeds):
+      seed = run.settings.seed + i
+      if (place, seed) in owners:
         raise UserError(
-            f'{folder} holds run {owner!r}, and {run.name!r} has seed {seed} '
-            'as well, which a report would count twice: launch the seeds that '
-            'are not there yet, as in --sweep.seed=8,9, or choose another '
-            '--workdir'
+            f'{folder} holds run {owners[place, seed]!r}, and {run.name!r} '
+            f'has seed {seed} as well, which a report would count twice: '
+            'launch the seeds that are not there yet, as in --sweep.seed=8,9, '
+            'or choose another --workdir'
         )
 
 
 def _but_for_seed(arm, axes):
   rest = {k: v for k, v in axes.items() if k not in ('seed', 'num_seeds')}
   return arm, sweep.canonical(rest)
-
-
-def _seeds(first, count):
-  return range(first, first + count)
 
 
 def prepare(

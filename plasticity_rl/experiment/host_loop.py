@@ -92,23 +92,22 @@ class HostLoop:
     self._evaluation: HostEnvironments | None = None
     stack = data.replay.stack
     num_groups = len(layout.local) if layout.mode == 'seeds' else 1
-    num_seeds = settings.num_seeds // num_groups
-    over_seeds = functools.partial(_over_seeds, num_seeds)
+    over_seeds = functools.partial(
+        _over_seeds, settings.num_seeds // num_groups
+    )
 
     def act(key, step, nets, own, observation):
       key, _ = jax.random.split(jax.random.fold_in(key, step))
       if layout.sharers > 1:
         key = jax.random.fold_in(key, layout.host)
-      with in_loop(num_seeds > 1):
-        return streams.act(
-            agent, key, acting.acting(nets, own, step), observation, step
-        )
+      return streams.act(
+          agent, key, acting.acting(nets, own, step), observation, step
+      )
 
     def act_greedily(key, t, nets, observation):
-      with in_loop(num_seeds > 1):
-        return agent.act_greedily(
-            jax.random.fold_in(key, t), nets, observation
-        )
+      return agent.act_greedily(
+          jax.random.fold_in(key, t), nets, observation
+      )
 
     def learn(count, nets, own, sums, keys, numbers, batches):
       step, updates = numbers  # In one array, which is put on devices once.
@@ -119,11 +118,10 @@ class HostLoop:
         one = jax.tree.map(lambda x: x[i], batches)
         return stacking.stacked(one, stack)
 
-      with in_loop(num_seeds > 1 or count > 1):
-        nets, own, metrics = learner.learn(
-            key, shared, nets, own, sample, updates, count, hooks, keys.event,
-            layout.shard,
-        )
+      nets, own, metrics = learner.learn(
+          key, shared, nets, own, sample, updates, count, hooks, keys.event,
+          layout.shard,
+      )
       bad = ~jnp.isfinite(metrics['loss']) & (sums['bad_step'] < 0)
       return nets, own, {
           **{name: sums[name] + value for name, value in metrics.items()},
@@ -456,7 +454,9 @@ def _over_seeds(num_seeds, function, in_axes):
         x if axis is None else jax.tree.map(lambda leaf: leaf[0], x)
         for x, axis in zip(args, in_axes, strict=True)
     ]
-    return jax.tree.map(lambda leaf: leaf[None], function(*args))
+    with in_loop(False):
+      results = function(*args)
+    return jax.tree.map(lambda leaf: leaf[None], results)
 
   return one
 

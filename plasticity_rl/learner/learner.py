@@ -10,6 +10,7 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.agents.base import Nets
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
+from plasticity_rl.networks.convolution import in_loop
 from plasticity_rl.shard import WHOLE
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Key
@@ -119,10 +120,11 @@ def learn(
   if num_updates == 1:
     (nets, own), metrics = one((nets, own), (key, 0))
     return nets, own, metrics
-  (nets, own), metrics = jax.lax.scan(
-      one, (nets, own),
-      (jax.random.split(key, num_updates), jnp.arange(num_updates)),
-  )
+  with in_loop(True):
+    (nets, own), metrics = jax.lax.scan(
+        one, (nets, own),
+        (jax.random.split(key, num_updates), jnp.arange(num_updates)),
+    )
   return nets, own, jax.tree.map(lambda m: m.mean(0), metrics)
 
 
