@@ -157,9 +157,6 @@ class Settings:
       share of the seeds each; 'data', a share of every batch each; 'auto',
       'seeds' where their number divides, else 'data'.
     devices: how many to take; 0 for all.
-    compile_ahead: compiles what the next intervention at a known step needs
-      while training goes on, so that it does not pause there; the numbers are
-      the same without. Not on several hosts, which compile it there.
     environment_options: those that only this environment has.
   """
 
@@ -170,7 +167,6 @@ class Settings:
   interventions: tuple = ()
   parallel: str = 'auto'
   devices: int = 0
-  compile_ahead: bool = True
   agent: DQN | Supervised | SAC | DrQ = DQN()
   network: Network = Network()
   regularizer: Regularizer = Regularizer()

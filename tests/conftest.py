@@ -94,7 +94,7 @@ _SLOW = (
     'experiment/diagnosis_test', 'experiment/fork_test',
     'experiment/in_loop_test', 'experiment/memory_test',
     'experiment/proxies_test', 'experiment/recorded_test',
-    'experiment/rehearsal_test', 'experiment/streams_test',
+    'experiment/streams_test',
     'experiment/triggers_test', 'interventions/', 'launch/engines_test',
     'launch/job_test', 'launch/pool_test', 'launch/studies_test',
     'learner/regularizers/registry_test', 'networks/ensemble_test',

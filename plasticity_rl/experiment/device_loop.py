@@ -343,9 +343,6 @@ def make(
           keys, state.nets, shares.first(state.env)
       ),
       sample=sample,
-      ahead=lambda state, is_later: (
-          train_later if is_later else train
-      )(state)[0],
       snapshots=lambda state: {},
       portable=shares.together,
       load=lambda state, folder: shares.apart(layout.settled(

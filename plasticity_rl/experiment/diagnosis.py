@@ -114,10 +114,6 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
     if source is prefix and Checkpoints(prefix).newest() != plan.step:
       timeline.run(
           plan.experiment, prefix, num_steps=plan.step, name='prefix',
-          arms=[
-              arm for arm in plan.arms
-              if plan.arm_experiments[arm.label] is plan.experiment
-          ],
       )
     for arm in plan.arms:
       if interrupts.requested:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 
 from absl import logging
 
@@ -52,13 +51,6 @@ class Intervention:
     """Whether it happens at `step`, a point of the grid after the start."""
     periodic = self.every_steps and step % self.every_steps == 0
     return step in self.at_steps or bool(periodic)
-
-  def next_after(self, step: int) -> float:
-    """The first step after `step` at which it happens; infinity for none."""
-    steps = [s for s in self.at_steps if s > step]
-    if self.every_steps:
-      steps.append((step // self.every_steps + 1) * self.every_steps)
-    return min(steps, default=math.inf)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """An experiment built of its settings: pure functions, compiled once."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +29,6 @@ from plasticity_rl.experiment.loop import light
 from plasticity_rl.experiment.loop import with_data
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
-from plasticity_rl.learner import ahead as ahead_lib
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import parallel
 from plasticity_rl.shard import WHOLE
@@ -67,10 +66,6 @@ class Experiment(NamedTuple):
     attach: `(state) -> state`, with own states for interventions inside the
       loop, and for diagnostics, that have none yet, as after another
       experiment's past.
-    ahead: `(state, expressions, is_later) -> iterator`: compiles, a program at
-      a time, what these interventions call, one after the other, on a state of
-      these shapes, and then whatever trains, evaluates and measures the
-      outcome; `is_later` tells `loop.segment_later`. Yields shapes of states.
     replicate: `(state, count) -> state`, one seed's state so many times, each
       with keys of its own.
     parts: what this host has of the run. States, metrics and masks above are
@@ -95,10 +90,6 @@ class Experiment(NamedTuple):
       Callable[[TrainState, jax.Array], TrainState],
   ]
   attach: Callable[[TrainState], TrainState]
-  ahead: Callable[
-      [TrainState, Sequence[expressions.Expression], bool],
-      Iterator[TrainState],
-  ]
   replicate: Callable[[TrainState, int], TrainState]
   parts: parts_lib.Parts = parts_lib.Parts()
 
@@ -322,20 +313,6 @@ def build(settings: settings_lib.Settings) -> Experiment:
   def attach(state):
     return with_data(attach_each(light(state)), state)
 
-  def ahead(state, changes, is_later):
-    for change in changes:
-      before, state = state, intervene(change)(state)
-      yield state
-      compare(before, state)
-      yield state
-    is_finite(state.nets)
-    yield state
-    state = loop.ahead(state, is_later)
-    yield state
-    evaluate(state)
-    yield state
-    measure(state)
-
   def replicate(state, count):
     return with_data(
         _replicate(light(state), count), loop.replicate(state, count)
@@ -355,7 +332,6 @@ def build(settings: settings_lib.Settings) -> Experiment:
       intervene=intervene,
       intervene_where=intervene_where,
       attach=attach,
-      ahead=ahead,
       replicate=replicate,
       parts=parts,
   )
@@ -384,7 +360,6 @@ def _look(agent, state, batch):
   return outputs, agent.spec.policy(params, batch)
 
 
-@ahead_lib.program
 @jax.jit
 def _differences(before, after):
   """How far outputs are from one another, and how decisions agree, `[S]`."""

@@ -24,7 +24,6 @@ from plasticity_rl.experiment import streams
 from plasticity_rl.experiment.host_data import HostData
 from plasticity_rl.experiment.host_data import Rings
 from plasticity_rl.interventions import acting
-from plasticity_rl.learner import ahead
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import parallel
 from plasticity_rl.networks.convolution import in_loop
@@ -317,11 +316,6 @@ class HostLoop:
   def evaluate(self, keys: jax.Array, state: TrainState) -> loop.Metrics:
     """Episodes from the same seeds each time, played greedily."""
     data, config = self._data, self._settings.evaluation
-    if ahead.are_shapes(keys):
-      return self._act_greedily(
-          keys, jax.ShapeDtypeStruct((), np.int32), state.nets,
-          self._seen_shape(state.env, config.episodes),
-      )
     if self._evaluation is None:
       self._evaluation = self._environments(
           data.num_seeds * config.episodes, evaluation=True
@@ -351,43 +345,11 @@ class HostLoop:
   def sample(self, keys: jax.Array, state: TrainState) -> Transition:
     """A probe batch of each seed, `[S, P, ...]`."""
     size = self._settings.diagnostics.probe_size
-    if ahead.are_shapes(keys):
-      return self._stacked(self._data.batch_shapes(size))
     drawn = self._layout.gathered(self._data.draw(
         state.replay, state.env, np.asarray(keys), 'probe', 0,
         -(-size // self._layout.sharers),
     ))
     return self._stacked(jax.tree.map(lambda x: x[:, :size], drawn))
-
-  def ahead(
-      self, state: TrainState, schedule: learner.Schedule
-  ) -> TrainState:
-    """As `loop.Loop.ahead`, of `segment` with this schedule."""
-    number = jax.ShapeDtypeStruct((), np.int32)
-    batches = self._data.batch_shapes(None, schedule.updates)
-    learned = (
-        state.nets, state.interventions, ahead.shapes_of(self._no_sums())
-    )
-    for _ in range(2):  # Sums come from the host at first, then are its own.
-      learned = self._learn(
-          schedule.updates, *learned, self._layout.for_all(state.keys),
-          jax.ShapeDtypeStruct((2,), np.int32),
-          jax.eval_shape(self._shared_out, batches),
-      )
-    nets, own = self._layout.on_one(learned[:2])
-    self._act(
-        state.keys.run, number, nets, own,
-        self._seen_shape(state.env, self._data.num_envs),
-    )
-    counters = state.counters._make(number for _ in state.counters)
-    return state._replace(nets=nets, interventions=own, counters=counters)
-
-  def _seen_shape(self, env, count):
-    """Of so many observations of each seed, as networks see them."""
-    return jax.ShapeDtypeStruct(
-        (self._data.num_seeds, count, *env.observation.shape[2:]),
-        self._data.batch_shapes().frames.dtype,
-    )
 
   def metrics(self) -> set[str]:
     """Names of what segments and evaluations report."""
@@ -487,9 +449,6 @@ def make(
       prime=host.prime,
       evaluate=host.evaluate,
       sample=host.sample,
-      ahead=lambda state, is_later: host.ahead(
-          state, later if is_later else schedule
-      ),
       snapshots=lambda state: data.snapshots(state.replay),
       portable=lambda state: state,
       load=host.load,

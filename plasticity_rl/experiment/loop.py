@@ -49,11 +49,8 @@ class Loop(NamedTuple):
     segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
     evaluate: `(keys [S, 2], state) -> metrics [S]`. The keys are consumed.
-      Takes shapes as well, to be compiled ahead: see `learner.ahead`.
     sample: `(keys [S, 2], state) -> batch [S, P, ...]`, a probe batch. The
-      keys are consumed. Takes shapes as well.
-    ahead: `(state, is_later) -> state`, both shapes: compiles what `segment`,
-      or `segment_later`, calls.
+      keys are consumed.
     snapshots: `(state) -> snapshots by name`, of what is no array.
     portable: `(state) -> state`, as it is saved, on whatever devices it is; of
       many hosts that share the data, this one's part.
@@ -77,7 +74,6 @@ class Loop(NamedTuple):
   prime: Callable[[TrainState], TrainState]
   evaluate: Callable[[Key, TrainState], Metrics]
   sample: Callable[[Key, TrainState], Transition]
-  ahead: Callable[[TrainState, bool], TrainState]
   snapshots: Callable[[TrainState], Mapping[str, Snapshot]]
   portable: Callable[[TrainState], TrainState]
   load: Callable[[Any, pathlib.Path], TrainState]

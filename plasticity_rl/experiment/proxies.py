@@ -169,7 +169,7 @@ def run(plan: Plan, workdir: pathlib.Path) -> None:
       source = prefix
       timeline.run(
           plan.experiment, prefix, num_steps=plan.steps[-1],
-          keep_steps=plan.steps, name='prefix', arms=plan.arms,
+          keep_steps=plan.steps, name='prefix',
       )
     else:
       for step in plan.steps:  # It may be trained on meanwhile.

@@ -24,7 +24,7 @@ _PACKAGES = (
     'orbax-checkpoint', 'pgx',
 )
 # What the same command may say otherwise: it does not change any result.
-_FREE = ('log', 'compile_ahead')
+_FREE = ('log',)
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:

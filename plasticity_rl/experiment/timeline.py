@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -25,9 +25,7 @@ from plasticity_rl.experiment.experiment import Experiment
 from plasticity_rl.experiment.interrupts import Interrupts
 from plasticity_rl.experiment.metrics import Silent
 from plasticity_rl.experiment.metrics import Writers
-from plasticity_rl.experiment.rehearsal import Rehearsal
 from plasticity_rl.experiment.waiting import Waiting
-from plasticity_rl.interventions.expression import Expression
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
 
@@ -82,7 +80,6 @@ def run(
     num_steps: int | None = None,
     name: str = '',
     keep_steps: Collection[int] = (),
-    arms: Sequence[Expression] = (),
 ) -> None:
   """Runs an experiment in its folder to the end, or on from where it was.
 
@@ -95,8 +92,6 @@ def run(
     name: on the progress bar.
     keep_steps: points of the grid to be evaluated, measured and saved for
       good, beside those of the schedule.
-    arms: what this experiment will do to the last state afterwards, each by
-      itself: to be compiled ahead.
   """
   end = num_steps or events.schedule(experiment.settings).num_steps
   if hosts.first('is done', _is_done(folder, end)):
@@ -104,7 +99,6 @@ def run(
   with Interrupts() as interrupts, run_folder.alone(folder):
     _Run(
         experiment, folder, start, num_steps, name, keep_steps, interrupts,
-        arms,
     ).run()
 
 
@@ -120,7 +114,6 @@ class _Run:
 
   def __init__(
       self, experiment, folder, start, num_steps, name, keep_steps, interrupts,
-      arms,
   ):
     self._experiment = experiment
     self._folder = folder
@@ -135,8 +128,6 @@ class _Run:
     ]
     self._waiting = Waiting(experiment)
     self._keep_steps = keep_steps
-    self._arms = arms
-    self._rehearsal = Rehearsal(experiment)
     self._checkpoints = Checkpoints(
         folder, settings.checkpoint.keep, keep_steps
     )
@@ -179,7 +170,6 @@ class _Run:
     )
     listener = self._listen_to_compilation()
     self._begun = time.monotonic() - self._clock.seconds
-    ended_well = False
     if hosts.is_first():  # One of an earlier end would say that this is done.
       (self._folder / LEDGER).unlink(missing_ok=True)
     try:
@@ -196,14 +186,11 @@ class _Run:
           # The host writes the last segment while this one runs.
           self._flush()
           self._checkpoints.poll()
-          self._look_ahead()
           self._step += self._schedule.segment
           self._boundary(metrics)
         self._flush()
         self._checkpoints.wait()
-        ended_well = True
     finally:
-      self._rehearsal.close(finish=ended_well)
       jax.monitoring.unregister_event_duration_listener(listener)
       self._writers.close()
     self._write_ledger()
@@ -212,24 +199,6 @@ class _Run:
     """What to run next: the replay ratio may have been raised."""
     loop = self._experiment.loop
     return loop.segment_later if self._waiting.ratio_has_risen else loop.segment
-
-  def _look_ahead(self):
-    """Has compiled what the next interventions that are due will need."""
-    # Of several hosts each would need the shapes of the others' batches.
-    if not self._experiment.settings.compile_ahead or hosts.count() > 1:
-      return
-    is_later = self._waiting.ratio_has_risen
-    coming = [(i, i.next_after(self._step)) for i, _ in self._interventions]
-    step = min((step for _, step in coming), default=math.inf)
-    if step <= self._end and self._goes_on_from(step):
-      self._rehearsal.begin(
-          self._state, [i.expression for i, due in coming if due == step],
-          is_later,
-      )
-      return
-    # Arms will read from a checkpoint what is where it is now: `loop.load`.
-    for expression in self._arms:
-      self._rehearsal.begin(self._state, [expression], is_later)
 
   def _boundary(self, metrics):
     """All that happens at this step, in the order of the design."""
@@ -303,7 +272,6 @@ class _Run:
   def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
     before, expression = self._state, intervention.expression
-    self._rehearsal.wait(expression.label)
     self._state = apply(before)
     jumps = self._experiment.parts.metrics(
         self._experiment.compare(before, self._state)
@@ -321,7 +289,9 @@ class _Run:
       self._costs = self._cost()
 
   def _cost(self):
-    return self._rehearsal.costs(self._state)
+    return ledger_lib.costs(
+        self._experiment.agent, self._experiment.loop.batch, self._state
+    )
 
   def _flush(self):
     """Writes the metrics of the last boundary; stops on a loss of NaN."""

@@ -29,7 +29,6 @@ from jax.experimental import multihost_utils
 from plasticity_rl import hosts
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
-from plasticity_rl.learner import ahead
 from plasticity_rl.shard import Shard
 
 AXIS = 'devices'
@@ -75,8 +74,6 @@ class Layout:
   ) -> Callable[..., Any]:
     """Compiles a function of a group of seeds and a share of the data.
 
-    It can be called with shapes, to be compiled ahead: see `ahead`.
-
     Args:
       function: what every device does.
       seeds: the axes of seeds. In this mode a function sees S / D of them.
@@ -103,7 +100,7 @@ class Layout:
       spread = self._block(self._by_share(function, data, donate))
     else:
       spread = jax.jit(function, donate_argnums=donate)
-    return ahead.program(spread)
+    return spread
 
   def _by_group(self, function, axes, donate):
     """`pmap` over groups of seeds, on arrays with one axis of seeds."""
@@ -222,8 +219,6 @@ class Layout:
     sharding = self._sharding(axis)
 
     def one(x):
-      if isinstance(x, jax.ShapeDtypeStruct):
-        return x.update(sharding=sharding)
       if isinstance(x, np.ndarray | np.generic):
         return _put(x, sharding)
       there = getattr(x, 'sharding', None)  # Python's numbers have none.
@@ -260,11 +255,6 @@ class Layout:
     def one(x):
       if isinstance(x, jax.Array):
         return x.addressable_data(0)
-      if isinstance(x, jax.ShapeDtypeStruct) and x.sharding is not None:
-        return x.update(
-            shape=x.sharding.shard_shape(x.shape),
-            sharding=jax.sharding.SingleDeviceSharding(self.local[0]),
-        )
       return x
 
     return jax.tree.map(one, tree)

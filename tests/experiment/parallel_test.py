@@ -24,14 +24,7 @@ def fixture_found():
 @pytest.mark.parametrize('loop', ('device', 'host'))
 @pytest.mark.parametrize('mode', ('data', 'seeds'))
 def test_a_run_ends_where_that_on_one_device_does(found, loop, mode):
-  distance, compiled_after_injection = found[f'{loop} {mode}']
-  assert distance < 1e-5
-  assert compiled_after_injection == 0
-
-
-@pytest.mark.parametrize('mode', ('data', 'seeds'))
-def test_arms_are_compiled_while_the_prefix_trains(found, mode):
-  assert found[f'arms {mode}'] == 0
+  assert found[f'{loop} {mode}'] < 1e-5
 
 
 def test_a_checkpoint_goes_on_on_another_number_of_devices(found):

@@ -14,13 +14,10 @@ os.environ['XLA_FLAGS'] = (
 import jax
 import numpy as np
 
-from plasticity_rl.experiment import diagnosis
-from plasticity_rl.experiment import fork
 from plasticity_rl.experiment import run_folder
 from plasticity_rl.experiment import timeline
 from tests.experiment import host_loop_test
 from tests.experiment import small
-from tests.experiment.compiling import Compiling
 
 INJECTED = {'interventions': ('injection(at_steps=40)',)}
 # What is looked at moves no training, and takes long to compile.
@@ -37,46 +34,22 @@ def distance(a, b):
 
 
 def run(settings):
-  """The experiment, its folder, its state in the end, and who compiled."""
+  """The experiment, its folder, and its state in the end."""
   experiment = small.build(settings)
   folder = pathlib.Path(tempfile.mkdtemp()) / 'run'
   run_folder.prepare(folder, settings)
   timeline.check(experiment)
-  with Compiling() as compiling:
-    timeline.run(compiling.watching(experiment), folder)
+  timeline.run(experiment, folder)
   end = small.saved(experiment, folder, settings.num_steps)
-  return experiment, folder, end, compiling
+  return experiment, folder, end
 
 
 def against_one(make, mode, **changes):
-  """How far networks end from those of a run on one device.
-
-  And how many programs the run on many had to wait for after the injection.
-  """
+  """How far networks end from those of a run on one device."""
   changes = {**INJECTED, **changes}
-  _, _, one, _ = run(make(parallel='none', **changes, **BLIND))
-  _, _, many, compiling = run(make(parallel=mode, **changes))
-  return distance(many.nets, one.nets), sum(s >= 40 for s in compiling.steps)
-
-
-def arms(mode, **changes):
-  """Programs that an arm waits for, which was known while the prefix ran."""
-  settings = small.supervised(parallel=mode, **{
-      'diagnostics.every_steps': 5, 'fork.arms': ('control', 'injection'),
-      **changes,
-  })
-  experiment = small.build(settings)
-  folder = pathlib.Path(tempfile.mkdtemp())
-  run_folder.prepare(folder / 'prefix', settings)
-  planned = diagnosis.plan(settings).arms
-  timeline.run(experiment, folder / 'prefix', arms=planned)
-  for arm in planned:  # What is on the host alone is known after the first.
-    with Compiling() as compiling:
-      fork.run_arm(
-          experiment, folder / 'prefix', 20, arm, folder / arm.label,
-          horizon=10,
-      )
-  return len(compiling.steps)
+  _, _, one = run(make(parallel='none', **changes, **BLIND))
+  _, _, many = run(make(parallel=mode, **changes))
+  return distance(many.nets, one.nets)
 
 
 def fewer_devices():
@@ -84,7 +57,7 @@ def fewer_devices():
   changes = {
       'parallel': 'data', 'environment.num_envs': 4, **INJECTED, **BLIND
   }
-  experiment, folder, state, _ = run(small.dqn(**changes))
+  experiment, folder, state = run(small.dqn(**changes))
   two = small.build(small.dqn(devices=2, **changes))
   there = small.saved(two, folder, 80)
   _, metrics = two.loop.segment(small.saved(two, folder, 80))
@@ -105,8 +78,6 @@ def main():
       'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
       'host data': against_one(host_loop_test.make, 'data'),
       'host seeds': against_one(host_loop_test.make, 'seeds', num_seeds=4),
-      'arms data': arms('data', num_seeds=1),
-      'arms seeds': arms('seeds', num_seeds=4),
       'fewer devices': fewer_devices(),
   }))
 

@@ -226,7 +226,7 @@ def test_an_earlier_version_knew_fewer_settings(tmp_path):
   _prepare(tmp_path)
   for path in tmp_path.glob('jobs/*/spec.json'):
     spec = json.loads(path.read_text())
-    del spec['config']['compile_ahead'], spec['config']['network']['precision']
+    del spec['config']['network']['precision']
     path.write_text(json.dumps(spec))
   _prepare(tmp_path)
   result = call(f'--config={STUDY}', f'--workdir={tmp_path}',

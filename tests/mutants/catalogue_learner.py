@@ -54,10 +54,4 @@ MUTANTS = (
         'output_dtype=jnp.float32', 'output_dtype=jnp.bfloat16',
         (_IN_BFLOAT16 + 'outputs_are_close_and_float32',),
     ),
-    Mutant(
-        'segments-not-compiled-ahead', 'plasticity_rl/experiment/experiment.py',
-        'state = loop.ahead(state, is_later)', 'pass',
-        ('tests/experiment/rehearsal_test.py::'
-         'test_the_thread_compiles_what_the_run_would_wait_for',),
-    ),
 )
