@@ -1,5 +1,5 @@
 """What it costs and how often it errs; run by hand, outputs in results/."""
 
-from plasticity_rl import entry
+from plasticity_rl import cli
 
-entry.one_thread_for_lapack()
+cli.one_thread_for_lapack()

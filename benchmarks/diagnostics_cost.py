@@ -21,7 +21,7 @@ from benchmarks import studies
 from configs import minatar
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.diagnostics import registry
-from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.training import experiment as experiment_lib
 
 REPEATS = 3
 DEAR = ('hessian', 'target_fitting')
@@ -69,7 +69,7 @@ def main() -> None:
   experiment = experiment_lib.build(settings)
   state = experiment.init()
   for _ in range(1 + settings.replay.min_size // settings.segment_steps):
-    state, _ = experiment.loop.segment(state)
+    state, _ = experiment.trainer.segment(state)
   looks = {}
   for name, changes in cases(settings).items():
     changed = dataclasses.replace(
@@ -82,7 +82,7 @@ def main() -> None:
     print('compiled', name, flush=True)
   training, times = [], {name: [] for name in looks}
   for _ in range(REPEATS):
-    spent, (state, _) = timed(experiment.loop.segment, state)
+    spent, (state, _) = timed(experiment.trainer.segment, state)
     training.append(spent)
     for name, built in looks.items():
       attached = jax.block_until_ready(built.attach(state))
@@ -97,7 +97,7 @@ def write(
 ) -> None:
   period = settings.diagnostics.every_steps
   between = median(training, period / settings.segment_steps)
-  full = settings_lib.Diagnostics()
+  full = settings_lib.DiagnosticsConfig()
   share = FIT['fit_steps'] * FIT['fit_draws'] / full.fit_steps / full.fit_draws
   rows = []
   for name, values in times.items():

@@ -23,7 +23,7 @@ import time
 from benchmarks import killing
 from benchmarks import saving
 from benchmarks import studies
-from plasticity_rl.experiment import run_folder
+from plasticity_rl.run import run_folder
 
 SEED = 0
 FOLDER = studies.RUNS / 'durability'

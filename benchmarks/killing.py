@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import orbax.checkpoint as ocp
 
-from plasticity_rl.experiment import checkpoint
-from plasticity_rl.experiment import metrics
+from plasticity_rl.run import checkpoint
+from plasticity_rl.run import metrics
 
 # What a kill aims at; where it hits is seen afterwards.
 START, TRAINING, SAVE = AIMS = ('start', 'training', 'save')

@@ -17,9 +17,9 @@ import jax
 from benchmarks import studies
 from configs import continual_catch
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import run_folder
-from plasticity_rl.experiment import timeline
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
 
 REPEATS = 5
 STEPS = 15_000
@@ -40,7 +40,7 @@ def bare(experiment: experiment_lib.Experiment) -> float:
   jax.block_until_ready(state)
   begun = time.perf_counter()
   for _ in range(STEPS // experiment.settings.segment_steps):
-    state, _ = experiment.loop.segment(state)
+    state, _ = experiment.trainer.segment(state)
   jax.block_until_ready(state)
   return time.perf_counter() - begun
 
@@ -50,7 +50,7 @@ def logged(experiment: experiment_lib.Experiment) -> float:
     folder = pathlib.Path(temporary) / 'run'
     run_folder.prepare(folder, experiment.settings)
     begun = time.perf_counter()
-    timeline.run(experiment, folder)
+    runner.run(experiment, folder)
     return time.perf_counter() - begun
 
 

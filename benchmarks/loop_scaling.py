@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import weak_scaling
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.training import experiment as experiment_lib
 
 SHARED, ROWS, REPEATS = 8, 16, 3
 
@@ -73,7 +73,7 @@ def measure(mode: str, loop: str) -> dict[str, Any]:
 
   def segment():
     nonlocal state
-    state, metrics = experiment.loop.segment(state)
+    state, metrics = experiment.trainer.segment(state)
     jax.block_until_ready(metrics)
 
   while int(state.counters.updates) < 4 * ROWS:  # The replay fills first.

@@ -28,9 +28,9 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import statistics
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import run_folder
-from plasticity_rl.experiment import timeline
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
 
 TUNING_SEEDS, FINAL_SEEDS = 3, 10
 TUNING_SEED, FINAL_SEED = 9001, 9101
@@ -153,16 +153,16 @@ def run(name, overrides, seed, num_seeds, folder) -> np.ndarray:
   failed = folder / 'failed'
   if not failed.exists():
     experiment = experiment_lib.build(settings)
-    timeline.check(experiment)
+    runner.check(experiment)
     run_folder.prepare(folder, settings)
     try:
-      timeline.run(experiment, folder)
+      runner.run(experiment, folder)
     except Interrupted:  # Asked to stop, and it saved.
       raise
     except RunError as error:
       failed.write_text(str(error))
   if failed.exists():
-    low, _ = experiment_lib.build(settings).loop.return_range
+    low, _ = experiment_lib.build(settings).trainer.return_range
     return np.full(num_seeds, low)
   late = settings.num_steps * 3 // 4
   returns = {}
@@ -180,11 +180,11 @@ def seconds_per_step(name, overrides) -> float:
   """
   settings = _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
   experiment = experiment_lib.build(settings)
-  state, _ = experiment.loop.segment(experiment.init())
+  state, _ = experiment.trainer.segment(experiment.init())
   best = np.inf
   for _ in range(3):
     begun = time.process_time()
-    state, metrics = experiment.loop.segment(state)
+    state, metrics = experiment.trainer.segment(state)
     jax.block_until_ready((state, metrics))
     best = min(best, time.process_time() - begun)
   return best / settings.segment_steps
@@ -272,7 +272,7 @@ def main() -> None:
     # All are checked before any is run.
     for method in chosen:
       for overrides in choices[method]:
-        timeline.check(experiment_lib.build(
+        runner.check(experiment_lib.build(
             _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
         ))
     found = []

@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks import studies
 from configs import minatar
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import ledger
+from plasticity_rl.run import flops as flops_lib
+from plasticity_rl.training import experiment as experiment_lib
 
 STEPS = 2000
 REPEATS = 5
@@ -60,14 +60,14 @@ def build(
 def measure(seeds: int, form: str) -> dict:
   """Steps a second, summed over seeds, and where the time goes."""
   experiment = build(seeds, form)
-  state, _ = experiment.loop.segment(experiment.init())
+  state, _ = experiment.trainer.segment(experiment.init())
   rates = []
   for _ in range(REPEATS):
     begun = time.perf_counter()
-    state, metrics = experiment.loop.segment(state)
+    state, metrics = experiment.trainer.segment(state)
     jax.block_until_ready((state, metrics))
     rates.append(seeds * STEPS / (time.perf_counter() - begun))
-  costs = ledger.costs(experiment.agent, experiment.loop.batch, state)
+  costs = flops_lib.costs(experiment.agent, experiment.trainer.batch, state)
   return {
       'seeds': seeds, 'form': form, 'rate': statistics.median(rates),
       'low': min(rates), 'high': max(rates), 'update_flops': costs.update,
@@ -78,7 +78,7 @@ def measure(seeds: int, form: str) -> dict:
 def _collect_ms(experiment, state):
   """Milliseconds of a step without its update, per seed."""
   rows = STEPS
-  _, stream = experiment_lib.build_agent(experiment.settings)
+  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
 
   def run(state):
     def row(carry, _):
@@ -105,12 +105,12 @@ def _collect_ms(experiment, state):
 def parts() -> list[dict]:
   """Where the time of one seed's update goes: each line adds to the last."""
   experiment = build(1, 'slices')
-  state, _ = experiment.loop.segment(experiment.init())
+  state, _ = experiment.trainer.segment(experiment.init())
   nets, replay, env = jax.tree.map(
       lambda x: x[0], (state.nets, state.replay, state.env)
   )
 
-  _, stream = experiment_lib.build_agent(experiment.settings)
+  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
 
   def sample(key):
     return stream.sample(key, env, replay, state.counters)

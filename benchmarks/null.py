@@ -27,7 +27,7 @@ def main() -> None:
       'calibration/null', '--config=configs/continual_catch.py',
       f'--config.num_seeds={SEEDS}', '--config.seed=5001',
       f'--config.num_steps={STEPS}',
-      '--config.fork.arms=("control", "rekeyed=rekey(salt=1)")',
+      '--config.fork.arms=("control", "rekeyed=reseed(salt=1)")',
   )
   loaded = diagnosis.load(folder)
   differences = np.array(loaded.verdict.arms[0].differences)

@@ -33,11 +33,11 @@ from benchmarks import replay_peer
 from benchmarks import studies
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.replay import host_settings
+from plasticity_rl.replay import host_spec
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.replay.host_ring import HostRing
-from plasticity_rl.replay.host_settings import HostReplay
+from plasticity_rl.replay.host_spec import HostReplaySpec
 
 # Few things move in Breakout. Everything does in Battle Zone, which of six
 # games tried compressed worst.
@@ -46,8 +46,8 @@ ENVS, STACK, BATCH = 8, 4, 32
 ROUNDS = 10
 
 
-def settings(capacity: int, compress: bool) -> HostReplay:
-  return HostReplay(
+def settings(capacity: int, compress: bool) -> HostReplaySpec:
+  return HostReplaySpec(
       capacity=capacity, num_envs=ENVS, discount=0.99, stack=STACK,
       spaces=Spaces((84, 84, STACK), np.uint8, Discrete(18)),
       compress=compress,
@@ -177,7 +177,7 @@ def report(game: str, capacity: int, python: str) -> list[str]:
           'buffer': name,
           'bytes a transition': f'{ring.nbytes / capacity:.0f}',
           'estimated before':
-              f'{host_settings.bytes_needed(ring.settings) / capacity:.0f}',
+              f'{host_spec.bytes_needed(ring.settings) / capacity:.0f}',
           'us to add one': f'{filled.add_us[name]:.0f}',
       } for name, ring in filled.rings.items()
   ]

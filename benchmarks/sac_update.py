@@ -24,7 +24,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents import base
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import Transition
 
 BATCH, OBSERVATIONS, ACTIONS, WIDTH, CRITICS = 256, 17, 6, 256, 2
@@ -32,13 +32,13 @@ UPDATES, REPEATS = 32, 15
 
 
 def make(optimizer: str = 'adam') -> base.Agent:
-  return agents.make(
+  return agent_builder.make(
       settings_lib.Settings(
-          agent=settings_lib.SAC(critics=CRITICS),
-          network=settings_lib.Network(
+          agent=settings_lib.SACConfig(critics=CRITICS),
+          network=settings_lib.NetworkConfig(
               hidden=(WIDTH, WIDTH), split=1, initializer='orthogonal'
           ),
-          optimizer=settings_lib.Optimizer(
+          optimizer=settings_lib.OptimizerConfig(
               name=optimizer, learning_rate=3e-4
           ),
       ),

@@ -22,8 +22,8 @@ from configs import dqn_atari
 from configs import minatar
 from configs import sac_dmc
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import checkpoint
-from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.run import checkpoint
+from plasticity_rl.training import experiment as experiment_lib
 
 REPEATS = 5
 # Nothing is learned: the replay is filled, and networks are what they are.
@@ -62,13 +62,13 @@ def seconds(function: Callable[[], object]) -> float:
 def measure(settings: settings_lib.Settings) -> dict[str, list[float]]:
   """Seconds by what took them, and bytes."""
   experiment = experiment_lib.build(settings)
-  state, _ = experiment.loop.segment(experiment.init())
+  state, _ = experiment.trainer.segment(experiment.init())
   jax.block_until_ready(state.nets)
 
   def copy():
-    leaves = checkpoint.by_path(experiment.loop.portable(state))
+    leaves = checkpoint.by_path(experiment.trainer.portable(state))
     arrays = {k: np.array(v) for k, v in leaves.items()}
-    return arrays, experiment.loop.snapshots(state)
+    return arrays, experiment.trainer.snapshots(state)
 
   found = {'copy': [], 'pause': [], 'written': [], 'bytes': [
       sum(x.nbytes for x in copy()[0].values())
@@ -78,8 +78,8 @@ def measure(settings: settings_lib.Settings) -> dict[str, list[float]]:
 
     def save():
       checkpoints.save(
-          1, experiment.loop.portable(state), {'history': []},
-          experiment.loop.snapshots(state),
+          1, experiment.trainer.portable(state), {'history': []},
+          experiment.trainer.snapshots(state),
       )
 
     for _ in range(REPEATS):

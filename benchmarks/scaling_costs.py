@@ -21,19 +21,19 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from benchmarks import collectives
 from configs import dqn_atari
 from configs import drq_dmc
 from configs import sac_dmc
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.distributed import parallel
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
-from plasticity_rl.learner import collectives
 from plasticity_rl.learner import learner
-from plasticity_rl.learner import parallel
-from plasticity_rl.replay import host_settings
-from plasticity_rl.shard import WHOLE
+from plasticity_rl.replay import host_spec
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import Transition
 
 DEVICES = 2
@@ -109,7 +109,7 @@ def wire(
 ) -> tuple[dict[str, int], int]:
   """Bytes by collective, and how many, where devices share a batch."""
   where = parallel.Layout('data', tuple(jax.devices()[:DEVICES]))
-  agent = agents.make(settings, spaces, where.shard)
+  agent = agent_builder.make(settings, spaces, where.shard)
 
   def learn(key, nets, batches):
     nets, _, metrics = learner.learn(
@@ -132,14 +132,14 @@ def measure(case: Case) -> dict[str, Any]:
   """All that `scaling_arithmetic.Work` needs of an agent, but rates."""
   settings = settings_lib.resolve(case.config)
   spaces, batch = case.spaces, settings.replay.batch_size
-  agent = agents.make(settings, spaces, WHOLE)
+  agent = agent_builder.make(settings, spaces, UNSHARDED)
   nets = jax.eval_shape(agent.init, KEY)
 
   def update_cost(size):
     return cost_of(lower_update(agent, nets, batch_of(spaces, size)))
 
   found, count = wire(settings, spaces)
-  ring = host_settings.HostReplay(
+  ring = host_spec.HostReplaySpec(
       settings.replay.capacity, settings.environment.num_envs, spaces,
       settings.replay.discount,
       stack=settings.environment_options.get('stack_frames', 1),
@@ -156,8 +156,8 @@ def measure(case: Case) -> dict[str, Any]:
       'wire': found, 'collectives': count,
       'updates_per_step': settings.replay.updates_per_step,
       'steps': settings.num_steps,
-      'replay_bytes': host_settings.bytes_needed(ring),
-      'compressed_replay_bytes': host_settings.bytes_needed(packed),
+      'replay_bytes': host_spec.bytes_needed(ring),
+      'compressed_replay_bytes': host_spec.bytes_needed(packed),
   }
 
 

@@ -27,7 +27,7 @@ from benchmarks.minatar_speed import matmul_gflops
 from configs import dqn_atari
 from configs import sac_dmc
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import experiment as experiment_lib
+from plasticity_rl.training import experiment as experiment_lib
 
 WINDOWS = 3
 # Of libraries that were not timed in the same run: steps/s on one core of a
@@ -92,11 +92,11 @@ def measure(config) -> float:
   experiment = experiment_lib.build(settings)
   state = experiment.init()
   while int(state.counters.updates) < 4:  # Compiles, and begins to learn.
-    state, _ = experiment.loop.segment(state)
+    state, _ = experiment.trainer.segment(state)
   rates = []
   for _ in range(WINDOWS):
     begun = time.perf_counter()
-    state, metrics = experiment.loop.segment(state)
+    state, metrics = experiment.trainer.segment(state)
     {k: np.asarray(v) for k, v in metrics.items()}  # As the timeline does.
     rates.append(settings.segment_steps / (time.perf_counter() - begun))
   return statistics.median(rates)

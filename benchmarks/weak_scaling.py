@@ -29,17 +29,17 @@ import jax
 import jax.monitoring
 import numpy as np
 
-from plasticity_rl import hosts
+from benchmarks import collectives
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.distributed import hosts
+from plasticity_rl.distributed import parallel
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
 from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
-from plasticity_rl.learner import collectives
 from plasticity_rl.learner import learner
-from plasticity_rl.learner import parallel
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
@@ -98,9 +98,9 @@ def program_of(
       batch = batch_of(EXAMPLES)
     return where.jit(
         one, data=parallel.Axes((None, None, 0, None), None), donate=(1,)
-    ), where.for_all(key), batch
+    ), where.replicate(key), batch
   batch = batch_of(count, EXAMPLES)
-  keys = where.settled(jax.random.split(key, count), 0)
+  keys = where.place_state(jax.random.split(key, count), 0)
   return where.jit(
       jax.vmap(one, (0, 0, 0, None)), donate=(1,),
       seeds=parallel.Axes((0, 0, 0, None), 0),
@@ -135,7 +135,7 @@ class Update:
 
   def __init__(self, mode: str, where: parallel.Layout):
     self.where = where
-    self.agent = agents.make(settings_of(), SPACES, where.shard)
+    self.agent = agent_builder.make(settings_of(), SPACES, where.shard)
     self._mode = mode
     self.program, self._key, self._batch = program_of(mode, self.agent, where)
     # Not yet on the devices, as what an event made.
@@ -186,7 +186,7 @@ class Update:
           jax.random.PRNGKey(1), state, inject.init(state), None
       )[0].nets
 
-    nets = jax.device_get(self.where.on_one(self.nets))
+    nets = jax.device_get(self.where.to_first_device(self.nets))
     self.nets = jax.device_get(jax.jit(self._all(grow))(nets))
 
 

@@ -14,8 +14,8 @@ reinforcement learning?", 2019: an update a step, returns of ten steps, Adam).
 """
 
 from plasticity_rl import settings
-from plasticity_rl import variants
 from plasticity_rl.environments import atari_games
+from plasticity_rl.settings import variants
 
 FRAMES_PER_STEP = 4
 OTHERS = (

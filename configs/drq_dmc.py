@@ -9,8 +9,8 @@ pixels, four convolutions of 32 filters, two shifts of each picture), `small`
 """
 
 from plasticity_rl import settings
-from plasticity_rl import variants
 from plasticity_rl.environments import host_registry
+from plasticity_rl.settings import variants
 
 OTHERS = ('resets', 'paper', 'small')
 # Frames that the published runs of a task have; 2M where none are given.

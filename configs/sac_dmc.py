@@ -9,8 +9,8 @@ so many updates a step, `primed` for 100k updates on the first 100 transitions.
 """
 
 from plasticity_rl import settings
-from plasticity_rl import variants
 from plasticity_rl.environments import host_registry
+from plasticity_rl.settings import variants
 
 RATIOS = ('rr2', 'rr4', 'rr8', 'rr16', 'rr32')
 OTHERS = ('resets', 'sr', 'primed', *RATIOS)

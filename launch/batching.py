@@ -26,7 +26,7 @@ CONVOLUTIONAL = 1
 def most(run: Run) -> int:
   """How many seeds of this config one program may take."""
   settings = run.settings
-  if isinstance(settings.environment, settings_lib.HostEnvironment):
+  if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
     return 1  # A process each, with its threads.
   network = settings.network
   return CONVOLUTIONAL if network.convolutions else DENSE

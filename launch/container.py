@@ -8,7 +8,7 @@ XManager builds the same from the same lines.
 
 import sys
 
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -55,4 +55,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  entry.run(main)
+  cli.run(main)

@@ -112,7 +112,7 @@ def probe(settings: settings_lib.Settings) -> dict[str, Any]:
       'interventions': (), 'log.progress': False,
   }
   replay = settings.replay
-  if isinstance(replay, settings_lib.Replay):
+  if isinstance(replay, settings_lib.ReplayConfig):
     least = max(replay.batch_size, replay.n_step * envs)
     short['replay.min_size'] = min(least, replay.min_size)
     short['replay.priming_updates'] = 0

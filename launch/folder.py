@@ -23,7 +23,7 @@ from launch.study import Study
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import files
 from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import run_folder
+from plasticity_rl.run import run_folder
 
 STUDY = 'study.json'
 JOBS, RUNS, PREFIXES = 'jobs', 'runs', 'prefixes'
@@ -90,7 +90,7 @@ def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
 
 
 def specs(
-    study: Study, plan: sharing.Plan, folder: pathlib.Path
+    study: Study, plan: sharing.PrefixPlan, folder: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
   """Every job of a study, pasts before what needs them."""
   found = {}
@@ -226,7 +226,7 @@ def _but_for_seed(arm, axes):
 
 
 def prepare(
-    folder: pathlib.Path, study: Study, plan: sharing.Plan
+    folder: pathlib.Path, study: Study, plan: sharing.PrefixPlan
 ) -> dict[str, dict[str, Any]]:
   """Makes the folder that `check` allowed, or adds to it; returns its jobs."""
   jobs = specs(study, plan, folder)

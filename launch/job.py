@@ -20,7 +20,7 @@ from launch import commands
 from launch import folder as folder_lib
 from launch import lease as lease_lib
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import run_folder
+from plasticity_rl.run import run_folder
 
 INTERRUPTED, BUSY = 75, 69  # Exit codes beside 0, 1 and 2.
 KILLED_TRIES = 3  # A process that was killed goes on, so often.

@@ -14,7 +14,7 @@ from launch import folder as folder_lib
 from launch import sharing
 from launch import study as study_lib
 from launch import sweep
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -35,7 +35,7 @@ class Launch:
   """
 
   study: study_lib.Study
-  plan: sharing.Plan
+  plan: sharing.PrefixPlan
   folder: pathlib.Path
   jobs: Mapping[str, Mapping[str, Any]]
   todo: tuple[str, ...]
@@ -87,7 +87,7 @@ def _axes():
 
 def study_of_flags() -> study_lib.Study:
   """The study of the command line, checked."""
-  entry.require(config=flags.FLAGS.config)
+  cli.require(config=flags.FLAGS.config)
   flag = flags.FLAGS['config']
   source = config_flags.get_config_filename(flag)
   command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
@@ -115,8 +115,8 @@ def begin(
     here: whether this machine is to run them; None if they were checked on
       another.
   """
-  entry.refuse_positionals(argv)
-  entry.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
+  cli.refuse_positionals(argv)
+  cli.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
   study = study_of_flags()
   folder = pathlib.Path(flags.FLAGS.workdir)
   plan = sharing.plan(study)

@@ -13,7 +13,7 @@ from absl import flags
 from launch import launcher
 from launch import pool as pools
 from launch import slots as slots_lib
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 _MAX_PARALLEL = flags.DEFINE_integer(
@@ -43,4 +43,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  entry.run(main, define=launcher.define)
+  cli.run(main, define=launcher.define)

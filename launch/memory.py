@@ -14,9 +14,9 @@ import jax
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments import host_registry
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import host_data
-from plasticity_rl.replay import host_settings
+from plasticity_rl.replay import host_spec
+from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import host_data_source
 
 # A process that trains a small network on a CPU, measured: 0.55 to 0.75 GiB.
 BASE_BYTES = int(0.75 * 2**30)
@@ -26,10 +26,10 @@ _COPIES = 2
 def of_run(settings: settings_lib.Settings) -> int:
   """Bytes; makes the environment once, to see what it shows."""
   task = settings.environment
-  if isinstance(task, settings_lib.HostEnvironment):
+  if isinstance(task, settings_lib.HostEnvironmentConfig):
     options = tuple(sorted(settings.environment_options.items()))
-    replay = host_data.replay_settings(settings, _spaces(task.name, options))
-    return BASE_BYTES + settings.num_seeds * host_settings.bytes_needed(replay)
+    replay = host_data_source.replay_settings(settings, _spaces(task.name, options))
+    return BASE_BYTES + settings.num_seeds * host_spec.bytes_needed(replay)
   # What happens to a network hardly changes what it takes beside its replay.
   state = experiment_lib.build(
       dataclasses.replace(settings, interventions=(), num_seeds=1)

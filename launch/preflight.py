@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import tqdm
 
 from launch import study as study_lib
-from plasticity_rl.errors import NotHere
+from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import diagnosis
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import timeline
+from plasticity_rl.forks import diagnosis
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
 
 
 def check(
@@ -43,7 +43,7 @@ def check(
   ):
     try:
       _build(command, run.settings)
-    except NotHere as error:
+    except MissingDependencyError as error:
       if here:
         raise UserError(f'run {run.name!r}: {error}') from None
       unknown.append(f'{run.name}: {error}')
@@ -56,4 +56,4 @@ def _build(command, settings):
   if command == study_lib.DIAGNOSE:
     diagnosis.plan(settings)
   else:
-    timeline.check(experiment_lib.build(settings))
+    runner.check(experiment_lib.build(settings))

@@ -12,7 +12,7 @@ from absl import flags
 
 from launch import job
 from launch import launcher
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -21,7 +21,7 @@ _JOB = flags.DEFINE_string('job', None, 'Name of the job.')
 
 def main(argv: list[str]) -> int:
   """Does the job."""
-  entry.require(job=_JOB.value)
+  cli.require(job=_JOB.value)
   launch = launcher.begin(argv, here=None)
   if _JOB.value not in launch.jobs:
     raise UserError(nearest('job', _JOB.value, launch.jobs))
@@ -32,4 +32,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-  entry.run(main, define=launcher.define)
+  cli.run(main, define=launcher.define)

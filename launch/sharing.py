@@ -25,7 +25,7 @@ from launch import study as study_lib
 from launch.study import Run
 from launch.study import Study
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.experiment import events
+from plasticity_rl.training import schedule as schedule_lib
 
 _COMPUTES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'numpy', 'pgx')
 
@@ -50,7 +50,7 @@ class Prefix:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class PrefixPlan:
   """Which pasts are shared.
 
   Attributes:
@@ -66,7 +66,7 @@ class Plan:
   trained: int
 
 
-def plan(study: Study) -> Plan:
+def plan(study: Study) -> PrefixPlan:
   """Finds what the runs of a study share."""
   diagnoses = study.command == study_lib.DIAGNOSE
   points: dict[tuple[str, int], list[tuple[Run, list[str]]]] = {}
@@ -112,7 +112,7 @@ def plan(study: Study) -> Plan:
       for p in prefixes.values()
   )
   order = dict(sorted(prefixes.items(), key=lambda item: item[1].step))
-  return Plan(order, of_run, asked, trained)
+  return PrefixPlan(order, of_run, asked, trained)
 
 
 @functools.cache
@@ -149,7 +149,7 @@ def _candidates(settings, diagnoses):
     step = settings.fork.step
     return [on_grid(settings.num_steps if step < 0 else step, settings)]
   found = []
-  for one in events.schedule(settings).interventions:
+  for one in schedule_lib.schedule(settings).interventions:
     found += [
         step - settings.segment_steps
         for step in (*one.at_steps, one.every_steps) if step
@@ -170,7 +170,7 @@ def _in_effect(settings, step, diagnoses):
   if diagnoses:
     return list(settings.interventions)
   kept = []
-  for when in events.schedule(settings).interventions:
+  for when in schedule_lib.schedule(settings).interventions:
     one, triggers = when.expression, dict(when.expression.triggers)
     if when.every_steps:
       if when.every_steps > step:
@@ -214,7 +214,7 @@ def _overrides(run, kept, diagnoses):
   return overrides
 
 
-def describe(found: Plan, seconds_per_step: float | None = None) -> str:
+def describe(found: PrefixPlan, seconds_per_step: float | None = None) -> str:
   """What sharing saves, in a line; '' if nothing is shared."""
   saved = found.asked - found.trained
   if saved <= 0:

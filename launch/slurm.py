@@ -24,9 +24,9 @@ from absl import flags
 from launch import commands
 from launch import folder as folder_lib
 from launch import launcher
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import run_folder
+from plasticity_rl.run import run_folder
 
 _PARTITION = flags.DEFINE_string('partition', None, 'Partition.')
 _GRES = flags.DEFINE_string('gres', None, 'Generic resources, like gpu:1.')
@@ -197,4 +197,4 @@ def _said(error: BaseException) -> str:
 
 
 if __name__ == '__main__':
-  entry.run(main, define=launcher.define)
+  cli.run(main, define=launcher.define)

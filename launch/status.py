@@ -13,7 +13,7 @@ from absl import flags
 from launch import folder as folder_lib
 from launch import progress
 from launch import status_table
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 _ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
@@ -66,4 +66,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  entry.run(main, define=define)
+  cli.run(main, define=define)

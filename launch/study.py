@@ -14,7 +14,7 @@ from launch import sweep as sweep_lib
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import events
+from plasticity_rl.training import schedule as schedule_lib
 
 TRAIN, DIAGNOSE = 'train', 'diagnose'
 COMMANDS = (TRAIN, DIAGNOSE)
@@ -138,7 +138,7 @@ def _run(config, overrides):
   changed = with_overrides(config, flat)
   try:
     settings = settings_lib.resolve(changed)
-    events.schedule(settings)  # What follows reads when things happen.
+    schedule_lib.schedule(settings)  # What follows reads when things happen.
   except UserError as error:
     raise UserError(f'run {names.of(overrides)!r}: {error}') from None
   axes = {k: v for k, v in overrides.items() if k != sweep_lib.ARM}

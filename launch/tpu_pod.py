@@ -27,7 +27,7 @@ from launch import folder as folder_lib
 from launch import job
 from launch import launcher
 from launch import study as study_lib
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 _TPU = flags.DEFINE_string('tpu', None, 'Name of the TPU.')
@@ -154,7 +154,7 @@ def _require():
 
 def main(argv: list[str]) -> None:
   """Runs, or prints what would be run."""
-  entry.require(tpu=_TPU.value, zone=_ZONE.value)
+  cli.require(tpu=_TPU.value, zone=_ZONE.value)
   hosts = count_hosts()
   if not launcher.is_dry_run():
     _require()
@@ -189,4 +189,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  entry.run(main, define=launcher.define)
+  cli.run(main, define=launcher.define)

@@ -16,7 +16,7 @@ import signal
 from absl import flags
 
 from launch import job
-from plasticity_rl import entry
+from plasticity_rl import cli
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the study.')
 _JOB = flags.DEFINE_string('job', None, 'Name of the job.')
@@ -25,8 +25,8 @@ _CORES = flags.DEFINE_list('cores', None, 'Cores to keep to; default: all.')
 
 def main(argv: list[str]) -> int:
   """Does the job."""
-  entry.refuse_positionals(argv)
-  entry.require(workdir=_WORKDIR.value, job=_JOB.value)
+  cli.refuse_positionals(argv)
+  cli.require(workdir=_WORKDIR.value, job=_JOB.value)
   extra = {}
   if _CORES.value:
     cores = sorted({int(core) for core in _CORES.value})
@@ -39,4 +39,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-  entry.run(main)
+  cli.run(main)

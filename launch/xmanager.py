@@ -20,7 +20,7 @@ from absl import flags
 from launch import commands
 from launch import container
 from launch import launcher
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 if TYPE_CHECKING:
@@ -168,4 +168,4 @@ def _require():
 
 
 if __name__ == '__main__':
-  entry.run(main, define=launcher.define)
+  cli.run(main, define=launcher.define)

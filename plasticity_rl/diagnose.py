@@ -23,10 +23,10 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
-from plasticity_rl.experiment import run_folder
+from plasticity_rl.run import run_folder
 
 _FROM = flags.DEFINE_string(
     'from', None, 'Run folder to fork, instead of training a prefix.'
@@ -55,14 +55,14 @@ def define(argv: Sequence[str]) -> None:
     return
   settings = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
   config = ml_collections.ConfigDict(settings_lib.to_dict(settings))
-  entry.check_overrides(config, argv)  # Defining the flag applies them.
+  cli.check_overrides(config, argv)  # Defining the flag applies them.
   config_flags.DEFINE_config_dict('config', config)
 
 
 def main(argv: list[str]) -> None:
   """Checks everything, then trains, forks, compares and reports."""
-  entry.refuse_positionals(argv)
-  entry.require(config=flags.FLAGS.config, workdir=_WORKDIR.value)
+  cli.refuse_positionals(argv)
+  cli.require(config=flags.FLAGS.config, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(flags.FLAGS.config)
   if _STEP.value is not None:
     if _FROM.value is None:
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
 
 
 def _diagnosis(settings, source, workdir):
-  from plasticity_rl.experiment import diagnosis
+  from plasticity_rl.forks import diagnosis
 
   plan = diagnosis.plan(settings, source)
   diagnosis.run(plan, workdir)
@@ -97,7 +97,7 @@ def _diagnosis(settings, source, workdir):
 
 
 def _proxies(settings, source, workdir):
-  from plasticity_rl.experiment import proxies
+  from plasticity_rl.forks import proxies
 
   plan = proxies.plan(settings, source)
   proxies.run(plan, workdir)
@@ -118,4 +118,4 @@ def _with_fork(settings, **changes):
 
 
 if __name__ == '__main__':
-  entry.run(main, define=define)
+  cli.run(main, define=define)

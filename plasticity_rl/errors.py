@@ -8,7 +8,7 @@ class UserError(ValueError):
   """A mistake in what the user asked for: shown as one line, exit code 2."""
 
 
-class NotHere(UserError):
+class MissingDependencyError(UserError):
   """This machine lacks what is needed: a package, a library, memory."""
 
 

@@ -17,7 +17,7 @@ import pathlib
 
 from absl import flags
 
-from plasticity_rl import entry
+from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 # Only absl and errors are imported here: --help must be quick. What needs
@@ -145,4 +145,4 @@ def _refuse(what: str, **given: flags.FlagHolder) -> None:
 
 
 if __name__ == '__main__':
-  entry.run(main)
+  cli.run(main)

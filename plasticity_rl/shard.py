@@ -1,6 +1,6 @@
 """One device's share of a batch, by the name of the axis that it is on.
 
-Whatever is written against a `Shard` is written once: `WHOLE` makes each of its
+Whatever is written against a `Shard` is written once: `UNSHARDED` makes each of its
 methods the identity, so that a program for one device is what it was.
 """
 
@@ -64,7 +64,7 @@ class Shard(NamedTuple):
     return self.of(example_keys(key, size * self.count))
 
 
-WHOLE = Shard()
+UNSHARDED = Shard()
 
 
 def example_keys(key: jax.Array, count: int) -> jax.Array:

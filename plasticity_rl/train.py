@@ -17,9 +17,9 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from plasticity_rl import entry
-from plasticity_rl import hosts
+from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -55,8 +55,8 @@ _HOST_TIMEOUT = flags.DEFINE_float(
 
 def main(argv: list[str]) -> None:
   """Checks everything, then trains."""
-  entry.refuse_positionals(argv)
-  entry.require(config=_CONFIG.value, workdir=_WORKDIR.value)
+  cli.refuse_positionals(argv)
+  cli.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(_CONFIG.value)
   address = hosts.address(
       _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value,
@@ -70,19 +70,19 @@ def main(argv: list[str]) -> None:
 
 def _train(settings, folder):
   # Imported here, so that `--help` and mistakes do not wait for jax.
-  from plasticity_rl.experiment import experiment as experiment_lib
-  from plasticity_rl.experiment import run_folder
-  from plasticity_rl.experiment import timeline
+  from plasticity_rl.run import run_folder
+  from plasticity_rl.run import runner
+  from plasticity_rl.training import experiment as experiment_lib
 
   hosts.agree_on({**run_folder.flat(settings), '--until': _UNTIL.value})
   experiment = experiment_lib.build(settings)
-  timeline.check(experiment)
+  runner.check(experiment)
   until = _until(settings, _UNTIL.value)
   run_folder.prepare(folder, settings)
   if until:
-    timeline.run(experiment, folder, num_steps=until)
+    runner.run(experiment, folder, num_steps=until)
   else:
-    timeline.run(experiment, folder)
+    runner.run(experiment, folder)
   if hosts.is_first():
     print(f'metrics: {folder / "metrics.csv"}')
 
@@ -95,10 +95,10 @@ def _until(settings, until):
     raise UserError(
         f'--until must be 1 to num_steps ({settings.num_steps}): {until}'
     )
-  from plasticity_rl.experiment import events
+  from plasticity_rl.training import schedule as schedule_lib
 
-  return events.on_grid(until, settings.segment_steps, '--until')
+  return schedule_lib.on_grid(until, settings.segment_steps, '--until')
 
 
 if __name__ == '__main__':
-  entry.run(main)
+  cli.run(main)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from plasticity_rl.errors import UserError as UserError
-from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 
 Params = Any  # Any pytree of arrays.
@@ -201,7 +201,7 @@ class NetSpec:
   layers: tuple[Layer, ...]
   has_target: bool
   penalty: Penalty | None = None
-  shard: Shard = WHOLE
+  shard: Shard = UNSHARDED
   microbatches: int = 1
 
 

@@ -90,12 +90,12 @@ def fixture_forget_programs():
 _SLOW = (
     'agents/drq_test', 'agents/sac_test', 'diagnostics/hessian_test',
     'diagnostics/registry_test', 'environments/dmc_test',
-    'environments/registry_test', 'experiment/acting_test',
-    'experiment/diagnosis_test', 'experiment/fork_test',
-    'experiment/in_loop_test', 'experiment/memory_test',
-    'experiment/proxies_test', 'experiment/recorded_test',
-    'experiment/streams_test',
-    'experiment/triggers_test', 'interventions/', 'launch/engines_test',
+    'environments/registry_test', 'training/acting_test',
+    'forks/diagnosis_test', 'forks/fork_test',
+    'training/in_loop_test', 'run/memory_test',
+    'forks/proxies_test', 'benchmarks/recorded_test',
+    'training/rollout_test',
+    'run/triggers_test', 'interventions/', 'launch/engines_test',
     'launch/job_test', 'launch/pool_test', 'launch/studies_test',
     'learner/regularizers/registry_test', 'networks/ensemble_test',
     'networks/precision_test', 'properties/',
@@ -105,8 +105,8 @@ _SLOW = (
 # Files that take a minute and more, in processes of their own: first, so that
 # at the end no process of tests waits for another.
 _FIRST = (
-    'launch/slurm_test', 'experiment/hosts_test', 'learner/parallel_test',
-    'experiment/parallel_test', 'launch/end_to_end_test', 'test_calibration',
+    'launch/slurm_test', 'run/hosts_test', 'distributed/parallel_test',
+    'training/parallel_test', 'launch/end_to_end_test', 'test_calibration',
 )
 
 

@@ -10,7 +10,7 @@ from configs import random_labels
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import diagnosis as analysis
 from plasticity_rl.analysis import verdict as verdicts
-from plasticity_rl.experiment import diagnosis
+from plasticity_rl.forks import diagnosis
 
 
 def _verdict(config, folder):

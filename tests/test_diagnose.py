@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from plasticity_rl.experiment import diagnosis
-from plasticity_rl.experiment import proxies
-from plasticity_rl.experiment import run_folder
-from plasticity_rl.experiment import timeline
-from tests.experiment import commands
-from tests.experiment import small
+from plasticity_rl.forks import diagnosis
+from plasticity_rl.forks import proxies
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from tests.run import commands
+from tests.training import small
 
 CONFIG = '--config=configs/continual_catch.py:tiny'
 
@@ -32,7 +32,7 @@ def fixture_plans(monkeypatch):
 def fixture_refused(monkeypatch, tmp_path):
   """Calls the command, which must refuse; returns its one line."""
   ran = []
-  monkeypatch.setattr(timeline, 'run', lambda *args, **kwargs: ran.append(args))
+  monkeypatch.setattr(runner, 'run', lambda *args, **kwargs: ran.append(args))
 
   def call(*arguments, workdir=None):
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
@@ -56,7 +56,7 @@ def fixture_source(tmp_path_factory):
   experiment = small.build(small.supervised())
   folder = tmp_path_factory.mktemp('source') / 'run'
   run_folder.prepare(folder, experiment.settings)
-  timeline.run(experiment, folder)
+  runner.run(experiment, folder)
   return folder
 
 

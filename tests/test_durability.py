@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import durability
 from benchmarks import killing
-from plasticity_rl.experiment import checkpoint
-from plasticity_rl.experiment import metrics
-from plasticity_rl.settings import Log
-from tests.experiment import checkpoint_test
+from plasticity_rl.run import checkpoint
+from plasticity_rl.run import metrics
+from plasticity_rl.settings import LogConfig
+from tests.run import checkpoint_test
 
 # Writes checkpoints as a run does, without computing anything: each under a
 # name of its own first, WRITES seconds long, with PAUSE seconds between them.
@@ -116,7 +116,7 @@ def test_a_run_that_fails_is_no_end(tmp_path):
 
 def ended(folder, value=1.0, loss=0.5, text='intervention', data=b'frames'):
   """A run folder at its end."""
-  writers = metrics.Writers(folder, Log(progress=False), -1, 1)
+  writers = metrics.Writers(folder, LogConfig(progress=False), -1, 1)
   writers.write(10, 5, random.random(), {'train/loss': np.array([loss])})
   writers.event(10, event=text)
 

@@ -15,18 +15,15 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'plasticity_rl'
 
-# A room imports itself and rooms before it. `entry` is what commands share.
+# A room imports itself and rooms before it. `cli` is what commands share.
 ROOMS = (
+    'aliases',
     'errors',
-    'variants',
-    'hosts',
     'shard',
     'types',
     'environments',
-    'agent_settings',
-    'network_settings',
-    'data_settings',
     'settings',
+    'distributed',
     'split',
     'injection',
     'networks',
@@ -35,9 +32,11 @@ ROOMS = (
     'agents',
     'learner',
     'replay',
-    'experiment',
+    'training',
+    'run',
+    'forks',
     'analysis',
-    'entry',
+    'cli',
     'train',
     'report',
     'diagnose',

@@ -15,7 +15,7 @@ from benchmarks import scaling_page
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
+from plasticity_rl.training import agent_builder
 
 CHIP = arithmetic.Chip('a chip', 1e12, 1e9, 1e11, 1e10, 'a data sheet')
 SLICE = arithmetic.Slice('four', CHIP, chips=4, hosts=2, cpus=6, memory=1e9)
@@ -103,7 +103,7 @@ def test_flops_of_a_small_network():
   config.network.hidden = (8,)
   config.network.split = 1
   spaces = Spaces((5,), np.float32, Discrete(3))
-  agent = agents.make(settings_lib.resolve(config), spaces)
+  agent = agent_builder.make(settings_lib.resolve(config), spaces)
   nets = jax.eval_shape(agent.init, scaling_costs.KEY)
   few, many = (
       scaling_costs.flops_of(scaling_costs.lower_update(

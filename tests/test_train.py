@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from plasticity_rl.experiment import run_folder
-from plasticity_rl.experiment import timeline
-from tests.experiment import commands
-from tests.experiment import small
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from tests.run import commands
+from tests.training import small
 
 CONFIG = '--config=configs/continual_catch.py:tiny'
 
@@ -19,7 +19,7 @@ def fixture_runs(monkeypatch):
   """The experiments that would have been run: nothing is computed here."""
   runs = []
   monkeypatch.setattr(
-      timeline, 'run', lambda experiment, folder: runs.append(experiment)
+      runner, 'run', lambda experiment, folder: runs.append(experiment)
   )
   return runs
 
@@ -184,7 +184,7 @@ def test_until_beyond_the_run(refused, until):
 def test_until_is_on_the_grid(monkeypatch, tmp_path):
   asked = []
   monkeypatch.setattr(
-      timeline, 'run', lambda experiment, folder, **more: asked.append(more)
+      runner, 'run', lambda experiment, folder, **more: asked.append(more)
   )
   for until in ('--until=100', '--until=101', '--config.seed=1'):
     result = commands.call('train', CONFIG, f'--workdir={tmp_path}', until)

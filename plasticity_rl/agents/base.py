@@ -58,7 +58,7 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
   )
 
 
-def descend(
+def gradient_step(
     net: NetSpec, state: NetState, loss_of: Callable[[Any], tuple[Loss, Any]],
     data: Any,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
@@ -95,14 +95,14 @@ def descend(
     return (gradients, metrics), output.outputs
 
   size = jax.tree.leaves(data)[0].shape[0]
-  (gradients, metrics), outputs = in_parts(
+  (gradients, metrics), outputs = accumulate_gradients(
       gradients_of, data, math.gcd(net.microbatches, size)
   )
   gradients = average(gradients, net.shard)
   return apply_gradients(net, state, gradients), metrics, outputs
 
 
-def in_parts(
+def accumulate_gradients(
     function: Callable[[Any], tuple[Any, Any]], data: Any, count: int
 ) -> tuple[Any, Any]:
   """`function(data)` of so many parts of the data, one after the other.
@@ -166,7 +166,7 @@ def apply_gradients(
   return state._replace(params=params, opt_state=opt_state)
 
 
-def move_target(state: NetState, tau: float) -> NetState:
+def polyak_update(state: NetState, tau: float) -> NetState:
   """target <- target + tau (online - target), frozen heads included.
 
   In this form what is equal stays equal, to the bit.

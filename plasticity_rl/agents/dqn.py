@@ -28,7 +28,7 @@ def td_errors(
   )
 
 
-def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
+def make(net: NetSpec, config: settings.DQNConfig, *, slots: int = 0) -> base.Agent:
   """The agent whose only network 'q' is `net`, of outputs `[B, A]`."""
   def losses(key, nets, batch):
     del key
@@ -86,7 +86,7 @@ def make(net: NetSpec, config: settings.DQN, *, slots: int = 0) -> base.Agent:
     )
 
   def update(key, nets, batch, updates):
-    state, metrics, q = base.descend(
+    state, metrics, q = base.gradient_step(
         net, nets['q'],
         lambda part: (losses(key, nets, part)['q'], part.s_tm1), batch,
     )

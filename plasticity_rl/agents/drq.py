@@ -26,7 +26,7 @@ _SHIFTS = 1000  # The first of many streams of an example's key.
 
 
 def make(
-    nets: Mapping[str, NetSpec], config: settings.DrQ, action_size: int, *,
+    nets: Mapping[str, NetSpec], config: settings.DrQConfig, action_size: int, *,
     slots: int = 0,
 ) -> base.Agent:
   """The agent on the networks of `networks.pixels`; see `sac.make`."""
@@ -46,7 +46,7 @@ def make(
         shifted(keys, batch.s_t, num_values + k) for k in range(num_targets)
     )
 
-  sight = sac.Sight(
+  sight = sac.ObservationViews(
       lambda critic, images: pixels.encode(
           nets['critic'].network, critic, images
       ),

@@ -31,7 +31,7 @@ from plasticity_rl.types import Transition
 _NOISE, _EXPLORATION = 0, 1  # Folded into an example's key.
 
 
-class Sight(NamedTuple):
+class ObservationViews(NamedTuple):
   """What becomes of observations before networks are fed them.
 
   Attributes:
@@ -49,7 +49,7 @@ class Sight(NamedTuple):
   num_targets: int
 
 
-PLAIN = Sight(
+PLAIN = ObservationViews(
     actor_inputs=lambda critic, observations: observations,
     views=lambda keys, batch: ((batch.s_tm1,), (batch.s_t,)),
     num_targets=1,
@@ -64,8 +64,8 @@ def noise_of(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
 
 
 def make(
-    nets: Mapping[str, NetSpec], config: settings.SAC, action_size: int, *,
-    slots: int = 0, sight: Sight = PLAIN,
+    nets: Mapping[str, NetSpec], config: settings.SACConfig, action_size: int, *,
+    slots: int = 0, sight: ObservationViews = PLAIN,
 ) -> base.Agent:
   """The agent.
 
@@ -203,8 +203,8 @@ def make(
     drawn = draw(key, batch)
     new, metrics = dict(old), {}
 
-    def descend(name, loss_of, data):
-      new[name], metrics[name], outputs = base.descend(
+    def gradient_step(name, loss_of, data):
+      new[name], metrics[name], outputs = base.gradient_step(
           nets[name], old[name], loss_of, data
       )
       return outputs
@@ -220,13 +220,13 @@ def make(
       inputs = see(params_of(new), s_tm1[0])
       return actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
 
-    q = descend('critic', of_critic, (batch, drawn))
-    new['critic'] = base.move_target(new['critic'], config.tau)
-    outputs = descend('actor', of_actor, drawn)
+    q = gradient_step('critic', of_critic, (batch, drawn))
+    new['critic'] = base.polyak_update(new['critic'], config.tau)
+    outputs = gradient_step('actor', of_actor, drawn)
     # Of the actor that the loss was of, with the same noise.
     noise = drawn[-1][:, -1]
     _, log_pi = squashed_gaussian.sample(outputs, noise, bounded)
-    descend('temperature', lambda x: (temperature_loss(x), ()), log_pi)
+    gradient_step('temperature', lambda x: (temperature_loss(x), ()), log_pi)
     return new, {
         **metrics['critic'],
         **{f'actor_{k}': v for k, v in metrics['actor'].items()},

@@ -12,7 +12,7 @@ from plasticity_rl.networks.actor_critic import Gaussian
 Bound = Callable[[jax.Array], jax.Array]
 
 
-def bound(config: settings.SAC) -> Bound:
+def bound(config: settings.SACConfig) -> Bound:
   """How log standard deviations are kept within their bounds."""
   low, high = config.log_std_min, config.log_std_max
 

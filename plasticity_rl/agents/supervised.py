@@ -61,7 +61,7 @@ def make(
 
   def update(key, nets, batch, updates):
     del updates
-    state, metrics, _ = base.descend(
+    state, metrics, _ = base.gradient_step(
         net, nets[name],
         lambda part: (losses(key, nets, part)[name], part.s_tm1), batch,
     )

@@ -263,7 +263,7 @@ def _at_fork(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
   panels, data = [], []
   for i, (title, by_arm) in enumerate(measures.items()):
     rows = [
-        figures.Row(n, colors[n], float(np.nanmean(x)), points=x)
+        figures.IntervalRow(n, colors[n], float(np.nanmean(x)), points=x)
         for n, x in by_arm.items()
         if x is not None and np.isfinite(x).any()
     ]

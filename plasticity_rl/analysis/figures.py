@@ -49,7 +49,7 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class IntervalRow:
   """A line of an interval plot.
 
   Attributes:
@@ -208,7 +208,7 @@ def learning_curves(
 
 
 def intervals(
-    rows: Sequence[Row],
+    rows: Sequence[IntervalRow],
     *,
     name: str,
     label: str,
@@ -248,7 +248,7 @@ def intervals(
     return svg.render(fig, name, label)
 
 
-def _draw_row(ax: mpl_axes.Axes, i: int, row: Row, *, text: bool) -> None:
+def _draw_row(ax: mpl_axes.Axes, i: int, row: IntervalRow, *, text: bool) -> None:
   color = svg.arm_color(row.color)
   points = np.asarray(row.points, float)
   # Points sit just below the bar, in three heights, so that ties show.
@@ -271,7 +271,7 @@ def _draw_row(ax: mpl_axes.Axes, i: int, row: Row, *, text: bool) -> None:
 
 
 def paired_intervals(
-    pairs: Sequence[tuple[Row, Row]],
+    pairs: Sequence[tuple[IntervalRow, IntervalRow]],
     *,
     name: str,
     label: str,
@@ -368,7 +368,7 @@ def small_curves(
     return svg.render(fig, name, f'{title} over steps')
 
 
-def dots(rows: Sequence[Row], *, name: str, title: str) -> str:
+def dots(rows: Sequence[IntervalRow], *, name: str, title: str) -> str:
   """One small panel of values per arm: its mean, and each seed's."""
   with svg.style():
     fig = figure.Figure((3.6, 0.65 + 0.34 * len(rows)), layout='constrained')
@@ -395,14 +395,14 @@ def dots(rows: Sequence[Row], *, name: str, title: str) -> str:
 
 def difference_rows(
     verdict: verdicts.Verdict, colors: Mapping[str, int]
-) -> list[Row]:
+) -> list[IntervalRow]:
   """The paired differences of a verdict as rows of an interval plot."""
   rows = []
   for a in verdict.arms:
     adjusted = '' if a.p_holm is None else ' (Holm)'
     p = verdicts.p_text(a.p if a.p_holm is None else a.p_holm)
     rows.append(
-        Row(
+        IntervalRow(
             name=a.arm,
             color=colors[a.arm],
             estimate=a.effect,

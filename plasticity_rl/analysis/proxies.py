@@ -59,7 +59,7 @@ COLUMNS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ProxyRow:
   """One proxy against the benefit.
 
   Attributes:
@@ -122,10 +122,10 @@ class Proxies:
   steps: np.ndarray
   benefit: np.ndarray
   values: Mapping[str, np.ndarray]
-  rows: tuple[Row, ...]
+  rows: tuple[ProxyRow, ...]
 
   @property
-  def diagnostics(self) -> tuple[Row, ...]:
+  def diagnostics(self) -> tuple[ProxyRow, ...]:
     """The rows that are not there to compare with."""
     return tuple(r for r in self.rows if not r.is_reference)
 
@@ -223,7 +223,7 @@ def expected_sign(proxy: str) -> int:
   return EXPECTED.get(name, 0)
 
 
-def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> Row:
+def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> ProxyRow:
   """One proxy against the benefit, both `[S, F]`."""
   rho = rank_correlation.by_fork(values, benefit)
   forks = int(np.isfinite(rho).sum())
@@ -239,7 +239,7 @@ def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> Row:
     notes.append(f'ranks at {forks} of {len(rho)} forks')
   if 0 < len(measured) < values.size:
     notes.append(f'missing in {values.size - len(measured)} pairs')
-  return Row(
+  return ProxyRow(
       proxy=proxy,
       expected=expected_sign(proxy),
       within=rank_correlation.interval(
@@ -254,7 +254,7 @@ def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> Row:
   )
 
 
-def _strength(row: Row) -> tuple[float, ...]:
+def _strength(row: ProxyRow) -> tuple[float, ...]:
   """Sorts what there is to compare with first, then the strongest."""
   strengths = [
       0.0 if math.isnan(x.estimate) else -abs(x.estimate)

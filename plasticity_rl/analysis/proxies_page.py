@@ -43,7 +43,7 @@ def _names(found: proxies_lib.Proxies) -> dict[str, str]:
   return short
 
 
-def _color(row: proxies_lib.Row) -> int:
+def _color(row: proxies_lib.ProxyRow) -> int:
   return _COLORS.get(row.tells, 0)
 
 
@@ -140,12 +140,12 @@ def _figure(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
   ]
   pairs = [
       (
-          figures.Row(
+          figures.IntervalRow(
               f'{names[r.proxy]} ({proxies_lib.sign(r.expected)})', _color(r),
               *r.within, text=proxies_lib.text(r.within),
               strong=_color(r) > 0,
           ),
-          figures.Row(names[r.proxy], 0, *r.pooled),
+          figures.IntervalRow(names[r.proxy], 0, *r.pooled),
       )
       for r in kept
   ]  # pyformat: disable
@@ -183,7 +183,7 @@ def _benefit(found: proxies_lib.Proxies) -> html.Html:
   rows = []
   for step, values in zip(found.steps, found.benefit.T, strict=True):
     interval = statistics.paired_difference(values)
-    rows.append(figures.Row(
+    rows.append(figures.IntervalRow(
         f'step {step:,}', 1, *interval, points=values,
         text=proxies_lib.text(interval),
     ))  # pyformat: disable
@@ -210,7 +210,7 @@ def _scatters(
     found: proxies_lib.Proxies, names: dict[str, str]
 ) -> html.Html:
   """The strongest column of each of the strongest diagnostics."""
-  kept: dict[str, proxies_lib.Row] = {}
+  kept: dict[str, proxies_lib.ProxyRow] = {}
   for row in found.diagnostics:
     if np.isfinite(row.within.estimate):
       kept.setdefault(row.proxy.split('/')[2], row)

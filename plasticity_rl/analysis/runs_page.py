@@ -60,7 +60,7 @@ def _aggregate(
     resampling: str,
 ) -> html.Html:
   bars = [
-      figures.Row(
+      figures.IntervalRow(
           labels[r[:2]],
           colors[r[:2]],
           r.iqm,

@@ -157,7 +157,7 @@ def arms(study: Study) -> Figure:
     flat = np.concatenate([g.differences / scale[g.task][1] for g in own])
     interval = statistics.paired_difference(flat)
     p = statistics.sign_flip_test(flat)
-    rows.append(figures.Row(
+    rows.append(figures.IntervalRow(
         arm, tint[arm], *interval, points=flat if len(flat) <= 60 else (),
         text=f'{verdicts.interval_text(*interval)}, {verdicts.p_text(p)}',
         strong=arm == 'injection',

@@ -158,7 +158,7 @@ def _scores(study: Study) -> html.Html:
 def _intervals(study, rows, tint, where):
   unit = 'normalised ' * (len(study.tasks) > 1) + study.metric
   bars = [
-      figures.Row(
+      figures.IntervalRow(
           ', '.join(filter(None, (r.arm, where[r.setting]))), tint[r.arm],
           *r.iqm, strong=r.arm == 'injection',
       )

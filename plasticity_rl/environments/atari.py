@@ -21,7 +21,7 @@ from plasticity_rl.environments.atari_games import SCORES
 from plasticity_rl.environments.host import Step
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.errors import NotHere
+from plasticity_rl.errors import MissingDependencyError
 
 _SIZE = 84
 _NO_LIMIT = 10**9
@@ -46,7 +46,7 @@ class Atari:
     self._envpool = _import_envpool()
     self._id = ''.join(x.capitalize() for x in game.split('_')) + '-v5'
     if self._id not in self._envpool.list_all_envs():
-      raise NotHere(
+      raise MissingDependencyError(
         f'envpool has no ROM of {game}: they come with its package '
         'envpool-assets, which can be installed again: '
         "pip install --force-reinstall envpool-assets"
@@ -123,7 +123,7 @@ def _import_envpool() -> Any:
   except ModuleNotFoundError as error:
     if error.name != 'envpool':
       raise
-    raise NotHere(
+    raise MissingDependencyError(
       'Atari needs envpool, which is not installed: '
       "pip install 'plasticity_rl[atari]'"
     ) from error

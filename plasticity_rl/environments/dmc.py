@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from plasticity_rl.environments import rendering
-from plasticity_rl.environments.lanes import Lanes
-from plasticity_rl.environments.lanes import Outcome
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.environments.vector import Outcome
+from plasticity_rl.environments.vector import SyncVectorEnv
 
 # Rewards are in [0, 1] and all episodes that are listed have 1000 steps.
 EPISODE_STEPS = 1000
@@ -25,7 +25,7 @@ EPISODE_STEPS = 1000
 _NEVER_CHANGED = ('mesh', 'tex_', 'skin', 'flex', 'bvh', 'oct')
 
 
-class StateLane:
+class StateEnv:
   """One task, observed as the float32 vector of all that its spec lists."""
 
   can_copy = True
@@ -144,7 +144,7 @@ def make(
   *,
   action_repeat: int,
   max_episode_steps: int,
-) -> Lanes:
+) -> SyncVectorEnv:
   """Tasks observed from state.
 
   Args:
@@ -159,12 +159,12 @@ def make(
     The environments: float32 vectors, actions of [-1, 1] scaled to bounds. The
     suite's limit truncates; what a task terminates has a discount of 0.
   """
-  lanes = [StateLane(domain, task) for _ in range(num_envs)]
+  lanes = [StateEnv(domain, task) for _ in range(num_envs)]
   lanes[0].reset()
   spaces = Spaces(
     lanes[0].observe().shape, np.float32, Continuous(lanes[0].num_actions)
   )
-  return Lanes(
+  return SyncVectorEnv(
     lanes,
     spaces,
     return_range=return_range(action_repeat, max_episode_steps),

@@ -10,15 +10,15 @@ import numpy as np
 
 from plasticity_rl.environments import dmc
 from plasticity_rl.environments import rendering
-from plasticity_rl.environments.in_thread import InThread
-from plasticity_rl.environments.lanes import FrameStack
-from plasticity_rl.environments.lanes import Lanes
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.environments.threaded import ThreadedEnv
+from plasticity_rl.environments.vector import FrameStack
+from plasticity_rl.environments.vector import SyncVectorEnv
 from plasticity_rl.errors import UserError
 
 
-class PixelLane(dmc.StateLane):
+class PixelEnv(dmc.StateEnv):
   """One task, observed as an RGB picture, uint8 `[size, size, 3]`."""
 
   def __init__(
@@ -63,7 +63,7 @@ def make(
   fast_rendering: str,
   action_repeat: int,
   max_episode_steps: int,
-) -> InThread:
+) -> ThreadedEnv:
   """Tasks observed as stacks of pictures.
 
   Args:
@@ -89,9 +89,9 @@ def make(
     fast_rendering == 'auto' and rendering.is_software()
   )
 
-  def build() -> Lanes:
+  def build() -> SyncVectorEnv:
     lanes = [
-      PixelLane(domain, task, size=size, camera=camera, fast=fast)
+      PixelEnv(domain, task, size=size, camera=camera, fast=fast)
       for _ in range(num_envs)
     ]
     spaces = Spaces(
@@ -99,7 +99,7 @@ def make(
       np.uint8,
       Continuous(lanes[0].num_actions),
     )
-    return Lanes(
+    return SyncVectorEnv(
       [FrameStack(lane, stack_frames) for lane in lanes],
       spaces,
       return_range=dmc.return_range(action_repeat, max_episode_steps),
@@ -107,4 +107,4 @@ def make(
       max_episode_steps=max_episode_steps,
     )
 
-  return InThread(build)
+  return ThreadedEnv(build)

@@ -16,7 +16,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from plasticity_rl.errors import NotHere
+from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
 
 _NONE = 'disable'
@@ -44,14 +44,14 @@ def load_suite() -> ModuleType:
   if 'dm_control._render' not in sys.modules:
     os.environ.setdefault('MUJOCO_GL', choose_backend())
     # Else OSMesa draws in a thread of an executor, which at exit is gone before
-    # contexts are freed. Who draws here has a thread of their own: `in_thread`.
+    # contexts are freed. Who draws here has a thread of their own: `threaded`.
     os.environ.setdefault('DISABLE_RENDER_THREAD_OFFLOADING', '1')
   try:
     from dm_control import suite
   except ModuleNotFoundError as error:
     if not (error.name or '').startswith(('dm_control', 'mujoco')):
       raise
-    raise NotHere(
+    raise MissingDependencyError(
       'the DeepMind Control Suite needs dm_control, which is not installed: '
       "pip install 'plasticity_rl[dmc]'"
     ) from error
@@ -128,11 +128,11 @@ def require_renderer() -> None:
         'pictures need OpenGL, which was turned off when mujoco was imported, '
         f'by MUJOCO_GL={os.environ.get("MUJOCO_GL")}; unset it'
       )
-    raise NotHere(_LIBRARIES)
+    raise MissingDependencyError(_LIBRARIES)
   try:
     gl_name()
   except Exception as error:  # Whatever a driver comes up with.
-    raise NotHere(
+    raise MissingDependencyError(
       f'OpenGL by {_render.BACKEND} does not work here ({error}); set '
       'MUJOCO_GL to egl or osmesa before anything imports mujoco'
     ) from error

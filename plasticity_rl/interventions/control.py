@@ -14,7 +14,7 @@ def control(spec: AgentSpec) -> Intervention:
   return stateless(lambda key, state, batch: state, nets_only=True)
 
 
-def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:
+def reseed(spec: AgentSpec, *, salt: int = 1) -> Intervention:
   """Continues with other random keys: exploration, sampling, environment.
 
   Two controls that differ by their keys show how far apart arms lie by luck
@@ -27,7 +27,7 @@ def rekey(spec: AgentSpec, *, salt: int = 1) -> Intervention:
   del spec
   if type(salt) is not int or not 0 <= salt < 2**32:
     raise errors.UserError(
-        f'rekey: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
+        f'reseed: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
     )
 
   def apply(key, state, batch):

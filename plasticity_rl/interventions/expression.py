@@ -10,6 +10,7 @@ import dataclasses
 import re
 from typing import Any
 
+from plasticity_rl import aliases
 from plasticity_rl.errors import UserError
 
 TRIGGERS = ('at_steps', 'every_steps', 'every_updates', 'when')
@@ -70,8 +71,10 @@ def parse(text: str) -> Expression:
     ) from None
   triggers = {k: options.pop(k) for k in (*TRIGGERS, *PATIENCE)
               if k in options}
+  label = label or name
+  name = aliases.INTERVENTIONS.get(name, name)
   return Expression(
-      label or name, name, options, triggers, _call(name, options),
+      label, name, options, triggers, _call(name, options),
       _call(name, {**options, **triggers}),
   )
 

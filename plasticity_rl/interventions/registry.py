@@ -7,7 +7,7 @@ from plasticity_rl.interventions import acting
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.continual_backprop import continual_backprop
 from plasticity_rl.interventions.control import control
-from plasticity_rl.interventions.control import rekey
+from plasticity_rl.interventions.control import reseed
 from plasticity_rl.interventions.expression import Expression
 from plasticity_rl.interventions.hare_and_tortoise import hare_and_tortoise
 from plasticity_rl.interventions.inject import injection
@@ -34,7 +34,7 @@ REGISTRY = {
         normalize_and_project,
         optimizer_reset,
         redo,
-        rekey,
+        reseed,
         reset,
         self_normalized_resets,
         shrink_and_perturb,

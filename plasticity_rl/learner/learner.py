@@ -11,7 +11,7 @@ from plasticity_rl.agents.base import Nets
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.networks.convolution import in_loop
-from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
@@ -36,7 +36,7 @@ class Hook(NamedTuple):
   intervention: Intervention
 
 
-class Schedule(NamedTuple):
+class UpdateSchedule(NamedTuple):
   """When updates happen: `updates` of them every `period` rows of the loop."""
 
   updates: int
@@ -47,7 +47,7 @@ class Schedule(NamedTuple):
     return (row + 1) % self.period == 0
 
 
-def schedule(updates_per_step: float, steps_per_row: int) -> Schedule:
+def update_schedule(updates_per_step: float, steps_per_row: int) -> UpdateSchedule:
   """Turns a replay ratio into whole numbers.
 
   Args:
@@ -61,7 +61,7 @@ def schedule(updates_per_step: float, steps_per_row: int) -> Schedule:
         f'replay.updates_per_step must be positive: {updates_per_step}'
     )
   result = (
-      Schedule(round(ratio), 1) if ratio >= 1 else Schedule(1, round(1 / ratio))
+      UpdateSchedule(round(ratio), 1) if ratio >= 1 else UpdateSchedule(1, round(1 / ratio))
   )
   if abs(result.updates / result.period - ratio) > 1e-6 * ratio:
     raise UserError(
@@ -81,7 +81,7 @@ def learn(
     num_updates: int,
     hooks: tuple[Hook, ...] = (),
     event_key: Key | None = None,
-    shard: Shard = WHOLE,
+    shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
   """`num_updates` updates, each on a batch of its own, hooks after each.
 
@@ -130,7 +130,7 @@ def learn(
 
 def run_hook(
     hook: Hook, event_key: Key, nets: Nets, own: dict[str, Any],
-    batch: Transition, updates: jax.Array, shard: Shard = WHOLE,
+    batch: Transition, updates: jax.Array, shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any]]:
   """The networks and own states after a hook, if `updates` is its time."""
   def act():

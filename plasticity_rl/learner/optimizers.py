@@ -8,7 +8,7 @@ from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
 from plasticity_rl.learner.upgd import scale_by_upgd
 
 
-def make(config: settings.Optimizer) -> optax.GradientTransformation:
+def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
   """A grouped optimizer (see `injection.grouped`)."""
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
   decayed = optax.add_decayed_weights(config.weight_decay)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from plasticity_rl.shard import WHOLE
+from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
@@ -86,7 +86,7 @@ class DeviceRing:
       ring: Row,
       counters: Counters,
       batch_size: int | None = None,
-      shard: Shard = WHOLE,
+      shard: Shard = UNSHARDED,
   ) -> Transition:
     """Uniform n-step transitions, with replacement. The key is consumed.
 

@@ -18,7 +18,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.replay.frames import FrameStore
-from plasticity_rl.replay.host_settings import HostReplay
+from plasticity_rl.replay.host_spec import HostReplaySpec
 from plasticity_rl.replay.stacking import FrameBatch
 from plasticity_rl.types import Transition
 
@@ -33,7 +33,7 @@ class HostRing:
   may keep something (a priority) by id; `ids` says which can be sampled now.
   """
 
-  def __init__(self, settings: HostReplay):
+  def __init__(self, settings: HostReplaySpec):
     """An empty ring."""
     self.settings = settings
     rows, envs = settings.num_rows, settings.num_envs
@@ -304,7 +304,7 @@ def uniform(
   return rng.integers(ids.start, ids.stop, shape)
 
 
-def load(folder: pathlib.Path, settings: HostReplay) -> HostRing:
+def load(folder: pathlib.Path, settings: HostReplaySpec) -> HostRing:
   """The ring that was saved: samples, and goes on, as it would have.
 
   Raises:

@@ -2,7 +2,7 @@
 
 import os
 
-from plasticity_rl.errors import NotHere
+from plasticity_rl.errors import MissingDependencyError
 
 # Of the machine's memory, what replays may take.
 _SHARE = 0.9
@@ -34,14 +34,14 @@ def check(
     hint: what else would help.
 
   Raises:
-    NotHere: with the largest capacity for that memory.
+    MissingDependencyError: with the largest capacity for that memory.
   """
   needed = fixed + int(capacity * transition)
   if needed <= available:
     return
   fits = max(0, int((available - fixed) / transition))
   fits -= fits % multiple
-  raise NotHere(
+  raise MissingDependencyError(
       f'a replay of {capacity} transitions needs about '
       f'{needed / 1e9:.3g} GB of memory, of which {available / 1e9:.3g} GB '
       f'may be used; {fits} transitions would fit{hint}'

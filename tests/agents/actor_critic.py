@@ -9,7 +9,7 @@ import numpy as np
 from plasticity_rl import settings
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import Transition
 
 KEY = jax.random.PRNGKey(7)
@@ -19,17 +19,17 @@ IMAGE = (7, 6, 2)
 
 def make(agent=None, slots=0, **network):
   """On vectors of 3, or on images where the agent is a DrQ."""
-  agent = agent or settings.SAC()
-  pixels = isinstance(agent, settings.DrQ)
+  agent = agent or settings.SACConfig()
+  pixels = isinstance(agent, settings.DrQConfig)
   one = {
       'hidden': (4, 3), 'split': 1, 'slots': slots,
       'convolutions': ((3, 3, 2),) if pixels else (), **network,
   }
-  return agents.make(
+  return agent_builder.make(
       dataclasses.replace(
-          settings.Settings(), agent=agent, network=settings.Network(**one),
+          settings.Settings(), agent=agent, network=settings.NetworkConfig(**one),
           # One step of it is the gradient.
-          optimizer=settings.Optimizer(name='sgd', learning_rate=1.0),
+          optimizer=settings.OptimizerConfig(name='sgd', learning_rate=1.0),
       ),
       Spaces(IMAGE if pixels else (SIZE,), np.float32, Continuous(ACTIONS)),
   )

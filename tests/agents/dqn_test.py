@@ -17,7 +17,7 @@ from plasticity_rl.types import NetState
 from plasticity_rl.types import Transition
 
 KEY = jax.random.PRNGKey(3)
-CONFIG = settings.DQN(
+CONFIG = settings.DQNConfig(
     target_period_updates=3, epsilon_begin=0.9, epsilon_end=0.1,
     epsilon_decay_steps=100, epsilon_evaluation=0.3,
 )

@@ -25,7 +25,7 @@ from tests.agents.actor_critic import layers_of
 from tests.agents.actor_critic import make
 from tests.agents.actor_critic import mlp
 
-CONFIG = settings.DrQ(shift=1, latent=3)
+CONFIG = settings.DrQConfig(shift=1, latent=3)
 
 
 @pytest.fixture(name='agent', scope='module')

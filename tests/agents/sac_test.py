@@ -29,8 +29,8 @@ from tests.agents.actor_critic import layers_of
 from tests.agents.actor_critic import make
 from tests.agents.actor_critic import mlp
 
-CONFIG = settings.SAC(tau=0.25, target_entropy_per_action=-0.5)
-ADAM = optimizers.make(settings.Optimizer(learning_rate=3e-3))
+CONFIG = settings.SACConfig(tau=0.25, target_entropy_per_action=-0.5)
+ADAM = optimizers.make(settings.OptimizerConfig(learning_rate=3e-3))
 
 
 @pytest.fixture(name='agent', scope='module')
@@ -78,11 +78,11 @@ def test_log_probabilities_add_up_and_stay_finite():
 
 def test_bounds_of_the_spread():
   x = jnp.array([-100.0, 0.0, 1.0, 100.0])
-  by_tanh = squashed_gaussian.bound(settings.SAC())(x)
+  by_tanh = squashed_gaussian.bound(settings.SACConfig())(x)
   np.testing.assert_allclose(
       by_tanh, [-10, -4, -4 + 6 * np.tanh(1), 2], rtol=1e-6
   )
-  clip = settings.SAC(log_std_bound='clip', log_std_min=-5.0)
+  clip = settings.SACConfig(log_std_bound='clip', log_std_min=-5.0)
   assert squashed_gaussian.bound(clip)(x).tolist() == [-5, 0, 1, 2]
 
 
@@ -170,7 +170,7 @@ def test_the_target_moves_by_tau_and_stays_where_equal(nets, update):
     )
   state = NetState(nets['critic'].params, nets['critic'].params, None, None)
   for _ in range(10):
-    state = base.move_target(state, 0.005)
+    state = base.polyak_update(state, 0.005)
   for a, b in zip(
       jax.tree.leaves(state.params), jax.tree.leaves(state.target), strict=True
   ):
@@ -326,7 +326,7 @@ def test_learns_to_brake_at_the_origin():
   A random policy drifts about; what is learned pushes towards zero from where
   it starts, with all steps and updates in one program.
   """
-  config = settings.SAC(random_steps=0, tau=0.02, initial_temperature=0.1)
+  config = settings.SACConfig(random_steps=0, tau=0.02, initial_temperature=0.1)
   agent = make(config, hidden=(32, 32))
   agent = sac.make(
       {

@@ -17,7 +17,7 @@ from plasticity_rl.analysis import study_file
 from plasticity_rl.analysis import study_page
 from plasticity_rl.analysis import study_tables as tables
 from plasticity_rl.errors import UserError
-from tests.experiment import commands
+from tests.run import commands
 
 
 @pytest.fixture(name='write', scope='session')

@@ -33,7 +33,7 @@ def test_srank_of_equal_singular_values_is_the_rank(count):
 
 
 def test_srank_counts_up_to_the_share():
-  # Shares 0.9, 0.985, 0.995, 1.
+  # ShardedData 0.9, 0.985, 0.995, 1.
   features = matrix(90.0, 8.5, 1.0, 0.5)
   for delta, expected in ((0.2, 1), (0.05, 2), (0.01, 3), (0.001, 4)):
     assert rank(srank, features, delta=delta) == expected
@@ -77,7 +77,7 @@ def rank(measure, features, **options):
 
 
 def test_effective_rank():
-  # Shares 1/2, 1/4, 1/4: an entropy of 1.5 bits.
+  # ShardedData 1/2, 1/4, 1/4: an entropy of 1.5 bits.
   assert rank(effective_rank, matrix(4.0, 2.0, 2.0)) == pytest.approx(
       2**1.5, rel=1e-4
   )

@@ -234,9 +234,9 @@ def test_networks_without_this_or_that_are_measured(config):
   network, layers = cases.split_network(shape, **config)
   for has_target in (True, False):
     net = NetSpec(
-        network, optimizers.make(settings.Optimizer()), layers, has_target
+        network, optimizers.make(settings.OptimizerConfig()), layers, has_target
     )
-    agent = dqn.make(net, settings.DQN()) if has_target else supervised.make(
+    agent = dqn.make(net, settings.DQNConfig()) if has_target else supervised.make(
         net
     )
     diagnostics = registry.make(

@@ -267,7 +267,7 @@ def clipped(core):
       'grouped': injection.grouped(
           optax.identity(), before=optax.clip_by_global_norm(0.5), after=core
       ),
-      'config': optimizers.make(settings.Optimizer(
+      'config': optimizers.make(settings.OptimizerConfig(
           name='sgd', learning_rate=1.0, max_gradient_norm=0.5
       )),
   }
@@ -356,7 +356,7 @@ def test_a_kept_count_makes_the_first_step_larger():
 @pytest.mark.parametrize('name', ['adam', 'adamw', 'rmsprop_centered', 'sgd'])
 def test_optimizers_of_configs_decay_by_the_runs_updates(name):
   """Their schedule goes on where it was, injection or not."""
-  optimizer = optimizers.make(settings.Optimizer(
+  optimizer = optimizers.make(settings.OptimizerConfig(
       name=name, learning_rate=1.0, decay_updates=10
   ))
   params, state = injection.inject(

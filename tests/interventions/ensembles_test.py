@@ -198,7 +198,7 @@ def test_penalties_are_summed_over_members():
 
   def penalty(**config):
     made = regularizers.make(
-        settings.Regularizer(**config), net.network, net.layers
+        settings.RegularizerConfig(**config), net.network, net.layers
     )
     return float(made(state.params, state.initial, inputs, output))
 

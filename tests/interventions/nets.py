@@ -42,9 +42,9 @@ LAST_OF_ENCODER = {'mlp': 'dense_1', 'conv': 'conv_1'}
 @functools.cache
 def agent(kind, slots=0, **optimizer):
   network, layers = cases.split_network(SHAPES[kind], **NETWORKS[kind])
-  config = settings.Optimizer(**{'name': 'adam', **optimizer})
+  config = settings.OptimizerConfig(**{'name': 'adam', **optimizer})
   net = NetSpec(network, optimizers.make(config), layers, has_target=True)
-  return dqn.make(net, settings.DQN(), slots=slots)
+  return dqn.make(net, settings.DQNConfig(), slots=slots)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.experiment import commands
+from tests.run import commands
 
 ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

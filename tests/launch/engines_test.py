@@ -13,7 +13,7 @@ import pytest
 from launch import commands as run_commands
 from launch import container
 from launch import folder as folder_lib
-from tests.experiment import commands
+from tests.run import commands
 
 ROOT = pathlib.Path(__file__).parents[2]
 STUDY = 'tests/launch/tiny_study.py'

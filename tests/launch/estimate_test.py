@@ -7,8 +7,8 @@ import pytest
 from launch import estimate
 from launch import study as study_lib
 from plasticity_rl import settings as settings_lib
-from tests.experiment import commands
 from tests.launch import tiny_study
+from tests.run import commands
 
 
 def _rows(segment=10, seeds=2):

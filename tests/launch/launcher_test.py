@@ -18,8 +18,8 @@ from launch import study as study_lib
 from launch import sweep as sweep_lib
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
-from tests.experiment import commands
 from tests.launch import tiny_study
+from tests.run import commands
 
 STUDY = 'tests/launch/tiny_study.py'
 

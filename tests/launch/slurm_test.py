@@ -17,7 +17,7 @@ import time
 import pytest
 
 from launch import folder as folder_lib
-from tests.experiment import commands
+from tests.run import commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START = ROOT / 'tests' / 'launch' / 'start_slurm.sh'

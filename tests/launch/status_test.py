@@ -10,8 +10,8 @@ from launch import folder as folder_lib
 from launch import lease as lease_lib
 from launch import progress
 from launch import status_page
-from tests.experiment import commands
 from tests.launch import fakes
+from tests.run import commands
 
 
 def _metrics(folder, steps, value=lambda step: step):

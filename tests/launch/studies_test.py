@@ -7,9 +7,9 @@ import pytest
 from launch import batching
 from launch import sharing
 from launch import study as study_lib
-from plasticity_rl.experiment import diagnosis
-from plasticity_rl.experiment import experiment as experiment_lib
-from plasticity_rl.experiment import timeline
+from plasticity_rl.forks import diagnosis
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'configs' / 'studies'
 STUDIES = sorted(
@@ -77,4 +77,4 @@ def test_the_runs_could_be_run(name):
     if study.command == study_lib.DIAGNOSE:
       diagnosis.plan(run.settings)
     else:
-      timeline.check(experiment_lib.build(run.settings))
+      runner.check(experiment_lib.build(run.settings))

@@ -29,13 +29,13 @@ KEY = jax.random.PRNGKey(6)
     (2.0, 3, (6, 1)),
 ))
 def test_schedule(ratio, steps_per_row, expected):
-  assert learner.schedule(ratio, steps_per_row) == expected
+  assert learner.update_schedule(ratio, steps_per_row) == expected
 
 
 @pytest.mark.parametrize('ratio', (0.0, -1.0, float('nan'), float('inf')))
 def test_ratio_that_is_none_is_refused(ratio):
   with pytest.raises(UserError, match='must be positive'):
-    learner.schedule(ratio, 1)
+    learner.update_schedule(ratio, 1)
 
 
 @pytest.mark.parametrize('ratio, steps_per_row', (
@@ -43,13 +43,13 @@ def test_ratio_that_is_none_is_refused(ratio):
 ))
 def test_ratio_of_no_whole_number_is_refused(ratio, steps_per_row):
   with pytest.raises(UserError, match='one over a whole number: '):
-    learner.schedule(ratio, steps_per_row)
+    learner.update_schedule(ratio, steps_per_row)
 
 
 def test_updates_follow_the_last_row_of_a_period():
-  due = [bool(learner.Schedule(1, 4).due(row)) for row in range(9)]
+  due = [bool(learner.UpdateSchedule(1, 4).due(row)) for row in range(9)]
   assert [i for i, d in enumerate(due) if d] == [3, 7]
-  assert learner.Schedule(5, 1).due(0)
+  assert learner.UpdateSchedule(5, 1).due(0)
 
 
 @pytest.fixture(name='agent', scope='module')
@@ -65,7 +65,7 @@ def fixture_agent():
   # A copy to the target falls amidst the updates of the test.
   return dqn.make(
       NetSpec(network, optimizer, layers, has_target=True),
-      settings.DQN(target_period_updates=2),
+      settings.DQNConfig(target_period_updates=2),
   )
 
 

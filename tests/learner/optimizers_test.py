@@ -11,9 +11,10 @@ import pytest
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.learner import optimizers
+from plasticity_rl.settings import config as config_lib
 
 KEY = jax.random.PRNGKey(7)
-CONFIG = settings.Optimizer(
+CONFIG = settings.OptimizerConfig(
     learning_rate=0.01, b1=0.8, b2=0.95, eps=1e-3, decay=0.9, weight_decay=0.1
 )
 
@@ -65,7 +66,7 @@ def test_is_optaxs(name, theirs, clip):
 
 def test_every_name_of_the_settings_is_made():
   params = params_of(KEY)
-  for name in settings._CHOICES['optimizer.name']:
+  for name in config_lib._CHOICES['optimizer.name']:
     optimizer = optimizers.make(dataclasses.replace(CONFIG, name=name))
     assert set(optimizer.init(params)) == {
         'before', 'encoder', 'head', 'after'

@@ -116,7 +116,7 @@ def test_key_is_another_for_other_weights_and_the_same_for_the_same():
 
 
 def test_weights_decay_by_the_learning_rate_times_their_size():
-  optimizer = optimizers.make(settings.Optimizer(
+  optimizer = optimizers.make(settings.OptimizerConfig(
       name='upgd', learning_rate=0.1, noise=0.0, weight_decay=0.5
   ))
   params = {'encoder': {}, 'head': {'w': jnp.array([2.0, -4.0])}}
@@ -134,7 +134,7 @@ def test_injection_draws_the_heads_noise_anew_and_keeps_the_encoders():
       lambda p, x: x @ p['v'],
   )
   params = split.init(jax.random.PRNGKey(0), jnp.ones([1, 2]))
-  optimizer = optimizers.make(settings.Optimizer(name='upgd'))
+  optimizer = optimizers.make(settings.OptimizerConfig(name='upgd'))
   state = optimizer.init(params)
   _, state = optimizer.update(
       jax.tree.map(jnp.ones_like, params), state, params

@@ -275,31 +275,31 @@ MUTANTS = (
     ),
     # --- When interventions happen, and who acts after them.
     Mutant(
-        'criterion-without-patience', 'plasticity_rl/experiment/criteria.py',
+        'criterion-without-patience', 'plasticity_rl/training/criteria.py',
         "known & rested & (seen['in_a_row'] >= self.criterion.patience)",
         "known & rested & (seen['in_a_row'] >= 1)",
-        ('tests/experiment/criteria_test.py::test_patience_is_in_a_row',),
+        ('tests/training/criteria_test.py::test_patience_is_in_a_row',),
     ),
     Mutant(
         'plateau-against-the-last-value',
-        'plasticity_rl/experiment/criteria.py',
+        'plasticity_rl/training/criteria.py',
         "      reference = highest_before + number\n",
         "      reference = seen['last'] + number\n",
-        ('tests/experiment/criteria_test.py::'
+        ('tests/training/criteria_test.py::'
          'test_a_value_below_the_last_counts_from_the_highest',),
     ),
     Mutant(
         'criterion-fires-in-every-seed',
-        'plasticity_rl/experiment/experiment.py',
+        'plasticity_rl/training/experiment.py',
         '        return jnp.where(each, new, old)\n',
         '        return jnp.where(each.any(), new, old)\n',
-        ('tests/experiment/triggers_test.py::test_each_seed_by_itself',),
+        ('tests/run/triggers_test.py::test_each_seed_by_itself',),
     ),
     Mutant(
         'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
         'hook, event_key, nets, own, batch, updates + i + 1, shard',
         'hook, event_key, nets, own, batch, updates + i, shard',
-        ('tests/experiment/triggers_test.py::test_period_of_updates',),
+        ('tests/run/triggers_test.py::test_period_of_updates',),
     ),
     Mutant(
         'reset-keeps-the-initial-weights', _ROOM + 'reset.py',
@@ -311,14 +311,14 @@ MUTANTS = (
         'old-policy-acts-forever', _ROOM + 'acting.py',
         "  return Acting(nets, old, step < kept['until'])\n",
         "  return Acting(nets, old, step < 2 * kept['until'])\n",
-        ('tests/experiment/acting_test.py::'
+        ('tests/training/acting_test.py::'
          'test_the_old_policy_acts_for_some_steps',),
     ),
     Mutant(
         'values-bootstrapped-through-a-truncation',
-        'plasticity_rl/experiment/recorded.py',
+        'benchmarks/recorded.py',
         '    after = np.where(last[t], np.nan, after)\n', '',
-        ('tests/experiment/recorded_test.py::test_monte_carlo_by_hand',),
+        ('tests/benchmarks/recorded_test.py::test_monte_carlo_by_hand',),
     ),
     *catalogue_agents.MUTANTS,
     *catalogue_units.MUTANTS,

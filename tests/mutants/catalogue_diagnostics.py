@@ -6,7 +6,7 @@ _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
 _LOOKS = 'plasticity_rl/diagnostics/'
 _LOOKED = 'tests/diagnostics/'
-_MEMORY = 'tests/experiment/memory_test.py::test_'
+_MEMORY = 'tests/run/memory_test.py::test_'
 
 MUTANTS = (
     # --- Which proxy tells.
@@ -50,9 +50,9 @@ MUTANTS = (
     ),
     Mutant(
         'proxy-forks-lose-their-checkpoints',
-        'plasticity_rl/experiment/checkpoint.py',
+        'plasticity_rl/run/checkpoint.py',
         'if s not in self._keep_steps and not', 'if not',
-        ('tests/experiment/checkpoint_test.py::test_keeps_what_was_asked_for_'
+        ('tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
          'beside_the_newest',),
     ),
     # --- Diagnostics.
@@ -161,13 +161,13 @@ MUTANTS = (
     ),
     Mutant(
         'looking-at-the-fork-is-remembered',
-        'plasticity_rl/experiment/timeline.py',
+        'plasticity_rl/run/runner.py',
         '      if remember:\n', '      if measure:\n',
         (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
     ),
     Mutant(
         'a-fork-forgets-what-was-remembered',
-        'plasticity_rl/experiment/experiment.py',
+        'plasticity_rl/training/experiment.py',
         '{**empty, **state.interventions}', '{**state.interventions, **empty}',
         (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
     ),

@@ -4,10 +4,10 @@ from tests.mutants.mutant import Mutant
 
 _ROOM = 'plasticity_rl/environments/'
 _TESTS = 'tests/environments/'
-_LANES = _TESTS + 'lanes_test.py::test_'
+_LANES = _TESTS + 'vector_test.py::test_'
 _ATARI = _TESTS + 'atari_test.py::test_'
 _DMC = _TESTS + 'dmc_test.py::test_'
-_FOREIGN = _TESTS + 'foreign_test.py::test_'
+_FOREIGN = _TESTS + 'custom_test.py::test_'
 _COPY = _DMC + 'a_copy_goes_on_to_the_bit'
 
 MUTANTS = (
@@ -20,14 +20,14 @@ MUTANTS = (
         "envpool's own discount",
     ),
     Mutant(
-        'truncated-is-terminated-gymnasium', _ROOM + 'foreign.py',
+        'truncated-is-terminated-gymnasium', _ROOM + 'custom.py',
         'float(not terminated)', 'float(not (terminated or truncated))',
         (_FOREIGN
          + 'gymnasium_termination_truncation_and_offset_of_actions',),
         'many agents of before gym 0.26',
     ),
     Mutant(
-        'last-observation-is-of-the-next-episode', _ROOM + 'lanes.py',
+        'last-observation-is-of-the-next-episode', _ROOM + 'vector.py',
         '      following = observation.copy()\n',
         '      following = observation\n',
         (_LANES + 'ends_of_episodes',),
@@ -40,7 +40,7 @@ MUTANTS = (
         (_ATARI + 'observations_are_stacks_of_gray_frames',),
     ),
     Mutant(
-        'stack-across-episodes', _ROOM + 'lanes.py',
+        'stack-across-episodes', _ROOM + 'vector.py',
         """  def reset(self) -> None:
     self._stack = None
     self._lane.reset()
@@ -51,7 +51,7 @@ MUTANTS = (
         (_LANES + 'stack_is_newest_last_and_of_one_episode',),
     ),
     Mutant(
-        'repeat-goes-on-into-the-next-episode', _ROOM + 'lanes.py',
+        'repeat-goes-on-into-the-next-episode', _ROOM + 'vector.py',
         '      if last:\n        break\n', '',
         (_LANES + 'repeat_and_limit_as_told_naively',),
     ),

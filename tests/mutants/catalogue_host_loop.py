@@ -2,9 +2,9 @@
 
 from tests.mutants.mutant import Mutant
 
-_DATA = 'plasticity_rl/experiment/host_data.py'
-_LOOP = 'plasticity_rl/experiment/host_loop.py'
-_TESTS = 'tests/experiment/host_loop_test.py::test_'
+_DATA = 'plasticity_rl/training/host_data_source.py'
+_LOOP = 'plasticity_rl/training/host_trainer.py'
+_TESTS = 'tests/training/host_trainer_test.py::test_'
 
 MUTANTS = (
     Mutant(
@@ -42,13 +42,13 @@ MUTANTS = (
     ),
     Mutant(
         'a-replay-shared-by-replicates', _LOOP,
-        '    rings = Rings([ring.copy() for _ in range(count)])\n',
-        '    rings = Rings([ring for _ in range(count)])\n',
+        '    rings = HostReplays([ring.copy() for _ in range(count)])\n',
+        '    rings = HostReplays([ring for _ in range(count)])\n',
         (_TESTS + 'a_seed_is_continued_with_keys_of_its_own',),
     ),
     Mutant(
         'statistics-of-the-first-batch-alone',
-        'plasticity_rl/experiment/normalizer.py',
+        'plasticity_rl/training/running_statistics.py',
         "      'mean': statistics['mean'] + delta * (added / total)[ones],\n",
         "      'mean': statistics['mean'] + delta,\n",
         (_TESTS + 'the_normaliser_is_the_mean_and_variance_of_all',),

@@ -6,7 +6,7 @@ _BASE = 'plasticity_rl/agents/base.py'
 _SHARD = 'plasticity_rl/shard.py'
 _PRECISION = 'plasticity_rl/networks/precision.py'
 _IN_BFLOAT16 = 'tests/networks/precision_test.py::test_'
-_TESTS = 'tests/learner/parallel_test.py::test_'
+_TESTS = 'tests/distributed/parallel_test.py::test_'
 _EQUAL = (_TESTS + 'devices_together_do_what_one_does_with_the_whole_batch',)
 
 MUTANTS = (

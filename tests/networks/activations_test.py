@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from plasticity_rl import network_settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.networks import activations
 from plasticity_rl.networks import sequential
+from plasticity_rl.settings import network as network_settings
 
 X = jnp.array([[-2.0, 0.5]])
 CONFIG = sequential.Sequential(

@@ -13,10 +13,10 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
-from plasticity_rl.experiment import agents
 from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
 from plasticity_rl.networks import layers
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
@@ -51,7 +51,7 @@ def agent_of(name, precision):
   config.update_from_flattened_dict(
       {**changes, 'network.precision': precision}
   )
-  return agents.make(settings_lib.resolve(config), spaces)
+  return agent_builder.make(settings_lib.resolve(config), spaces)
 
 
 @functools.cache

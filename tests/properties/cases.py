@@ -21,13 +21,13 @@ from plasticity_rl.agents import dqn
 from plasticity_rl.agents import drq
 from plasticity_rl.agents import sac
 from plasticity_rl.agents import supervised
-from plasticity_rl.experiment import device_loop
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
 from plasticity_rl.learner import optimizers
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
+from plasticity_rl.training import device_trainer
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
 from plasticity_rl.types import NetSpec
@@ -83,7 +83,7 @@ def actor_critic_network(of, shape, **config):
 
 
 def actor_critic_nets(shape, **config):
-  optimizer = optimizers.make(settings.Optimizer(name='adam'))
+  optimizer = optimizers.make(settings.OptimizerConfig(name='adam'))
   nets = {
       name: NetSpec(
           *_swap(optimizer, actor_critic_network(name, shape, **config)),
@@ -105,7 +105,7 @@ def mlp(has_target, **optimizer):
   network, layers = split_network(
       INPUTS, convolutions=(), hidden=(5, 4), split=1
   )
-  config = settings.Optimizer(**optimizer)
+  config = settings.OptimizerConfig(**optimizer)
   return NetSpec(network, optimizers.make(config), layers, has_target)
 
 
@@ -113,20 +113,20 @@ def conv(has_target, **optimizer):
   network, layers = split_network(
       IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=-2
   )
-  config = settings.Optimizer(**optimizer)
+  config = settings.OptimizerConfig(**optimizer)
   return NetSpec(network, optimizers.make(config), layers, has_target)
 
 
 def dqn_mlp(slots):
   net = mlp(True, name='adam', decay_updates=100)
   return INPUTS, dqn.make(
-      net, settings.DQN(target_period_updates=3), slots=slots
+      net, settings.DQNConfig(target_period_updates=3), slots=slots
   )
 
 
 def dqn_conv(slots):
   net = conv(True, name='rmsprop_centered', max_gradient_norm=1.0)
-  return IMAGES, dqn.make(net, settings.DQN(), slots=slots)
+  return IMAGES, dqn.make(net, settings.DQNConfig(), slots=slots)
 
 
 def dqn_normed(slots):
@@ -134,9 +134,9 @@ def dqn_normed(slots):
       INPUTS, convolutions=(), hidden=(6, 4), split=1, activation='crelu',
       layer_norm=True, weight_norm=True,
   )
-  optimizer = optimizers.make(settings.Optimizer(name='upgd'))
+  optimizer = optimizers.make(settings.OptimizerConfig(name='upgd'))
   net = NetSpec(network, optimizer, layers, has_target=True)
-  return INPUTS, dqn.make(net, settings.DQN(), slots=slots)
+  return INPUTS, dqn.make(net, settings.DQNConfig(), slots=slots)
 
 
 def classifier(slots):
@@ -147,7 +147,7 @@ def classifier(slots):
 def sac_mlp(slots):
   nets = actor_critic_nets(INPUTS, convolutions=(), hidden=(5, 4), split=1)
   return INPUTS, sac.make(
-      nets, settings.SAC(tau=0.5), ACTION_SIZE, slots=slots
+      nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
   )
 
 
@@ -156,7 +156,7 @@ def drq_conv(slots):
       IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=1
   )
   return IMAGES, drq.make(
-      nets, settings.DrQ(shift=1), ACTION_SIZE, slots=slots
+      nets, settings.DrQConfig(shift=1), ACTION_SIZE, slots=slots
   )
 
 
@@ -251,7 +251,7 @@ _recycle = functools.partial(
 )
 PROMISES = (
     Promise('control', predicts=True),
-    Promise('rekey', predicts=True),
+    Promise('reseed', predicts=True),
     _inject('injection', groups=('head',), predicts=True),
     _inject('injection(optimizer_state="keep")', predicts=True),
     _inject(
@@ -317,7 +317,7 @@ def make(text, agent):
 def over_seeds(apply):
   """The same over a state of all seeds, as an experiment does it."""
   return jax.vmap(
-      apply, in_axes=(0, device_loop.AXES, None), out_axes=device_loop.AXES
+      apply, in_axes=(0, device_trainer.AXES, None), out_axes=device_trainer.AXES
   )
 
 
@@ -334,7 +334,7 @@ def seed_by_seed(apply):
     ]
     return TrainState(*(
         trees[0] if axis is None else stack(trees)
-        for axis, *trees in zip(device_loop.AXES, *results, strict=True)
+        for axis, *trees in zip(device_trainer.AXES, *results, strict=True)
     ))
 
   return all_seeds
@@ -344,7 +344,7 @@ def one_seed(state, seed=0):
   """The state of one seed."""
   return TrainState(*(
       tree if axis is None else jax.tree.map(lambda x: x[seed], tree)
-      for tree, axis in zip(state, device_loop.AXES, strict=True)
+      for tree, axis in zip(state, device_trainer.AXES, strict=True)
   ))
 
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from plasticity_rl.experiment.checkpoint import Checkpoints
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
+from plasticity_rl.run.checkpoint import Checkpoints
 from tests.properties import cases
 
 # What else options decide leaves the structure as it is.
@@ -29,7 +29,7 @@ class Intervened:
   """As an experiment that knows of shapes, and replays its history on them."""
 
   def __init__(self, agent, state, batch):
-    self.loop = self
+    self.trainer = self
     self._agent, self._state, self._batch = agent, state, batch
     self._once = functools.cache(self._shapes)
 

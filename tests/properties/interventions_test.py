@@ -115,7 +115,7 @@ def test_every_intervention_promises_something():
 def test_nothing_but_networks_changes(agent_name, history, promise):
   before = cases.case(agent_name, history).state
   after = cases.outcome(agent_name, history, promise.text)
-  if promise.text == 'rekey':
+  if promise.text == 'reseed':
     for old, new in zip(before.keys, after.keys, strict=True):
       assert not np.array_equal(old, new)
     after = after._replace(keys=before.keys)

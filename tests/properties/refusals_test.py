@@ -52,11 +52,11 @@ REFUSED = {
     'shrink_and_perturb(shrink="a")': ['shrink', 'number', '0 to 1', "'a'"],
     'shrink_and_perturb(perturb=-1)': ['perturb', '0 to inf', '-1'],
     'shrink_and_perturb(perturb=None)': ['perturb', 'number', 'None'],
-    'rekey(salt=-1)': ['salt', '-1'],
-    'rekey(salt=1.5)': ['salt', '1.5'],
-    'rekey(salt=4294967296)': ['salt', '4294967296'],
+    'reseed(salt=-1)': ['salt', '-1'],
+    'reseed(salt=1.5)': ['salt', '1.5'],
+    'reseed(salt=4294967296)': ['salt', '4294967296'],
 }
-TAKING_NETS = [n for n in registry.REGISTRY if n not in ('control', 'rekey')]
+TAKING_NETS = [n for n in registry.REGISTRY if n not in ('control', 'reseed')]
 
 
 def refuse(text, agent_name='dqn_mlp', slots=0):

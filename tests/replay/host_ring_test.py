@@ -17,7 +17,7 @@ from plasticity_rl.replay import host_ring
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
-from plasticity_rl.replay.host_settings import HostReplay
+from plasticity_rl.replay.host_spec import HostReplaySpec
 from plasticity_rl.types import Counters
 
 GAMMA = 0.5
@@ -26,13 +26,13 @@ ENVS = 2
 
 def image_settings(stack, channels=1, **changes):
   spaces = Spaces((3, 2, stack * channels), np.uint8, Discrete(4))
-  return HostReplay(**{
+  return HostReplaySpec(**{
       'capacity': 9 * ENVS, 'num_envs': ENVS, 'spaces': spaces,
       'discount': GAMMA, 'stack': stack, **changes,
   })
 
 
-VECTORS = HostReplay(
+VECTORS = HostReplaySpec(
     capacity=8, num_envs=ENVS, spaces=Spaces((3,), np.float32, Continuous(2)),
     discount=GAMMA,
 )
@@ -358,7 +358,7 @@ def test_two_copies_go_their_own_ways(compress):
 def test_frames_are_shared_between_copies_and_dropped():
   """By bytes: 704 frames of a kilobyte, of which a copy takes a chunk."""
   spaces = Spaces((32, 32, 2), np.uint8, Discrete(2))
-  settings = HostReplay(
+  settings = HostReplaySpec(
       capacity=640, num_envs=ENVS, spaces=spaces, discount=GAMMA, stack=2
   )
   ring, games = filled(settings, 1000)
@@ -377,7 +377,7 @@ def test_frames_are_shared_between_copies_and_dropped():
 
 def test_compressed_frames_take_less():
   spaces = Spaces((32, 32, 4), np.uint8, Discrete(2))
-  plain = HostReplay(
+  plain = HostReplaySpec(
       capacity=1000, num_envs=1, spaces=spaces, discount=GAMMA, stack=4
   )
   held = {}

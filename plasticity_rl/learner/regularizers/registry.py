@@ -23,13 +23,13 @@ REGISTRY = {
 }
 
 
-def infer_heads(config: settings.Regularizer) -> int:
+def infer_heads(config: settings.RegularizerConfig) -> int:
   """Auxiliary heads that the network has to have."""
   return config.infer_heads if config.infer else 0
 
 
 def make(
-    config: settings.Regularizer,
+    config: settings.RegularizerConfig,
     network: SplitNetwork,
     layers: Sequence[Layer],
 ) -> Penalty | None:

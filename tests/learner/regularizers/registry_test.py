@@ -29,14 +29,14 @@ def build(
     **options,
 ):
   """A network of a convolution and two dense layers, with its penalty."""
-  config = settings.Regularizer(**options)
+  config = settings.RegularizerConfig(**options)
   network, layers = sequential.build(sequential.Sequential(
       observation_shape=(5, 4, 2), convolutions=convolutions, hidden=hidden,
       num_outputs=2, split=split, infer_heads=registry.infer_heads(config),
       weight_norm=weight_norm,
   ))
   return NetSpec(
-      network, optimizers.make(settings.Optimizer(name='sgd')), layers,
+      network, optimizers.make(settings.OptimizerConfig(name='sgd')), layers,
       has_target=False, penalty=registry.make(config, network, layers),
   )
 
@@ -163,7 +163,7 @@ def test_descending_lowers_it_and_reports_it(name):
     output = net.network.apply(params, X)
     return 0 * output.outputs.sum(-1), output
 
-  step = jax.jit(lambda state: base.descend(
+  step = jax.jit(lambda state: base.gradient_step(
       net, state, lambda x: (loss, x), X
   )[:2])
   penalties = []
@@ -192,7 +192,7 @@ def test_initial_weights_are_no_part_of_the_gradient():
   net = build(infer=1.0, l2_init=1.0)
   state = state_of(net)
   before = jax.tree.map(jnp.copy, state.initial)
-  after, _, _ = base.descend(
+  after, _, _ = base.gradient_step(
       net, state, lambda x: (
           lambda params: (jnp.zeros(4), net.network.apply(params, x)), x
       ), X,

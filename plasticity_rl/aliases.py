@@ -1,0 +1,18 @@
+"""Names of earlier versions, which configs and saved runs may still hold.
+
+The one place that knows them: nothing else says an old name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Interventions, old name -> new name. A label stays what it was, since it names
+# folders and seeds the intervention's randomness.
+INTERVENTIONS = {'rekey': 'reseed'}
+# Keys of a config that had no effect on numbers, and are gone.
+REMOVED_KEYS = frozenset({'compile_ahead'})
+
+
+def without_removed_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A config without keys that an earlier version knew."""
+  return {k: v for k, v in config.items() if k not in REMOVED_KEYS}

@@ -1,0 +1,1 @@
+"""One device or many, one process or many."""

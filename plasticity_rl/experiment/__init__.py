@@ -1,1 +1,0 @@
-"""The timeline of an experiment: training, events, fork, checkpoint."""

@@ -1,0 +1,1 @@
+"""Forking a run into arms: fork, diagnosis, proxies."""

@@ -1,0 +1,249 @@
+"""Diagnosis: a prefix, and arms that fork from its end."""
+
+import csv
+import dataclasses
+import pathlib
+from typing import Any
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import Interrupted
+from plasticity_rl.errors import UserError
+from plasticity_rl.forks import fork
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.run import metrics
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from plasticity_rl.run.checkpoint import Checkpoints
+from plasticity_rl.run.preemption import PreemptionHandler
+from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import schedule as schedule_lib
+from plasticity_rl.training.experiment import Experiment
+
+PREFIX = 'prefix'
+ARMS = 'arms'
+MARGIN_FRACTION = 0.1
+SINGLE_SEED_REPLICATES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class DiagnosisPlan:
+  """A diagnosis that was checked and can be run.
+
+  Attributes:
+    experiment: of the prefix; its settings are resolved.
+    arm_experiments: of each arm, by label: mostly one and the same. An arm
+      whose intervention goes on happening has its own; a single seed is
+      replicated in all of them.
+    source: run folder to fork; None for a prefix to be trained.
+    step: where it forks.
+    horizon: steps of each arm.
+    arms: what each does, the control among them.
+  """
+
+  experiment: Experiment
+  arm_experiments: dict[str, Experiment]
+  source: pathlib.Path | None
+  step: int
+  horizon: int
+  arms: tuple[expressions.Expression, ...]
+
+
+def plan(
+    settings: settings_lib.Settings, source: pathlib.Path | None = None
+) -> DiagnosisPlan:
+  """Resolves and checks a diagnosis; computes nothing."""
+  schedule = schedule_lib.schedule(settings)
+  settings, step = _resolve_fork(settings, schedule, source)
+  horizon = schedule_lib.on_grid(
+      settings.fork.horizon, schedule.segment, 'fork.horizon'
+  )
+  experiment = experiment_lib.build(settings)
+  if source is not None:  # Refuses what is missing, damaged or another's.
+    Checkpoints(source).check(step, experiment)
+  low, high = experiment.trainer.return_range
+  if not settings.fork.margin:
+    settings = with_fork(settings, margin=MARGIN_FRACTION * (high - low))
+  experiment = experiment._replace(settings=settings)
+  runner.check(experiment)
+  arms = _check_arms(settings, experiment)
+  check_horizon(step, horizon, schedule)
+  experiment_lib.check_metric(
+      experiment, settings.fork.metric, 'config.fork.metric'
+  )
+  return DiagnosisPlan(
+      experiment, _arm_experiments(experiment, arms, step + horizon), source,
+      step, horizon, arms,
+  )
+
+
+def _arm_experiments(experiment, arms, end):
+  """What each arm runs; refuses triggers that could not be."""
+  settings = experiment.settings
+  common = experiment
+  if settings.fork.replicates:
+    common = experiment_lib.build(
+        dataclasses.replace(settings, num_seeds=settings.fork.replicates)
+    )
+  found = {}
+  for arm in arms:
+    found[arm.label] = common
+    if arm.triggers:
+      found[arm.label] = experiment_lib.build(dataclasses.replace(
+          common.settings,
+          num_steps=max(settings.num_steps, end),
+          interventions=(
+              *settings.interventions, f'{arm.label}={arm.source}'
+          ),
+      ))
+      runner.check(found[arm.label])
+  return found
+
+
+def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
+  """Runs the prefix and every arm, or what is missing of them."""
+  settings = plan.experiment.settings
+  prefix = prepare(workdir, settings)
+  source = plan.source
+  if source is None:
+    source = prefix
+  else:
+    Checkpoints(source).keep(plan.step)  # It may be trained on meanwhile.
+    copy_history(source, prefix, plan.step)
+  with PreemptionHandler() as interrupts:
+    # A checkpoint that was damaged since is made again from the one before.
+    if source is prefix and Checkpoints(prefix).newest() != plan.step:
+      runner.run(
+          plan.experiment, prefix, num_steps=plan.step, name='prefix',
+      )
+    for arm in plan.arms:
+      if interrupts.requested:
+        raise Interrupted(
+            f'stopped before arm {arm.label!r}; the same command continues'
+        )
+      fork.run_arm(
+          plan.arm_experiments[arm.label], source, plan.step, arm,
+          workdir / ARMS / arm.label, horizon=plan.horizon,
+          replicates=settings.fork.replicates,
+          source_experiment=plan.experiment,
+      )
+
+
+def prepare(
+    workdir: pathlib.Path, settings: settings_lib.Settings
+) -> pathlib.Path:
+  """The prefix's folder, made or found to be this config's."""
+  prefix = workdir / PREFIX
+  if workdir.is_dir() and any(workdir.iterdir()) and not prefix.exists():
+    raise UserError(
+        f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
+    )
+  run_folder.prepare(prefix, settings)
+  return prefix
+
+
+def _resolve_fork(settings, schedule, source):
+  """Where the fork is, and how often a single seed is continued."""
+  step = settings.fork.step
+  if settings.num_seeds == 1 and not settings.fork.replicates:
+    settings = with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
+  if settings.num_seeds > 1 and settings.fork.replicates:
+    raise UserError(
+        'config.fork.replicates continues a single seed, but num_seeds is '
+        f'{settings.num_seeds}'
+    )
+  if source is None:
+    step = schedule.num_steps if step < 0 else schedule_lib.on_grid(
+        step, schedule.segment, 'fork.step'
+    )
+    if not 0 < step <= schedule.num_steps:
+      raise UserError(
+          f'config.fork.step must be 1 to num_steps ({schedule.num_steps}), '
+          f'or -1 for the end: {settings.fork.step}'
+      )
+    return with_fork(settings, step=step), step
+  check_source(settings, source)
+  if step < 0:
+    step = Checkpoints(source).newest()
+    if step is None:
+      raise UserError(f'there is no checkpoint in {source}')
+  return with_fork(settings, step=step), step
+
+
+def check_source(
+    settings: settings_lib.Settings, source: pathlib.Path
+) -> None:
+  """Refuses settings that differ from a run's in more than the fork."""
+  theirs = settings_lib.resolve(run_folder.read_config(source))
+  if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
+      settings, fork=settings.fork
+  ):
+    raise UserError(
+        f'with --from only config.fork.* can be changed: {source} was '
+        'trained by the rest'
+    )
+
+
+def with_fork(
+    settings: settings_lib.Settings, **changes: Any
+) -> settings_lib.Settings:
+  """Settings with other values in their section `fork`."""
+  return dataclasses.replace(
+      settings, fork=dataclasses.replace(settings.fork, **changes)
+  )
+
+
+def _check_arms(settings, experiment):
+  arms = tuple(expressions.parse(text) for text in settings.fork.arms)
+  labels = [arm.label for arm in arms]
+  for arm in arms:
+    if 'at_steps' in arm.triggers:
+      raise UserError(
+          f'config.fork.arms: {arm.label!r} happens at the fork, or again and '
+          'again by every_steps, every_updates or when: it takes no at_steps'
+      )
+    if arm.label.startswith('.'):  # It names the folder of the arm.
+      raise UserError(
+          f'config.fork.arms: a label must not begin with a dot: {arm.label!r}'
+      )
+    if labels.count(arm.label) > 1:
+      raise UserError(
+          f'config.fork.arms: {arm.label!r} is there twice; label one: '
+          f'"other={arm.text}"'
+      )
+    experiment.intervene(arm)  # Refuses what does not fit the agent.
+  if 'control' not in labels:
+    raise UserError(
+        "config.fork.arms needs 'control' to compare with; there are: "
+        + ', '.join(labels)
+    )
+  if len(labels) < 2:
+    raise UserError('config.fork.arms needs an arm beside the control')
+  return arms
+
+
+def check_horizon(
+    step: int, horizon: int, schedule: schedule_lib.EventSchedule
+) -> None:
+  """Refuses a fork whose arms would not be evaluated."""
+  if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
+    raise UserError(
+        f'config.fork.horizon ({horizon}) holds no evaluation: '
+        f'evaluation.every_steps is {schedule.evaluate}'
+    )
+
+
+def copy_history(
+    source: pathlib.Path, prefix: pathlib.Path, step: int
+) -> None:
+  """The metrics of a foreign run up to the fork, for the report."""
+  path = source / metrics.CSV
+  if not path.exists():
+    return
+  with path.open(newline='') as file:
+    reader = csv.DictReader(file)
+    # The last line may be half a line: of a run that was killed, or goes on.
+    rows = [row for row in reader if metrics.is_whole(row, step)]
+    columns = reader.fieldnames or []
+  lines = [','.join(columns)]
+  lines += [','.join(row[c] for c in columns) for row in rows]
+  run_folder.write_atomically(prefix / metrics.CSV, '\n'.join(lines) + '\n')

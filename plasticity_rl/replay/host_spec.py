@@ -1,0 +1,164 @@
+"""What a replay on the host is to be, and the memory that it will take."""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+
+from plasticity_rl.environments.spaces import Discrete
+from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.errors import UserError
+from plasticity_rl.replay import memory
+
+# A chunk is 1/64 of the replay, so that copies, which take the chunk that is
+# being filled, and what expires late stay small, and at most this big.
+_CHUNK_PARTS, _CHUNK_BYTES = 64, 2 * 2**20
+# Frames compressed together, and fewest in a chunk. More take less memory, and
+# longer to read.
+_FEW_FRAMES = 8
+# What the estimate of memory assumes. Six Atari games compressed to 1/12 (the
+# worst, Battle Zone) to 1/60 of their frames under random play.
+_COMPRESSED_TO = 1 / 8
+# An episode has one more observation than transitions, and the first one may
+# be filled with frames of another kind: two frames in 200 steps.
+_EXTRA_FRAMES = 0.01
+# Of a chunk: its Python object and its entry in a dict.
+_OBJECT_BYTES = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class HostReplaySpec:
+  """Static settings of a `HostRing`; refuses those that make no sense.
+
+  Attributes:
+    capacity: transitions that it holds, over all environments. Every
+      environment has the same share, rounded down.
+    num_envs: E.
+    spaces: of one environment.
+    discount: gamma.
+    n_step: rewards summed in a transition.
+    stack: frames that the last axis of an observation holds, newest last.
+    compress: whether frames are compressed, without loss.
+  """
+
+  capacity: int
+  num_envs: int
+  spaces: Spaces
+  discount: float
+  n_step: int = 1
+  stack: int = 1
+  compress: bool = False
+
+  def __post_init__(self) -> None:
+    for name in ('capacity', 'num_envs', 'n_step', 'stack'):
+      value = getattr(self, name)
+      if not isinstance(value, int) or value < 1:
+        raise UserError(f'replay: {name}={value} is not a positive integer')
+    if not 0 <= self.discount <= 1:
+      raise UserError(f'replay: discount={self.discount} is not in [0, 1]')
+    if self.num_rows < self.n_step:
+      raise UserError(
+          f'replay: capacity={self.capacity} is less than the '
+          f'{self.n_step * self.num_envs} of n_step={self.n_step} in each of '
+          f'{self.num_envs} environments'
+      )
+    shape = self.spaces.observation_shape
+    if self.stack > 1 and (not shape or shape[-1] % self.stack):
+      raise UserError(
+          f'replay: the last axis of observations {shape} does not hold '
+          f'stack={self.stack} frames'
+      )
+
+  @property
+  def num_rows(self) -> int:
+    """R: transitions of one environment that are kept."""
+    return self.capacity // self.num_envs
+
+  @property
+  def frame_shape(self) -> tuple[int, ...]:
+    """Of one frame: the observation's, with a k-th of its last axis."""
+    shape = tuple(self.spaces.observation_shape)
+    if self.stack == 1:
+      return shape
+    return (*shape[:-1], shape[-1] // self.stack)
+
+  @property
+  def frame_bytes(self) -> int:
+    """Of one frame, as it comes."""
+    dtype = np.dtype(self.spaces.observation_dtype)
+    return int(np.prod(self.frame_shape)) * dtype.itemsize
+
+  @property
+  def action(self) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype of one action."""
+    if isinstance(self.spaces.actions, Discrete):
+      return (), np.dtype(np.int32)
+    return (self.spaces.actions.size,), np.dtype(np.float32)
+
+  @property
+  def chunk_frames(self) -> int:
+    """Frames in a chunk of the store."""
+    if self.compress:
+      return _FEW_FRAMES
+    part = self.capacity * self.frame_bytes // _CHUNK_PARTS
+    return max(_FEW_FRAMES, min(part, _CHUNK_BYTES) // self.frame_bytes)
+
+  def describe(self) -> dict[str, Any]:
+    """The settings as JSON has them, to compare with those of a file."""
+    spaces = self.spaces
+    described = {
+        **dataclasses.asdict(self),
+        'spaces': {
+            'observation_shape': tuple(spaces.observation_shape),
+            'observation_dtype': str(np.dtype(spaces.observation_dtype)),
+            'actions': repr(spaces.actions),
+        },
+    }
+    return json.loads(json.dumps(described))
+
+
+def bytes_needed(settings: HostReplaySpec) -> int:
+  """An estimate of the memory of a full ring.
+
+  Exact but for two assumptions: that an episode has two frames more than
+  transitions, and 200 of these or more (there is one frame more where
+  environments fill the first stack with copies, and up to `stack` where with
+  other pictures); and, with `compress`, that uint8 frames take an eighth,
+  which leaves a third over for the worst of six Atari games. Frames of other
+  dtypes are counted in full, as noise has to be.
+  """
+  transition, fixed = _costs(settings)
+  return fixed + int(
+      settings.num_rows * settings.num_envs * transition
+  )
+
+
+def check_fits(settings: HostReplaySpec, available: int) -> None:
+  """Refuses a replay larger than `available` bytes; says what would fit.
+
+  Raises:
+    MissingDependencyError: with the largest capacity for that memory.
+  """
+  transition, fixed = _costs(settings)
+  memory.check(
+      settings.capacity, available, transition=transition, fixed=fixed,
+      multiple=settings.num_envs,
+      hint='' if settings.compress else ', or compress it',
+  )
+
+
+def _costs(settings):
+  """Bytes of a transition, and bytes that any ring takes."""
+  chunk = settings.chunk_frames * settings.frame_bytes
+  frame, chunks = settings.frame_bytes, 2
+  if settings.compress:
+    chunks *= settings.num_envs
+    if settings.spaces.observation_dtype == np.uint8:
+      frame *= _COMPRESSED_TO
+  frame += _OBJECT_BYTES / settings.chunk_frames
+  shape, dtype = settings.action
+  # Reward, discount, end, and the places of its frames.
+  beside = 4 + 4 + 1 + 4 * (settings.stack + 1)
+  beside += int(np.prod(shape)) * dtype.itemsize
+  return frame * (1 + _EXTRA_FRAMES) + beside, chunks * chunk

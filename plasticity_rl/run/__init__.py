@@ -1,0 +1,1 @@
+"""A run on disk: runner, triggers, checkpoints, metrics."""

@@ -1,0 +1,195 @@
+"""metrics.csv, TensorBoard, Weights & Biases."""
+
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from plasticity_rl import errors
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.run import run_folder
+
+CSV = 'metrics.csv'
+EVENTS = 'events.jsonl'
+WANDB_ID = 'wandb_id'
+COMMON = ('seed', 'step', 'frames', 'updates', 'seconds')
+
+
+class CsvWriter:
+  """Rows of metrics, one a seed and point; a new column rewrites the file."""
+
+  def __init__(self, path: pathlib.Path, resume_step: int):
+    """Continues a file after dropping the rows past `resume_step`."""
+    self._path = path
+    self._columns = list(COMMON)
+    rows = []
+    if path.exists():
+      with path.open(newline='') as file:
+        reader = csv.DictReader(file)
+        # A killed process may have left half a line at the end.
+        rows = [r for r in reader if is_whole(r, resume_step)]
+        self._columns = list(reader.fieldnames or COMMON)
+    self._rewrite(rows)
+
+  def _rewrite(self, rows):
+    temporary = self._path.with_name(f'.{self._path.name}.{os.getpid()}')
+    with _writing(self._path):
+      with temporary.open('w', newline='') as file:
+        writer = csv.DictWriter(file, self._columns, restval='')
+        writer.writeheader()
+        writer.writerows(rows)
+      os.replace(temporary, self._path)
+
+  def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Appends rows."""
+    new = [k for k in rows[0] if k not in self._columns]
+    if new:
+      with self._path.open(newline='') as file:
+        before = list(csv.DictReader(file))
+      self._columns += new
+      self._rewrite(before)
+    with _writing(self._path), self._path.open('a', newline='') as file:
+      csv.DictWriter(file, self._columns, restval='').writerows(rows)
+
+
+@contextlib.contextmanager
+def _writing(path: pathlib.Path) -> Iterator[None]:
+  """Says in a line that a file cannot be written: the disk may be full."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.RunError(
+        f'could not write {path}: {error.strerror}; checkpoints are kept, and '
+        'the same command goes on from the last one'
+    ) from error
+
+
+def is_whole(row: Mapping[str, Any], resume_step: int) -> bool:
+  """Whether a row has all its cells and is of a step up to `resume_step`."""
+  try:
+    return None not in row.values() and int(row['step']) <= resume_step
+  except (TypeError, ValueError):
+    return False
+
+
+class Writers:
+  """Everything that a run logs to."""
+
+  def __init__(
+      self,
+      folder: pathlib.Path,
+      log: settings_lib.LogConfig,
+      resume_step: int,
+      first_seed: int,
+      frames_per_step: int = 1,
+  ):
+    """Opens the writers; `resume_step` is -1 for a run that starts."""
+    self._first_seed = first_seed
+    self._frames_per_step = frames_per_step
+    self._csv = CsvWriter(folder / CSV, resume_step)
+    self._events = folder / EVENTS
+    kept = []
+    if self._events.exists():
+      lines = self._events.read_text().splitlines()
+      kept = [x for x in lines if _event_step(x) <= resume_step]
+    with _writing(self._events):
+      run_folder.write_atomically(
+          self._events, ''.join(f'{line}\n' for line in kept)
+      )
+    self._tensorboard = self._wandb = None
+    if log.tensorboard:
+      tensorboard = _optional('tensorboardX', 'tensorboard')
+      self._tensorboard = tensorboard.SummaryWriter(
+          str(folder / 'tb'), purge_step=resume_step + 1
+      )
+    if log.wandb:
+      self._wandb = _optional('wandb', 'wandb').init(
+          project=log.wandb, dir=str(folder), name=folder.name,
+          id=_wandb_id(folder), resume='allow',
+      )
+
+  def write(
+      self, step: int, updates: int, seconds: float,
+      metrics: Mapping[str, np.ndarray],
+  ) -> None:
+    """One point of all seeds; metrics are `[S]`, a NaN is left empty."""
+    num_seeds = len(next(iter(metrics.values())))
+    self._csv.write([
+        {
+            'seed': self._first_seed + i, 'step': step,
+            'frames': step * self._frames_per_step,
+            'updates': updates, 'seconds': f'{seconds:.3f}',
+            **{
+                k: '' if np.isnan(v[i]) else repr(float(v[i]))
+                for k, v in metrics.items()
+            },
+        }
+        for i in range(num_seeds)
+    ])
+    if self._tensorboard or self._wandb:
+      # The mean over seeds: curves by seed are in metrics.csv.
+      means = {
+          k: float(np.nanmean(v)) for k, v in metrics.items()
+          if not np.isnan(v).all()
+      }
+      if self._tensorboard:
+        for name, value in means.items():
+          self._tensorboard.add_scalar(name, value, step)
+      if self._wandb:
+        self._wandb.log(means, step=step)
+
+  def event(self, step: int, **facts: Any) -> None:
+    """A line in events.jsonl: what happened, and why."""
+    with _writing(self._events), self._events.open('a') as file:
+      file.write(json.dumps({'step': step, **facts}) + '\n')
+
+  def close(self) -> None:
+    """Flushes what is buffered."""
+    if self._tensorboard:
+      self._tensorboard.close()
+    if self._wandb:
+      self._wandb.finish()
+
+
+class Silent:
+  """The writers of a host that writes nothing."""
+
+  def write(self, *args: Any) -> None:
+    """Nothing."""
+
+  def event(self, step: int, **facts: Any) -> None:
+    """Nothing."""
+
+  def close(self) -> None:
+    """Nothing."""
+
+
+def _event_step(line):
+  try:
+    return json.loads(line)['step']
+  except (ValueError, KeyError):
+    return float('inf')
+
+
+def _wandb_id(folder):
+  """Kept in the folder: those of arms are called alike in all diagnoses."""
+  path = folder / WANDB_ID
+  if not path.exists():
+    run_folder.write_atomically(path, uuid.uuid4().hex)
+  return path.read_text()
+
+
+def _optional(module, extra):
+  try:
+    return __import__(module)
+  except ImportError:
+    raise errors.UserError(
+        f'config.log asks for {module}, which is not installed: '
+        f"pip install 'plasticity_rl[{extra}]'"
+    ) from None

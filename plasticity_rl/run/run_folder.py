@@ -1,0 +1,196 @@
+"""A run's folder: what it is of, and that it is of nothing else."""
+
+import contextlib
+import fcntl
+import functools
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.distributed import hosts
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+
+CONFIG = 'config.json'
+_PACKAGES = (
+    'jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'chex', 'numpy', 'scipy',
+    'orbax-checkpoint', 'pgx',
+)
+# What the same command may say otherwise: it does not change any result.
+_FREE = ('log',)
+
+
+def write_atomically(path: pathlib.Path, text: str) -> None:
+  """Writes to a temporary name, then renames."""
+  temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+  try:
+    temporary.write_text(text)
+    os.replace(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
+
+
+def prepare(
+    folder: pathlib.Path, settings: settings_lib.Settings
+) -> None:
+  """Makes the folder, or checks that it is this config's.
+
+  Another config on the same folder is refused, with the keys that differ. Of
+  several hosts the first makes it, and the others have to see it.
+  """
+  if hosts.is_first():
+    _prepare(folder, settings)
+  hosts.all_gather_object('folder', None)
+  if not (folder / CONFIG).exists():
+    raise UserError(
+        f'{folder} is not on this host what it is on the first one: --workdir '
+        'must be a folder that all hosts share'
+    )
+
+
+def _prepare(folder, settings):
+  path = folder / CONFIG
+  if path.exists():
+    differ = differences(read_config(folder), settings)
+    if differ:
+      raise UserError(
+          f'{folder} holds a run of another config; they differ in '
+          f'{"; ".join(differ)}: choose another --workdir, or the same config'
+      )
+    return
+  if folder.exists() and not folder.is_dir():
+    raise UserError(f'{folder} is a file: choose another --workdir')
+  # Beside what a process left that was killed while it began here.
+  if folder.exists() and any(
+      not path.name.startswith(f'.{CONFIG}.') for path in folder.iterdir()
+  ):
+    raise UserError(
+        f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
+        'another --workdir'
+    )
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = settings_lib.to_dict(settings)
+    write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
+  except OSError as error:
+    raise UserError(f'cannot write to {folder}: {error}') from None
+
+
+def differences(
+    recorded: Mapping[str, Any], settings: settings_lib.Settings
+) -> list[str]:
+  """How a config that was written down differs, 'key (there 1, here 2)'.
+
+  Settings that it does not know, as an earlier version wrote it, were as they
+  are by default; what does not change results may differ.
+  """
+  theirs = flat(settings_lib.resolve(recorded))
+  # Through JSON, where a tuple is a list.
+  theirs, ours = json.loads(json.dumps([theirs, flat(settings)]))
+  return [
+      f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
+      for key in dict.fromkeys([*theirs, *ours])
+      if theirs.get(key) != ours.get(key)
+  ]
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+  """Refuses to run what another process is running at this moment.
+
+  Two would write their rows and checkpoints between one another. The config's
+  file is locked, which the system undoes however a process ends. File systems
+  without locks are trusted.
+  """
+  path = folder / CONFIG
+  if not hosts.is_first() or not path.exists():
+    yield
+    return
+  try:
+    file = path.open('r+')
+  except OSError as error:  # Somebody else's, perhaps.
+    raise UserError(f'cannot write to {folder}: {error}') from None
+  with file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise RunError(
+          f'another process is running {folder} at this moment: wait for it, '
+          'or choose another --workdir'
+      ) from None
+    except OSError:  # No locks here.
+      pass
+    yield
+
+
+def flat(settings: settings_lib.Settings) -> dict[str, Any]:
+  """The config by dotted key, without what two commands may say otherwise."""
+  config = settings_lib.to_dict(settings)
+  return dict(_flat({k: v for k, v in config.items() if k not in _FREE}))
+
+
+def _flat(tree, prefix=''):
+  for key, value in tree.items():
+    if isinstance(value, Mapping):
+      yield from _flat(value, f'{prefix}{key}.')
+    else:
+      yield f'{prefix}{key}', value
+
+
+def read_config(folder: pathlib.Path) -> dict[str, Any]:
+  """The resolved config of a run folder."""
+  path = folder / CONFIG
+  if not path.exists():
+    raise UserError(f'{folder} is not a run folder: it has no {CONFIG}')
+  try:
+    return json.loads(path.read_text())['config']
+  except (ValueError, KeyError, TypeError):
+    raise UserError(f'{path} is damaged: it is not a config') from None
+
+
+def origin() -> dict[str, Any]:
+  """Where results come from: versions, revision, command, machine."""
+  versions = {'python': platform.python_version()}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return {
+      'versions': versions,
+      'git_revision': _git_revision(),
+      'command': _command(),
+      'machine': (
+          f'{platform.system()} {platform.machine()}, '
+          f'{os.cpu_count()} cores'
+      ),
+  }
+
+
+def _command():
+  main = sys.modules.get('__main__')
+  spec = getattr(main, '__spec__', None)
+  program = f'python -m {spec.name}' if spec else pathlib.Path(sys.argv[0]).name
+  return ' '.join([program, *sys.argv[1:]])
+
+
+@functools.cache  # Every checkpoint names it, and git takes its time.
+def _git_revision():
+  def git(*words):
+    return subprocess.run(
+        ['git', *words], cwd=pathlib.Path(__file__).parent,
+        capture_output=True, text=True, timeout=10, check=True,
+    ).stdout.strip()
+
+  try:
+    dirty = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
+  except (OSError, subprocess.SubprocessError):
+    return 'unknown'

@@ -1,0 +1,1 @@
+"""One compiled segment: data, updates, and when what happens."""

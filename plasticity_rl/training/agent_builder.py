@@ -1,0 +1,197 @@
+"""The agent of an experiment, from its settings."""
+
+import dataclasses
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents import dqn
+from plasticity_rl.agents import drq
+from plasticity_rl.agents import sac
+from plasticity_rl.agents import supervised
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.environments.spaces import Continuous
+from plasticity_rl.environments.spaces import Discrete
+from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.errors import UserError
+from plasticity_rl.learner import optimizers
+from plasticity_rl.learner.regularizers import registry as regularizers
+from plasticity_rl.networks import actor_critic
+from plasticity_rl.networks import pixels
+from plasticity_rl.networks import precision
+from plasticity_rl.networks import sequential
+from plasticity_rl.networks import sizing
+from plasticity_rl.networks.sequential import Sequential
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.shard import Shard
+from plasticity_rl.types import NetSpec
+
+
+def _sees_images(spaces):
+  return len(spaces.observation_shape) == 3
+
+
+# Which spaces an agent can take.
+_TAKES = {
+    'dqn': lambda spaces: isinstance(spaces.actions, Discrete),
+    'sac': lambda spaces: isinstance(spaces.actions, Continuous)
+    and not _sees_images(spaces),
+    'drq': lambda spaces: isinstance(spaces.actions, Continuous)
+    and _sees_images(spaces),
+}
+
+
+def check(name: str, spaces: Spaces) -> None:
+  """Refuses an agent that cannot take the spaces, and says which can."""
+  if name == 'supervised' or _TAKES[name](spaces):
+    return
+  actions = spaces.actions
+  described = (
+      f'{actions.num_actions} discrete actions'
+      if isinstance(actions, Discrete)
+      else f'continuous actions of size {actions.size}'
+  )
+  able = [agent for agent, takes in _TAKES.items() if takes(spaces)]
+  raise UserError(
+      f'config.agent.name: {name!r} cannot take observations of shape '
+      f'{spaces.observation_shape} and {described}; what can: '
+      + ', '.join(able)
+  )
+
+
+def make(
+    settings: settings_lib.Settings, spaces: Spaces, shard: Shard = UNSHARDED
+) -> Agent:
+  """The agent of these settings; refuses spaces that it cannot take.
+
+  Its updates see `shard` of a batch.
+
+  Of supervised learning the discrete actions are classes; recorded values are
+  fitted by a single output, whatever the actions are.
+  """
+  name, slots = settings.agent.name, settings.network.slots
+  check(name, spaces)
+  if name == 'sac':
+    return sac.make(
+        _of(shard, _sac_nets(settings, spaces)), settings.agent,
+        spaces.actions.size, slots=slots,
+    )
+  if name == 'drq':
+    return drq.make(
+        _of(shard, _drq_nets(settings, spaces)), settings.agent,
+        spaces.actions.size, slots=slots,
+    )
+  values = settings.environment.name == 'recorded_values'
+  outputs = 1 if values else spaces.actions.num_actions
+  net = _net(
+      settings, sequential.build(_sized(settings, dataclasses.replace(
+          network_config(settings, spaces), num_outputs=outputs
+      ))), has_target=name == 'dqn',
+  )
+  net = dataclasses.replace(net, shard=shard)
+  if values:
+    return supervised.make(
+        net, slots=slots, name='value', error=supervised.squared_error
+    )
+  if name == 'supervised':
+    return supervised.make(net, slots=slots)
+  return dqn.make(net, settings.agent, slots=slots)
+
+
+def _of(shard, nets):
+  """The same networks, whose updates see a share of a batch."""
+  return {
+      name: dataclasses.replace(net, shard=shard)
+      for name, net in nets.items()
+  }
+
+
+def network_config(
+    settings: settings_lib.Settings, spaces: Spaces
+) -> Sequential:
+  """The layers that the settings ask for, with one output."""
+  one = settings.network
+  return Sequential(
+      observation_shape=spaces.observation_shape,
+      convolutions=one.convolutions,
+      hidden=one.hidden,
+      num_outputs=1,
+      split=one.split,
+      convolution=one.convolution,
+      infer_heads=regularizers.infer_heads(settings.regularizer),
+      activation=one.activation,
+      width_counts=one.width_counts,
+      layer_norm=one.layer_norm,
+      weight_norm=one.weight_norm,
+      initializer=one.initializer,
+  )
+
+
+def _sized(settings, config):
+  """With widths for as many parameters as after injections, if asked for."""
+  one = settings.network
+  if not one.sized_for_injections:
+    return config
+  count = sizing.parameter_count(config, one.sized_for_injections)
+  return sizing.nearest(config, count, one.sized_part)
+
+
+def _net(settings, built, *, has_target=False, regularizer=None):
+  network, layers = built
+  network = precision.compute_in(settings.network.precision, network)
+  regularizer = regularizer or settings.regularizer
+  return NetSpec(
+      network, optimizers.make(settings.optimizer), layers, has_target,
+      penalty=regularizers.make(regularizer, network, layers),
+      microbatches=settings.optimizer.microbatches,
+  )
+
+
+def _temperature(settings):
+  """Trained by Adam, whatever the others are; nothing decays or clips it."""
+  adam = dataclasses.replace(
+      settings.optimizer, name='adam', max_gradient_norm=0.0
+  )
+  return NetSpec(
+      actor_critic.temperature(settings.agent.initial_temperature),
+      optimizers.make(adam), layers=(), has_target=False,
+  )
+
+
+def _sac_nets(settings, spaces):
+  size, config = spaces.actions.size, network_config(settings, spaces)
+  if config.convolutions:
+    raise UserError(
+        'sac sees vectors: network.convolutions must be (): '
+        f'{config.convolutions}'
+    )
+  critic = _sized(settings, actor_critic.critic_config(config, size))
+  actor = _sized(settings, actor_critic.actor_config(config, size))
+  return {
+      'critic': _net(
+          settings, actor_critic.critic(critic, size, settings.agent.critics),
+          has_target=True,
+      ),
+      'actor': _net(settings, actor_critic.actor(actor)),
+      'temperature': _temperature(settings),
+  }
+
+
+def _drq_nets(settings, spaces):
+  size, config = spaces.actions.size, network_config(settings, spaces)
+  if settings.network.sized_for_injections:
+    raise UserError('network.sized_for_injections is not for drq')
+  latent, of_actor = settings.agent.latent, settings.regularizer
+  # What regularises the encoder is the critic's business, which has it.
+  of_actor = dataclasses.replace(of_actor, infer=0.0)
+  if of_actor.feature_norm_of == 'encoder':
+    of_actor = dataclasses.replace(of_actor, feature_norm=0.0)
+  return {
+      'critic': _net(
+          settings,
+          pixels.critic(config, latent, size, settings.agent.critics),
+          has_target=True,
+      ),
+      'actor': _net(
+          settings, pixels.actor(config, latent, size), regularizer=of_actor
+      ),
+      'temperature': _temperature(settings),
+  }

@@ -1,0 +1,210 @@
+"""metrics.csv and events.jsonl, through crashes and new columns."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+
+from plasticity_rl import settings
+from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
+from plasticity_rl.run import metrics
+from plasticity_rl.run import run_folder
+
+LOG = settings.LogConfig(progress=False)
+
+
+def row(step, **more):
+  return {
+      'seed': 1, 'step': step, 'frames': step, 'updates': step,
+      'seconds': '0.5', **more,
+  }
+
+
+def read(path):
+  with path.open(newline='') as file:
+    return list(csv.DictReader(file))
+
+
+@pytest.fixture(name='path')
+def fixture_path(tmp_path):
+  path = tmp_path / 'metrics.csv'
+  writer = metrics.CsvWriter(path, -1)
+  for step in (10, 20, 30):
+    writer.write([row(step, **{'train/loss': step / 10})])
+  return path
+
+
+def test_common_columns_come_first(path):
+  assert path.read_text().splitlines()[0] == (
+      'seed,step,frames,updates,seconds,train/loss'
+  )
+
+
+def test_new_columns_are_added_to_old_rows(path):
+  writer = metrics.CsvWriter(path, 30)
+  writer.write([row(40, **{'train/loss': 4.0, 'eval/return': 1.0})])
+  writer.write([row(50, **{'eval/return': 2.0})])
+  rows = read(path)
+  assert [r['eval/return'] for r in rows] == ['', '', '', '1.0', '2.0']
+  assert [r['train/loss'] for r in rows] == ['1.0', '2.0', '3.0', '4.0', '']
+  assert [r['step'] for r in rows] == ['10', '20', '30', '40', '50']
+
+
+def test_resume_drops_what_is_past_the_checkpoint(path):
+  metrics.CsvWriter(path, 20)
+  assert [r['step'] for r in read(path)] == ['10', '20']
+
+
+@pytest.mark.parametrize('half', ('1', '1,30', '1,30,30,30,0.', 'x,,', '\0'))
+def test_half_a_line_is_dropped(path, half):
+  """Even where the step of what is there would not be past the checkpoint."""
+  with path.open('a') as file:
+    file.write(half)
+  writer = metrics.CsvWriter(path, 30)
+  writer.write([row(40, **{'train/loss': 4.0})])
+  assert [r['step'] for r in read(path)] == ['10', '20', '30', '40']
+
+
+def test_a_run_that_starts_drops_everything(path):
+  metrics.CsvWriter(path, -1)
+  assert read(path) == []
+
+
+def test_rewriting_leaves_no_temporary_file(path):
+  metrics.CsvWriter(path, 20)
+  assert [p.name for p in path.parent.iterdir()] == ['metrics.csv']
+
+
+def test_a_point_is_a_row_for_each_seed(tmp_path):
+  writers = metrics.Writers(tmp_path, LOG, -1, first_seed=7)
+  third = np.float32(1 / 3)
+  writers.write(10, 5, 1.23456, {
+      'eval/return': np.array([0.5, third], np.float32),
+      'train/loss': np.array([np.nan, 2.0]),
+  })
+  writers.close()
+  first, second = read(tmp_path / 'metrics.csv')
+  assert first == {
+      'seed': '7', 'step': '10', 'frames': '10', 'updates': '5',
+      'seconds': '1.235', 'eval/return': '0.5', 'train/loss': '',
+  }
+  assert second['seed'] == '8'
+  assert np.float32(second['eval/return']) == third  # To the bit.
+
+
+def test_events_are_lines_of_json_and_resume_with_the_run(tmp_path):
+  writers = metrics.Writers(tmp_path, LOG, -1, 1)
+  for step in (10, 20, 30):
+    writers.event(step, event='intervention', change=[0.5])
+  with (tmp_path / 'events.jsonl').open('a') as file:
+    file.write('{"step": 2')
+  metrics.Writers(tmp_path, LOG, 20, 1)
+  lines = (tmp_path / 'events.jsonl').read_text().splitlines()
+  assert [json.loads(line) for line in lines] == [
+      {'step': step, 'event': 'intervention', 'change': [0.5]}
+      for step in (10, 20)
+  ]
+
+
+def test_missing_logger_is_named_with_its_extra(tmp_path, monkeypatch):
+  monkeypatch.setitem(__import__('sys').modules, 'wandb', None)
+  log = settings.LogConfig(progress=False, wandb='project')
+  with pytest.raises(UserError, match=r"wandb.*pip install '.*\[wandb\]'"):
+    metrics.Writers(tmp_path, log, -1, 1)
+
+
+@pytest.mark.parametrize('name', ('metrics.csv', 'events.jsonl'))
+def test_full_disk_is_said_in_a_line(tmp_path, name):
+  writers = metrics.Writers(tmp_path, LOG, -1, 1)
+  writers.write(10, 5, 1.0, {'a': np.array([1.0])})
+  writers.event(10, event='intervention')
+  (tmp_path / name).unlink()
+  (tmp_path / name).symlink_to('/dev/full')
+  with pytest.raises(RunError) as caught:
+    if name == 'metrics.csv':
+      writers.write(20, 5, 1.0, {'a': np.array([2.0])})
+    else:
+      writers.event(20, event='intervention')
+  assert str(caught.value) == (
+      f'could not write {tmp_path / name}: No space left on device; '
+      'checkpoints are kept, and the same command goes on from the last one'
+  )
+
+
+def test_events_survive_a_kill_as_they_are_read(tmp_path, monkeypatch):
+  """Resuming drops what is past the checkpoint, and nothing else."""
+  writers = metrics.Writers(tmp_path, LOG, -1, 1)
+  for step in (10, 20):
+    writers.event(step, event='intervention')
+  before = (tmp_path / 'events.jsonl').read_text()
+
+  replace = os.replace
+
+  def killed(temporary, path):
+    if path.name == 'events.jsonl':
+      raise KeyboardInterrupt
+    replace(temporary, path)
+
+  with monkeypatch.context() as patched:
+    patched.setattr(run_folder.os, 'replace', killed)
+    with pytest.raises(KeyboardInterrupt):
+      metrics.Writers(tmp_path, LOG, 10, 1)
+  assert (tmp_path / 'events.jsonl').read_text() == before
+  metrics.Writers(tmp_path, LOG, 10, 1)
+  assert len((tmp_path / 'events.jsonl').read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize('resume_step, purged_from', ((-1, 0), (20, 21)))
+def test_tensorboard_gets_the_mean_over_seeds(
+    tmp_path, monkeypatch, resume_step, purged_from
+):
+  seen = []
+
+  class Fake:
+    class SummaryWriter:
+      def __init__(self, folder, purge_step):
+        seen.append((folder, purge_step))
+
+      def add_scalar(self, name, value, step):
+        seen.append((name, value, step))
+
+      def close(self):
+        seen.append('closed')
+
+  monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake)
+  writers = metrics.Writers(
+      tmp_path, settings.LogConfig(tensorboard=True), resume_step, first_seed=1
+  )
+  writers.write(10, 5, 1.0, {
+      'a': np.array([1.0, 3.0]), 'b': np.array([np.nan, 4.0]),
+      'c': np.array([np.nan, np.nan]),
+  })
+  writers.close()
+  # What was written after the checkpoint is written again.
+  assert seen == [(str(tmp_path / 'tb'), purged_from), ('a', 2.0, 10),
+                  ('b', 4.0, 10), 'closed']
+
+
+def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):
+  seen = []
+
+  class Fake:
+    def init(self, **options):
+      seen.append((options['id'], options['name']))
+      return self
+
+    def finish(self):
+      pass
+
+  monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake())
+  log = settings.LogConfig(wandb='project')
+  # Arms of two diagnoses; the first goes on later.
+  for name in 'aba':
+    folder = tmp_path / name / 'arms' / 'control'
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics.Writers(folder, log, -1, first_seed=1).close()
+  (a, name), (b, _), (again, _) = seen
+  assert name == 'control' and a == again and a != b
