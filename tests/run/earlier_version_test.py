@@ -43,9 +43,10 @@ def test_a_run_of_an_earlier_version_is_resumed(tmp_path):
   assert list(found[0]) == list(expected[0])
   assert found[:4] == expected[:4]  # Two seeds, up to step 200.
   for a, b in zip(found[4:], expected[4:], strict=True):
-    for name in b:
-      if name.startswith('plasticity/') and 'norm' in name:
-        np.testing.assert_allclose(float(a[name]), float(b[name]), rtol=1e-3)
+    # Tests compile with fewer optimizations than users do.
+    np.testing.assert_allclose(
+        float(a['train/loss']), float(b['train/loss']), rtol=1e-2
+    )
     assert (a['step'], a['updates']) == (b['step'], b['updates'])
   labels = [
       json.loads(line)['label']
