@@ -79,6 +79,7 @@ test-fast: setup
 	@$(BIN)/python -m pytest tests -m 'not slow' $(XDIST) $(PYTEST_ARGS)
 
 lint: setup
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check .
 
 calibrate: setup

@@ -10,112 +10,112 @@ equal; a bound is widened by widening it here, running both, and keeping both.
 import setuptools
 
 BASE = [
-    'absl-py>=2.3.1,<3',
-    'chex>=0.1.90,<0.2',
-    'dm-env>=1.6,<2',
-    'dm-haiku>=0.0.15,<0.0.18',
-    # Python 3.11 gets no jax after 0.10; both lines are tested.
-    'jax>=0.9.0,<0.13',
-    'jaxlib>=0.9.0,<0.13',
-    'jmp>=0.0.4,<0.0.5',
-    'lz4>=4.4.4,<5',
-    'matplotlib>=3.10.7,<3.12',
-    'ml-collections>=1.0.0,<2',
-    'numpy>=2.0.0,<2.6',
-    'optax>=0.2.6,<0.3',
-    'orbax-checkpoint>=0.11.32,<0.13',
-    'rich>=14.1.0,<16',
-    'rlax>=0.1.8,<0.2',
-    'scipy>=1.15.0,<1.19',
-    'tqdm>=4.66.1,<5',
+  'absl-py>=2.3.1,<3',
+  'chex>=0.1.90,<0.2',
+  'dm-env>=1.6,<2',
+  'dm-haiku>=0.0.15,<0.0.18',
+  # Python 3.11 gets no jax after 0.10; both lines are tested.
+  'jax>=0.9.0,<0.13',
+  'jaxlib>=0.9.0,<0.13',
+  'jmp>=0.0.4,<0.0.5',
+  'lz4>=4.4.4,<5',
+  'matplotlib>=3.10.7,<3.12',
+  'ml-collections>=1.0.0,<2',
+  'numpy>=2.0.0,<2.6',
+  'optax>=0.2.6,<0.3',
+  'orbax-checkpoint>=0.11.32,<0.13',
+  'rich>=14.1.0,<16',
+  'rlax>=0.1.8,<0.2',
+  'scipy>=1.15.0,<1.19',
+  'tqdm>=4.66.1,<5',
 ]
 
 MINATAR = ['pgx>=2.6.0,<2.7', 'pgx-minatar>=0.5.1,<0.6']
 ATARI = ['envpool>=1.2.5,<1.3']  # It brings the ROMs.
 DMC = [
-    'dm-control>=1.0.50,<1.1',
-    # dm-control asks for any mujoco, and fails on import with mujoco 4.
-    'mujoco>=3.17.0,<4',
+  'dm-control>=1.0.50,<1.1',
+  # dm-control asks for any mujoco, and fails on import with mujoco 4.
+  'mujoco>=3.17.0,<4',
 ]
 TENSORBOARD = ['tensorboardX>=2.6.2.2,<2.7']
 WANDB = ['wandb>=0.25.0,<0.32']
 SLURM = ['submitit>=1.5.2,<1.6']
 XMANAGER = [
-    'xmanager>=0.8.5,<0.9',
-    # What xmanager and its Google clients ask for. Said here because without
-    # it pip tries every older release of those clients, for an hour.
-    'protobuf>=6.33.5,<7',
-    'python-dateutil>=2.9.0,<3',
+  'xmanager>=0.8.5,<0.9',
+  # What xmanager and its Google clients ask for. Said here because without
+  # it pip tries every older release of those clients, for an hour.
+  'protobuf>=6.33.5,<7',
+  'python-dateutil>=2.9.0,<3',
 ]
 DEV = [
-    *MINATAR,
-    *ATARI,
-    *DMC,
-    *TENSORBOARD,
-    # Launching on Slurm and by XManager is tested.
-    *SLURM,
-    *XMANAGER,
-    'hypothesis>=6.150.0,<7',
-    'pytest>=9.0.0,<10',
-    'pytest-xdist>=3.8.0,<4',
-    'ruff>=0.17.0,<0.18',
-    # Injection is tested on parameters of other libraries.
-    'equinox>=0.13.5,<0.14',
-    'flax>=0.12.4,<0.13',
-    # Someone's own environment may be of gymnasium.
-    'gymnasium>=1.2.0,<1.5',
-    # Games and statistics are tested against those of others.
-    'minatar>=1.0.15,<1.1',
-    'rliable>=1.2.0,<1.3',
-    'arch>=7.0.0,<8',  # rliable breaks on arch 8,
-    'pandas>=2.3.0,<3',  # and arch 7 on pandas 3.
+  *MINATAR,
+  *ATARI,
+  *DMC,
+  *TENSORBOARD,
+  # Launching on Slurm and by XManager is tested.
+  *SLURM,
+  *XMANAGER,
+  'hypothesis>=6.150.0,<7',
+  'pytest>=9.0.0,<10',
+  'pytest-xdist>=3.8.0,<4',
+  'ruff>=0.17.0,<0.18',
+  # Injection is tested on parameters of other libraries.
+  'equinox>=0.13.5,<0.14',
+  'flax>=0.12.4,<0.13',
+  # Someone's own environment may be of gymnasium.
+  'gymnasium>=1.2.0,<1.5',
+  # Games and statistics are tested against those of others.
+  'minatar>=1.0.15,<1.1',
+  'rliable>=1.2.0,<1.3',
+  'arch>=7.0.0,<8',  # rliable breaks on arch 8,
+  'pandas>=2.3.0,<3',  # and arch 7 on pandas 3.
 ]
 
 setuptools.setup(
-    name='plasticity_rl',
-    version='0.1.0',
-    description=(
-        'Plasticity injection, and diagnosis of plasticity loss, in deep '
-        'reinforcement learning with JAX and Haiku'
+  name='plasticity_rl',
+  version='0.1.0',
+  description=(
+    'Plasticity injection, and diagnosis of plasticity loss, in deep '
+    'reinforcement learning with JAX and Haiku'
+  ),
+  license='Apache-2.0',
+  license_files=['LICENSE'],
+  classifiers=[
+    'Intended Audience :: Science/Research',
+    'Programming Language :: Python :: 3.11',
+    'Programming Language :: Python :: 3.12',
+    'Topic :: Scientific/Engineering :: Artificial Intelligence',
+  ],
+  # labmaze, of dm-control, has no wheel for Python 3.13.
+  python_requires='>=3.11,<3.13',
+  # An editable install then is one path entry, so that a folder added later
+  # is found without installing again.
+  package_dir={'': '.'},
+  packages=setuptools.find_namespace_packages(
+    include=['plasticity_rl*', 'configs*', 'launch*'],
+    exclude=['*.__pycache__*'],
+  ),
+  package_data={'': ['*.css', '*.html', '*.js', '*.sh']},
+  install_requires=BASE,
+  extras_require={
+    'minatar': MINATAR,
+    'atari': ATARI,
+    'dmc': DMC,
+    'tensorboard': TENSORBOARD,
+    'wandb': WANDB,
+    'slurm': SLURM,
+    'xmanager': XMANAGER,
+    'dev': DEV,
+    'all': sorted(
+      {
+        *MINATAR,
+        *ATARI,
+        *DMC,
+        *TENSORBOARD,
+        *WANDB,
+        *SLURM,
+        *XMANAGER,
+      }
     ),
-    license='Apache-2.0',
-    license_files=['LICENSE'],
-    classifiers=[
-        'Intended Audience :: Science/Research',
-        'Programming Language :: Python :: 3.11',
-        'Programming Language :: Python :: 3.12',
-        'Topic :: Scientific/Engineering :: Artificial Intelligence',
-    ],
-    # labmaze, of dm-control, has no wheel for Python 3.13.
-    python_requires='>=3.11,<3.13',
-    # An editable install then is one path entry, so that a folder added later
-    # is found without installing again.
-    package_dir={'': '.'},
-    packages=setuptools.find_namespace_packages(
-        include=['plasticity_rl*', 'configs*', 'launch*'],
-        exclude=['*.__pycache__*'],
-    ),
-    package_data={'': ['*.css', '*.html', '*.js', '*.sh']},
-    install_requires=BASE,
-    extras_require={
-        'minatar': MINATAR,
-        'atari': ATARI,
-        'dmc': DMC,
-        'tensorboard': TENSORBOARD,
-        'wandb': WANDB,
-        'slurm': SLURM,
-        'xmanager': XMANAGER,
-        'dev': DEV,
-        'all': sorted(
-            {
-                *MINATAR,
-                *ATARI,
-                *DMC,
-                *TENSORBOARD,
-                *WANDB,
-                *SLURM,
-                *XMANAGER,
-            }
-        ),
-    },
+  },
 )

@@ -16,39 +16,52 @@ import tempfile
 from benchmarks import studies
 
 CASES = {
-    'dense: continual Catch, 50->64->64->3': (
-        'configs/continual_catch.py:demo', (1, 4, 16, 32), (3000, 9000),
-        {'segment_steps': 500},
-    ),
-    'convolutions: MinAtar Breakout, 16 3x3, 128': (
-        'configs/minatar.py:breakout', (1, 4, 8), (600, 1500),
-        {'segment_steps': 500, 'replay.min_size': 100,
-         'replay.capacity': 10_000},
-    ),
+  'dense: continual Catch, 50->64->64->3': (
+    'configs/continual_catch.py:demo',
+    (1, 4, 16, 32),
+    (3000, 9000),
+    {'segment_steps': 500},
+  ),
+  'convolutions: MinAtar Breakout, 16 3x3, 128': (
+    'configs/minatar.py:breakout',
+    (1, 4, 8),
+    (600, 1500),
+    {'segment_steps': 500, 'replay.min_size': 100, 'replay.capacity': 10_000},
+  ),
 }
 
 
 def seconds(config, seeds, steps, overrides) -> float:
   """Processor time of a training run from start to end."""
   flags = {
-      **overrides, 'num_seeds': seeds, 'num_steps': steps,
-      'evaluation.every_steps': 10**6, 'diagnostics.every_steps': 10**6,
-      'checkpoint.every_steps': 10**6, 'log.progress': False,
+    **overrides,
+    'num_seeds': seeds,
+    'num_steps': steps,
+    'evaluation.every_steps': 10**6,
+    'diagnostics.every_steps': 10**6,
+    'checkpoint.every_steps': 10**6,
+    'log.progress': False,
   }
   with tempfile.TemporaryDirectory() as folder:
     before = os.times()
     subprocess.run(
-        [
-            sys.executable, '-m', 'plasticity_rl.train', f'--config={config}',
-            f'--workdir={pathlib.Path(folder) / "run"}',
-            *(f'--config.{k}={v}' for k, v in flags.items()),
-        ],
-        check=True, capture_output=True,
+      [
+        sys.executable,
+        '-m',
+        'plasticity_rl.train',
+        f'--config={config}',
+        f'--workdir={pathlib.Path(folder) / "run"}',
+        *(f'--config.{k}={v}' for k, v in flags.items()),
+      ],
+      check=True,
+      capture_output=True,
     )
     after = os.times()
   return (
-      after.children_user + after.children_system
-      - before.children_user - before.children_system
+    after.children_user
+    + after.children_system
+    - before.children_user
+    - before.children_system
   )
 
 
@@ -59,24 +72,33 @@ def main() -> None:
     alone = None
     for seeds in counts:
       spent = min(
-          seconds(config, seeds, long, overrides) for _ in range(2)
+        seconds(config, seeds, long, overrides) for _ in range(2)
       ) - min(seconds(config, seeds, short, overrides) for _ in range(2))
       each = spent / (long - short) / seeds
       alone = alone or each
-      rows.append({
-          'program': name, 'seeds': str(seeds),
+      rows.append(
+        {
+          'program': name,
+          'seeds': str(seeds),
           'ms a step of a seed': f'{1e3 * each:.3f}',
           'against one seed': f'{each / alone:.2f}',
-      })
+        }
+      )
       print(rows[-1], flush=True)
-  text = '\n'.join([
-      '# Several seeds in one program', '',
+  text = '\n'.join(
+    [
+      '# Several seeds in one program',
+      '',
       'Processor time on one core, an update a step, batch 32, best of two,',
       f'starting and compiling taken off. Commit {studies.revision()},',
-      f'{studies.machine()}.', '',
-      '    python -m benchmarks.batching_seeds', '',
-      studies.table(rows), '',
-  ])
+      f'{studies.machine()}.',
+      '',
+      '    python -m benchmarks.batching_seeds',
+      '',
+      studies.table(rows),
+      '',
+    ]
+  )
   (studies.RESULTS / 'batching_seeds.md').write_text(text)
 
 

@@ -21,12 +21,12 @@ MINATAR = '--config=configs/minatar.py'
 SEED = '--config.seed=1001'
 LOSING, NOT = 'losing plasticity', 'not losing plasticity'
 CASES = {
-    'catch_late': (LOSING, f'{CATCH}:demo'),
-    'labels_late': (LOSING, LABELS),
-    'catch_first_task': (NOT, f'{CATCH}:fresh'),
-    'labels_first_task': (NOT, f'{LABELS}:fresh'),
-    'labels_untrained': (NOT, f'{LABELS}:untrained'),
-    'breakout_primed': (NOT, f'{MINATAR}:breakout,mlp,primed'),
+  'catch_late': (LOSING, f'{CATCH}:demo'),
+  'labels_late': (LOSING, LABELS),
+  'catch_first_task': (NOT, f'{CATCH}:fresh'),
+  'labels_first_task': (NOT, f'{LABELS}:fresh'),
+  'labels_untrained': (NOT, f'{LABELS}:untrained'),
+  'breakout_primed': (NOT, f'{MINATAR}:breakout,mlp,primed'),
 }
 
 
@@ -34,34 +34,44 @@ def main() -> None:
   rows, commands = [], []
   for name, (expected, config) in CASES.items():
     folder, command, seconds = studies.diagnose(
-        f'calibration/{name}', config, SEED
+      f'calibration/{name}', config, SEED
     )
     verdict = json.loads((folder / 'verdict.json').read_text())
     called = verdict['verdict']
     right = (called == LOSING) == (expected == LOSING)
     row = {
-        'case': name, 'truth': expected, 'verdict': called,
-        'right': 'yes' if right else 'NO',
+      'case': name,
+      'truth': expected,
+      'verdict': called,
+      'right': 'yes' if right else 'NO',
     }
     for arm in verdict['arms']:
       row[arm['arm']] = (
-          f'{arm["effect"]:+.2f} [{arm["low"]:+.2f}, {arm["high"]:+.2f}]'
+        f'{arm["effect"]:+.2f} [{arm["low"]:+.2f}, {arm["high"]:+.2f}]'
       )
     row['p'] = f'{verdict["p"]:.3g}'
     row['margin'] = f'{verdict["margin"]:.2g}'
     row['seconds'] = f'{seconds:.0f}'
     rows.append(row)
     commands.append(f'    {command}')
-    text = '\n'.join([
-        '# Calibration: verdicts where the truth is known', '',
-        (__doc__ or '').split('\n\n')[1], '',
+    text = '\n'.join(
+      [
+        '# Calibration: verdicts where the truth is known',
+        '',
+        (__doc__ or '').split('\n\n')[1],
+        '',
         'Effects are differences of the mean evaluation return to the control '
         'arm, with 95 % intervals over 10 seeds that were not used to find '
-        'the settings; p is of the injection arm.', '',
-        studies.table(rows), '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-        *commands, '',
-    ])
+        'the settings; p is of the injection arm.',
+        '',
+        studies.table(rows),
+        '',
+        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        '',
+        *commands,
+        '',
+      ]
+    )
     studies.RESULTS.mkdir(exist_ok=True)
     (studies.RESULTS / 'calibration.md').write_text(text)
     print(row, flush=True)

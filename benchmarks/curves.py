@@ -45,8 +45,9 @@ def row(curve: figures.Curve, steps: list[int]) -> dict[str, str]:
     if len(at):
       i = int(at[0])
       found[f'{step:,}'] = f'{mean[i]:.{digits}f}' + (
-          f' [{low[i]:.{digits}f}, {high[i]:.{digits}f}]'
-          if np.isfinite(low[i]) else ''
+        f' [{low[i]:.{digits}f}, {high[i]:.{digits}f}]'
+        if np.isfinite(low[i])
+        else ''
       )
   return found
 
@@ -54,10 +55,9 @@ def row(curve: figures.Curve, steps: list[int]) -> dict[str, str]:
 def against(first: figures.Curve, other: figures.Curve) -> str:
   """Mean over all evaluations, other minus first, paired by seed."""
   steps = np.intersect1d(first.steps, other.steps)
-  difference = (
-      other.values[:, np.isin(other.steps, steps)].mean(1)
-      - first.values[:, np.isin(first.steps, steps)].mean(1)
-  )
+  difference = other.values[:, np.isin(other.steps, steps)].mean(
+    1
+  ) - first.values[:, np.isin(first.steps, steps)].mean(1)
   mean, low, high = statistics.student_interval(difference)
   return f'{mean:+.0f} [{low:+.0f}, {high:+.0f}]'
 
@@ -65,23 +65,21 @@ def against(first: figures.Curve, other: figures.Curve) -> str:
 def origin(label: str, run: runs_lib.Run) -> str:
   """A line of Markdown on where a run comes from."""
   commit = str(run.record['git_revision'])[:7]
-  command = re.sub(
-      r'--workdir=\S*/', '--workdir=runs/', run.record['command']
-  )
+  command = re.sub(r'--workdir=\S*/', '--workdir=runs/', run.record['command'])
   return (
-      f'- {label}: `{command}`, commit {commit}, '
-      f'{runs_lib.seconds(run) / 60:.0f} min'
+    f'- {label}: `{command}`, commit {commit}, '
+    f'{runs_lib.seconds(run) / 60:.0f} min'
   )
 
 
 def main() -> None:
   name, title, *words = sys.argv[1:]
   labelled = {
-      label: [runs_lib.load(path) for path in paths.split(',')]
-      for label, paths in (word.split('=', 1) for word in words)
+    label: [runs_lib.load(path) for path in paths.split(',')]
+    for label, paths in (word.split('=', 1) for word in words)
   }
   curves = [
-      curve(label, i, runs) for i, (label, runs) in enumerate(labelled.items())
+    curve(label, i, runs) for i, (label, runs) in enumerate(labelled.items())
   ]
   longest = max((c.steps for c in curves), key=len)
   picked = np.linspace(0, len(longest) - 1, COLUMNS).round().astype(int)
@@ -95,9 +93,9 @@ def main() -> None:
     table.append(cells)
   out = studies.RESULTS / name
   out.mkdir(parents=True, exist_ok=True)
-  (out / 'curves.svg').write_text(svg.standalone(
-      figures.learning_curves(curves, name=name, metric=METRIC)
-  ))
+  (out / 'curves.svg').write_text(
+    svg.standalone(figures.learning_curves(curves, name=name, metric=METRIC))
+  )
   with (out / 'returns.csv').open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(('run', 'seed', 'step', METRIC))
@@ -105,17 +103,24 @@ def main() -> None:
       for run in runs:
         series = run.table.series(METRIC)
         writer.writerows(
-            (label, int(seed), int(step), f'{value:.6g}')
-            for seed, values in zip(series.seeds, series.values, strict=True)
-            for step, value in zip(series.steps, values, strict=True)
+          (label, int(seed), int(step), f'{value:.6g}')
+          for seed, values in zip(series.seeds, series.values, strict=True)
+          for step, value in zip(series.steps, values, strict=True)
         )
   lines = [
-      f'# {title}', '',
-      'Evaluation returns by environment step, mean over seeds and Student\'s '
-      '95 % interval.', '',
-      studies.table(table), '', '![Learning curves](curves.svg)', '',
-      *(origin(label, run) for label, runs in labelled.items() for run in runs),
-      '', f'Machine: {studies.machine()}, shared with other work.', '',
+    f'# {title}',
+    '',
+    "Evaluation returns by environment step, mean over seeds and Student's "
+    '95 % interval.',
+    '',
+    studies.table(table),
+    '',
+    '![Learning curves](curves.svg)',
+    '',
+    *(origin(label, run) for label, runs in labelled.items() for run in runs),
+    '',
+    f'Machine: {studies.machine()}, shared with other work.',
+    '',
   ]
   (out / 'README.md').write_text('\n'.join(lines))
   print('\n'.join(lines))

@@ -34,11 +34,11 @@ def cases(settings: settings_lib.Settings) -> dict[str, dict]:
   """Changes to the settings of diagnostics, by the name of the row."""
   defaults = settings.diagnostics
   return {
-      'the default four': {'names': defaults.names},
-      'all but the dear two': {'names': CHEAP},
-      'all but the dear two, and the target': {'names': CHEAP, 'target': True},
-      **{name: {'names': (name,)} for name in (*CHEAP, 'hessian')},
-      'target_fitting': {'names': ('target_fitting',), **FIT},
+    'the default four': {'names': defaults.names},
+    'all but the dear two': {'names': CHEAP},
+    'all but the dear two, and the target': {'names': CHEAP, 'target': True},
+    **{name: {'names': (name,)} for name in (*CHEAP, 'hessian')},
+    'target_fitting': {'names': ('target_fitting',), **FIT},
   }
 
 
@@ -54,14 +54,14 @@ def timed(function: Callable[[Any], Any], argument: Any) -> tuple[Time, Any]:
   clock, processor = time.perf_counter(), time.process_time()
   result = jax.block_until_ready(function(argument))
   return Time(
-      time.perf_counter() - clock, time.process_time() - processor
+    time.perf_counter() - clock, time.process_time() - processor
   ), result
 
 
 def median(times: list[Time], scale: float = 1.0) -> Time:
-  return Time(*(
-      scale * statistics.median(values) for values in zip(*times, strict=True)
-  ))
+  return Time(
+    *(scale * statistics.median(values) for values in zip(*times, strict=True))
+  )
 
 
 def main() -> None:
@@ -73,8 +73,8 @@ def main() -> None:
   looks = {}
   for name, changes in cases(settings).items():
     changed = dataclasses.replace(
-        settings,
-        diagnostics=dataclasses.replace(settings.diagnostics, **changes),
+      settings,
+      diagnostics=dataclasses.replace(settings.diagnostics, **changes),
     )
     built = experiment_lib.build(changed)
     looks[name] = built
@@ -92,8 +92,9 @@ def main() -> None:
 
 
 def write(
-    settings: settings_lib.Settings, training: list[Time],
-    times: dict[str, list[Time]],
+  settings: settings_lib.Settings,
+  training: list[Time],
+  times: dict[str, list[Time]],
 ) -> None:
   period = settings.diagnostics.every_steps
   between = median(training, period / settings.segment_steps)
@@ -102,16 +103,19 @@ def write(
   rows = []
   for name, values in times.items():
     one = median(values, 1 / share if name == 'target_fitting' else 1.0)
-    rows.append({
+    rows.append(
+      {
         'diagnostics': name,
         'seconds': f'{one.clock:.3f}',
         'processor seconds': f'{one.processor:.3f}',
         'of training': f'{100 * one.clock / between.clock:.2f} %',
-        'of its processor time':
-            f'{100 * one.processor / between.processor:.2f} %',
-    })
-  text = '\n'.join([
-      '# Cost of diagnostics', '',
+        'of its processor time': f'{100 * one.processor / between.processor:.2f} %',
+      }
+    )
+  text = '\n'.join(
+    [
+      '# Cost of diagnostics',
+      '',
       'Double DQN on MinAtar Breakout (configs/minatar.py), '
       f'{settings.num_seeds} seeds in one program, a probe batch of '
       f'{settings.diagnostics.probe_size} for each. A measurement happens '
@@ -119,11 +123,16 @@ def write(
       f'({between.processor:.0f} s of processor time). Medians of {REPEATS}, '
       'measured in turn. One by one, each includes the probe batch and what '
       'it shares with others (the four ranks one decomposition). '
-      f'target_fitting was extrapolated from {share:.1%} of its updates.', '',
-      studies.table(rows), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      '    python -m benchmarks.diagnostics_cost', '',
-  ])
+      f'target_fitting was extrapolated from {share:.1%} of its updates.',
+      '',
+      studies.table(rows),
+      '',
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      '',
+      '    python -m benchmarks.diagnostics_cost',
+      '',
+    ]
+  )
   (studies.RESULTS / 'diagnostics_cost.md').write_text(text)
   print(text)
 

@@ -28,30 +28,59 @@ from plasticity_rl.run import run_folder
 SEED = 0
 FOLDER = studies.RUNS / 'durability'
 _LOOK = {
-    'evaluation.episodes': 1, 'evaluation.max_steps': 100,
-    'diagnostics.every_steps': 500, 'diagnostics.names': "('weight_norm',)",
-    'replay.min_size': 100,
+  'evaluation.episodes': 1,
+  'evaluation.max_steps': 100,
+  'diagnostics.every_steps': 500,
+  'diagnostics.names': "('weight_norm',)",
+  'replay.min_size': 100,
 }
-DEVICE = killing.Loop('device', 'configs/minatar.py:breakout', 6000, {
-    **_LOOK, 'num_seeds': 2, 'segment_steps': 50, 'replay.capacity': 2000,
-    'replay.batch_size': 16, 'evaluation.every_steps': 500,
+DEVICE = killing.Loop(
+  'device',
+  'configs/minatar.py:breakout',
+  6000,
+  {
+    **_LOOK,
+    'num_seeds': 2,
+    'segment_steps': 50,
+    'replay.capacity': 2000,
+    'replay.batch_size': 16,
+    'evaluation.every_steps': 500,
     'checkpoint.every_steps': 100,
     'interventions': "('injection(at_steps=2000)', 'redo(every_updates=300)')",
-})
-MUJOCO = killing.Loop('MuJoCo', 'configs/sac_dmc.py:cartpole_swingup', 6000, {
-    **_LOOK, 'segment_steps': 50, 'network.hidden': '(64, 64)',
-    'replay.capacity': 2000, 'replay.batch_size': 32,
-    'evaluation.every_steps': 1000, 'checkpoint.every_steps': 200,
+  },
+)
+MUJOCO = killing.Loop(
+  'MuJoCo',
+  'configs/sac_dmc.py:cartpole_swingup',
+  6000,
+  {
+    **_LOOK,
+    'segment_steps': 50,
+    'network.hidden': '(64, 64)',
+    'replay.capacity': 2000,
+    'replay.batch_size': 32,
+    'evaluation.every_steps': 1000,
+    'checkpoint.every_steps': 200,
     'interventions': "('injection(at_steps=2000)',)",
-})
-ATARI = killing.Loop('Atari', 'configs/dqn_atari.py:breakout', 2000, {
-    **_LOOK, 'segment_steps': 25,
+  },
+)
+ATARI = killing.Loop(
+  'Atari',
+  'configs/dqn_atari.py:breakout',
+  2000,
+  {
+    **_LOOK,
+    'segment_steps': 25,
     'network.convolutions': '((16, 8, 4), (32, 4, 2))',
-    'network.hidden': '(64,)', 'agent.target_period_updates': 50,
-    'replay.capacity': 1000, 'replay.batch_size': 16,
-    'evaluation.every_steps': 1000, 'checkpoint.every_steps': 50,
+    'network.hidden': '(64,)',
+    'agent.target_period_updates': 50,
+    'replay.capacity': 1000,
+    'replay.batch_size': 16,
+    'evaluation.every_steps': 1000,
+    'checkpoint.every_steps': 50,
     'interventions': "('injection(at_steps=1000)',)",
-})
+  },
+)
 KILLS = ((DEVICE, 17), (MUJOCO, 17), (ATARI, 16))
 
 
@@ -70,7 +99,7 @@ class Record:
 
 
 def kill_again_and_again(
-    loop: killing.Loop, num_kills: int, folder: pathlib.Path, seed: int = SEED
+  loop: killing.Loop, num_kills: int, folder: pathlib.Path, seed: int = SEED
 ) -> dict:
   """Kills runs of a loop `num_kills` times and compares each at its end.
 
@@ -85,7 +114,7 @@ def kill_again_and_again(
     `ends` (what differs at the end of each run) and `seconds`.
   """
   record = Record(
-      folder / 'record.json', times=None, kills=[], ends=[], seconds=0.0
+    folder / 'record.json', times=None, kills=[], ends=[], seconds=0.0
   )
   facts, begun = record.facts, time.monotonic()
   cache, whole = folder / 'cache', folder / 'undisturbed'
@@ -114,8 +143,9 @@ def kill_again_and_again(
     facts['ends'].append(killing.differences(run(), whole))
     note()
     print(
-        f'{loop.name}: a run is done; differs in: '
-        f'{", ".join(facts["ends"][-1]) or "nothing"}', flush=True,
+      f'{loop.name}: a run is done; differs in: '
+      f'{", ".join(facts["ends"][-1]) or "nothing"}',
+      flush=True,
     )
 
   attempts = len(facts['kills']) + len(facts['ends'])
@@ -127,7 +157,7 @@ def kill_again_and_again(
       end()
       continue
     facts['kills'].append(
-        {**dataclasses.asdict(hit), 'run': len(facts['ends'])}
+      {**dataclasses.asdict(hit), 'run': len(facts['ends'])}
     )
     note()
     print(f'{loop.name} {len(facts["kills"])}/{num_kills}: {hit}', flush=True)
@@ -138,8 +168,10 @@ def kill_again_and_again(
 
 
 def full_disk(
-    loop: killing.Loop, folder: pathlib.Path, whole: pathlib.Path,
-    cache: pathlib.Path,
+  loop: killing.Loop,
+  folder: pathlib.Path,
+  whole: pathlib.Path,
+  cache: pathlib.Path,
 ) -> list[str]:
   """Runs on a file system with too little space, then with enough.
 
@@ -155,17 +187,23 @@ def full_disk(
   if os.geteuid():
     return ['Not tried: mounting a small file system takes root.']
   folder.mkdir(parents=True, exist_ok=True)
-  one = max(
-      _size(path) for path in (whole / 'checkpoints').iterdir()
-  )
+  one = max(_size(path) for path in (whole / 'checkpoints').iterdir())
   # Two checkpoints fit, and not the third, which is written beside them.
   size = int(2.5 * one)
 
   def mount(size, *options):
-    subprocess.run([
-        'mount', '-t', 'tmpfs', '-o', ','.join([f'size={size}', *options]),
-        'tmpfs', str(folder),
-    ], check=True)
+    subprocess.run(
+      [
+        'mount',
+        '-t',
+        'tmpfs',
+        '-o',
+        ','.join([f'size={size}', *options]),
+        'tmpfs',
+        str(folder),
+      ],
+      check=True,
+    )
 
   mount(size)
   try:
@@ -181,14 +219,16 @@ def full_disk(
   finally:
     subprocess.run(['umount', str(folder)], check=True)
   return [
-      f'A file system of {size / 2**20:.1f} MiB, checkpoints of '
-      f'{one / 2**20:.1f} MiB ({loop.name}): exit code {process.returncode}, '
-      f'{len(err.splitlines())} line(s) on stderr:', '',
-      *(f'    {line}' for line in err.splitlines()[-5:]), '',
-      f'The checkpoint of step {kept} is whole; half-written ones left: '
-      f'{len(left)}. With more space the same command went on to the end, '
-      f'where it differs from the undisturbed run in: '
-      f'{", ".join(differs) or "nothing"}.',
+    f'A file system of {size / 2**20:.1f} MiB, checkpoints of '
+    f'{one / 2**20:.1f} MiB ({loop.name}): exit code {process.returncode}, '
+    f'{len(err.splitlines())} line(s) on stderr:',
+    '',
+    *(f'    {line}' for line in err.splitlines()[-5:]),
+    '',
+    f'The checkpoint of step {kept} is whole; half-written ones left: '
+    f'{len(left)}. With more space the same command went on to the end, '
+    f'where it differs from the undisturbed run in: '
+    f'{", ".join(differs) or "nothing"}.',
   ]
 
 
@@ -203,21 +243,21 @@ def row(loop: killing.Loop, facts: dict) -> dict[str, str]:
   ends = facts['ends'][1:]
   differ = sorted({name for end in ends for name in end})
   return {
-      'loop': loop.name, 'kills': len(kills),
-      **{f'hit: {hit}': hits[hit] for hit in killing.AIMS},
-      'checkpoints verified': sum(kill['whole'] for kill in kills),
-      'damaged': sum(len(kill['damaged']) for kill in kills),
-      'kills that lost a checkpoint': sum(
-          kill['after'] < kill['before'] for kill in kills
-      ),
-      # Each kill was followed by the same command, which never failed.
-      'resumed': f'{sum(kill["after"] >= 0 for kill in kills)} '
-                 f'(+ {sum(kill["after"] < 0 for kill in kills)} anew)',
-      'runs to the end': len(ends),
-      'differ from the undisturbed run':
-          f'{sum(map(bool, ends))}'
-          + (f' ({", ".join(differ)})' if differ else ''),
-      'seconds': f'{facts["seconds"]:.0f}',
+    'loop': loop.name,
+    'kills': len(kills),
+    **{f'hit: {hit}': hits[hit] for hit in killing.AIMS},
+    'checkpoints verified': sum(kill['whole'] for kill in kills),
+    'damaged': sum(len(kill['damaged']) for kill in kills),
+    'kills that lost a checkpoint': sum(
+      kill['after'] < kill['before'] for kill in kills
+    ),
+    # Each kill was followed by the same command, which never failed.
+    'resumed': f'{sum(kill["after"] >= 0 for kill in kills)} '
+    f'(+ {sum(kill["after"] < 0 for kill in kills)} anew)',
+    'runs to the end': len(ends),
+    'differ from the undisturbed run': f'{sum(map(bool, ends))}'
+    + (f' ({", ".join(differ)})' if differ else ''),
+    'seconds': f'{facts["seconds"]:.0f}',
   }
 
 
@@ -227,15 +267,15 @@ def rest() -> tuple[list[str], list[str], list[str]]:
   device = FOLDER / DEVICE.name
   if not record.facts['disk']:
     record.facts['disk'] = full_disk(
-        DEVICE, FOLDER / 'full', device / 'undisturbed', device / 'cache'
+      DEVICE, FOLDER / 'full', device / 'undisturbed', device / 'cache'
     )
     record.save()
   if not record.facts['pauses']:
     record.facts['pauses'] = saving.report()
     record.save()
   commits = {
-      json.loads(path.read_text())['git_revision'][:7]
-      for path in FOLDER.glob(f'*/*/{run_folder.CONFIG}')
+    json.loads(path.read_text())['git_revision'][:7]
+    for path in FOLDER.glob(f'*/*/{run_folder.CONFIG}')
   }
   return record.facts['disk'], record.facts['pauses'], sorted(commits)
 
@@ -246,26 +286,40 @@ def main() -> None:
     facts = kill_again_and_again(loop, num_kills, FOLDER / loop.name)
     rows.append(row(loop, facts))
   disk, pauses, begun_from = rest()
-  text = '\n'.join([
-      '# Durability', '',
+  text = '\n'.join(
+    [
+      '# Durability',
+      '',
       'Runs of each loop are killed (`kill -9`) at random moments and started '
       'again by the same command until they are done. After each kill every '
       'checkpoint is verified against its digests. "Resumed" are those that '
       'had a checkpoint to go on from; the others were hit before their first '
       'one and began anew. At its end a run is compared with one that nothing '
       'disturbed: metrics.csv but for the column of seconds, events.jsonl, '
-      "every array of the last checkpoint, every file of the replay's.", '',
-      studies.table(rows), '',
+      "every array of the last checkpoint, every file of the replay's.",
+      '',
+      studies.table(rows),
+      '',
       'Moments are drawn from a seed; what a kill hit is seen by what it left. '
       'Checkpoints are due every two (Atari, the device) or four segments, '
       'so that many kills fall into a save. Seconds are those of the clock, '
-      'while other processes ran.', '',
-      '## A full disk', '', *disk, '',
-      '## The pause of a save', '', *pauses, '',
+      'while other processes ran.',
+      '',
+      '## A full disk',
+      '',
+      *disk,
+      '',
+      '## The pause of a save',
+      '',
+      *pauses,
+      '',
       f'Machine: {studies.machine()}. Commit: {", ".join(begun_from)} (runs), '
-      f'{studies.revision()} (this page).', '',
-      '    make durability', '',
-  ])
+      f'{studies.revision()} (this page).',
+      '',
+      '    make durability',
+      '',
+    ]
+  )
   studies.RESULTS.mkdir(exist_ok=True)
   (studies.RESULTS / 'durability.md').write_text(text)
   print(text)

@@ -22,17 +22,19 @@ ROUNDS = 5
 
 # Name, numbers of environments, decisions of each in a round, options.
 ATARI = [
-    (f'atari_{game}', n, 200, {})
-    for game in ('breakout', 'space_invaders') for n in (1, 4, 8)
+  (f'atari_{game}', n, 200, {})
+  for game in ('breakout', 'space_invaders')
+  for n in (1, 4, 8)
 ]
 STATE = [
-    (f'dmc_{task}', n, 300, {})
-    for task in ('cheetah_run', 'quadruped_run', 'humanoid_run') for n in (1, 4)
+  (f'dmc_{task}', n, 300, {})
+  for task in ('cheetah_run', 'quadruped_run', 'humanoid_run')
+  for n in (1, 4)
 ]
 PIXELS = [
-    (f'dmc_pixels_{task}', 1, 20, {'fast_rendering': mode, 'size': size})
-    for task in ('cartpole_swingup', 'cheetah_run', 'quadruped_run')
-    for mode, size in itertools.product(('off', 'on'), (84, 64))
+  (f'dmc_pixels_{task}', 1, 20, {'fast_rendering': mode, 'size': size})
+  for task in ('cartpole_swingup', 'cheetah_run', 'quadruped_run')
+  for mode, size in itertools.product(('off', 'on'), (84, 64))
 ]
 
 
@@ -58,28 +60,35 @@ def measure(name: str, num_envs: int, decisions: int, options: dict) -> dict:
   envs.close()
   total = decisions * num_envs
   return {
-      'environment': name,
-      'options': ', '.join(f'{k}={v}' for k, v in options.items()) or '-',
-      'environments': num_envs,
-      'action repeat': envs.frames_per_step,
-      'decisions/s': f'{total / min(clock):.0f}',
-      'decisions/s of processor': f'{total / min(processors):.0f}',
-      's to begin': f'{to_begin:.2f}',
+    'environment': name,
+    'options': ', '.join(f'{k}={v}' for k, v in options.items()) or '-',
+    'environments': num_envs,
+    'action repeat': envs.frames_per_step,
+    'decisions/s': f'{total / min(clock):.0f}',
+    'decisions/s of processor': f'{total / min(processors):.0f}',
+    's to begin': f'{to_begin:.2f}',
   }
 
 
 def main() -> None:
   rows = [measure(*case) for case in ATARI + STATE + PIXELS]
-  text = '\n'.join([
-      '# Speed of environments on the host', '',
+  text = '\n'.join(
+    [
+      '# Speed of environments on the host',
+      '',
       'Decisions a second, all environments together, with random actions, '
       f'best of {ROUNDS} rounds, on {len(os.sched_getaffinity(0))} cores that '
       'other work may have shared: trust the processor time. Pictures are '
-      f'drawn by {rendering.gl_name()}.', '',
-      studies.table(rows), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      '    python -m benchmarks.environments_speed', '',
-  ])
+      f'drawn by {rendering.gl_name()}.',
+      '',
+      studies.table(rows),
+      '',
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      '',
+      '    python -m benchmarks.environments_speed',
+      '',
+    ]
+  )
   studies.RESULTS.mkdir(exist_ok=True)
   (studies.RESULTS / 'environments_speed.md').write_text(text)
   print(text)

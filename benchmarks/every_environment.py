@@ -1,6 +1,6 @@
 """The table of `configs/every_environment.py`: what every run came to.
 
-  python -m benchmarks.every_environment STUDY_FOLDER ...
+python -m benchmarks.every_environment STUDY_FOLDER ...
 """
 
 import csv
@@ -24,9 +24,13 @@ def row(folder: pathlib.Path, name: str) -> list[str]:
     rows = list(csv.DictReader(file))
   last = rows[-1]
   return [
-      environment, state['state'], last['step'], last['updates'],
-      f'{float(last["train/loss"]):.3g}', f'{float(last["eval/return"]):g}',
-      f'{state["seconds"]:.0f}',
+    environment,
+    state['state'],
+    last['step'],
+    last['updates'],
+    f'{float(last["train/loss"]):.3g}',
+    f'{float(last["eval/return"]):g}',
+    f'{state["seconds"]:.0f}',
   ]
 
 
@@ -40,18 +44,31 @@ def main() -> None:
     counts.append(f'{done} of {len(rows)}')
     lines += [f'| {" | ".join(cells)} |' for cells in rows]
     commands.append(
-        f'    python -m launch.local --config={study["source"]} '
-        f'--workdir={folder.name}'
+      f'    python -m launch.local --config={study["source"]} '
+      f'--workdir={folder.name}'
     )
-  OUT.write_text('\n'.join([
-      '# Does every environment start, step, learn and log?', '',
-      f'{" and ".join(counts)} runs do, with an evaluation of one episode, cut '
-      'at 500 steps. The loss and the return say that there are some, nothing '
-      'more; seconds are those of the clock, whatever else ran.', '',
-      '| environment | run | steps | updates | loss | return | seconds |',
-      '| --- | --- | ---: | ---: | ---: | ---: | ---: |', *lines, '',
-      f'{studies.machine()}', '', *commands, '',
-  ]))
+  OUT.write_text(
+    '\n'.join(
+      [
+        '# Does every environment start, step, learn and log?',
+        '',
+        f'{" and ".join(counts)} runs do, with an '
+        'evaluation of one episode, '
+        'cut '
+        'at 500 steps. The loss and the return say that there are some, nothing '
+        'more; seconds are those of the clock, whatever else ran.',
+        '',
+        '| environment | run | steps | updates | loss | return | seconds |',
+        '| --- | --- | ---: | ---: | ---: | ---: | ---: |',
+        *lines,
+        '',
+        f'{studies.machine()}',
+        '',
+        *commands,
+        '',
+      ]
+    )
+  )
   print(f'wrote {OUT}')
 
 

@@ -32,8 +32,9 @@ STATES = 1000
 # hardly any fit reached; it shows the first.
 THRESHOLDS = (0.5, 0.2, 0.1)
 ARMS = {
-    'fresh': 'a fresh network for each', 'control': 'the same network',
-    'injection': 'the same with injections',
+  'fresh': 'a fresh network for each',
+  'control': 'the same network',
+  'injection': 'the same with injections',
 }
 
 
@@ -53,28 +54,40 @@ def updates_needed(path: pathlib.Path, threshold: float) -> np.ndarray:
         needed[key] = within + 1
   seeds = sorted({seed for seed, _ in needed})
   # The first point lies before the fork and is all arms'.
-  return np.array([
+  return np.array(
+    [
       [needed[seed, point] for point in range(1, recorded_values.TASKS)]
       for seed in seeds
-  ])
+    ]
+  )
 
 
 def main() -> None:
   agent = studies.RUNS / 'illustration' / 'agent'
-  subprocess.run([
-      sys.executable, '-m', 'plasticity_rl.train',
-      '--config=configs/minatar.py:breakout,mlp', f'--workdir={agent}',
-      '--config.seed=7001', f'--config.num_steps={POINTS[-1]}',
-      '--config.replay.capacity=20000', '--config.replay.updates_per_step=1.0',
+  subprocess.run(
+    [
+      sys.executable,
+      '-m',
+      'plasticity_rl.train',
+      '--config=configs/minatar.py:breakout,mlp',
+      f'--workdir={agent}',
+      '--config.seed=7001',
+      f'--config.num_steps={POINTS[-1]}',
+      '--config.replay.capacity=20000',
+      '--config.replay.updates_per_step=1.0',
       f'--config.checkpoint.every_steps={EVERY}',
       f'--config.checkpoint.keep={len(POINTS)}',
-  ], check=True)
+    ],
+    check=True,
+  )
   path = studies.RUNS / 'illustration' / 'values.npz'
   if not path.exists():
     recorded.record(agent, POINTS, STATES, path)
   folder, command, seconds = studies.diagnose(
-      'illustration/fit', '--config=configs/recorded_values.py',
-      f'--config.environment.path={path}', '--config.seed=7101',
+    'illustration/fit',
+    '--config=configs/recorded_values.py',
+    f'--config.environment.path={path}',
+    '--config.seed=7101',
   )
   out = studies.RESULTS / 'illustration'
   out.mkdir(parents=True, exist_ok=True)
@@ -84,34 +97,36 @@ def main() -> None:
   axes = image.subplots()
   for arm, name in ARMS.items():
     for threshold in THRESHOLDS:
-      needed = updates_needed(
-          folder / 'arms' / arm / 'metrics.csv', threshold
-      )
+      needed = updates_needed(folder / 'arms' / arm / 'metrics.csv', threshold)
       missed = np.isnan(needed)
       # What was not reached counts as the whole task: too little.
       filled = np.where(missed, task, needed)
       cells = [
-          '{:.0f} [{:.0f}, {:.0f}]'.format(
-              *statistics.student_interval(values)
-          )
-          for values in (
-              filled[:, 0], filled[:, -1], filled[:, -1] - filled[:, 0]
-          )
+        '{:.0f} [{:.0f}, {:.0f}]'.format(*statistics.student_interval(values))
+        for values in (
+          filled[:, 0],
+          filled[:, -1],
+          filled[:, -1] - filled[:, 0],
+        )
       ]
-      rows.append({
-          'network': name, 'variance left': threshold,
-          'second point': cells[0], 'last point': cells[1],
-          'last - second': cells[2], 'not reached':
-              f'{missed.sum()} of {missed.size}',
-      })
+      rows.append(
+        {
+          'network': name,
+          'variance left': threshold,
+          'second point': cells[0],
+          'last point': cells[1],
+          'last - second': cells[2],
+          'not reached': f'{missed.sum()} of {missed.size}',
+        }
+      )
       if threshold == THRESHOLDS[0]:
-        bands = np.array([
-            statistics.student_interval(column) for column in filled.T
-        ])
+        bands = np.array(
+          [statistics.student_interval(column) for column in filled.T]
+        )
         x = np.arange(2, recorded_values.TASKS + 1)
-        line, = axes.plot(x, bands[:, 0], label=name, marker='o', ms=3)
+        (line,) = axes.plot(x, bands[:, 0], label=name, marker='o', ms=3)
         axes.fill_between(
-            x, bands[:, 1], bands[:, 2], alpha=0.2, color=line.get_color()
+          x, bands[:, 1], bands[:, 2], alpha=0.2, color=line.get_color()
         )
   axes.set_xlabel('point of the run whose values are fitted')
   axes.set_ylabel(f'updates until {THRESHOLDS[0]:g} of the variance is left')
@@ -119,20 +134,35 @@ def main() -> None:
   axes.spines[['top', 'right']].set_visible(False)
   axes.legend(frameon=False)
   image.savefig(out / 'updates_needed.svg')
-  (out / 'README.md').write_text('\n'.join([
-      '# Fitting the values of one policy after another', '',
-      (__doc__ or '').split('\n\n')[1], '',
-      f'{STATES} states a point; {len(filled)} seeds; means and Student\'s '
-      '95 % intervals over seeds. A threshold that was not reached counts as '
-      f'{task} updates.', '',
-      studies.table(rows), '',
-      'Thresholds were fixed before any fit was looked at; one that hardly any '
-      'fit reached says nothing.', '',
-      '![Updates needed](updates_needed.svg)', '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}. '
-      f'{seconds:.0f} s for the fits.', '',
-      '    python -m benchmarks.illustration', '', f'    {command}', '',
-  ]))
+  (out / 'README.md').write_text(
+    '\n'.join(
+      [
+        '# Fitting the values of one policy after another',
+        '',
+        (__doc__ or '').split('\n\n')[1],
+        '',
+        f"{STATES} states a point; {len(filled)} seeds; means and Student's "
+        '95 % intervals over seeds. A threshold that was not reached counts as '
+        f'{task} updates.',
+        '',
+        studies.table(rows),
+        '',
+        'Thresholds were fixed before any fit was looked '
+        'at; one that hardly any '
+        'fit reached says nothing.',
+        '',
+        '![Updates needed](updates_needed.svg)',
+        '',
+        f'Machine: {studies.machine()}. Commit: {studies.revision()}. '
+        f'{seconds:.0f} s for the fits.',
+        '',
+        '    python -m benchmarks.illustration',
+        '',
+        f'    {command}',
+        '',
+      ]
+    )
+  )
   print((out / 'README.md').read_text())
 
 

@@ -46,12 +46,17 @@ class Loop:
   def command(self, folder: pathlib.Path) -> list[str]:
     """Starts the run, or goes on with it."""
     overrides = {
-        **self.overrides, 'num_steps': self.num_steps, 'log.progress': False
+      **self.overrides,
+      'num_steps': self.num_steps,
+      'log.progress': False,
     }
     return [
-        sys.executable, '-m', 'plasticity_rl.train', f'--config={self.config}',
-        f'--workdir={folder}',
-        *(f'--config.{key}={value}' for key, value in overrides.items()),
+      sys.executable,
+      '-m',
+      'plasticity_rl.train',
+      f'--config={self.config}',
+      f'--workdir={folder}',
+      *(f'--config.{key}={value}' for key, value in overrides.items()),
     ]
 
 
@@ -90,17 +95,21 @@ class Kill:
 
 
 def start(
-    loop: Loop, folder: pathlib.Path, cache: pathlib.Path
+  loop: Loop, folder: pathlib.Path, cache: pathlib.Path
 ) -> subprocess.Popen:
   """Starts the process; what it compiles is found in a cache again."""
   environment = {
-      'JAX_PLATFORMS': 'cpu', **os.environ,
-      'JAX_COMPILATION_CACHE_DIR': str(cache),
-      'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+    'JAX_PLATFORMS': 'cpu',
+    **os.environ,
+    'JAX_COMPILATION_CACHE_DIR': str(cache),
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
   }
   return subprocess.Popen(
-      loop.command(folder), env=environment, text=True,
-      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    loop.command(folder),
+    env=environment,
+    text=True,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
   )
 
 
@@ -111,9 +120,7 @@ def finish(process: subprocess.Popen) -> None:
     raise RuntimeError(f'exit code {process.returncode}:\n{err}')
 
 
-def undisturbed(
-    loop: Loop, folder: pathlib.Path, cache: pathlib.Path
-) -> Times:
+def undisturbed(loop: Loop, folder: pathlib.Path, cache: pathlib.Path) -> Times:
   """A run that nothing disturbs, in an empty folder."""
   begun = time.monotonic()
   process = start(loop, folder, cache)
@@ -132,8 +139,11 @@ def undisturbed(
 
 
 def kill(
-    loop: Loop, folder: pathlib.Path, cache: pathlib.Path, times: Times,
-    rng: random.Random,
+  loop: Loop,
+  folder: pathlib.Path,
+  cache: pathlib.Path,
+  times: Times,
+  rng: random.Random,
 ) -> Kill | None:
   """Starts the process and kills it; None if the run came to its end before."""
   before = newest(folder)
@@ -143,7 +153,7 @@ def kill(
   process = start(loop, folder, cache)
   try:
     ended = aim != START and not _wait(
-        process, lambda: _trains(folder, process.pid, before)
+      process, lambda: _trains(folder, process.pid, before)
     )
     ended = ended or not _sleep(process, delay)
     if aim == SAVE and not ended:
@@ -159,12 +169,16 @@ def kill(
   if _being_saved(folder, process.pid):
     hit = SAVE
   checked = {
-      path.name: checkpoint.verify(path)
-      for path in _checkpoints(folder).glob('[0-9]*')
+    path.name: checkpoint.verify(path)
+    for path in _checkpoints(folder).glob('[0-9]*')
   }
   return Kill(
-      aim, hit, before, newest(folder), len(checked),
-      tuple(f'{name}: {why}' for name, why in checked.items() if why),
+    aim,
+    hit,
+    before,
+    newest(folder),
+    len(checked),
+    tuple(f'{name}: {why}' for name, why in checked.items() if why),
   )
 
 
@@ -203,8 +217,7 @@ def _being_saved(folder, pid) -> list[str]:
   except FileNotFoundError:
     return []
   return [
-      name for name in names
-      if name.startswith('.') and name.endswith(f'.{pid}')
+    name for name in names if name.startswith('.') and name.endswith(f'.{pid}')
   ]
 
 
@@ -222,19 +235,18 @@ def differences(folder: pathlib.Path, other: pathlib.Path) -> list[str]:
   if _rows(folder) != _rows(other):
     found.append(metrics.CSV)
   if (folder / metrics.EVENTS).read_text() != (
-      other / metrics.EVENTS
+    other / metrics.EVENTS
   ).read_text():
     found.append(metrics.EVENTS)
   step = newest(folder)
   if step != newest(other):
     return [*found, 'the step of the last checkpoint']
   (arrays, files), (others, other_files) = (
-      _saved(checkpoint.Checkpoints(f).path(step)) for f in (folder, other)
+    _saved(checkpoint.Checkpoints(f).path(step)) for f in (folder, other)
   )
   for mine, theirs in ((arrays, others), (files, other_files)):
     found += sorted(
-        name for name in {*mine, *theirs}
-        if mine.get(name) != theirs.get(name)
+      name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name)
     )
   return found
 
@@ -243,8 +255,8 @@ def _rows(folder):
   """Rows of metrics.csv without the clock's column."""
   with (folder / metrics.CSV).open(newline='') as file:
     return [
-        {k: v for k, v in row.items() if k != 'seconds'}
-        for row in csv.DictReader(file)
+      {k: v for k, v in row.items() if k != 'seconds'}
+      for row in csv.DictReader(file)
     ]
 
 
@@ -252,14 +264,17 @@ def _saved(folder):
   """Of a checkpoint: the bytes of its arrays, the digests of its data."""
   leaves = json.loads((folder / 'meta.json').read_text())['leaves']
   arrays = ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(
-      folder / 'arrays',
-      args=ocp.args.StandardRestore({
-          name: np.zeros(shape, dtype)
-          for name, (shape, dtype) in leaves.items() if np.prod(shape)
-      }),
+    folder / 'arrays',
+    args=ocp.args.StandardRestore(
+      {
+        name: np.zeros(shape, dtype)
+        for name, (shape, dtype) in leaves.items()
+        if np.prod(shape)
+      }
+    ),
   )
   manifest = json.loads((folder / 'manifest.json').read_text())
   return (
-      {k: np.asarray(v).tobytes() for k, v in arrays.items()},
-      {k: v for k, v in manifest.items() if k.startswith('data/')},
+    {k: np.asarray(v).tobytes() for k, v in arrays.items()},
+    {k: v for k, v in manifest.items() if k.startswith('data/')},
   )

@@ -66,24 +66,32 @@ def main() -> None:
     times['logged and saved'].append(logged(saving))
   base = statistics.median(times['bare'])
   rows = [
-      {
-          'run': name,
-          'seconds, median': f'{statistics.median(values):.2f}',
-          'lowest': f'{min(values):.2f}', 'highest': f'{max(values):.2f}',
-          'cost': f'{100 * (statistics.median(values) / base - 1):+.1f} %',
-      }
-      for name, values in times.items()
+    {
+      'run': name,
+      'seconds, median': f'{statistics.median(values):.2f}',
+      'lowest': f'{min(values):.2f}',
+      'highest': f'{max(values):.2f}',
+      'cost': f'{100 * (statistics.median(values) / base - 1):+.1f} %',
+    }
+    for name, values in times.items()
   ]
-  text = '\n'.join([
-      '# Cost of logging', '',
+  text = '\n'.join(
+    [
+      '# Cost of logging',
+      '',
       f'Continual Catch, 10 seeds, {STEPS} steps in segments of 500. "logged" '
       'is the whole timeline with progress bar, metrics.csv and TensorBoard, '
       'and the one checkpoint at the end; "logged and saved" has a checkpoint '
-      'every 3000 steps. Interleaved.', '',
-      studies.table(rows), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      '    python -m benchmarks.logging_cost', '',
-  ])
+      'every 3000 steps. Interleaved.',
+      '',
+      studies.table(rows),
+      '',
+      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      '',
+      '    python -m benchmarks.logging_cost',
+      '',
+    ]
+  )
   (studies.RESULTS / 'logging_cost.md').write_text(text)
   print(text)
 

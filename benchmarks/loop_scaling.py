@@ -13,7 +13,7 @@ import sys
 
 if __name__ == '__main__':
   os.environ['XLA_FLAGS'] = (
-      f'--xla_force_host_platform_device_count={sys.argv[1]}'
+    f'--xla_force_host_platform_device_count={sys.argv[1]}'
   )
 
 import time
@@ -86,11 +86,14 @@ def measure(mode: str, loop: str) -> dict[str, Any]:
     seconds.append(time.thread_time() - begun)
   made = (int(state.counters.updates) - updates) // REPEATS
   return {
-      'loop': loop, 'mode': mode, 'devices': len(jax.devices()),
-      'steps': settings.segment_steps, 'updates': made,
-      'calls': ROWS if loop == 'host' else 1,
-      'python_calls': weak_scaling.calls_of(segment),
-      'host_microseconds': 1e6 * min(seconds),
+    'loop': loop,
+    'mode': mode,
+    'devices': len(jax.devices()),
+    'steps': settings.segment_steps,
+    'updates': made,
+    'calls': ROWS if loop == 'host' else 1,
+    'python_calls': weak_scaling.calls_of(segment),
+    'host_microseconds': 1e6 * min(seconds),
   }
 
 

@@ -35,8 +35,8 @@ from plasticity_rl.training import experiment as experiment_lib
 TUNING_SEEDS, FINAL_SEEDS = 3, 10
 TUNING_SEED, FINAL_SEED = 9001, 9101
 TASKS = {
-    'continual_catch': {'task': 3000, 'count': 8},
-    'random_labels': {'task': 500, 'count': 12},
+  'continual_catch': {'task': 3000, 'count': 8},
+  'random_labels': {'task': 500, 'count': 12},
 }
 PLAIN = 'plain'
 OUT = studies.RESULTS / 'methods'
@@ -56,78 +56,90 @@ def methods(task: int) -> dict[str, list[dict]]:
   """Overrides to choose from, by method; `task` is a task's length."""
   per_task = f'every_steps={task}'
   return {
-      PLAIN: [{}],
-      'plain, tuned': _key('optimizer.learning_rate', 3e-4, 1e-3, 3e-3),
-      'injection': _each('injection(every_steps={})', task, 2 * task, 4 * task),
-      'reset head': _each(
-          'reset(every_steps={})', task, 2 * task, 4 * task
-      ),
-      'reset everything': _each(
-          'reset(scope="everything", every_steps={})', task, 2 * task, 4 * task
-      ),
-      'random subnetwork': _each(
-          f'reset(scope="random", fraction={{}}, {per_task})', 0.1, 0.3, 0.5
-      ),
-      'shrink and perturb': _each(
-          f'shrink_and_perturb(shrink={{0}}, perturb=0.5, {per_task})',
-          0.2, 0.5, 0.8,
-      ),
-      'soft shrink and perturb': _each(
-          'shrink_and_perturb(shrink={}, perturb=0.001, optimizer="keep", '
-          'every_updates=1)', 0.9999, 0.999, 0.99,
-      ),
-      'optimizer reset': _each(
-          'optimizer_reset(every_steps={})', task, 2 * task, 4 * task
-      ),
-      'ReDo': _each('redo(tau={}, every_steps=500)', 0.0, 0.025, 0.1),
-      'continual backprop': _each(
-          'continual_backprop(rate={}, every_updates=1)', 1e-5, 1e-4, 1e-3
-      ),
-      'self-normalized resets': _each(
-          'self_normalized_resets(eta={}, every_updates=1)', 0.1, 0.03, 0.01
-      ),
-      'hare and tortoise': _each(
-          'hare_and_tortoise(period={}, every_updates=1)', 100, 500, 2000
-      ),
-      'normalize and project': _each(
-          'normalize_and_project(every_updates={})', 1, 10, 100
-      ),
-      'weight clipping': _each(
-          'weight_clipping(kappa={}, every_updates=1)', 1.0, 2.0, 4.0
-      ),
-      'L2': _key('regularizer.l2', 1e-4, 1e-3, 1e-2),
-      'L2-init': _key('regularizer.l2_init', 1e-4, 1e-3, 1e-2),
-      'InFeR': _key('regularizer.infer', 1e-3, 1e-2, 1e-1),
-      'Parseval': _key('regularizer.parseval', 1e-5, 1e-4, 1e-3),
-      'spectral norm': _key('regularizer.spectral_norm', 1e-4, 1e-3, 1e-2),
-      'feature norm': _key('regularizer.feature_norm', 1e-4, 1e-3, 1e-2),
-      'layer norm': _key(
-          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.layer_norm': True}
-      ),
-      'CReLU': _key(
-          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.activation': 'crelu'}
-      ),
-      'deep Fourier features': _key(
-          'optimizer.eps', 1e-8, 1e-5, 1e-3,
-          **{'network.activation': 'fourier'},
-      ),
-      'weight norm': _key(
-          'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.weight_norm': True}
-      ),
-      'Adam, b1 = b2': _key('optimizer.b2', 0.9, 0.99, 0.999),
-      'Adam, larger eps': _key('optimizer.eps', 1e-5, 1e-3, 1e-1),
-      'AdamW': _key(
-          'optimizer.weight_decay', 1e-4, 1e-3, 1e-2,
-          **{'optimizer.name': 'adamw'},
-      ),
-      # Its step is gradient descent's, which has learning rates of its own.
-      'UPGD': _key(
-          'optimizer.learning_rate', 1e-2, 3e-2, 1e-1,
-          **{'optimizer.name': 'upgd'},
-      ),
-      'UPGD along Adam': _key(
-          'optimizer.noise', 0.0, 1e-3, 1e-2, **{'optimizer.name': 'adam_upgd'}
-      ),
+    PLAIN: [{}],
+    'plain, tuned': _key('optimizer.learning_rate', 3e-4, 1e-3, 3e-3),
+    'injection': _each('injection(every_steps={})', task, 2 * task, 4 * task),
+    'reset head': _each('reset(every_steps={})', task, 2 * task, 4 * task),
+    'reset everything': _each(
+      'reset(scope="everything", every_steps={})', task, 2 * task, 4 * task
+    ),
+    'random subnetwork': _each(
+      f'reset(scope="random", fraction={{}}, {per_task})', 0.1, 0.3, 0.5
+    ),
+    'shrink and perturb': _each(
+      f'shrink_and_perturb(shrink={{0}}, perturb=0.5, {per_task})',
+      0.2,
+      0.5,
+      0.8,
+    ),
+    'soft shrink and perturb': _each(
+      'shrink_and_perturb(shrink={}, perturb=0.001, optimizer="keep", '
+      'every_updates=1)',
+      0.9999,
+      0.999,
+      0.99,
+    ),
+    'optimizer reset': _each(
+      'optimizer_reset(every_steps={})', task, 2 * task, 4 * task
+    ),
+    'ReDo': _each('redo(tau={}, every_steps=500)', 0.0, 0.025, 0.1),
+    'continual backprop': _each(
+      'continual_backprop(rate={}, every_updates=1)', 1e-5, 1e-4, 1e-3
+    ),
+    'self-normalized resets': _each(
+      'self_normalized_resets(eta={}, every_updates=1)', 0.1, 0.03, 0.01
+    ),
+    'hare and tortoise': _each(
+      'hare_and_tortoise(period={}, every_updates=1)', 100, 500, 2000
+    ),
+    'normalize and project': _each(
+      'normalize_and_project(every_updates={})', 1, 10, 100
+    ),
+    'weight clipping': _each(
+      'weight_clipping(kappa={}, every_updates=1)', 1.0, 2.0, 4.0
+    ),
+    'L2': _key('regularizer.l2', 1e-4, 1e-3, 1e-2),
+    'L2-init': _key('regularizer.l2_init', 1e-4, 1e-3, 1e-2),
+    'InFeR': _key('regularizer.infer', 1e-3, 1e-2, 1e-1),
+    'Parseval': _key('regularizer.parseval', 1e-5, 1e-4, 1e-3),
+    'spectral norm': _key('regularizer.spectral_norm', 1e-4, 1e-3, 1e-2),
+    'feature norm': _key('regularizer.feature_norm', 1e-4, 1e-3, 1e-2),
+    'layer norm': _key(
+      'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.layer_norm': True}
+    ),
+    'CReLU': _key(
+      'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.activation': 'crelu'}
+    ),
+    'deep Fourier features': _key(
+      'optimizer.eps',
+      1e-8,
+      1e-5,
+      1e-3,
+      **{'network.activation': 'fourier'},
+    ),
+    'weight norm': _key(
+      'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.weight_norm': True}
+    ),
+    'Adam, b1 = b2': _key('optimizer.b2', 0.9, 0.99, 0.999),
+    'Adam, larger eps': _key('optimizer.eps', 1e-5, 1e-3, 1e-1),
+    'AdamW': _key(
+      'optimizer.weight_decay',
+      1e-4,
+      1e-3,
+      1e-2,
+      **{'optimizer.name': 'adamw'},
+    ),
+    # Its step is gradient descent's, which has learning rates of its own.
+    'UPGD': _key(
+      'optimizer.learning_rate',
+      1e-2,
+      3e-2,
+      1e-1,
+      **{'optimizer.name': 'upgd'},
+    ),
+    'UPGD along Adam': _key(
+      'optimizer.noise', 0.0, 1e-3, 1e-2, **{'optimizer.name': 'adam_upgd'}
+    ),
   }
 
 
@@ -200,18 +212,22 @@ def study(name: str, method: str, choices: list[dict]) -> dict:
   tuned = [0.0]
   if len(choices) > 1:
     tuned = [
-        float(run(
-            name, c, TUNING_SEED, TUNING_SEEDS, folder / f'tuning_{i}'
-        ).mean()) for i, c in enumerate(choices)
+      float(
+        run(name, c, TUNING_SEED, TUNING_SEEDS, folder / f'tuning_{i}').mean()
+      )
+      for i, c in enumerate(choices)
     ]
   best = choices[int(np.argmax(tuned))]
   performance = run(name, best, FINAL_SEED, FINAL_SEEDS, folder / 'final')
   found = {
-      'method': method, 'chosen': {k: str(v) for k, v in best.items()},
-      'tuning': tuned, 'performance': performance.tolist(),
-      'failed': (folder / 'final' / 'failed').exists(),
-      'seconds_per_step': seconds_per_step(name, best),
-      'seconds': time.monotonic() - begun, 'commit': studies.revision(),
+    'method': method,
+    'chosen': {k: str(v) for k, v in best.items()},
+    'tuning': tuned,
+    'performance': performance.tolist(),
+    'failed': (folder / 'final' / 'failed').exists(),
+    'seconds_per_step': seconds_per_step(name, best),
+    'seconds': time.monotonic() - begun,
+    'commit': studies.revision(),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
   run_folder.write_atomically(record, json.dumps(found, indent=2))
@@ -226,38 +242,52 @@ def write(name: str, found: list[dict]) -> None:
     values = np.array(f['performance'])
     mean, low, high = statistics.student_interval(values)
     gain, gain_low, gain_high = statistics.student_interval(
-        values - np.array(plain['performance'])
+      values - np.array(plain['performance'])
     )
-    rows.append({
+    rows.append(
+      {
         'method': f['method'],
         'performance': f'{mean:.2f} [{low:.2f}, {high:.2f}]',
         'over plain, paired': (
-            '-' if f is plain
-            else f'{gain:+.2f} [{gain_low:+.2f}, {gain_high:+.2f}]'
+          '-'
+          if f is plain
+          else f'{gain:+.2f} [{gain_low:+.2f}, {gain_high:+.2f}]'
         ),
         'cost per step': (
-            f'{f["seconds_per_step"] / plain["seconds_per_step"]:.2f}'
+          f'{f["seconds_per_step"] / plain["seconds_per_step"]:.2f}'
         ),
         'chosen': '; '.join(f'`{k} = {v}`' for k, v in f['chosen'].items()),
-    })
+      }
+    )
   task = TASKS[name]
-  missing = [m for m in methods(task['task']) if m not in {
-      f['method'] for f in found
-  }]
-  (OUT / f'{name}.md').write_text('\n'.join([
-      f'# All methods on {name.replace("_", " ")}', '',
-      ' '.join((__doc__ or '').split('\n\n')[2].split()), '',
-      f'{task["count"]} tasks of {task["task"]} steps; {FINAL_SEEDS} seeds, '
-      "Student's 95 % intervals. Cost per step is relative to the plain "
-      'network, in processor time of the compiled loop, on a machine that did '
-      'other work as well: differences below 1.4 mean little.', '',
-      *([f'Not run yet: {", ".join(missing)}.', ''] if missing else []),
-      studies.table(rows), '',
-      f'Machine: {studies.machine()}. Commits: '
-      f'{", ".join(sorted({f["commit"] for f in found}))}. '
-      f'{sum(f["seconds"] for f in found):.0f} s.', '',
-      f'    python -m benchmarks.methods --only={name}', '',
-  ]))
+  missing = [
+    m for m in methods(task['task']) if m not in {f['method'] for f in found}
+  ]
+  (OUT / f'{name}.md').write_text(
+    '\n'.join(
+      [
+        f'# All methods on {name.replace("_", " ")}',
+        '',
+        ' '.join((__doc__ or '').split('\n\n')[2].split()),
+        '',
+        f'{task["count"]} tasks of {task["task"]} steps; {FINAL_SEEDS} seeds, '
+        "Student's 95 % intervals. Cost per step is relative to the plain "
+        'network, in processor time of the compiled loop, '
+        'on a machine that did '
+        'other work as well: differences below 1.4 mean little.',
+        '',
+        *([f'Not run yet: {", ".join(missing)}.', ''] if missing else []),
+        studies.table(rows),
+        '',
+        f'Machine: {studies.machine()}. Commits: '
+        f'{", ".join(sorted({f["commit"] for f in found}))}. '
+        f'{sum(f["seconds"] for f in found):.0f} s.',
+        '',
+        f'    python -m benchmarks.methods --only={name}',
+        '',
+      ]
+    )
+  )
 
 
 def main() -> None:
@@ -272,9 +302,11 @@ def main() -> None:
     # All are checked before any is run.
     for method in chosen:
       for overrides in choices[method]:
-        runner.check(experiment_lib.build(
+        runner.check(
+          experiment_lib.build(
             _settings(name, overrides, FINAL_SEED, FINAL_SEEDS)
-        ))
+          )
+        )
     found = []
     for method in chosen:
       found.append(study(name, method, choices[method]))

@@ -45,7 +45,7 @@ def matmul_gflops(size: int = 1024) -> float:
 
 
 def build(
-    seeds: int, form: str, optimizer: str = 'adam'
+  seeds: int, form: str, optimizer: str = 'adam'
 ) -> experiment_lib.Experiment:
   config = minatar.get_config('breakout')
   config.optimizer.name = optimizer
@@ -69,9 +69,13 @@ def measure(seeds: int, form: str) -> dict:
     rates.append(seeds * STEPS / (time.perf_counter() - begun))
   costs = flops_lib.costs(experiment.agent, experiment.trainer.batch, state)
   return {
-      'seeds': seeds, 'form': form, 'rate': statistics.median(rates),
-      'low': min(rates), 'high': max(rates), 'update_flops': costs.update,
-      'collect_ms': _collect_ms(experiment, state),
+    'seeds': seeds,
+    'form': form,
+    'rate': statistics.median(rates),
+    'low': min(rates),
+    'high': max(rates),
+    'update_flops': costs.update,
+    'collect_ms': _collect_ms(experiment, state),
   }
 
 
@@ -83,14 +87,15 @@ def _collect_ms(experiment, state):
   def run(state):
     def row(carry, _):
       env, replay, counters = carry
+
       def one(nets, env, replay, keys):
         key = jax.random.fold_in(keys.run, counters.step)
-        env, replay, _ = stream.collect(
-            key, nets, env, replay, counters
-        )
+        env, replay, _ = stream.collect(key, nets, env, replay, counters)
         return env, replay
+
       env, replay = jax.vmap(one)(state.nets, env, replay, state.keys)
       return (env, replay, stream.advance(counters)), None
+
     carry = (state.env, state.replay, state.counters)
     return jax.lax.scan(row, carry, None, length=rows)[0]
 
@@ -107,7 +112,7 @@ def parts() -> list[dict]:
   experiment = build(1, 'slices')
   state, _ = experiment.trainer.segment(experiment.init())
   nets, replay, env = jax.tree.map(
-      lambda x: x[0], (state.nets, state.replay, state.env)
+    lambda x: x[0], (state.nets, state.replay, state.env)
   )
 
   _, stream = experiment_lib.build_agent_and_data(experiment.settings)
@@ -122,33 +127,40 @@ def parts() -> list[dict]:
     batch, q = sample(key), nets['q']
     apply = experiment.agent.spec.nets['q'].network.apply
     return nets, sum(
-        apply(params, x).outputs.sum() for params, x in (
-            (q.params, batch.s_tm1), (q.params, batch.s_t),
-            (q.target, batch.s_t),
-        )
+      apply(params, x).outputs.sum()
+      for params, x in (
+        (q.params, batch.s_tm1),
+        (q.params, batch.s_t),
+        (q.target, batch.s_t),
+      )
     )
 
   def update(agent):
     def one(nets, key):
       nets, metrics = agent.update(key, nets, sample(key), 1)
       return nets, metrics['loss']
+
     return one
 
   sgd = build(1, 'slices', 'sgd').agent
   variants = (
-      ('sampling the batch', sampling, nets),
-      ('three forward passes', forward, nets),
-      ('gradient, SGD and the copy of the target', update(sgd), {
-          'q': nets['q']._replace(
-              opt_state=sgd.spec.nets['q'].optimizer.init(nets['q'].params)
-          ),
-      }),
-      ('Adam', update(experiment.agent), nets),
+    ('sampling the batch', sampling, nets),
+    ('three forward passes', forward, nets),
+    (
+      'gradient, SGD and the copy of the target',
+      update(sgd),
+      {
+        'q': nets['q']._replace(
+          opt_state=sgd.spec.nets['q'].optimizer.init(nets['q'].params)
+        ),
+      },
+    ),
+    ('Adam', update(experiment.agent), nets),
   )
   rows, before = [], 0.0
   for name, function, carry in variants:
     compiled = jax.jit(
-        lambda nets, keys, f=function: jax.lax.scan(f, nets, keys)
+      lambda nets, keys, f=function: jax.lax.scan(f, nets, keys)
     )
     keys = jax.random.split(jax.random.PRNGKey(0), STEPS)
     times = []
@@ -157,16 +169,16 @@ def parts() -> list[dict]:
       jax.block_until_ready(compiled(carry, keys))
       times.append(1e3 * (time.perf_counter() - begun) / STEPS)
     spent = statistics.median(times[1:])  # The first one compiles.
-    rows.append({
-        'part': name, 'ms': f'{spent - before:.3f}', 'in all': f'{spent:.3f}'
-    })
+    rows.append(
+      {'part': name, 'ms': f'{spent - before:.3f}', 'in all': f'{spent:.3f}'}
+    )
     before = spent
   return rows
 
 
 def peer(command: str) -> dict:
   output = subprocess.run(
-      shlex.split(command), capture_output=True, text=True, check=True
+    shlex.split(command), capture_output=True, text=True, check=True
   ).stdout
   line = next(x for x in output.splitlines() if x.startswith('RESULT '))
   return json.loads(line.removeprefix('RESULT '))
@@ -179,51 +191,59 @@ def main() -> None:
   cores = len(os.sched_getaffinity(0))
   gflops = matmul_gflops()
   measured = [
-      measure(seeds, form) for seeds in (1, 8) for form in ('slices', 'lax')
+    measure(seeds, form) for seeds in (1, 8) for form in ('slices', 'lax')
   ]
   where = parts()
   other = peer(arguments.peer) if arguments.peer else None
   rows = []
   for m in measured:
     plain = next(
-        o for o in measured
-        if o['seeds'] == m['seeds'] and o['form'] == 'lax'
+      o for o in measured if o['seeds'] == m['seeds'] and o['form'] == 'lax'
     )
     step_ms = 1e3 / m['rate']
     bound_ms = m['update_flops'] / gflops / 1e6
-    rows.append({
-        'seeds': m['seeds'], 'convolution': m['form'],
-        'steps/s (all seeds)':
-            f'{m["rate"]:.0f} [{m["low"]:.0f}, {m["high"]:.0f}]',
+    rows.append(
+      {
+        'seeds': m['seeds'],
+        'convolution': m['form'],
+        'steps/s (all seeds)': f'{m["rate"]:.0f} [{m["low"]:.0f}, {m["high"]:.0f}]',
         'x plain form': f'{m["rate"] / plain["rate"]:.2f}',
-        'x peer': (
-            f'{m["rate"] / other["steps_per_s"]:.2f}' if other else '-'
-        ),
+        'x peer': (f'{m["rate"] / other["steps_per_s"]:.2f}' if other else '-'),
         'ms a step and seed': f'{step_ms:.3f}',
         'of it, acting and environment': f'{m["collect_ms"]:.3f}',
         'bound of an update, ms': f'{bound_ms:.3f}',
         'x bound': f'{step_ms / bound_ms:.2f}',
-    })
+      }
+    )
   lines = [
-      '# Speed of DQN on MinAtar Breakout', '',
-      f'Convolution 16 3x3, dense 128, batch 32, one update a step, on {cores} '
-      f'core(s). Median of {REPEATS} segments of {STEPS} steps, lowest and '
-      'highest in brackets. The bound is the FLOPs of an update (XLA, lowered '
-      f'program: {measured[0]["update_flops"] / 1e6:.1f} MFLOP) at the rate of '
-      f'a 1024^3 matrix product in the same run ({gflops:.0f} GFLOP/s).', '',
-      studies.table(rows), '',
-      'Where the time of an update goes (1 seed, slices), each line timed '
-      'with those above it in a scan:', '', studies.table(where), '',
+    '# Speed of DQN on MinAtar Breakout',
+    '',
+    f'Convolution 16 3x3, dense 128, batch 32, one update a step, on {cores} '
+    f'core(s). Median of {REPEATS} segments of {STEPS} steps, lowest and '
+    'highest in brackets. The bound is the FLOPs of an update (XLA, lowered '
+    f'program: {measured[0]["update_flops"] / 1e6:.1f} MFLOP) at the rate of '
+    f'a 1024^3 matrix product in the same run ({gflops:.0f} GFLOP/s).',
+    '',
+    studies.table(rows),
+    '',
+    'Where the time of an update goes (1 seed, slices), each line timed '
+    'with those above it in a scan:',
+    '',
+    studies.table(where),
+    '',
   ]
   if other:
     lines += [
-        f'Peer: {other["peer"]}, {other["net"]}, {other["env"]}: '
-        f'{other["steps_per_s"]} steps/s, windows {other["windows"]}, '
-        f'{other["versions"]}.', '',
+      f'Peer: {other["peer"]}, {other["net"]}, {other["env"]}: '
+      f'{other["steps_per_s"]} steps/s, windows {other["windows"]}, '
+      f'{other["versions"]}.',
+      '',
     ]
   lines += [
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      "    python -m benchmarks.minatar_speed --peer='...'", '',
+    f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+    '',
+    "    python -m benchmarks.minatar_speed --peer='...'",
+    '',
   ]
   studies.RESULTS.mkdir(exist_ok=True)
   text = '\n'.join(lines)

@@ -13,7 +13,7 @@ from plasticity_rl.training import experiment as experiment_lib
 
 
 def monte_carlo(
-    r_t: np.ndarray, discount_t: np.ndarray, last: np.ndarray, gamma: float
+  r_t: np.ndarray, discount_t: np.ndarray, last: np.ndarray, gamma: float
 ) -> np.ndarray:
   """G_t = r_t + gamma discount_t G_t+1, `[T, E]`, in the order of time.
 
@@ -31,8 +31,11 @@ def monte_carlo(
 
 
 def record(
-    folder: pathlib.Path, steps: Sequence[int], states: int,
-    path: pathlib.Path, seed: int = 0,
+  folder: pathlib.Path,
+  steps: Sequence[int],
+  states: int,
+  path: pathlib.Path,
+  seed: int = 0,
 ) -> None:
   """Writes states of a run's replay and their values, as `datasets.load` reads.
 
@@ -57,17 +60,20 @@ def record(
     point = []
     for one in range(settings.num_seeds):
       rows = [
-          np.asarray(x[one])[order] for x in (
-              state.replay.s_tm1, state.replay.r_t, state.replay.discount_t,
-              state.replay.last,
-          )
+        np.asarray(x[one])[order]
+        for x in (
+          state.replay.s_tm1,
+          state.replay.r_t,
+          state.replay.discount_t,
+          state.replay.last,
+        )
       ]
       found = monte_carlo(*rows[1:], settings.replay.discount)
       known = np.argwhere(np.isfinite(found))
       if len(known) < states:
         raise UserError(
-            f'the replay of {folder} at step {step} holds {len(known)} states '
-            f'of whole episodes, fewer than {states}'
+          f'the replay of {folder} at step {step} holds {len(known)} states '
+          f'of whole episodes, fewer than {states}'
         )
       chosen = known[rng.choice(len(known), states, replace=False)]
       t, e = chosen.T
@@ -77,6 +83,7 @@ def record(
   path.parent.mkdir(parents=True, exist_ok=True)
   with path.open('wb') as file:
     np.savez_compressed(
-        file, inputs=np.stack(inputs, 1),
-        values=np.stack(values, 1).astype(np.float32),
+      file,
+      inputs=np.stack(inputs, 1),
+      values=np.stack(values, 1).astype(np.float32),
     )

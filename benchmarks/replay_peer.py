@@ -26,12 +26,15 @@ def resident() -> int:
 
 def fill(make_buffer, frames, last):
   buffer = make_buffer(
-      len(frames) - 1,
-      {
-          'obs': {'shape': (*frames.shape[1:], STACK), 'dtype': np.uint8},
-          'act': {'dtype': np.int32}, 'rew': {}, 'done': {},
-      },
-      next_of='obs', stack_compress='obs',
+    len(frames) - 1,
+    {
+      'obs': {'shape': (*frames.shape[1:], STACK), 'dtype': np.uint8},
+      'act': {'dtype': np.int32},
+      'rew': {},
+      'done': {},
+    },
+    next_of='obs',
+    stack_compress='obs',
   )
   s_tm1 = np.stack([frames[0]] * STACK, -1)
   for t in range(len(frames) - 1):
@@ -64,12 +67,17 @@ def main() -> None:
   grown, spent = resident() - before, time.perf_counter() - begun
   transitions = len(frames) - 1
   sys.stdin.readline()
-  print(json.dumps({
-      'version': importlib.metadata.version('cpprb'),
-      'transitions': transitions,
-      'bytes': grown / transitions,
-      'add_us': 1e6 * spent / transitions,
-  }), flush=True)
+  print(
+    json.dumps(
+      {
+        'version': importlib.metadata.version('cpprb'),
+        'transitions': transitions,
+        'bytes': grown / transitions,
+        'add_us': 1e6 * spent / transitions,
+      }
+    ),
+    flush=True,
+  )
 
   def contiguous():
     batch = buffer.sample(BATCH)
@@ -77,10 +85,15 @@ def main() -> None:
       np.ascontiguousarray(batch[name])
 
   for _ in sys.stdin:
-    print(json.dumps({
-        'frames': window(lambda: buffer.sample(BATCH)),
-        'contiguous': window(contiguous),
-    }), flush=True)
+    print(
+      json.dumps(
+        {
+          'frames': window(lambda: buffer.sample(BATCH)),
+          'contiguous': window(contiguous),
+        }
+      ),
+      flush=True,
+    )
 
 
 if __name__ == '__main__':

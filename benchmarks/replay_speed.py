@@ -48,17 +48,25 @@ ROUNDS = 10
 
 def settings(capacity: int, compress: bool) -> HostReplaySpec:
   return HostReplaySpec(
-      capacity=capacity, num_envs=ENVS, discount=0.99, stack=STACK,
-      spaces=Spaces((84, 84, STACK), np.uint8, Discrete(18)),
-      compress=compress,
+    capacity=capacity,
+    num_envs=ENVS,
+    discount=0.99,
+    stack=STACK,
+    spaces=Spaces((84, 84, STACK), np.uint8, Discrete(18)),
+    compress=compress,
   )
 
 
 def play(game: str, rows: int) -> Iterator[Row]:
   """Random play, a row at a time."""
   env = envpool.make_gymnasium(
-      game, num_envs=ENVS, seed=1, stack_num=STACK, episodic_life=False,
-      reward_clip=True, noop_max=30,
+    game,
+    num_envs=ENVS,
+    seed=1,
+    stack_num=STACK,
+    episodic_life=False,
+    reward_clip=True,
+    noop_max=30,
   )
   rng = np.random.default_rng(0)
 
@@ -71,8 +79,12 @@ def play(game: str, rows: int) -> Iterator[Row]:
     observation, reward, terminated, truncated, _ = env.step(actions)
     s_t, last = channels_last(observation), terminated | truncated
     yield Row(
-        s_tm1, actions, reward.astype(np.float32),
-        1 - terminated.astype(np.float32), s_t, last,
+      s_tm1,
+      actions,
+      reward.astype(np.float32),
+      1 - terminated.astype(np.float32),
+      s_t,
+      last,
     )
     s_tm1 = s_t.copy()
     if last.any():
@@ -92,8 +104,8 @@ class Filled(NamedTuple):
 def fill(game: str, capacity: int, folder: pathlib.Path) -> Filled:
   """Plays until the rings are full; one environment's frames into a file."""
   rings = {
-      name: HostRing(settings(capacity, name == 'compressed'))
-      for name in ('plain', 'compressed')
+    name: HostRing(settings(capacity, name == 'compressed'))
+    for name in ('plain', 'compressed')
   }
   spent = dict.fromkeys(rings, 0.0)
   frames, lasts, episodes = [], [], 0
@@ -111,8 +123,10 @@ def fill(game: str, capacity: int, folder: pathlib.Path) -> Filled:
   grown -= len(frames) * frames[0].nbytes
   np.savez(folder / 'frames.npz', frames=frames, last=lasts)
   return Filled(
-      rings, {k: 1e6 * v / capacity for k, v in spent.items()}, episodes,
-      grown / sum(ring.nbytes for ring in rings.values()),
+    rings,
+    {k: 1e6 * v / capacity for k, v in spent.items()},
+    episodes,
+    grown / sum(ring.nbytes for ring in rings.values()),
   )
 
 
@@ -124,8 +138,10 @@ def peer(python: str, frames: pathlib.Path) -> Iterator[Callable | None]:
     return
   script = pathlib.Path(replay_peer.__file__)
   with subprocess.Popen(
-      [python, script, frames], text=True,
-      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    [python, script, frames],
+    text=True,
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
   ) as process:
 
     def ask():
@@ -137,7 +153,7 @@ def peer(python: str, frames: pathlib.Path) -> Iterator[Callable | None]:
 
 
 def measure(
-    rings: dict[str, HostRing], process: Callable | None
+  rings: dict[str, HostRing], process: Callable | None
 ) -> dict[str, list[float]]:
   """Milliseconds of calls, in windows that take turns."""
   rng = np.random.default_rng(0)
@@ -145,13 +161,11 @@ def measure(
   calls = {}
   for name, ring in rings.items():
     calls |= {
-        f'{name}: frames': functools.partial(ring.sample_frames, rng, BATCH),
-        f'{name}: stacked in jit': lambda ring=ring: jax.block_until_ready(
-            stacked(ring.sample_frames(rng, BATCH), STACK)
-        ),
-        f'{name}: stacked by numpy': functools.partial(
-            ring.sample, rng, BATCH
-        ),
+      f'{name}: frames': functools.partial(ring.sample_frames, rng, BATCH),
+      f'{name}: stacked in jit': lambda ring=ring: jax.block_until_ready(
+        stacked(ring.sample_frames(rng, BATCH), STACK)
+      ),
+      f'{name}: stacked by numpy': functools.partial(ring.sample, rng, BATCH),
     }
   times = {name: [] for name in calls}
   for _ in range(ROUNDS):
@@ -173,41 +187,50 @@ def report(game: str, capacity: int, python: str) -> list[str]:
       other = process() if process else None
       times = measure(filled.rings, process)
   memory = [
-      {
-          'buffer': name,
-          'bytes a transition': f'{ring.nbytes / capacity:.0f}',
-          'estimated before':
-              f'{host_spec.bytes_needed(ring.settings) / capacity:.0f}',
-          'us to add one': f'{filled.add_us[name]:.0f}',
-      } for name, ring in filled.rings.items()
+    {
+      'buffer': name,
+      'bytes a transition': f'{ring.nbytes / capacity:.0f}',
+      'estimated before': f'{host_spec.bytes_needed(ring.settings) / capacity:.0f}',
+      'us to add one': f'{filled.add_us[name]:.0f}',
+    }
+    for name, ring in filled.rings.items()
   ]
   if other:
-    memory.append({
+    memory.append(
+      {
         'buffer': f'cpprb {other["version"]}, stack_compress, '
-                  f'{other["transitions"]} transitions',
+        f'{other["transitions"]} transitions',
         'bytes a transition': f'{other["bytes"]:.0f}',
         'us to add one': f'{other["add_us"]:.0f}',
-    })
+      }
+    )
   # Beside the peer in the same form: frames as they lie, or contiguous stacks.
   rows = []
   for name, window in times.items():
     form = 'frames' if name.endswith('frames') else 'contiguous'
     theirs = times.get(f'cpprb: {form}')
-    rows.append({
+    rows.append(
+      {
         'batch of 32': name,
         'median ms': f'{statistics.median(window):.3f}',
         'best ms': f'{min(window):.3f}',
         # Of the best, which other work on the machine disturbs least.
-        'x as fast as cpprb (best)': '-' if theirs is None else (
-            f'{min(theirs) / min(window):.2f}'
-        ),
-    })
+        'x as fast as cpprb (best)': '-'
+        if theirs is None
+        else (f'{min(theirs) / min(window):.2f}'),
+      }
+    )
   return [
-      f'## {game}', '',
-      f'{capacity} transitions of {ENVS} environments in {filled.episodes} '
-      'episodes. The process grew by '
-      f'{filled.resident:.2f} of what the two rings say that they hold.', '',
-      studies.table(memory), '', studies.table(rows), '',
+    f'## {game}',
+    '',
+    f'{capacity} transitions of {ENVS} environments in {filled.episodes} '
+    'episodes. The process grew by '
+    f'{filled.resident:.2f} of what the two rings say that they hold.',
+    '',
+    studies.table(memory),
+    '',
+    studies.table(rows),
+    '',
   ]
 
 
@@ -217,31 +240,35 @@ def main() -> None:
   parser.add_argument('--capacity', type=int, default=100_000)
   arguments = parser.parse_args()
   lines = [
-      '# Memory and speed of the replay on the host', '',
-      f'84x84 frames of random play, stacks of {STACK}, uniform batches of '
-      f'{BATCH}; {ROUNDS} windows of {replay_peer.WINDOW} batches of each kind '
-      'in turn. '
-      "'frames' copies each frame of the batch and leaves stacking to whom it "
-      'gives them: to the jitted learner here, to a strided view in cpprb. '
-      "'contiguous' and 'stacked' give arrays `[32, 84, 84, 4]` in row-major "
-      'order; in jit is on the CPU backend, with the copy to it. The '
-      "rings' memory is counted; cpprb's is the growth of its process, and it "
-      "holds one environment's frames only, which favours its caches.", '',
+    '# Memory and speed of the replay on the host',
+    '',
+    f'84x84 frames of random play, stacks of {STACK}, uniform batches of '
+    f'{BATCH}; {ROUNDS} windows of {replay_peer.WINDOW} batches of each kind '
+    'in turn. '
+    "'frames' copies each frame of the batch and leaves stacking to whom it "
+    'gives them: to the jitted learner here, to a strided view in cpprb. '
+    "'contiguous' and 'stacked' give arrays `[32, 84, 84, 4]` in row-major "
+    'order; in jit is on the CPU backend, with the copy to it. The '
+    "rings' memory is counted; cpprb's is the growth of its process, and it "
+    "holds one environment's frames only, which favours its caches.",
+    '',
   ]
   # A process each, whose memory was nobody's before.
   spawn = multiprocessing.get_context('spawn')
   for game in GAMES:
     with concurrent.futures.ProcessPoolExecutor(1, spawn) as pool:
       lines += pool.submit(
-          report, game, arguments.capacity, arguments.peer_python
+        report, game, arguments.capacity, arguments.peer_python
       ).result()
   if not arguments.peer_python:
     lines += ['cpprb was skipped: no --peer-python was given.', '']
   lines += [
-      f'Machine: {studies.machine()}; load average at the end '
-      f'{os.getloadavg()[1]:.1f}. Commit: {studies.revision()}.', '',
-      '    python -m benchmarks.replay_speed'
-      + (' --peer-python=PYTHON' if arguments.peer_python else ''), '',
+    f'Machine: {studies.machine()}; load average at the end '
+    f'{os.getloadavg()[1]:.1f}. Commit: {studies.revision()}.',
+    '',
+    '    python -m benchmarks.replay_speed'
+    + (' --peer-python=PYTHON' if arguments.peer_python else ''),
+    '',
   ]
   text = '\n'.join(lines)
   (studies.RESULTS / 'replay_speed.md').write_text(text)

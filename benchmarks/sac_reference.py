@@ -33,12 +33,14 @@ def published(task: str) -> dict[int, tuple[float, float, int]]:
   """Mean, standard error and seeds by step, at one update a step."""
   with PUBLISHED.open(newline='') as file:
     return {
-        int(row['env_steps']): (
-            float(row['mean_return']), float(row['stderr']), int(row['seeds'])
-        )
-        for row in csv.DictReader(file)
-        if (row['algorithm'], row['replay_ratio'], row['resets'], row['task'])
-        == ('sac', '1', '0', task.replace('_', '-', 1))
+      int(row['env_steps']): (
+        float(row['mean_return']),
+        float(row['stderr']),
+        int(row['seeds']),
+      )
+      for row in csv.DictReader(file)
+      if (row['algorithm'], row['replay_ratio'], row['resets'], row['task'])
+      == ('sac', '1', '0', task.replace('_', '-', 1))
     }
 
 
@@ -46,13 +48,14 @@ def returns(folder: pathlib.Path) -> dict[int, float]:
   """Evaluation returns of a run by step."""
   with (folder / 'metrics.csv').open(newline='') as file:
     return {
-        int(row['step']): float(row['eval/return'])
-        for row in csv.DictReader(file) if row['eval/return']
+      int(row['step']): float(row['eval/return'])
+      for row in csv.DictReader(file)
+      if row['eval/return']
     }
 
 
 def difference(
-    ours: np.ndarray, mean: float, error: float, seeds: int
+  ours: np.ndarray, mean: float, error: float, seeds: int
 ) -> tuple[float, float, float]:
   """Ours minus theirs, with the ends of Welch's 95 % interval."""
   own = ours.std(ddof=1) / math.sqrt(len(ours))
@@ -73,14 +76,17 @@ def rows(folder: pathlib.Path) -> list[dict[str, str]]:
       continue
     ours = np.array([run[step] for run in runs])
     gap, low, high = difference(ours, mean, error, count)
-    found.append({
-        'task': folder.name, 'steps': f'{step:,}',
+    found.append(
+      {
+        'task': folder.name,
+        'steps': f'{step:,}',
         'each seed': ', '.join(f'{value:.0f}' for value in ours),
         'mean': f'{ours.mean():.0f} ± '
-                f'{ours.std(ddof=1) / math.sqrt(len(ours)):.0f}',
+        f'{ours.std(ddof=1) / math.sqrt(len(ours)):.0f}',
         'published': f'{mean:.0f} ± {error:.0f} ({count})',
         'difference': f'{gap:+.0f} [{low:+.0f}, {high:+.0f}]',
-    })
+      }
+    )
   return found
 
 
@@ -95,20 +101,30 @@ def main() -> None:
       shutil.copy(run, target)
       config = json.loads((run.parent / 'config.json').read_text())
       commits.add(config['git_revision'][:7])
-  (OUT / 'README.md').write_text('\n'.join([
-      '# SAC on the Control Suite, against published curves', '',
-      'Evaluation returns (10 episodes) at one update a step, mean and '
-      'standard error over seeds, beside those published with "The Primacy '
-      'Bias in Deep Reinforcement Learning" (`tests/data/` names the source; '
-      'seeds in brackets), and the difference with Welch\'s 95 % interval. '
-      'Nothing was tuned to them.', '',
-      studies.table([row for task in tasks for row in rows(task)]), '',
-      '    python -m plasticity_rl.train --config=configs/sac_dmc.py:TASK '
-      '--config.num_steps=STEPS --config.seed=SEED --workdir=RUNS/TASK/SEED',
-      '    python -m benchmarks.sac_reference RUNS', '',
-      f'Machine: {studies.machine()}, one core a run, shared with other work. '
-      f'Commits: {", ".join(sorted(commits))}.', '',
-  ]))
+  (OUT / 'README.md').write_text(
+    '\n'.join(
+      [
+        '# SAC on the Control Suite, against published curves',
+        '',
+        'Evaluation returns (10 episodes) at one update a step, mean and '
+        'standard error over seeds, beside those published with "The Primacy '
+        'Bias in Deep Reinforcement Learning" (`tests/data/` names the source; '
+        "seeds in brackets), and the difference with Welch's 95 % interval. "
+        'Nothing was tuned to them.',
+        '',
+        studies.table([row for task in tasks for row in rows(task)]),
+        '',
+        '    python -m plasticity_rl.train --config=configs/sac_dmc.py:TASK '
+        '--config.num_steps=STEPS --config.seed=SEED --workdir=RUNS/TASK/SEED',
+        '    python -m benchmarks.sac_reference RUNS',
+        '',
+        f'Machine: {studies.machine()}, one core a run, '
+        'shared with other work. '
+        f'Commits: {", ".join(sorted(commits))}.',
+        '',
+      ]
+    )
+  )
   print(f'wrote {OUT / "README.md"}')
 
 

@@ -32,24 +32,29 @@ _FILL = {'replay.min_size': 10**6, 'replay.capacity': 10**6}
 
 def cases() -> dict[str, tuple[settings_lib.Settings, int]]:
   """Settings by name, and steps after which they are saved."""
+
   def resolve(config, steps, **changes):
-    config.update_from_flattened_dict({
-        **_FILL, 'num_steps': steps, 'segment_steps': steps, **changes
-    })
+    config.update_from_flattened_dict(
+      {**_FILL, 'num_steps': steps, 'segment_steps': steps, **changes}
+    )
     return settings_lib.resolve(config), steps
 
   return {
-      'device: MinAtar, 4 seeds, replay of 100k': resolve(
-          minatar.get_config(), 1000, num_seeds=4,
-          **{'replay.capacity': 100_000, 'replay.min_size': 100_000},
-      ),
-      'MuJoCo: SAC, 20k transitions': resolve(
-          sac_dmc.get_config('cartpole_swingup'), 20_000,
-      ),
-      'Atari: DQN, 20k transitions': resolve(
-          dqn_atari.get_config('breakout'), 20_000,
-          **{'environment.num_envs': 8},
-      ),
+    'device: MinAtar, 4 seeds, replay of 100k': resolve(
+      minatar.get_config(),
+      1000,
+      num_seeds=4,
+      **{'replay.capacity': 100_000, 'replay.min_size': 100_000},
+    ),
+    'MuJoCo: SAC, 20k transitions': resolve(
+      sac_dmc.get_config('cartpole_swingup'),
+      20_000,
+    ),
+    'Atari: DQN, 20k transitions': resolve(
+      dqn_atari.get_config('breakout'),
+      20_000,
+      **{'environment.num_envs': 8},
+    ),
   }
 
 
@@ -70,26 +75,32 @@ def measure(settings: settings_lib.Settings) -> dict[str, list[float]]:
     arrays = {k: np.array(v) for k, v in leaves.items()}
     return arrays, experiment.trainer.snapshots(state)
 
-  found = {'copy': [], 'pause': [], 'written': [], 'bytes': [
-      sum(x.nbytes for x in copy()[0].values())
-  ]}
+  found = {
+    'copy': [],
+    'pause': [],
+    'written': [],
+    'bytes': [sum(x.nbytes for x in copy()[0].values())],
+  }
   with tempfile.TemporaryDirectory() as folder:
     checkpoints = checkpoint.Checkpoints(pathlib.Path(folder), keep=1)
 
     def save():
       checkpoints.save(
-          1, experiment.trainer.portable(state), {'history': []},
-          experiment.trainer.snapshots(state),
+        1,
+        experiment.trainer.portable(state),
+        {'history': []},
+        experiment.trainer.snapshots(state),
       )
 
     for _ in range(REPEATS):
       found['copy'].append(seconds(copy))
       found['pause'].append(seconds(save))
       found['written'].append(seconds(checkpoints.wait))
-    found['bytes'].append(sum(
-        p.stat().st_size for p in checkpoints.path(1).rglob('*')
-        if p.is_file()
-    ))
+    found['bytes'].append(
+      sum(
+        p.stat().st_size for p in checkpoints.path(1).rglob('*') if p.is_file()
+      )
+    )
   return found
 
 
@@ -103,19 +114,23 @@ def report() -> list[str]:
       values = [1e3 * s for s in found[what]]
       return f'{statistics.median(values):.1f} (to {max(values):.1f})'
 
-    rows.append({
+    rows.append(
+      {
         'run': name,
         'arrays, MB': f'{found["bytes"][0] / 1e6:.1f}',
         'on disk, MB': f'{found["bytes"][1] / 1e6:.1f}',
-        'copy, ms': shown('copy'), 'training stands still, ms': shown('pause'),
+        'copy, ms': shown('copy'),
+        'training stands still, ms': shown('pause'),
         'then written in the background, ms': shown('written'),
-    })
+      }
+    )
   return [
-      studies.table(rows), '',
-      f'Median (and longest) of {REPEATS}. The copy is that of all arrays, '
-      'which on a CPU is one within its memory, and of the snapshots of '
-      'replays, which share their frames. A save that is due before the last '
-      'one is written waits for it. Other processes ran meanwhile.',
+    studies.table(rows),
+    '',
+    f'Median (and longest) of {REPEATS}. The copy is that of all arrays, '
+    'which on a CPU is one within its memory, and of the snapshots of '
+    'replays, which share their frames. A save that is due before the last '
+    'one is written waits for it. Other processes ran meanwhile.',
   ]
 
 

@@ -32,9 +32,10 @@ LOCAL = (1, 2, 4, 8)  # Devices of a host.
 
 def _start(module: str, *arguments: str) -> subprocess.Popen:
   return subprocess.Popen(
-      [sys.executable, '-m', f'benchmarks.{module}', *arguments],
-      env={'JAX_PLATFORMS': 'cpu', **os.environ}, text=True,
-      stdout=subprocess.PIPE,
+    [sys.executable, '-m', f'benchmarks.{module}', *arguments],
+    env={'JAX_PLATFORMS': 'cpu', **os.environ},
+    text=True,
+    stdout=subprocess.PIPE,
   )
 
 
@@ -55,8 +56,9 @@ def _finish(process):
 def weak() -> list[dict[str, Any]]:
   """A row for each layout and number of devices."""
   return [
-      _json_of('weak_scaling', str(count), mode)
-      for mode in ('data', 'seeds') for count in COUNTS
+    _json_of('weak_scaling', str(count), mode)
+    for mode in ('data', 'seeds')
+    for count in COUNTS
   ]
 
 
@@ -68,8 +70,8 @@ def of_hosts() -> list[dict[str, Any]]:
       one.bind(('127.0.0.1', 0))
       where = f'127.0.0.1:{one.getsockname()[1]}'
     processes = [
-        _start('weak_scaling', str(count), 'data', where, str(index))
-        for index in range(count)
+      _start('weak_scaling', str(count), 'data', where, str(index))
+      for index in range(count)
     ]
     rows.append([_finish(process) for process in processes][0])
   return rows
@@ -78,17 +80,21 @@ def of_hosts() -> list[dict[str, Any]]:
 def loops() -> list[dict[str, Any]]:
   """A row for each loop, layout and number of devices."""
   return [
-      _json_of('loop_scaling', str(count), mode, loop)
-      for loop in ('device', 'host') for mode in ('data', 'seeds')
-      for count in LOCAL
+    _json_of('loop_scaling', str(count), mode, loop)
+    for loop in ('device', 'host')
+    for mode in ('data', 'seeds')
+    for count in LOCAL
   ]
 
 
 def main() -> None:
   record = {
-      'machine': studies.machine(), 'commit': studies.revision(),
-      'costs': _json_of('scaling_costs'), 'weak': weak(), 'hosts': of_hosts(),
-      'loops': loops(),
+    'machine': studies.machine(),
+    'commit': studies.revision(),
+    'costs': _json_of('scaling_costs'),
+    'weak': weak(),
+    'hosts': of_hosts(),
+    'loops': loops(),
   }
   RECORD.write_text(json.dumps(record, indent=2) + '\n')
   write(record)

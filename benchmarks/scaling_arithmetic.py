@@ -59,22 +59,46 @@ class Slice:
     return self.chips // self.hosts
 
 
-V4 = Chip('TPU v4', 275e12, 32 * 2**30, 1200e9, 300e9,
-          'Google Cloud documentation, "TPU v4"; links: Jouppi et al. 2023, '
-          'six of 50 GB/s')
-V5E = Chip('TPU v5e', 197e12, 16 * 2**30, 819e9, 200e9,
-           'Google Cloud documentation, "TPU v5e" (1600 Gbit/s)')
-V5P = Chip('TPU v5p', 459e12, 95 * 2**30, 2765e9, 600e9,
-           'Google Cloud documentation, "TPU v5p" (4800 Gbit/s)')
-H100 = Chip('H100 SXM', 989.4e12, 80e9, 3350e9, 450e9,
-            'NVIDIA, "H100 Tensor Core GPU" data sheet, dense; NVLink is 900 '
-            'GB/s in both directions')
+V4 = Chip(
+  'TPU v4',
+  275e12,
+  32 * 2**30,
+  1200e9,
+  300e9,
+  'Google Cloud documentation, "TPU v4"; links: Jouppi et al. 2023, '
+  'six of 50 GB/s',
+)
+V5E = Chip(
+  'TPU v5e',
+  197e12,
+  16 * 2**30,
+  819e9,
+  200e9,
+  'Google Cloud documentation, "TPU v5e" (1600 Gbit/s)',
+)
+V5P = Chip(
+  'TPU v5p',
+  459e12,
+  95 * 2**30,
+  2765e9,
+  600e9,
+  'Google Cloud documentation, "TPU v5p" (4800 Gbit/s)',
+)
+H100 = Chip(
+  'H100 SXM',
+  989.4e12,
+  80e9,
+  3350e9,
+  450e9,
+  'NVIDIA, "H100 Tensor Core GPU" data sheet, dense; NVLink is 900 '
+  'GB/s in both directions',
+)
 # v4-8 and v5p-256 count TensorCores, two a chip; v5e-64 counts chips.
 SLICES = (
-    Slice('v4-8', V4, 4, 1, 240, 407e9),
-    Slice('v5e-64', V5E, 64, 16, 112, 192e9),
-    Slice('v5p-256', V5P, 128, 32, 208, 448e9),
-    Slice('8 x H100', H100, 8, 1, 208, 1872e9),
+  Slice('v4-8', V4, 4, 1, 240, 407e9),
+  Slice('v5e-64', V5E, 64, 16, 112, 192e9),
+  Slice('v5p-256', V5P, 128, 32, 208, 448e9),
+  Slice('8 x H100', H100, 8, 1, 208, 1872e9),
 )
 
 
@@ -141,7 +165,7 @@ def update_seconds(work: Work, chip: Chip, devices: int = 1) -> float:
   """
   share = work.batch / devices
   seconds = roofline(
-      at(work.update_flops, share), at(work.update_bytes, share), chip
+    at(work.update_flops, share), at(work.update_bytes, share), chip
   )
   return seconds + wire_seconds(work, chip, devices)
 
@@ -191,7 +215,7 @@ class Rates:
 
 
 def rates(
-    work: Work, where: Slice, *, seeds: int, envs: int, devices: int = 1
+  work: Work, where: Slice, *, seeds: int, envs: int, devices: int = 1
 ) -> Rates:
   """Of a program that trains `seeds` seeds, `envs` environments each.
 
@@ -209,18 +233,16 @@ def rates(
   # are as many; then one call decides, and one learns if it is due.
   waves = -(-decisions // max(1, int(cpus)))
   calls = 1 + min(1.0, work.updates_per_step * envs)
-  row = (
-      waves / work.steps_per_cpu + calls * CALL_SECONDS + decisions * per_step
-  )
+  row = waves / work.steps_per_cpu + calls * CALL_SECONDS + decisions * per_step
   return Rates(1 / per_step, cpus * work.steps_per_cpu, decisions / row)
 
 
 def utilisation(
-    work: Work, where: Slice, rate: float, devices: int = 1
+  work: Work, where: Slice, rate: float, devices: int = 1
 ) -> float:
   """Share of the chips' peak that a program's decisions a second need."""
   per_step = work.act_flops + work.updates_per_step * at(
-      work.update_flops, work.batch
+    work.update_flops, work.batch
   )
   return rate * per_step / (devices * where.chip.flops)
 
@@ -247,16 +269,23 @@ class Cost:
 
 
 def study(
-    work: Work, where: Slice, *, programs: int, seeds: int, envs: int,
-    devices: int = 1,
+  work: Work,
+  where: Slice,
+  *,
+  programs: int,
+  seeds: int,
+  envs: int,
+  devices: int = 1,
 ) -> Cost:
   """The cost of `programs` programs of `seeds` seeds, `devices` chips each."""
   found = rates(work, where, seeds=seeds, envs=envs, devices=devices)
   hours = work.steps * seeds / found.lowest / 3600
   at_once = where.chips // devices
   return Cost(
-      devices=devices, rates=found, hours=hours,
-      chip_hours=programs * devices * hours,
-      wall_hours=-(-programs // at_once) * hours,
-      utilisation=utilisation(work, where, found.lowest, devices),
+    devices=devices,
+    rates=found,
+    hours=hours,
+    chip_hours=programs * devices * hours,
+    wall_hours=-(-programs // at_once) * hours,
+    utilisation=utilisation(work, where, found.lowest, devices),
   )

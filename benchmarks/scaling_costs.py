@@ -51,12 +51,19 @@ class Case:
 def cases() -> list[Case]:
   """Atari with all 18 actions; cheetah-run from state and from pixels."""
   cases = [
-      Case('DQN, Atari', dqn_atari.get_config(),
-           Spaces((84, 84, 4), np.uint8, Discrete(18))),
-      Case('SAC, DMC', sac_dmc.get_config(),
-           Spaces((17,), np.float32, Continuous(6))),
-      Case('DrQ, DMC pixels', drq_dmc.get_config(),
-           Spaces((64, 64, 9), np.uint8, Continuous(6))),
+    Case(
+      'DQN, Atari',
+      dqn_atari.get_config(),
+      Spaces((84, 84, 4), np.uint8, Discrete(18)),
+    ),
+    Case(
+      'SAC, DMC', sac_dmc.get_config(), Spaces((17,), np.float32, Continuous(6))
+    ),
+    Case(
+      'DrQ, DMC pixels',
+      drq_dmc.get_config(),
+      Spaces((64, 64, 9), np.uint8, Continuous(6)),
+    ),
   ]
   for case in cases:  # As on an accelerator.
     case.config.network.convolution = 'lax'
@@ -65,6 +72,7 @@ def cases() -> list[Case]:
 
 def batch_of(spaces: Spaces, *leading: int) -> Transition:
   """Shapes of a batch `[*leading, ...]`."""
+
   def shape(rest, dtype):
     return jax.ShapeDtypeStruct((*leading, *rest), dtype)
 
@@ -99,13 +107,13 @@ def cost_of(lowered: jax.stages.Lowered) -> dict[str, float]:
 
 def bytes_of(shapes: Any) -> int:
   """Of a tree of arrays or shapes."""
-  return int(sum(
-      np.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(shapes)
-  ))
+  return int(
+    sum(np.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(shapes))
+  )
 
 
 def wire(
-    settings: settings_lib.Settings, spaces: Spaces
+  settings: settings_lib.Settings, spaces: Spaces
 ) -> tuple[dict[str, int], int]:
   """Bytes by collective, and how many, where devices share a batch."""
   where = parallel.Layout('data', tuple(jax.devices()[:DEVICES]))
@@ -113,8 +121,14 @@ def wire(
 
   def learn(key, nets, batches):
     nets, _, metrics = learner.learn(
-        key, agent, nets, {}, lambda _, i: batches, jnp.array(0), 1,
-        shard=where.shard,
+      key,
+      agent,
+      nets,
+      {},
+      lambda _, i: batches,
+      jnp.array(0),
+      1,
+      shard=where.shard,
     )
     return nets, metrics
 
@@ -122,7 +136,7 @@ def wire(
   key = jax.random.PRNGKey(0)
   share = settings.replay.batch_size // DEVICES
   batch = jax.tree.map(
-      lambda x: jnp.zeros(x.shape, x.dtype), batch_of(spaces, DEVICES, share)
+    lambda x: jnp.zeros(x.shape, x.dtype), batch_of(spaces, DEVICES, share)
   )
   text = program.lower(key, agent.init(key), batch).compile().as_text()
   return collectives.bytes_of(text), collectives.count(text)
@@ -140,24 +154,29 @@ def measure(case: Case) -> dict[str, Any]:
 
   found, count = wire(settings, spaces)
   ring = host_spec.HostReplaySpec(
-      settings.replay.capacity, settings.environment.num_envs, spaces,
-      settings.replay.discount,
-      stack=settings.environment_options.get('stack_frames', 1),
+    settings.replay.capacity,
+    settings.environment.num_envs,
+    spaces,
+    settings.replay.discount,
+    stack=settings.environment_options.get('stack_frames', 1),
   )
   packed = dataclasses.replace(ring, compress=True)
   return {
-      'name': case.name, 'batch': batch,
-      'update': update_cost(batch), 'half_batch': update_cost(batch // 2),
-      'act': cost_of(jax.jit(agent.act_greedily).lower(
-          KEY, nets, batch_of(spaces, 1).s_tm1
-      )),
-      'state_bytes': bytes_of(nets),
-      'batch_bytes': bytes_of(batch_of(spaces, batch)),
-      'wire': found, 'collectives': count,
-      'updates_per_step': settings.replay.updates_per_step,
-      'steps': settings.num_steps,
-      'replay_bytes': host_spec.bytes_needed(ring),
-      'compressed_replay_bytes': host_spec.bytes_needed(packed),
+    'name': case.name,
+    'batch': batch,
+    'update': update_cost(batch),
+    'half_batch': update_cost(batch // 2),
+    'act': cost_of(
+      jax.jit(agent.act_greedily).lower(KEY, nets, batch_of(spaces, 1).s_tm1)
+    ),
+    'state_bytes': bytes_of(nets),
+    'batch_bytes': bytes_of(batch_of(spaces, batch)),
+    'wire': found,
+    'collectives': count,
+    'updates_per_step': settings.replay.updates_per_step,
+    'steps': settings.num_steps,
+    'replay_bytes': host_spec.bytes_needed(ring),
+    'compressed_replay_bytes': host_spec.bytes_needed(packed),
   }
 
 

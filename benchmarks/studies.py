@@ -15,9 +15,7 @@ RUNS = pathlib.Path('runs')
 def diagnose(name: str, *arguments: str) -> tuple[pathlib.Path, str, float]:
   """Runs `plasticity_rl.diagnose`; its folder, the command, seconds."""
   workdir = RUNS / name
-  words = [
-      '-m', 'plasticity_rl.diagnose', *arguments, f'--workdir={workdir}'
-  ]
+  words = ['-m', 'plasticity_rl.diagnose', *arguments, f'--workdir={workdir}']
   begun = time.monotonic()
   subprocess.run([sys.executable, *words], check=True)
   seconds = time.monotonic() - begun
@@ -35,7 +33,7 @@ def revision() -> str:
 
   def git(*words):
     return subprocess.run(
-        ['git', *words], capture_output=True, text=True, check=True
+      ['git', *words], capture_output=True, text=True, check=True
     ).stdout.strip()
 
   dirty = git('status', '--porcelain', '--untracked-files=no')

@@ -33,18 +33,18 @@ WINDOWS = 3
 # Of libraries that were not timed in the same run: steps/s on one core of a
 # machine of this kind, with the same sizes, in November 2026.
 ELSEWHERE = (
-    ('DQN Breakout', 'CleanRL, PyTorch', '53 to 61'),
-    ('DQN Breakout', 'CleanRL, JAX', '58'),
-    ('DQN Breakout', 'DQN Zoo', '37'),
-    ('DQN Breakout', 'Dopamine', '35'),
-    ('DQN Breakout', 'sb3, that day', '40 to 51'),
-    ('SAC cheetah-run, ratio 1', 'jaxrl', '75'),
-    ('SAC cheetah-run, ratio 1', 'CleanRL, PyTorch', '53'),
-    ('SAC cheetah-run, ratio 1', 'sb3, that day', '53'),
-    ('SAC cheetah-run, ratio 1', 'sbx, that day', '84'),
-    ('SAC cheetah-run, ratio 8', 'jaxrl', '11.5'),
-    ('SAC cheetah-run, ratio 8', 'sb3, that day', '7.5'),
-    ('SAC cheetah-run, ratio 8', 'sbx, that day', '12.3'),
+  ('DQN Breakout', 'CleanRL, PyTorch', '53 to 61'),
+  ('DQN Breakout', 'CleanRL, JAX', '58'),
+  ('DQN Breakout', 'DQN Zoo', '37'),
+  ('DQN Breakout', 'Dopamine', '35'),
+  ('DQN Breakout', 'sb3, that day', '40 to 51'),
+  ('SAC cheetah-run, ratio 1', 'jaxrl', '75'),
+  ('SAC cheetah-run, ratio 1', 'CleanRL, PyTorch', '53'),
+  ('SAC cheetah-run, ratio 1', 'sb3, that day', '53'),
+  ('SAC cheetah-run, ratio 1', 'sbx, that day', '84'),
+  ('SAC cheetah-run, ratio 8', 'jaxrl', '11.5'),
+  ('SAC cheetah-run, ratio 8', 'sb3, that day', '7.5'),
+  ('SAC cheetah-run, ratio 8', 'sbx, that day', '12.3'),
 )
 OUT = studies.RESULTS / 'train_speed.md'
 
@@ -66,12 +66,15 @@ def sac(ratio: int):
 
 # By name: the peers' bench and replay ratio, the config, the updates a step.
 CASES = {
-    'DQN Breakout': (('dqn_atari', None), dqn, 0.25),
-    **{
-        f'SAC cheetah-run, ratio {ratio}': (
-            ('sac_state', ratio), lambda ratio=ratio: sac(ratio), ratio,
-        ) for ratio in (1, 8, 32)
-    },
+  'DQN Breakout': (('dqn_atari', None), dqn, 0.25),
+  **{
+    f'SAC cheetah-run, ratio {ratio}': (
+      ('sac_state', ratio),
+      lambda ratio=ratio: sac(ratio),
+      ratio,
+    )
+    for ratio in (1, 8, 32)
+  },
 }
 
 
@@ -117,37 +120,62 @@ def main() -> None:
       continue
     best, middle = calibrate()
     rate = measure(make())
-    rows.append({
-        'case': name, 'library': 'plasticity_rl', 'steps/s': f'{rate:.1f}',
+    rows.append(
+      {
+        'case': name,
+        'library': 'plasticity_rl',
+        'steps/s': f'{rate:.1f}',
         'ms an update, all in': f'{1e3 / rate / updates:.2f}',
-        'ours is': '1', '768-product, ms': f'{best:.1f} / {middle:.1f}',
-    })
+        'ours is': '1',
+        '768-product, ms': f'{best:.1f} / {middle:.1f}',
+      }
+    )
     print(rows[-1], flush=True)
     for row in peers:
       if (row['bench'], row.get('replay_ratio')) != bench:
         continue
       theirs = row.get('agent_steps_per_s') or row['env_steps_per_s']
-      rows.append({
-          'case': name, 'library': row['peer'], 'steps/s': f'{theirs:.1f}',
+      rows.append(
+        {
+          'case': name,
+          'library': row['peer'],
+          'steps/s': f'{theirs:.1f}',
           'ms an update, all in': f'{1e3 / theirs / updates:.2f}',
           'ours is': f'{rate / theirs:.2f} x as fast',
           '768-product, ms': ' / '.join(f'{x:.1f}' for x in row['calib_ms']),
-      })
-  OUT.write_text('\n'.join([
-      '# How fast whole training is', '',
-      f'{len(os.sched_getaffinity(0))} core(s). {matmul_gflops():.0f} GFLOP/s '
-      'in a 1024 x 1024 product. Rows whose 768-product took other times were '
-      'measured on a machine in another state: compare them divided by it.', '',
-      studies.table(rows), '',
-      'Not in the same run, and so for orientation: other libraries, and again '
-      'those above, on one core of a machine of this kind in another state.',
-      '', studies.table([
-          dict(zip(('case', 'library', 'steps/s'), row, strict=True))
-          for row in ELSEWHERE if row[0] in {r['case'] for r in rows}
-      ]), '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.', '',
-      '    python -m benchmarks.train_speed', '',
-  ]))
+        }
+      )
+  OUT.write_text(
+    '\n'.join(
+      [
+        '# How fast whole training is',
+        '',
+        f'{len(os.sched_getaffinity(0))} core(s). '
+        f'{matmul_gflops():.0f} '
+        'GFLOP/s '
+        'in a 1024 x 1024 product. Rows whose 768-product took other times were '
+        'measured on a machine in another state: compare them divided by it.',
+        '',
+        studies.table(rows),
+        '',
+        'Not in the same run, and so for orientation: other libraries, and again '
+        'those above, on one core of a machine of this kind in another state.',
+        '',
+        studies.table(
+          [
+            dict(zip(('case', 'library', 'steps/s'), row, strict=True))
+            for row in ELSEWHERE
+            if row[0] in {r['case'] for r in rows}
+          ]
+        ),
+        '',
+        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        '',
+        '    python -m benchmarks.train_speed',
+        '',
+      ]
+    )
+  )
   print(f'wrote {OUT}')
 
 

@@ -14,9 +14,8 @@ import os
 import sys
 
 if __name__ == '__main__':
-  os.environ['XLA_FLAGS'] = (
-      '--xla_force_host_platform_device_count='
-      + (sys.argv[1] if len(sys.argv) == 3 else '1')
+  os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=' + (
+    sys.argv[1] if len(sys.argv) == 3 else '1'
   )
 
 import contextlib
@@ -74,19 +73,19 @@ def batch_of(*leading: int) -> Transition:
 
   ones = np.ones(leading, np.float32)
   return Transition(
-      see(), rng.integers(0, 3, leading).astype(np.int32), ones, ones, see()
+    see(), rng.integers(0, 3, leading).astype(np.int32), ones, ones, see()
   )
 
 
 def learn(agent, shard, key, nets, batch, updates):
   nets, _, metrics = learner.learn(
-      key, agent, nets, {}, lambda _, i: batch, updates, 1, shard=shard
+    key, agent, nets, {}, lambda _, i: batch, updates, 1, shard=shard
   )
   return nets, metrics
 
 
 def program_of(
-    mode: str, agent: Agent, where: parallel.Layout
+  mode: str, agent: Agent, where: parallel.Layout
 ) -> tuple[Any, Any, Transition]:
   """The update, its key and this process's batch, which are not placed yet."""
   count = len(where.local)
@@ -96,15 +95,24 @@ def program_of(
     batch = batch_of(count, EXAMPLES)
     if where.mode == 'none':
       batch = batch_of(EXAMPLES)
-    return where.jit(
+    return (
+      where.jit(
         one, data=parallel.Axes((None, None, 0, None), None), donate=(1,)
-    ), where.replicate(key), batch
+      ),
+      where.replicate(key),
+      batch,
+    )
   batch = batch_of(count, EXAMPLES)
   keys = where.place_state(jax.random.split(key, count), 0)
-  return where.jit(
-      jax.vmap(one, (0, 0, 0, None)), donate=(1,),
+  return (
+    where.jit(
+      jax.vmap(one, (0, 0, 0, None)),
+      donate=(1,),
       seeds=parallel.Axes((0, 0, 0, None), 0),
-  ), keys, batch
+    ),
+    keys,
+    batch,
+  )
 
 
 def calls_of(function) -> int:
@@ -139,10 +147,13 @@ class Update:
     self._mode = mode
     self.program, self._key, self._batch = program_of(mode, self.agent, where)
     # Not yet on the devices, as what an event made.
-    self.nets = jax.device_get(jax.jit(self._all(self.agent.init))(
-        jax.random.PRNGKey(0) if mode == 'data'
+    self.nets = jax.device_get(
+      jax.jit(self._all(self.agent.init))(
+        jax.random.PRNGKey(0)
+        if mode == 'data'
         else jax.random.split(jax.random.PRNGKey(0), len(where.local))
-    ))
+      )
+    )
     self._there = self._batch
     if where.mode != 'none':
       self._there = where.place(0, self._batch)
@@ -157,8 +168,10 @@ class Update:
   def call(self, batch: Any = None) -> Any:
     """One step; the caller waits for what it returns."""
     self.nets, metrics = self.program(
-        self._key, self.nets, self._batch if batch is None else batch,
-        np.int32(0),
+      self._key,
+      self.nets,
+      self._batch if batch is None else batch,
+      np.int32(0),
     )
     return self.nets, metrics
 
@@ -183,7 +196,7 @@ class Update:
     def grow(nets):
       state = TrainState(nets, (), (), (), (), {})
       return inject.apply(
-          jax.random.PRNGKey(1), state, inject.init(state), None
+        jax.random.PRNGKey(1), state, inject.init(state), None
       )[0].nets
 
     nets = jax.device_get(self.where.to_first_device(self.nets))
@@ -218,9 +231,9 @@ def counts_of(update: Update) -> dict[str, int]:
   with listening() as compilations:
     # Two steps: what the second is given comes from the devices.
     found = {
-        'compiled_first': compilations(update, 2),
-        'compiled_later': compilations(update, 3),
-        'python_calls': calls_of(update.step),
+      'compiled_first': compilations(update, 2),
+      'compiled_later': compilations(update, 3),
+      'python_calls': calls_of(update.step),
     }
     update.inject()
     found['compiled_at_injection'] = compilations(update, 2)
@@ -233,14 +246,15 @@ def costs_of(update: Update) -> dict[str, Any]:
   update.step()
   text = update.program.lower(*update.arguments).compile().as_text()
   whole, placed = (
-      1e6 * min(update.seconds(is_placed) for _ in range(REPEATS))
-      for is_placed in (False, True)
+    1e6 * min(update.seconds(is_placed) for _ in range(REPEATS))
+    for is_placed in (False, True)
   )
   return {
-      'python_calls': calls_of(update.step),
-      'collectives': collectives.count(text),
-      'bytes': sum(collectives.bytes_of(text).values()),
-      'host_microseconds': whole, 'launch_microseconds': placed,
+    'python_calls': calls_of(update.step),
+    'collectives': collectives.count(text),
+    'bytes': sum(collectives.bytes_of(text).values()),
+    'host_microseconds': whole,
+    'launch_microseconds': placed,
   }
 
 
@@ -249,15 +263,15 @@ def main(argv: list[str]) -> None:
   found = {'devices': count, 'mode': mode}
   if len(argv) == 3:
     where = Dispatching(
-        mode if count > 1 else 'none', tuple(jax.devices()[:count])
+      mode if count > 1 else 'none', tuple(jax.devices()[:count])
     )
     found.update(costs_of(Update(mode, where)))
     print(json.dumps({**found, **counts_of(Update(mode, where))}))
     return
   with hosts.joined(hosts.Address(argv[3], count, int(argv[4]))):
-    found.update(costs_of(Update(
-        mode, Dispatching(mode, tuple(jax.devices()))
-    )))
+    found.update(
+      costs_of(Update(mode, Dispatching(mode, tuple(jax.devices()))))
+    )
     print(json.dumps(found))
 
 

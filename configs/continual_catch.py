@@ -82,7 +82,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 200
   elif variant:
     raise ValueError(
-        f"unknown variant {variant!r}; valid: bigger, demo, fresh, proxies, "
-        "tiny"
+      f'unknown variant {variant!r}; valid: bigger, demo, fresh, proxies, tiny'
     )
   return config

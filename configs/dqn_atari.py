@@ -19,14 +19,23 @@ from plasticity_rl.settings import variants
 
 FRAMES_PER_STEP = 4
 OTHERS = (
-    'plain', 'sticky', 'adam', 'injection', 'bigger', 'replay_4m', 'short'
+  'plain',
+  'sticky',
+  'adam',
+  'injection',
+  'bigger',
+  'replay_4m',
+  'short',
 )
 
 
 def get_config(variant: str = ''):
   game, words = variants.parse(
-      variant, atari_games.SCORES, OTHERS, default='pong',
-      kind='any of the 57 games',
+    variant,
+    atari_games.SCORES,
+    OTHERS,
+    default='pong',
+    kind='any of the 57 games',
   )
   config = settings.default_config('dqn', f'atari_{game}')
   config.num_steps = 200_000_000 // FRAMES_PER_STEP

@@ -14,16 +14,26 @@ from plasticity_rl.settings import variants
 
 OTHERS = ('resets', 'paper', 'small')
 # Frames that the published runs of a task have; 2M where none are given.
-FRAMES = dict.fromkeys((
-    'cartpole_balance', 'cartpole_balance_sparse', 'cartpole_swingup',
-    'finger_spin', 'walker_stand', 'walker_walk',
-), 500_000) | dict.fromkeys(('hopper_stand', 'pendulum_swingup'), 1_000_000)
+FRAMES = dict.fromkeys(
+  (
+    'cartpole_balance',
+    'cartpole_balance_sparse',
+    'cartpole_swingup',
+    'finger_spin',
+    'walker_stand',
+    'walker_walk',
+  ),
+  500_000,
+) | dict.fromkeys(('hopper_stand', 'pendulum_swingup'), 1_000_000)
 
 
 def get_config(variant: str = ''):
   task, words = variants.parse(
-      variant, host_registry.SUITE_TASKS, OTHERS, default='cheetah_run',
-      kind='any task of the suite',
+    variant,
+    host_registry.SUITE_TASKS,
+    OTHERS,
+    default='cheetah_run',
+    kind='any task of the suite',
   )
   config = settings.default_config('drq', f'dmc_pixels_{task}')
   frames = FRAMES.get(task, 2_000_000)
@@ -32,7 +42,10 @@ def get_config(variant: str = ''):
   config.environment.size = 64
 
   config.network.convolutions = (
-      (32, 3, 2), (64, 3, 2), (128, 3, 2), (256, 3, 2)
+    (32, 3, 2),
+    (64, 3, 2),
+    (128, 3, 2),
+    (256, 3, 2),
   )
   config.network.hidden = (256, 256)
   config.network.split = 4
@@ -53,7 +66,10 @@ def get_config(variant: str = ''):
   if 'paper' in words:
     config.environment.size = 84
     config.network.convolutions = (
-        (32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1)
+      (32, 3, 2),
+      (32, 3, 1),
+      (32, 3, 1),
+      (32, 3, 1),
     )
     config.agent.target_augmentations = 2
     config.agent.value_augmentations = 2
@@ -72,6 +88,6 @@ def get_config(variant: str = ''):
   if 'resets' in words:  # Of whatever length the run has by now.
     every = config.num_steps // 10
     config.interventions = (
-        f'reset(scope="all_but_encoder", every_steps={every})',
+      f'reset(scope="all_but_encoder", every_steps={every})',
     )
   return config

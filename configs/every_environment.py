@@ -12,12 +12,25 @@ from configs import drq_dmc
 from plasticity_rl.environments import atari_games
 
 DRQ_TASKS = (
-    'acrobot_swingup', 'cartpole_balance', 'cartpole_balance_sparse',
-    'cartpole_swingup', 'cartpole_swingup_sparse', 'cheetah_run',
-    'finger_spin', 'finger_turn_easy', 'finger_turn_hard', 'hopper_hop',
-    'hopper_stand', 'pendulum_swingup', 'quadruped_run', 'quadruped_walk',
-    'reacher_easy', 'reacher_hard', 'walker_run', 'walker_stand',
-    'walker_walk',
+  'acrobot_swingup',
+  'cartpole_balance',
+  'cartpole_balance_sparse',
+  'cartpole_swingup',
+  'cartpole_swingup_sparse',
+  'cheetah_run',
+  'finger_spin',
+  'finger_turn_easy',
+  'finger_turn_hard',
+  'hopper_hop',
+  'hopper_stand',
+  'pendulum_swingup',
+  'quadruped_run',
+  'quadruped_walk',
+  'reacher_easy',
+  'reacher_hard',
+  'walker_run',
+  'walker_stand',
+  'walker_walk',
 )
 
 
@@ -44,8 +57,8 @@ def get_config(variant: str = ''):
 def get_sweep(h, variant: str = ''):
   if variant == 'pixels':
     return h.sweep(
-        'environment.name', [f'dmc_pixels_{task}' for task in DRQ_TASKS]
+      'environment.name', [f'dmc_pixels_{task}' for task in DRQ_TASKS]
     )
   return h.sweep(
-      'environment.name', [f'atari_{game}' for game in atari_games.SCORES]
+    'environment.name', [f'atari_{game}' for game in atari_games.SCORES]
   )

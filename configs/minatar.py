@@ -18,7 +18,7 @@ def get_config(variant: str = ''):
   for word in words:
     if word not in (*GAMES, *OTHERS):
       raise ValueError(
-          f'unknown variant {word!r}; valid: {", ".join((*GAMES, *OTHERS))}'
+        f'unknown variant {word!r}; valid: {", ".join((*GAMES, *OTHERS))}'
       )
   game = next((word for word in words if word in GAMES), 'breakout')
   config = settings.default_config('dqn', f'minatar_{game}')
@@ -80,6 +80,8 @@ def get_config(variant: str = ''):
     # what the game allows.
     config.fork.margin = 0.3
     config.fork.arms = (
-        'control', 'injection', 'head_reset=reset(scope="head")'
+      'control',
+      'injection',
+      'head_reset=reset(scope="head")',
     )
   return config

@@ -14,9 +14,7 @@ AGENTS = ('dqn', 'sac', 'drq')
 def get_config(variant: str = ''):
   agent = variant or 'dqn'
   if agent not in AGENTS:
-    raise ValueError(
-        f'unknown variant {variant!r}; valid: {", ".join(AGENTS)}'
-    )
+    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(AGENTS)}')
   config = settings.default_config(agent, 'my_package.my_module:make_env')
   config.num_steps = 100_000
   config.replay.capacity = 100_000
@@ -38,7 +36,10 @@ def get_config(variant: str = ''):
   config.replay.batch_size = 256
   if agent == 'drq':
     config.network.convolutions = (
-        (32, 3, 2), (64, 3, 2), (128, 3, 2), (256, 3, 2)
+      (32, 3, 2),
+      (64, 3, 2),
+      (128, 3, 2),
+      (256, 3, 2),
     )
     config.network.split = 4
   return config

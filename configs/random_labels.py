@@ -50,6 +50,6 @@ def get_config(variant: str = ''):
     config.fork.horizon = 20
   elif variant:
     raise ValueError(
-        f'unknown variant {variant!r}; valid: fresh, proxies, tiny, untrained'
+      f'unknown variant {variant!r}; valid: fresh, proxies, tiny, untrained'
     )
   return config

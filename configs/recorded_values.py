@@ -33,8 +33,8 @@ def get_config(variant: str = ''):
   config.fork.step = task - segment
   config.fork.horizon = segment + (TASKS - 1) * task
   config.fork.arms = (
-      'control',
-      f'injection(every_steps={task})',
-      f'fresh=reset(scope="everything", every_steps={task})',
+    'control',
+    f'injection(every_steps={task})',
+    f'fresh=reset(scope="everything", every_steps={task})',
   )
   return config

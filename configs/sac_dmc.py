@@ -18,8 +18,11 @@ OTHERS = ('resets', 'sr', 'primed', *RATIOS)
 
 def get_config(variant: str = ''):
   task, words = variants.parse(
-      variant, host_registry.SUITE_TASKS, OTHERS, default='cheetah_run',
-      kind='any task of the suite',
+    variant,
+    host_registry.SUITE_TASKS,
+    OTHERS,
+    default='cheetah_run',
+    kind='any task of the suite',
   )
   ratios = [int(word[2:]) for word in words if word in RATIOS]
   ratio = ratios[-1] if ratios else 1
@@ -49,7 +52,7 @@ def get_config(variant: str = ''):
     config.interventions = ('reset(scope="everything", every_steps=200_000)',)
   if 'sr' in words:
     config.interventions = (
-        'reset(scope="everything", every_updates=2_560_000)',
+      'reset(scope="everything", every_updates=2_560_000)',
     )
   if 'primed' in words:
     config.agent.random_steps = 100
@@ -62,6 +65,8 @@ def get_config(variant: str = ''):
     config.checkpoint.every_steps = 10_000
     config.fork.horizon = 100_000
     config.fork.arms = (
-        'control', 'injection', 'reset(scope="everything")',
+      'control',
+      'injection',
+      'reset(scope="everything")',
     )
   return config

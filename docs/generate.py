@@ -24,16 +24,15 @@ from plasticity_rl.networks.weight_norm import weight_normalization
 
 FOLDER = pathlib.Path(__file__).parent / 'methods'
 KINDS = {
-    'Interventions': interventions.REGISTRY,
-    'Diagnostics': diagnostics.REGISTRY,
-    'Regularizers': regularizers.REGISTRY,
-    'Architectures': {
-        f.__name__: f
-        for f in (crelu, fourier, layer_norm, weight_normalization)
-    },
-    'Optimizers': {
-        f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
-    },
+  'Interventions': interventions.REGISTRY,
+  'Diagnostics': diagnostics.REGISTRY,
+  'Regularizers': regularizers.REGISTRY,
+  'Architectures': {
+    f.__name__: f for f in (crelu, fourier, layer_norm, weight_normalization)
+  },
+  'Optimizers': {
+    f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
+  },
 }
 _SECTION = re.compile(r'^(Args|Returns|Raises|Attributes|Yields):$', re.M)
 # Of every intervention and diagnostic: no choice of the user.
@@ -43,9 +42,9 @@ _GIVEN = ('spec', 'probe')
 def _options(function: Callable) -> str:
   """`name(option=default, ...)`, as a config would write it."""
   options = [
-      p.name if p.default is p.empty else f'{p.name}={p.default!r}'
-      for p in inspect.signature(function).parameters.values()
-      if p.name not in _GIVEN
+    p.name if p.default is p.empty else f'{p.name}={p.default!r}'
+    for p in inspect.signature(function).parameters.values()
+    if p.name not in _GIVEN
   ]
   return f'{function.__name__}({", ".join(options)})'
 
@@ -80,8 +79,11 @@ def page(function: Callable) -> str:
   text = inspect.getdoc(function) or ''
   parts = _SECTION.split(text)
   lines = [
-      f'# {function.__name__}', '', f'    {_options(function)}', '',
-      parts[0].strip(),
+    f'# {function.__name__}',
+    '',
+    f'    {_options(function)}',
+    '',
+    parts[0].strip(),
   ]
   for name, body in zip(parts[1::2], parts[2::2], strict=True):
     title = 'Options' if name == 'Args' else name
@@ -91,8 +93,10 @@ def page(function: Callable) -> str:
   module = inspect.getmodule(function)
   for name, helper in inspect.getmembers(module, inspect.isfunction):
     # What the method is computed by, where the equation stands.
-    if helper.__module__ == module.__name__ and helper is not function and (
-        not name.startswith('_')
+    if (
+      helper.__module__ == module.__name__
+      and helper is not function
+      and (not name.startswith('_'))
     ):
       lines += ['', f'## {name}', '', *_plain(inspect.getdoc(helper) or '')]
   about = (module.__doc__ or '').strip().splitlines() if module else []
@@ -104,8 +108,10 @@ def pages() -> dict[str, str]:
   """All pages by file name, the index among them."""
   found = {}
   index = [
-      '# Methods', '',
-      'Generated from docstrings by `python -m docs.generate`.', '',
+    '# Methods',
+    '',
+    'Generated from docstrings by `python -m docs.generate`.',
+    '',
   ]
   for kind, registry in KINDS.items():
     index += [f'## {kind}', '']

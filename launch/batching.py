@@ -72,6 +72,9 @@ def _one(block):
   if base == first.name:  # The name was cut: seeds are told by the hash.
     base = f'{names.of(named)},{seeds}'
   return dataclasses.replace(
-      first, name=base, overrides=overrides, seeds=count,
-      settings=dataclasses.replace(first.settings, num_seeds=count),
+    first,
+    name=base,
+    overrides=overrides,
+    seeds=count,
+    settings=dataclasses.replace(first.settings, num_seeds=count),
   )

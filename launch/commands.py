@@ -13,33 +13,44 @@ def words(overrides: Mapping[str, Any]) -> list[str]:
 
 
 def train(
-    source: str, workdir: str, overrides: Mapping[str, Any], *, until: int = 0
+  source: str, workdir: str, overrides: Mapping[str, Any], *, until: int = 0
 ) -> list[str]:
   """Arguments of `python` that train a run, or its first `until` steps."""
   return [
-      '-m', 'plasticity_rl.train', f'--config={source}', f'--workdir={workdir}',
-      *words(overrides), *([f'--until={until}'] if until else []),
+    '-m',
+    'plasticity_rl.train',
+    f'--config={source}',
+    f'--workdir={workdir}',
+    *words(overrides),
+    *([f'--until={until}'] if until else []),
   ]
 
 
 def diagnose(
-    source: str, workdir: str, overrides: Mapping[str, Any]
+  source: str, workdir: str, overrides: Mapping[str, Any]
 ) -> list[str]:
   """Arguments of `python` that diagnose, the past included."""
   return [
-      '-m', 'plasticity_rl.diagnose', f'--config={source}',
-      f'--workdir={workdir}', *words(overrides),
+    '-m',
+    'plasticity_rl.diagnose',
+    f'--config={source}',
+    f'--workdir={workdir}',
+    *words(overrides),
   ]
 
 
 def diagnose_from(
-    past: str, workdir: str, fork: Mapping[str, Any], step: int
+  past: str, workdir: str, fork: Mapping[str, Any], step: int
 ) -> list[str]:
   """Arguments of `python` that fork a past that was trained already."""
   fork = {f'fork.{k}': v for k, v in fork.items() if k != 'step'}
   return [
-      '-m', 'plasticity_rl.diagnose', f'--from={past}', f'--step={step}',
-      f'--workdir={workdir}', *words(fork),
+    '-m',
+    'plasticity_rl.diagnose',
+    f'--from={past}',
+    f'--step={step}',
+    f'--workdir={workdir}',
+    *words(fork),
   ]
 
 
@@ -49,7 +60,7 @@ def worker(workdir: str, name: str, *more: str) -> list[str]:
 
 
 def host(
-    arguments: Sequence[str], index: int, count: int, coordinator: str = ''
+  arguments: Sequence[str], index: int, count: int, coordinator: str = ''
 ) -> list[str]:
   """The same as one of several processes that train together.
 
@@ -61,8 +72,10 @@ def host(
   if not coordinator:
     return [*arguments, '--distributed=auto']
   return [
-      *arguments, f'--coordinator={coordinator}', f'--num_processes={count}',
-      f'--process_id={index}',
+    *arguments,
+    f'--coordinator={coordinator}',
+    f'--num_processes={count}',
+    f'--process_id={index}',
   ]
 
 

@@ -24,25 +24,31 @@ def instructions(accelerator: str, project: str = '.') -> list[str]:
   prefix = '' if project == '.' else f'{project}/'
   pip = 'python -m pip install --no-cache-dir -c constraints/py311.txt'
   return [
-      'ENV PYTHONUNBUFFERED=1 MUJOCO_GL=egl',
-      f'RUN apt-get update && apt-get install -y --no-install-recommends '
-      f'{_SYSTEM} && rm -rf /var/lib/apt/lists/*',
-      'WORKDIR /workdir',
-      # What is installed changes less often than the code.
-      f'COPY {prefix}setup.py {prefix}pyproject.toml /workdir/',
-      f'COPY {prefix}constraints /workdir/constraints',
-      f"RUN {pip} '{_JAX[accelerator]}' '.[minatar,atari,dmc,tensorboard]'",
-      f'COPY {prefix or "."} /workdir',
-      'RUN python -m pip install --no-cache-dir --no-deps -e .',
+    'ENV PYTHONUNBUFFERED=1 MUJOCO_GL=egl',
+    f'RUN apt-get update && apt-get install -y --no-install-recommends '
+    f'{_SYSTEM} && rm -rf /var/lib/apt/lists/*',
+    'WORKDIR /workdir',
+    # What is installed changes less often than the code.
+    f'COPY {prefix}setup.py {prefix}pyproject.toml /workdir/',
+    f'COPY {prefix}constraints /workdir/constraints',
+    f"RUN {pip} '{_JAX[accelerator]}' '.[minatar,atari,dmc,tensorboard]'",
+    f'COPY {prefix or "."} /workdir',
+    'RUN python -m pip install --no-cache-dir --no-deps -e .',
   ]
 
 
 def dockerfile(accelerator: str) -> str:
   """The whole file, whose context is this project."""
-  return '\n'.join([
-      f'FROM {BASE_IMAGE}', *instructions(accelerator),
-      'ENTRYPOINT ["python", "-m", "launch.remote"]',
-  ]) + '\n'
+  return (
+    '\n'.join(
+      [
+        f'FROM {BASE_IMAGE}',
+        *instructions(accelerator),
+        'ENTRYPOINT ["python", "-m", "launch.remote"]',
+      ]
+    )
+    + '\n'
+  )
 
 
 def main(argv: list[str]) -> None:

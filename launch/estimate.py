@@ -30,8 +30,15 @@ from plasticity_rl import settings as settings_lib
 _SEGMENTS = 6
 _LONGEST_SEGMENT = 1000
 # What does not change the program of a step.
-_FREE = ('seed', 'num_steps', 'segment_steps', 'interventions', 'fork', 'log',
-         'checkpoint')
+_FREE = (
+  'seed',
+  'num_steps',
+  'segment_steps',
+  'interventions',
+  'fork',
+  'log',
+  'checkpoint',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +65,10 @@ class Cost:
     """Seconds and FLOPs of so many steps with a look every so many."""
     looks = steps / every
     return (
-        self.start_seconds + steps * self.step_seconds
-        + looks * self.look_seconds,
-        steps * self.step_flops + looks * self.look_flops,
+      self.start_seconds
+      + steps * self.step_seconds
+      + looks * self.look_seconds,
+      steps * self.step_flops + looks * self.look_flops,
     )
 
 
@@ -84,8 +92,9 @@ def cache() -> pathlib.Path:
 
 
 def cost(
-    study: study_lib.Study, overrides: Mapping[str, Any],
-    settings: settings_lib.Settings,
+  study: study_lib.Study,
+  overrides: Mapping[str, Any],
+  settings: settings_lib.Settings,
 ) -> Cost | str:
   """Measures a program, or knows it; a text says why it cannot."""
   path = cache() / f'{key(settings)}.json'
@@ -105,11 +114,13 @@ def probe(settings: settings_lib.Settings) -> dict[str, Any]:
   envs = getattr(settings.environment, 'num_envs', 1)
   segment = min(settings.segment_steps, _LONGEST_SEGMENT // envs * envs)
   short = {
-      'num_steps': _SEGMENTS * segment, 'segment_steps': segment,
-      'evaluation.every_steps': 2 * segment,
-      'diagnostics.every_steps': 2 * segment,
-      'checkpoint.every_steps': _SEGMENTS * segment,
-      'interventions': (), 'log.progress': False,
+    'num_steps': _SEGMENTS * segment,
+    'segment_steps': segment,
+    'evaluation.every_steps': 2 * segment,
+    'diagnostics.every_steps': 2 * segment,
+    'checkpoint.every_steps': _SEGMENTS * segment,
+    'interventions': (),
+    'log.progress': False,
   }
   replay = settings.replay
   if isinstance(replay, settings_lib.ReplayConfig):
@@ -124,10 +135,10 @@ def _measure(study, overrides, settings):
   with tempfile.TemporaryDirectory() as folder:
     run = pathlib.Path(folder) / 'run'
     arguments = commands.train(
-        study.source, str(run), {**study.common, **overrides, **short}
+      study.source, str(run), {**study.common, **overrides, **short}
     )
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True
+      [sys.executable, *arguments], capture_output=True, text=True
     )
     if done.returncode:
       lines = done.stderr.strip().splitlines() or ['it failed']
@@ -139,7 +150,7 @@ def _measure(study, overrides, settings):
 
 
 def from_records(
-    rows: list[Mapping[str, str]], ledger: Mapping[str, float], segment: int
+  rows: list[Mapping[str, str]], ledger: Mapping[str, float], segment: int
 ) -> Cost:
   """The cost of a program from the metrics and the ledger of its probe.
 
@@ -157,15 +168,16 @@ def from_records(
   # A ledger is of one seed; its seeds run in one program.
   seeds = len({row['seed'] for row in rows})
   return Cost(
-      step_seconds=plain / segment,
-      look_seconds=max(0.0, looked - plain),
-      start_seconds=max(0.0, seconds[2] - 2 * plain),
-      step_flops=seeds * (
-          ledger['act_flops'] / steps
-          + per_update * (updates[6] - updates[4]) / (2 * segment)
-      ),
-      look_flops=seeds * ledger['evaluation_flops'] / (_SEGMENTS // 2),
-      when=time.strftime('%Y-%m-%d %H:%M'),
+    step_seconds=plain / segment,
+    look_seconds=max(0.0, looked - plain),
+    start_seconds=max(0.0, seconds[2] - 2 * plain),
+    step_flops=seeds
+    * (
+      ledger['act_flops'] / steps
+      + per_update * (updates[6] - updates[4]) / (2 * segment)
+    ),
+    look_flops=seeds * ledger['evaluation_flops'] / (_SEGMENTS // 2),
+    when=time.strftime('%Y-%m-%d %H:%M'),
   )
 
 
@@ -189,22 +201,24 @@ def describe(launch) -> str:
     steps = spec['end'] - spec['past_step']
     if spec['kind'] == 'diagnose':
       steps = spec['arms'] * spec['horizon'] + (
-          0 if spec['past'] else spec['end']
+        0 if spec['past'] else spec['end']
       )
     s, f = found.of(steps, settings.evaluation.every_steps)
     hours, flops = hours + s / 3600, flops + f
   lines = []
   if whens:
-    when = min(whens) if min(whens) == max(whens) else (
-        f'{min(whens)} to {max(whens)}'
+    when = (
+      min(whens)
+      if min(whens) == max(whens)
+      else (f'{min(whens)} to {max(whens)}')
     )
     lines.append(
-        f'estimate: {flops:.2g} FLOPs, {hours:.2g} h one after the other, '
-        f'from steps measured on this machine, {when}'
+      f'estimate: {flops:.2g} FLOPs, {hours:.2g} h one after the other, '
+      f'from steps measured on this machine, {when}'
     )
     known = [c for c in costs.values() if isinstance(c, Cost)]
     per_seed = max(c.step_seconds for c in known) / max(
-        1, launch.study.runs[0].settings.num_seeds
+      1, launch.study.runs[0].settings.num_seeds
     )
     saving = sharing.describe(launch.plan, per_seed)
     if saving:
@@ -217,5 +231,5 @@ def describe(launch) -> str:
 def _own(spec):
   """What tells the program of a job apart; its fork does not matter."""
   return {
-      k: v for k, v in spec['overrides'].items() if not k.startswith('fork.')
+    k: v for k, v in spec['overrides'].items() if not k.startswith('fork.')
   }

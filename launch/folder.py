@@ -53,8 +53,7 @@ def read_spec(folder: pathlib.Path, name: str) -> dict[str, Any]:
   if not path.exists():
     known = sorted(p.parent.name for p in (folder / JOBS).glob(f'*/{SPEC}'))
     raise UserError(
-        f'{folder} has no job {name!r}; there are: '
-        f'{", ".join(known) or "none"}'
+      f'{folder} has no job {name!r}; there are: {", ".join(known) or "none"}'
     )
   return files.read_json(path)
 
@@ -68,9 +67,9 @@ def read_state(folder: pathlib.Path, name: str) -> dict[str, Any]:
   if holder is not None and holder.alive:
     return {**state, **holder.record, 'state': RUNNING}
   if holder is not None and not holder.record.get('released'):
-    state.setdefault('error', (
-        f'its process on {holder.record.get("host", "?")} is gone'
-    ))
+    state.setdefault(
+      'error', (f'its process on {holder.record.get("host", "?")} is gone')
+    )
   return {**state, 'state': WAITING}
 
 
@@ -85,12 +84,12 @@ def recorded(folder: pathlib.Path, name: str) -> dict[str, Any]:
 def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
   """Replaces what is known of a job."""
   run_folder.write_atomically(
-      job_folder(folder, name) / STATE, json.dumps(facts, indent=2)
+    job_folder(folder, name) / STATE, json.dumps(facts, indent=2)
   )
 
 
 def specs(
-    study: Study, plan: sharing.PrefixPlan, folder: pathlib.Path
+  study: Study, plan: sharing.PrefixPlan, folder: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
   """Every job of a study, pasts before what needs them."""
   found = {}
@@ -99,15 +98,17 @@ def specs(
     overrides = {**study.common, **prefix.overrides, 'log.progress': False}
     parent = prefix.parent
     found[f'{PREFIX_JOB}{prefix.digest}'] = {
-        'kind': 'prefix', 'folder': f'{PREFIXES}/{prefix.digest}',
-        'command': commands.train(
-            study.source, str(path), overrides, until=prefix.step
-        ),
-        'past': f'{PREFIX_JOB}{parent}' if parent else '',
-        'past_step': plan.prefixes[parent].step if parent else 0,
-        'end': prefix.step, 'num_seeds': prefix.num_seeds,
-        'overrides': dict(prefix.overrides),
-        'config': _config(study, overrides),
+      'kind': 'prefix',
+      'folder': f'{PREFIXES}/{prefix.digest}',
+      'command': commands.train(
+        study.source, str(path), overrides, until=prefix.step
+      ),
+      'past': f'{PREFIX_JOB}{parent}' if parent else '',
+      'past_step': plan.prefixes[parent].step if parent else 0,
+      'end': prefix.step,
+      'num_seeds': prefix.num_seeds,
+      'overrides': dict(prefix.overrides),
+      'config': _config(study, overrides),
     }
   for run in study.runs:
     found[run.name] = _run_spec(study, run, plan, folder)
@@ -126,34 +127,40 @@ def _run_spec(study, run, plan, folder):
     end = step if settings.fork.step > 0 else end
   if diagnoses and digest:
     command = commands.diagnose_from(
-        str(folder / PREFIXES / digest), str(folder / path),
-        settings_lib.to_dict(settings)['fork'], end,
+      str(folder / PREFIXES / digest),
+      str(folder / path),
+      settings_lib.to_dict(settings)['fork'],
+      end,
     )
   elif diagnoses:
     command = commands.diagnose(study.source, str(folder / path), overrides)
   else:
     command = commands.train(study.source, str(folder / path), overrides)
   return {
-      'kind': study.command, 'folder': path, 'command': command,
-      'past': f'{PREFIX_JOB}{digest}' if digest else '',
-      'past_step': plan.prefixes[digest].step if digest else 0,
-      'end': end, 'num_seeds': settings.num_seeds,
-      'horizon': (
-          sharing.on_grid(settings.fork.horizon, settings) if diagnoses else 0
-      ),
-      'arms': len(settings.fork.arms) if diagnoses else 0,
-      'arm': run.arm, 'overrides': dict(run.overrides),
-      'config': {
-          **settings_lib.to_dict(settings),
-          'log': {**settings_lib.to_dict(settings)['log'], 'progress': False},
-      },
+    'kind': study.command,
+    'folder': path,
+    'command': command,
+    'past': f'{PREFIX_JOB}{digest}' if digest else '',
+    'past_step': plan.prefixes[digest].step if digest else 0,
+    'end': end,
+    'num_seeds': settings.num_seeds,
+    'horizon': (
+      sharing.on_grid(settings.fork.horizon, settings) if diagnoses else 0
+    ),
+    'arms': len(settings.fork.arms) if diagnoses else 0,
+    'arm': run.arm,
+    'overrides': dict(run.overrides),
+    'config': {
+      **settings_lib.to_dict(settings),
+      'log': {**settings_lib.to_dict(settings)['log'], 'progress': False},
+    },
   }
 
 
 def _config(study, overrides):
   """The settings that a command's overrides come to."""
   config = study_lib.load(study.source).get_config(
-      *filter(None, [study.source.partition(':')[2]])
+    *filter(None, [study.source.partition(':')[2]])
   )
   changed = study_lib.with_overrides(config, overrides)
   return settings_lib.to_dict(settings_lib.resolve(changed))
@@ -167,27 +174,27 @@ def check(folder: pathlib.Path, study: Study) -> None:
   if not (folder / STUDY).exists():
     if any(folder.iterdir()):
       raise UserError(
-          f'{folder} is neither empty nor a study (it has no {STUDY}): choose '
-          'another --workdir'
+        f'{folder} is neither empty nor a study (it has no {STUDY}): choose '
+        'another --workdir'
       )
     return
   theirs = read_study(folder)
   if theirs.get('source') != study.source:
     raise UserError(
-        f'{folder} holds another study, {theirs.get("source")}: choose '
-        'another --workdir'
+      f'{folder} holds another study, {theirs.get("source")}: choose '
+      'another --workdir'
     )
   for run in study.runs:
     path = job_folder(folder, run.name) / SPEC
     if not path.exists():
       continue
     differ = run_folder.differences(
-        files.read_json(path)['config'], run.settings
+      files.read_json(path)['config'], run.settings
     )
     if differ:
       raise UserError(
-          f'{folder} holds run {run.name!r} of another config; they differ in '
-          f'{"; ".join(differ)}: choose another --workdir'
+        f'{folder} holds run {run.name!r} of another config; they differ in '
+        f'{"; ".join(differ)}: choose another --workdir'
       )
   _check_seeds(folder, study, theirs.get('runs', {}))
 
@@ -213,10 +220,10 @@ def _check_seeds(folder, study, before):
       seed = run.settings.seed + i
       if (place, seed) in owners:
         raise UserError(
-            f'{folder} holds run {owners[place, seed]!r}, and {run.name!r} '
-            f'has seed {seed} as well, which a report would count twice: '
-            'launch the seeds that are not there yet, as in --sweep.seed=8,9, '
-            'or choose another --workdir'
+          f'{folder} holds run {owners[place, seed]!r}, and {run.name!r} '
+          f'has seed {seed} as well, which a report would count twice: '
+          'launch the seeds that are not there yet, as in --sweep.seed=8,9, '
+          'or choose another --workdir'
         )
 
 
@@ -226,7 +233,7 @@ def _but_for_seed(arm, axes):
 
 
 def prepare(
-    folder: pathlib.Path, study: Study, plan: sharing.PrefixPlan
+  folder: pathlib.Path, study: Study, plan: sharing.PrefixPlan
 ) -> dict[str, dict[str, Any]]:
   """Makes the folder that `check` allowed, or adds to it; returns its jobs."""
   jobs = specs(study, plan, folder)
@@ -253,16 +260,21 @@ def _write(folder, study, jobs):
   if (folder / STUDY).exists():
     before = read_study(folder).get('runs', {})
   runs = {
-      run.name: {
-          'arm': run.arm, 'axes': dict(run.axes),
-          'past': jobs[run.name]['past'],
-      }
-      for run in study.runs
+    run.name: {
+      'arm': run.arm,
+      'axes': dict(run.axes),
+      'past': jobs[run.name]['past'],
+    }
+    for run in study.runs
   }
   record = {
-      'source': study.source, 'title': study.title, 'command': study.command,
-      'common': dict(study.common), 'code': sharing.code(),
-      'origin': run_folder.origin(), 'runs': {**before, **runs},
+    'source': study.source,
+    'title': study.title,
+    'command': study.command,
+    'common': dict(study.common),
+    'code': sharing.code(),
+    'origin': run_folder.origin(),
+    'runs': {**before, **runs},
   }
   run_folder.write_atomically(folder / STUDY, json.dumps(record, indent=2))
 

@@ -27,8 +27,10 @@ KILLED_TRIES = 3  # A process that was killed goes on, so often.
 _POLL = 0.2
 _WAIT = 2.0  # For a past that another worker trains.
 _THREADS = (
-    'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
-    'NUMEXPR_NUM_THREADS',
+  'OMP_NUM_THREADS',
+  'OPENBLAS_NUM_THREADS',
+  'MKL_NUM_THREADS',
+  'NUMEXPR_NUM_THREADS',
 )
 # The command that is started cannot be hit by a signal meant for a scheduler's
 # own process: what is ignored stays ignored across exec.
@@ -39,9 +41,11 @@ class Worker:
   """Does jobs of one study, one at a time."""
 
   def __init__(
-      self, folder: pathlib.Path,
-      environment: Mapping[str, str] | None = None, *,
-      start: Callable[..., Any] | None = None,
+    self,
+    folder: pathlib.Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    start: Callable[..., Any] | None = None,
   ):
     """Works in a folder.
 
@@ -95,12 +99,14 @@ class Worker:
 
   def _attempt(self, name, spec, state, log):
     facts = {
-        'attempts': state.get('attempts', 0) + 1,
-        'host': socket.gethostname(), 'started': time.time(), 'log': str(log),
+      'attempts': state.get('attempts', 0) + 1,
+      'host': socket.gethostname(),
+      'started': time.time(),
+      'log': str(log),
     }
     begun = time.monotonic()
     folder_lib.write_state(
-        self._folder, name, state=folder_lib.RUNNING, **facts
+      self._folder, name, state=folder_lib.RUNNING, **facts
     )
     code, error = self._past(spec)
     if code == 0:
@@ -109,9 +115,13 @@ class Worker:
     result = {0: folder_lib.DONE, INTERRUPTED: folder_lib.WAITING}
     self._beat(child=None)  # Who lost the job does not speak for it.
     folder_lib.write_state(
-        self._folder, name, state=result.get(code, folder_lib.FAILED),
-        code=code, ended=time.time(), **facts,
-        **({'error': error} if error else {}),
+      self._folder,
+      name,
+      state=result.get(code, folder_lib.FAILED),
+      code=code,
+      ended=time.time(),
+      **facts,
+      **({'error': error} if error else {}),
     )
     return code
 
@@ -138,9 +148,9 @@ class Worker:
     """Lets a run go on from the last checkpoint of its past."""
     if spec['kind'] == 'diagnose':
       return  # It forks the past where that is.
-    past = self._folder / folder_lib.read_spec(
-        self._folder, spec['past']
-    )['folder']
+    past = (
+      self._folder / folder_lib.read_spec(self._folder, spec['past'])['folder']
+    )
     target = self._folder / spec['folder']
     checkpoints = target / 'checkpoints'
     if checkpoints.exists() and any(checkpoints.iterdir()):
@@ -154,7 +164,7 @@ class Worker:
     shutil.rmtree(temporary, ignore_errors=True)
     # Files of a checkpoint are never written again: a link is as a copy.
     shutil.copytree(
-        source, temporary / source.name, copy_function=_link_or_copy
+      source, temporary / source.name, copy_function=_link_or_copy
     )
     shutil.rmtree(checkpoints, ignore_errors=True)
     os.rename(temporary, checkpoints)
@@ -173,11 +183,13 @@ class Worker:
       run_folder.prepare(target, settings)
       record = json.loads((target / run_folder.CONFIG).read_text())
     record.update(
-        command=commands.text(spec['command']), overrides=spec['overrides'],
-        arm=spec.get('arm', ''), past=spec['past'],
+      command=commands.text(spec['command']),
+      overrides=spec['overrides'],
+      arm=spec.get('arm', ''),
+      past=spec['past'],
     )
     run_folder.write_atomically(
-        target / run_folder.CONFIG, json.dumps(record, indent=2)
+      target / run_folder.CONFIG, json.dumps(record, indent=2)
     )
 
   def _run(self, spec, log):
@@ -231,12 +243,15 @@ class Worker:
 
 
 def start_here(
-    arguments: Sequence[str], out: IO[str], environment: Mapping[str, str]
+  arguments: Sequence[str], out: IO[str], environment: Mapping[str, str]
 ) -> subprocess.Popen:
   """Starts `python` with `arguments`, shielded from a scheduler's signals."""
   return subprocess.Popen(
-      [*SHIELD, sys.executable, *arguments], stdout=out,
-      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
+    [*SHIELD, sys.executable, *arguments],
+    stdout=out,
+    stderr=subprocess.STDOUT,
+    stdin=subprocess.DEVNULL,
+    env=environment,
   )
 
 

@@ -45,21 +45,24 @@ def define(argv: Sequence[str]) -> None:
   """Defines what every engine takes, and `--sweep.KEY=VALUES` as asked."""
   before = set(flags.FLAGS)
   config_flags.DEFINE_config_file(
-      'config', None, 'Study file, with an optional `:variant`.'
+    'config', None, 'Study file, with an optional `:variant`.'
   )
   flags.DEFINE_string('workdir', None, 'Folder of the study.')
   flags.DEFINE_bool(
-      'dry_run', False, 'Only list runs, commands and the estimated compute.'
+    'dry_run', False, 'Only list runs, commands and the estimated compute.'
   )
   flags.DEFINE_bool(
-      'retry', True, 'Try what failed in an earlier launch again.'
+    'retry', True, 'Try what failed in an earlier launch again.'
   )
   flags.DEFINE_bool(
-      'estimate', True, 'In a dry run: measure a few steps of each program.'
+    'estimate', True, 'In a dry run: measure a few steps of each program.'
   )
   flags.DEFINE_integer(
-      'batch_seeds', None, 'Seeds of a sweep over `seed` that share a program; '
-      'default: by the network. 1 for none.', lower_bound=1,
+    'batch_seeds',
+    None,
+    'Seeds of a sweep over `seed` that share a program; '
+    'default: by the network. 1 for none.',
+    lower_bound=1,
   )
   for name in set(flags.FLAGS) - before:  # For --help of the command.
     flags.FLAGS.register_key_flag_for_module(argv[0], flags.FLAGS[name])
@@ -95,17 +98,19 @@ def study_of_flags() -> study_lib.Study:
   if command == study_lib.DIAGNOSE:
     limit = 1  # A diagnosis of one seed is of one network: another question.
   return study_lib.build(
-      source, flags.FLAGS.config, axes=_axes(),
-      common={
-          k.removeprefix('config.'): v
-          for k, v in config_flags.get_override_values(flag).items()
-      },
-      merge=lambda runs: batching.merge(runs, limit),
+    source,
+    flags.FLAGS.config,
+    axes=_axes(),
+    common={
+      k.removeprefix('config.'): v
+      for k, v in config_flags.get_override_values(flag).items()
+    },
+    merge=lambda runs: batching.merge(runs, limit),
   )
 
 
 def begin(
-    argv: Sequence[str], *, make: bool = True, here: bool | None = True
+  argv: Sequence[str], *, make: bool = True, here: bool | None = True
 ) -> Launch:
   """Checks everything; makes the folder unless it is a dry run.
 
@@ -150,14 +155,15 @@ def _preflight(study, folder, here):
   from launch import preflight  # Imports JAX.
 
   runs = [
-      run for run in study.runs
-      if folder_lib.recorded(folder, run.name).get('state') != folder_lib.DONE
+    run
+    for run in study.runs
+    if folder_lib.recorded(folder, run.name).get('state') != folder_lib.DONE
   ]
   unknown = preflight.check(study.command, runs, here=here)
   if unknown:
     print(
-        f'note: {len(unknown)} programs cannot be checked, since this machine '
-        f'lacks what they need: {unknown[0]}'
+      f'note: {len(unknown)} programs cannot be checked, since this machine '
+      f'lacks what they need: {unknown[0]}'
     )
 
 
@@ -173,13 +179,15 @@ def say(launch: Launch) -> None:
   print(study.title)
   done = len(study.runs) - len(runs)
   print(
-      f'{len(study.runs)} runs in {launch.folder}'
-      + (f', {done} of them done or left' if done else '')
+    f'{len(study.runs)} runs in {launch.folder}'
+    + (f', {done} of them done or left' if done else '')
   )
   merged = sum(run.seeds for run in study.runs)
   if merged > len(study.runs):
-    print(f'{merged} runs differ in their seed alone from another: as '
-          f'{len(study.runs)} programs')
+    print(
+      f'{merged} runs differ in their seed alone from another: as '
+      f'{len(study.runs)} programs'
+    )
   saving = sharing.describe(launch.plan)
   if saving:
     print(saving)
@@ -207,14 +215,15 @@ def finish(launch: Launch, over: Mapping[str, str]) -> None:
   print(f'status: python -m launch.status {folder}')
   if len(left) > len(failed):
     raise Interrupted(
-        f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
-        f'{folder}; the same command continues'
+      f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
+      f'{folder}; the same command continues'
     )
   if failed:
     raise RunError(
-        f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
-        f'{failed[0]}: '
-        f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
+      f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
+      f'{failed[0]}: '
+      f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
     )
-  print(f'report: python -m plasticity_rl.report {folder} '
-        f'--out={folder / "report"}')
+  print(
+    f'report: python -m plasticity_rl.report {folder} --out={folder / "report"}'
+  )

@@ -83,8 +83,11 @@ def acquire(folder: pathlib.Path, **facts: Any) -> Lease | None:
   number = int(newest.name.removeprefix(_PREFIX)) if newest else 0
   path = folder / f'{_PREFIX}{number + 1:06d}'
   record = {
-      'host': socket.gethostname(), 'space': _space(), 'pid': os.getpid(),
-      'begun': begun(os.getpid()), **facts,
+    'host': socket.gethostname(),
+    'space': _space(),
+    'pid': os.getpid(),
+    'begun': begun(os.getpid()),
+    **facts,
   }
   own = _temporary(folder)
   own.write_text(json.dumps(record))
@@ -156,7 +159,8 @@ def _holder(path):
 def is_here(record: dict[str, Any]) -> bool:
   """Whether a record is of this machine, whose processes can be seen."""
   return (record.get('host'), record.get('space')) == (
-      socket.gethostname(), _space()
+    socket.gethostname(),
+    _space(),
   )
 
 

@@ -17,8 +17,10 @@ from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 _MAX_PARALLEL = flags.DEFINE_integer(
-    'max_parallel', None, 'Runs at a time; default: one a GPU, or one a core.',
-    lower_bound=1,
+  'max_parallel',
+  None,
+  'Runs at a time; default: one a GPU, or one a core.',
+  lower_bound=1,
 )
 
 

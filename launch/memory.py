@@ -28,15 +28,17 @@ def of_run(settings: settings_lib.Settings) -> int:
   task = settings.environment
   if isinstance(task, settings_lib.HostEnvironmentConfig):
     options = tuple(sorted(settings.environment_options.items()))
-    replay = host_data_source.replay_settings(settings, _spaces(task.name, options))
+    replay = host_data_source.replay_settings(
+      settings, _spaces(task.name, options)
+    )
     return BASE_BYTES + settings.num_seeds * host_spec.bytes_needed(replay)
   # What happens to a network hardly changes what it takes beside its replay.
   state = experiment_lib.build(
-      dataclasses.replace(settings, interventions=(), num_seeds=1)
+    dataclasses.replace(settings, interventions=(), num_seeds=1)
   ).shapes(())
   one = sum(
-      math.prod(leaf.shape) * leaf.dtype.itemsize
-      for leaf in jax.tree.leaves(state)
+    math.prod(leaf.shape) * leaf.dtype.itemsize
+    for leaf in jax.tree.leaves(state)
   )
   return BASE_BYTES + _COPIES * settings.num_seeds * one
 

@@ -33,7 +33,7 @@ def of(overrides: sweep.Overrides) -> str:
   if all(map(_is_plain, rest.values())) and len(name) <= LONGEST:
     return name
   digest = hashlib.sha256(sweep.canonical(rest).encode()).hexdigest()[:8]
-  return f'{name[:LONGEST - 9].rstrip(",.=_-")}-{digest}'
+  return f'{name[: LONGEST - 9].rstrip(",.=_-")}-{digest}'
 
 
 def _text(value: Any) -> str:

@@ -39,8 +39,10 @@ class Pool:
     while self._running or (self._waiting and not self._stop):
       if self._stop and not told:
         told = True
-        print(f'stopping: {len(self._running)} runs save what they have',
-              file=sys.stderr)
+        print(
+          f'stopping: {len(self._running)} runs save what they have',
+          file=sys.stderr,
+        )
         for process, _ in self._running.values():
           process.terminate()
       if not self._stop:
@@ -65,13 +67,15 @@ class Pool:
         continue
       slot = self._free.pop(0)
       arguments = commands.worker(
-          str(self._launch.folder), name,
-          f'--cores={",".join(map(str, slot.cores))}',
+        str(self._launch.folder),
+        name,
+        f'--cores={",".join(map(str, slot.cores))}',
       )
       # A session of its own: Ctrl-C reaches the pool alone, which asks once.
       process = subprocess.Popen(
-          [sys.executable, *arguments], start_new_session=True,
-          env={**os.environ, **slot.environment},
+        [sys.executable, *arguments],
+        start_new_session=True,
+        env={**os.environ, **slot.environment},
       )
       self._running[name] = (process, slot)
 
@@ -109,12 +113,19 @@ def check_memory(launch: launcher.Launch, count: int) -> None:
   for name in launch.todo:
     config = launch.jobs[name]['config']
     # All else that a run is told makes no odds.
-    alike = repr([
-        config[key] for key in (
-            'num_seeds', 'agent', 'network', 'optimizer', 'environment',
-            'replay',
+    alike = repr(
+      [
+        config[key]
+        for key in (
+          'num_seeds',
+          'agent',
+          'network',
+          'optimizer',
+          'environment',
+          'replay',
         )
-    ])
+      ]
+    )
     if alike not in programs:
       programs[alike] = memory.of_run(settings_lib.resolve(config))
     sizes[name] = programs[alike]
@@ -122,15 +133,16 @@ def check_memory(launch: launcher.Launch, count: int) -> None:
   needed = sum(sizes[name] for name in largest)
   if available is not None and needed > available:
     fits = sum(
-        sum(sizes[n] for n in largest[:i + 1]) <= available
-        for i in range(len(largest))
+      sum(sizes[n] for n in largest[: i + 1]) <= available
+      for i in range(len(largest))
     )
     advice = (
-        f'take --max_parallel={fits}' if fits
-        else 'take a smaller replay.capacity or fewer seeds'
+      f'take --max_parallel={fits}'
+      if fits
+      else 'take a smaller replay.capacity or fewer seeds'
     )
     raise UserError(
-        f'{len(largest)} runs at a time need about {needed / 2**30:.1f} GiB '
-        f'({largest[0]}: {sizes[largest[0]] / 2**30:.1f}), but '
-        f'{available / 2**30:.1f} GiB are free: {advice}'
+      f'{len(largest)} runs at a time need about {needed / 2**30:.1f} GiB '
+      f'({largest[0]}: {sizes[largest[0]] / 2**30:.1f}), but '
+      f'{available / 2**30:.1f} GiB are free: {advice}'
     )

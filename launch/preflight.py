@@ -18,7 +18,7 @@ from plasticity_rl.training import experiment as experiment_lib
 
 
 def check(
-    command: str, runs: Sequence[study_lib.Run], *, here: bool = True
+  command: str, runs: Sequence[study_lib.Run], *, here: bool = True
 ) -> tuple[str, ...]:
   """Builds what differs in more than its seed; computes nothing.
 
@@ -39,7 +39,7 @@ def check(
     programs.setdefault(run.but_for_seed, run)
   unknown = []
   for run in tqdm.tqdm(
-      programs.values(), 'checking', unit='program', leave=False, delay=2
+    programs.values(), 'checking', unit='program', leave=False, delay=2
   ):
     try:
       _build(command, run.settings)

@@ -54,8 +54,9 @@ def read(folder: pathlib.Path) -> list[Progress]:
   study = folder_lib.read_study(folder)
   names = [*study['runs']]
   pasts = sorted(
-      path.name for path in (folder / folder_lib.JOBS).iterdir()
-      if path.name.startswith(folder_lib.PREFIX_JOB)
+    path.name
+    for path in (folder / folder_lib.JOBS).iterdir()
+    if path.name.startswith(folder_lib.PREFIX_JOB)
   )
   return [_one(folder, name) for name in (*pasts, *names)]
 
@@ -82,10 +83,16 @@ def _one(folder, name):
     done = total
   curve = tuple(p.value for p in shown if math.isfinite(p.value))
   return Progress(
-      name=name, state=state['state'], done=done, total=total,
-      rate=_rate(parts), last=curve[-1] if curve else math.nan, curve=curve,
-      host=str(state.get('host', '')), error=str(state.get('error', '')),
-      log=str(state.get('log', '')),
+    name=name,
+    state=state['state'],
+    done=done,
+    total=total,
+    rate=_rate(parts),
+    last=curve[-1] if curve else math.nan,
+    curve=curve,
+    host=str(state.get('host', '')),
+    error=str(state.get('error', '')),
+    log=str(state.get('log', '')),
   )
 
 
@@ -116,8 +123,8 @@ def _points(folder: pathlib.Path) -> list[_Point]:
     if value is not None:
       values.append(value)
   return [
-      _Point(step, seconds, sum(v) / len(v) if v else math.nan)
-      for step, (seconds, v) in sorted(by_step.items())
+    _Point(step, seconds, sum(v) / len(v) if v else math.nan)
+    for step, (seconds, v) in sorted(by_step.items())
   ]
 
 
@@ -149,8 +156,10 @@ def spark(values: Sequence[float], width: int = 16) -> str:
   if not values:
     return ''
   step = max(1.0, len(values) / width)
-  shown = [values[min(len(values) - 1, int((i + 1) * step) - 1)]
-           for i in range(min(width, len(values)))]
+  shown = [
+    values[min(len(values) - 1, int((i + 1) * step) - 1)]
+    for i in range(min(width, len(values)))
+  ]
   low, high = min(shown), max(shown)
   span = (high - low) or 1.0
   return ''.join(SPARKS[int((v - low) / span * 7.999)] for v in shown)

@@ -100,16 +100,19 @@ def plan(study: Study) -> PrefixPlan:
       if digest not in prefixes:
         kept = points[digest, step][0][1]
         prefixes[digest] = Prefix(
-            digest, _overrides(run, kept, diagnoses), step,
-            run.settings.num_seeds, parent,
+          digest,
+          _overrides(run, kept, diagnoses),
+          step,
+          run.settings.num_seeds,
+          parent,
         )
       parent = digest
     if parent:
       of_run[run.name] = parent
       asked += prefixes[parent].step * run.settings.num_seeds
   trained = sum(
-      (p.step - (prefixes[p.parent].step if p.parent else 0)) * p.num_seeds
-      for p in prefixes.values()
+    (p.step - (prefixes[p.parent].step if p.parent else 0)) * p.num_seeds
+    for p in prefixes.values()
   )
   order = dict(sorted(prefixes.items(), key=lambda item: item[1].step))
   return PrefixPlan(order, of_run, asked, trained)
@@ -151,8 +154,9 @@ def _candidates(settings, diagnoses):
   found = []
   for one in schedule_lib.schedule(settings).interventions:
     found += [
-        step - settings.segment_steps
-        for step in (*one.at_steps, one.every_steps) if step
+      step - settings.segment_steps
+      for step in (*one.at_steps, one.every_steps)
+      if step
     ]
   return [step for step in found if step > 0]
 
@@ -177,7 +181,7 @@ def _in_effect(settings, step, diagnoses):
         continue
     elif when.at_steps:
       past = tuple(
-          at for at in _at_steps(triggers) if on_grid(at, settings) <= step
+        at for at in _at_steps(triggers) if on_grid(at, settings) <= step
       )
       if not past:
         continue
@@ -207,7 +211,7 @@ def _digest(settings, kept, step):
 def _overrides(run, kept, diagnoses):
   """Those of a run that its past needs, the same for all who share it."""
   overrides = {
-      k: v for k, v in run.overrides.items() if not k.startswith('fork.')
+    k: v for k, v in run.overrides.items() if not k.startswith('fork.')
   }
   if not diagnoses:
     overrides['interventions'] = tuple(kept)
@@ -221,12 +225,10 @@ def describe(found: PrefixPlan, seconds_per_step: float | None = None) -> str:
     return ''
   count = len(found.prefixes)
   line = (
-      f'{count} shared past{"s" * (count > 1)} for {len(found.of_run)} runs: '
-      f'{found.trained:,} seed-steps instead of {found.asked:,}, '
-      f'{saved / found.asked:.0%} saved'
+    f'{count} shared past{"s" * (count > 1)} for {len(found.of_run)} runs: '
+    f'{found.trained:,} seed-steps instead of {found.asked:,}, '
+    f'{saved / found.asked:.0%} saved'
   )
   if seconds_per_step:
     line += f' (about {saved * seconds_per_step / 3600:.2g} h)'
   return line
-
-

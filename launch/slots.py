@@ -34,8 +34,10 @@ def gpus() -> list[str]:
   if program is None:
     return []
   listed = subprocess.run(
-      [program, '--query-gpu=index', '--format=csv,noheader'],
-      capture_output=True, text=True, timeout=60,
+    [program, '--query-gpu=index', '--format=csv,noheader'],
+    capture_output=True,
+    text=True,
+    timeout=60,
   )
   return listed.stdout.split() if listed.returncode == 0 else []
 
@@ -62,8 +64,8 @@ def make(max_parallel: int | None = None) -> list[Slot]:
     if devices:
       what = 'a TPU' if devices == ['tpu'] else f'{len(devices)} GPUs'
     raise UserError(
-        f'--max_parallel is {count}, but this machine has {what}: runs that '
-        'share one are slower than one after the other'
+      f'--max_parallel is {count}, but this machine has {what}: runs that '
+      'share one are slower than one after the other'
     )
   # As even as it gets: 5 cores in 2 slots are 3 and 2.
   parts = [tuple(cores[i::count]) for i in range(count)]
@@ -72,6 +74,6 @@ def make(max_parallel: int | None = None) -> list[Slot]:
   if not devices:
     return [Slot(part, {'JAX_PLATFORMS': 'cpu'}) for part in parts]
   return [
-      Slot(part, {'CUDA_VISIBLE_DEVICES': device})
-      for part, device in zip(parts, devices, strict=False)
+    Slot(part, {'CUDA_VISIBLE_DEVICES': device})
+    for part, device in zip(parts, devices, strict=False)
   ]

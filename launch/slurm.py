@@ -33,21 +33,25 @@ _GRES = flags.DEFINE_string('gres', None, 'Generic resources, like gpu:1.')
 _CPUS = flags.DEFINE_integer('cpus_per_task', 1, 'Cores a run.', lower_bound=1)
 _MEM = flags.DEFINE_string('mem', None, 'Memory a run, like 8GB.')
 _TIME = flags.DEFINE_integer(
-    'time_min', 240, 'Minutes after which a job saves and is queued again.',
-    lower_bound=1,
+  'time_min',
+  240,
+  'Minutes after which a job saves and is queued again.',
+  lower_bound=1,
 )
 _PARALLELISM = flags.DEFINE_integer(
-    'array_parallelism', 64, 'Jobs of an array at a time.', lower_bound=1
+  'array_parallelism', 64, 'Jobs of an array at a time.', lower_bound=1
 )
 _DELAY = flags.DEFINE_integer(
-    'signal_delay_s', 120, 'Seconds before the limit that are kept to save.',
-    lower_bound=1,
+  'signal_delay_s',
+  120,
+  'Seconds before the limit that are kept to save.',
+  lower_bound=1,
 )
 _TIMEOUTS = flags.DEFINE_integer(
-    'max_timeouts', 100, 'How often a job may reach its limit.', lower_bound=0
+  'max_timeouts', 100, 'How often a job may reach its limit.', lower_bound=0
 )
 _SBATCH = flags.DEFINE_multi_string(
-    'sbatch', [], 'KEY=VALUE for sbatch, such as account=lab; repeatable.'
+  'sbatch', [], 'KEY=VALUE for sbatch, such as account=lab; repeatable.'
 )
 _LOGS = 'slurm'
 _QUEUED = 'slurm.json'
@@ -62,15 +66,18 @@ def parameters() -> dict[str, object]:
       raise UserError(f'--sbatch takes KEY=VALUE, not {text!r}')
     more[key.lstrip('-')] = value
   given = {
-      'slurm_partition': _PARTITION.value, 'slurm_gres': _GRES.value,
-      'slurm_mem': _MEM.value, 'slurm_cpus_per_task': _CPUS.value,
-      'slurm_time': _TIME.value, 'slurm_signal_delay_s': _DELAY.value,
-      'slurm_array_parallelism': _PARALLELISM.value,
-      'slurm_job_name': 'plasticity_rl',
+    'slurm_partition': _PARTITION.value,
+    'slurm_gres': _GRES.value,
+    'slurm_mem': _MEM.value,
+    'slurm_cpus_per_task': _CPUS.value,
+    'slurm_time': _TIME.value,
+    'slurm_signal_delay_s': _DELAY.value,
+    'slurm_array_parallelism': _PARALLELISM.value,
+    'slurm_job_name': 'plasticity_rl',
   }
   return {
-      **{k: v for k, v in given.items() if v is not None},
-      'slurm_additional_parameters': {'requeue': True, **more},
+    **{k: v for k, v in given.items() if v is not None},
+    'slurm_additional_parameters': {'requeue': True, **more},
   }
 
 
@@ -79,8 +86,9 @@ def levels(launch: launcher.Launch) -> list[list[str]]:
   depth: dict[str, int] = {}
   for name in launch.todo:  # Pasts come before what needs them.
     depth[name] = depth.get(launch.jobs[name]['past'], -1) + 1
-  found: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1)
-                                              + 1)]
+  found: list[list[str]] = [
+    [] for _ in range(max(depth.values(), default=-1) + 1)
+  ]
   for name, at in depth.items():
     found[at].append(name)
   return found
@@ -89,8 +97,9 @@ def levels(launch: launcher.Launch) -> list[list[str]]:
 def queued(launch: launcher.Launch) -> dict[str, str]:
   """Slurm's identity of each job that it still has, by name."""
   listed = subprocess.run(
-      ['squeue', '--noheader', '--array', '--format=%i'],
-      capture_output=True, text=True,
+    ['squeue', '--noheader', '--array', '--format=%i'],
+    capture_output=True,
+    text=True,
   )
   if listed.returncode:
     raise UserError(f'squeue: {listed.stderr.strip() or "failed"}')
@@ -122,32 +131,38 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
     if not names:
       continue
     executor = submitit.SlurmExecutor(
-        folder=logs, max_num_timeout=_TIMEOUTS.value
+      folder=logs, max_num_timeout=_TIMEOUTS.value
     )
     options = {k.removeprefix('slurm_'): v for k, v in parameters().items()}
     if after:
       # Not afterok: a worker trains what its past lacks.
       options['additional_parameters'] = {
-          **options['additional_parameters'], 'dependency': f'afterany:{after}'
+        **options['additional_parameters'],
+        'dependency': f'afterany:{after}',
       }
     try:
       executor.update_parameters(**options)
       # What sbatch says, submitit prints as well as it raises it.
       with contextlib.redirect_stderr(io.StringIO()), executor.batch():
         jobs = [
-            executor.submit(slurm_task.Task(
-                commands.worker(str(launch.folder.absolute()), name)
-            ))
-            for name in names
+          executor.submit(
+            slurm_task.Task(
+              commands.worker(str(launch.folder.absolute()), name)
+            )
+          )
+          for name in names
         ]
-    except (submitit.core.utils.FailedJobError, RuntimeError,
-            ValueError) as error:
+    except (
+      submitit.core.utils.FailedJobError,
+      RuntimeError,
+      ValueError,
+    ) as error:
       raise UserError(f'Slurm: {_said(error)}') from None
     for name, job in zip(names, jobs, strict=True):
       ids[name] = job.job_id
       run_folder.write_atomically(
-          folder_lib.job_folder(launch.folder, name) / _QUEUED,
-          json.dumps({'id': job.job_id}),
+        folder_lib.job_folder(launch.folder, name) / _QUEUED,
+        json.dumps({'id': job.job_id}),
       )
     after = jobs[0].job_id.partition('_')[0]
   return ids
@@ -179,13 +194,13 @@ def _require():
     import submitit
   except ImportError:
     raise UserError(
-        "submitit is not installed: pip install 'plasticity_rl[slurm]'"
+      "submitit is not installed: pip install 'plasticity_rl[slurm]'"
     ) from None
   del submitit
   if shutil.which('sbatch') is None:
     raise UserError(
-        'there is no sbatch here: launch from a node of the cluster (on '
-        'Debian: apt-get install slurm-client)'
+      'there is no sbatch here: launch from a node of the cluster (on '
+      'Debian: apt-get install slurm-client)'
     )
 
 

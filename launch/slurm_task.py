@@ -29,7 +29,7 @@ class Task(helpers.Checkpointable):
   def __call__(self) -> int:
     """Runs to the end; refuses to call a failure a success."""
     self._process = subprocess.Popen(
-        [*job.SHIELD, sys.executable, *self._arguments]
+      [*job.SHIELD, sys.executable, *self._arguments]
     )
     code = self._process.wait()
     if code not in (0, job.BUSY):

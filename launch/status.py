@@ -1,8 +1,8 @@
 """Shows how far a study is, in the terminal or as a page.
 
-  python -m launch.status DIR             a live table; Ctrl-C leaves it
-  python -m launch.status DIR --once      the same, once
-  python -m launch.status DIR --html[=FILE]   one page; DIR/status.html
+python -m launch.status DIR             a live table; Ctrl-C leaves it
+python -m launch.status DIR --once      the same, once
+python -m launch.status DIR --html[=FILE]   one page; DIR/status.html
 """
 
 import pathlib
@@ -18,10 +18,10 @@ from plasticity_rl.errors import UserError
 
 _ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
 _HTML = flags.DEFINE_string(
-    'html', None, 'Write a page there instead; DIR/status.html without a value.'
+  'html', None, 'Write a page there instead; DIR/status.html without a value.'
 )
 _EVERY = flags.DEFINE_float(
-    'every', 2.0, 'Seconds between looks at the folder.', lower_bound=0.1
+  'every', 2.0, 'Seconds between looks at the folder.', lower_bound=0.1
 )
 
 
@@ -53,11 +53,10 @@ def main(argv: list[str]) -> None:
     console.print(status_table.table(folder, jobs))
     return
   try:
-    with lives.Live(
-        status_table.table(folder, jobs), console=console
-    ) as live:
-      while any(job.state in (folder_lib.RUNNING, folder_lib.WAITING)
-                for job in jobs):
+    with lives.Live(status_table.table(folder, jobs), console=console) as live:
+      while any(
+        job.state in (folder_lib.RUNNING, folder_lib.WAITING) for job in jobs
+      ):
         time.sleep(_EVERY.value)
         jobs = progress.read(folder)
         live.update(status_table.table(folder, jobs))

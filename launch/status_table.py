@@ -15,16 +15,19 @@ if TYPE_CHECKING:
   from rich import table as tables
 
 _COLORS = {
-    folder_lib.DONE: 'green', folder_lib.RUNNING: 'cyan',
-    folder_lib.FAILED: 'red', folder_lib.WAITING: 'bright_black',
+  folder_lib.DONE: 'green',
+  folder_lib.RUNNING: 'cyan',
+  folder_lib.FAILED: 'red',
+  folder_lib.WAITING: 'bright_black',
 }
 
 
 def counts(jobs: Sequence[progress.Progress]) -> str:
   """How many are in each state, in a line."""
   found = collections.Counter(job.state for job in jobs)
-  return ', '.join(f'{found[state]} {state}' for state in _COLORS
-                   if found[state])
+  return ', '.join(
+    f'{found[state]} {state}' for state in _COLORS if found[state]
+  )
 
 
 def time_left(jobs: Sequence[progress.Progress]) -> float:
@@ -32,14 +35,15 @@ def time_left(jobs: Sequence[progress.Progress]) -> float:
   running = [job for job in jobs if job.state == folder_lib.RUNNING]
   rates = [job.rate for job in running if math.isfinite(job.rate)]
   left = sum(
-      job.total - job.done for job in jobs
-      if job.state in (folder_lib.RUNNING, folder_lib.WAITING)
+    job.total - job.done
+    for job in jobs
+    if job.state in (folder_lib.RUNNING, folder_lib.WAITING)
   )
   return left / sum(rates) if rates and sum(rates) else math.nan
 
 
 def table(
-    folder: pathlib.Path, jobs: Sequence[progress.Progress]
+  folder: pathlib.Path, jobs: Sequence[progress.Progress]
 ) -> tables.Table:
   """The table, for rich to show."""
   from rich import box
@@ -49,9 +53,11 @@ def table(
   left = progress.duration(time_left(jobs))
   title = folder_lib.read_study(folder)['title']
   shown = tables.Table(
-      title=text.Text(title), box=box.SIMPLE_HEAD, title_justify='left',
-      caption=counts(jobs) + (f'; about {left} left' if left else ''),
-      caption_justify='left',
+    title=text.Text(title),
+    box=box.SIMPLE_HEAD,
+    title_justify='left',
+    caption=counts(jobs) + (f'; about {left} left' if left else ''),
+    caption_justify='left',
   )
   shown.add_column('run', overflow='fold')
   shown.add_column('')
@@ -75,9 +81,11 @@ def cells(job: progress.Progress) -> tuple[str, ...]:
   known = math.isfinite(job.rate)
   running = job.state == folder_lib.RUNNING
   return (
-      job.name, job.state, f'{share:.0%}',
-      f'{job.rate:,.0f}' if known and running else '',
-      progress.duration(job.left) if running else '',
-      f'{job.last:.3g}' if math.isfinite(job.last) else '',
-      progress.spark(job.curve),
+    job.name,
+    job.state,
+    f'{share:.0%}',
+    f'{job.rate:,.0f}' if known and running else '',
+    progress.duration(job.left) if running else '',
+    f'{job.last:.3g}' if math.isfinite(job.last) else '',
+    progress.spark(job.curve),
   )

@@ -79,8 +79,8 @@ def load(source: str) -> ModuleType:
   for function in ('get_config', 'get_sweep'):
     if not callable(getattr(module, function, None)):
       raise UserError(
-          f'{path} is not a study: it has no {function}; one run of a config '
-          f'is: python -m plasticity_rl.train --config={source}'
+        f'{path} is not a study: it has no {function}; one run of a config '
+        f'is: python -m plasticity_rl.train --config={source}'
       )
   command = getattr(module, 'COMMAND', TRAIN)
   if command not in COMMANDS:
@@ -89,12 +89,12 @@ def load(source: str) -> ModuleType:
 
 
 def build(
-    source: str,
-    config: ml_collections.ConfigDict,
-    *,
-    common: Mapping[str, Any] | None = None,
-    axes: Mapping[str, Sequence[Any]] | None = None,
-    merge: Callable[[Sequence[Run]], Sequence[Run]] | None = None,
+  source: str,
+  config: ml_collections.ConfigDict,
+  *,
+  common: Mapping[str, Any] | None = None,
+  axes: Mapping[str, Sequence[Any]] | None = None,
+  merge: Callable[[Sequence[Run]], Sequence[Run]] | None = None,
 ) -> Study:
   """Builds every run's settings; refuses a study with any mistake in it.
 
@@ -109,14 +109,14 @@ def build(
   variant = source.partition(':')[2]
   try:
     wants_variant = module.get_sweep.__code__.co_argcount > 1
-    found = module.get_sweep(*(
-        (sweep_lib, variant) if wants_variant else (sweep_lib,)
-    ))
+    found = module.get_sweep(
+      *((sweep_lib, variant) if wants_variant else (sweep_lib,))
+    )
   except UserError:
     raise
   except Exception as error:  # Whatever a user's file raises, in a line.
     raise UserError(
-        f'get_sweep of {source}: {type(error).__name__}: {error}'
+      f'get_sweep of {source}: {type(error).__name__}: {error}'
     ) from error
   found = sweep_lib.check(found)
   if axes:
@@ -128,8 +128,11 @@ def build(
   _check_seeds(runs)
   title = (module.__doc__ or pathlib.Path(source).stem).strip().split('\n')[0]
   return Study(
-      source, title, getattr(module, 'COMMAND', TRAIN), dict(common or {}),
-      tuple(runs),
+    source,
+    title,
+    getattr(module, 'COMMAND', TRAIN),
+    dict(common or {}),
+    tuple(runs),
   )
 
 
@@ -146,7 +149,7 @@ def _run(config, overrides):
 
 
 def with_overrides(
-    config: ml_collections.ConfigDict, overrides: Mapping[str, Any]
+  config: ml_collections.ConfigDict, overrides: Mapping[str, Any]
 ) -> ml_collections.ConfigDict:
   """A copy of a config with other values at dotted keys."""
   config = ml_collections.ConfigDict(config.to_dict())
@@ -157,14 +160,12 @@ def with_overrides(
       if not isinstance(at, ml_collections.ConfigDict):
         raise UserError(f'sweep: {where} has no key {key!r}: it is {at!r}')
       if key not in at:
-        raise UserError(
-            errors.nearest(f'sweep key in {where}', key, at.keys())
-        )
+        raise UserError(errors.nearest(f'sweep key in {where}', key, at.keys()))
       parent, at, where = at, at[key], f'{where}.{key}'
     if isinstance(at, ml_collections.ConfigDict):
       raise UserError(
-          f'sweep: {where} is a section; sweep one of its keys: '
-          + ', '.join(sorted(at.keys()))
+        f'sweep: {where} is a section; sweep one of its keys: '
+        + ', '.join(sorted(at.keys()))
       )
     if isinstance(at, float) and type(value) is int:
       value = float(value)
@@ -172,7 +173,7 @@ def with_overrides(
       value = tuple(value)
     if type(value) is not type(at):
       raise UserError(
-          f'sweep: {where} must be of type {type(at).__name__}: {value!r}'
+        f'sweep: {where} must be of type {type(at).__name__}: {value!r}'
       )
     parent[leaf] = value
   return config
@@ -184,8 +185,8 @@ def _check_names(runs):
     other = owners.setdefault(run.name, run)
     if other is not run:
       raise UserError(
-          f'two runs of the sweep are called {run.name!r}: '
-          f'{dict(other.overrides)} and {dict(run.overrides)}'
+        f'two runs of the sweep are called {run.name!r}: '
+        f'{dict(other.overrides)} and {dict(run.overrides)}'
       )
 
 
@@ -199,9 +200,7 @@ def _check_seeds(runs):
       other = taken.setdefault((key, seed), run)
       if other is not run:
         raise UserError(
-            f'runs {other.name!r} and {run.name!r} are the same but for '
-            f'config.seed, and both have seed {seed}: num_seeds is '
-            f'{settings.num_seeds}, so take seeds that far apart'
+          f'runs {other.name!r} and {run.name!r} are the same but for '
+          f'config.seed, and both have seed {seed}: num_seeds is '
+          f'{settings.num_seeds}, so take seeds that far apart'
         )
-
-

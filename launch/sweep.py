@@ -43,8 +43,8 @@ def sweep(key: str, values: Iterable[Any]) -> Sweep:
   key = key.removeprefix('config.')
   if key == ARM:
     raise UserError(
-        f'{ARM!r} is no key of the config: arms are made by h.arm, in the '
-        'study file'
+      f'{ARM!r} is no key of the config: arms are made by h.arm, in the '
+      'study file'
     )
   return _unlike([{key: value} for value in values], f'sweep of {key}')
 
@@ -82,7 +82,7 @@ def flatten(overrides: Overrides) -> tuple[str, dict[str, Any]]:
   for key in own:
     if key in rest:
       raise UserError(
-          f'the sweep sets {key} twice: in arm {name!r} and by itself'
+        f'the sweep sets {key} twice: in arm {name!r} and by itself'
       )
   return name, {**own, **rest}
 
@@ -91,8 +91,8 @@ def check(runs: Any) -> Sweep:
   """What `get_sweep` returned, refused unless it is a sweep of some runs."""
   if not isinstance(runs, list) or not all(isinstance(r, dict) for r in runs):
     raise UserError(
-        'get_sweep must return a list of dicts from config keys to values, '
-        f'not {type(runs).__name__}'
+      'get_sweep must return a list of dicts from config keys to values, '
+      f'not {type(runs).__name__}'
     )
   if not runs:
     raise UserError('the sweep is empty: get_sweep returned no runs')
@@ -166,6 +166,6 @@ def _unlike(runs, what):
     if same != i:
       said = ', '.join(f'{k}={v!r}' for k, v in run.items()) or 'no override'
       raise UserError(
-          f'{what}: runs {same + 1} and {i + 1} have the same overrides: {said}'
+        f'{what}: runs {same + 1} and {i + 1} have the same overrides: {said}'
       )
   return runs

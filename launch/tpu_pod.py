@@ -33,24 +33,34 @@ from plasticity_rl.errors import UserError
 _TPU = flags.DEFINE_string('tpu', None, 'Name of the TPU.')
 _ZONE = flags.DEFINE_string('zone', None, 'Its zone.')
 _HOSTS = flags.DEFINE_integer(
-    'hosts', None, 'Hosts of the pod; default: gcloud is asked.', lower_bound=1
+  'hosts', None, 'Hosts of the pod; default: gcloud is asked.', lower_bound=1
 )
 _DIRECTORY = flags.DEFINE_string(
-    'directory', pathlib.Path.cwd().name,
-    'The project on each host, from the home folder or absolute.',
+  'directory',
+  pathlib.Path.cwd().name,
+  'The project on each host, from the home folder or absolute.',
 )
 _PYTHON = flags.DEFINE_string('python', 'python3', 'Python on the hosts.')
 _COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', 'ADDRESS:PORT of the first host, where jax cannot find '
-    'the others by itself, as it can on a pod.'
+  'coordinator',
+  '',
+  'ADDRESS:PORT of the first host, where jax cannot find '
+  'the others by itself, as it can on a pod.',
 )
 
 
 def ssh(host: int, command: str) -> list[str]:
   """The command that runs `command` on a host."""
   return [
-      'gcloud', 'compute', 'tpus', 'tpu-vm', 'ssh', _TPU.value,
-      f'--zone={_ZONE.value}', f'--worker={host}', f'--command={command}',
+    'gcloud',
+    'compute',
+    'tpus',
+    'tpu-vm',
+    'ssh',
+    _TPU.value,
+    f'--zone={_ZONE.value}',
+    f'--worker={host}',
+    f'--command={command}',
   ]
 
 
@@ -58,8 +68,8 @@ def on_host(arguments: Sequence[str], host: int, hosts: int) -> str:
   """The shell command of one host: `python` with `arguments` of its share."""
   words = commands.host(arguments, host, hosts, _COORDINATOR.value)
   return (
-      f'cd {shlex.quote(_DIRECTORY.value)} && echo $$ > {_pid_file(host)} && '
-      f'exec {shlex.join([_PYTHON.value, *words])}'
+    f'cd {shlex.quote(_DIRECTORY.value)} && echo $$ > {_pid_file(host)} && '
+    f'exec {shlex.join([_PYTHON.value, *words])}'
   )
 
 
@@ -71,17 +81,23 @@ class Pod:
   """The processes of one run on all hosts, as if they were one process."""
 
   def __init__(
-      self, arguments: Sequence[str], hosts: int, out: IO[str],
-      environment: Mapping[str, str],
+    self,
+    arguments: Sequence[str],
+    hosts: int,
+    out: IO[str],
+    environment: Mapping[str, str],
   ):
     """Starts `python` with `arguments` on every host."""
     self._processes = [
-        subprocess.Popen(
-            ssh(i, on_host(arguments, i, hosts)), stdout=out,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=environment, start_new_session=True,
-        )
-        for i in range(hosts)
+      subprocess.Popen(
+        ssh(i, on_host(arguments, i, hosts)),
+        stdout=out,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+      )
+      for i in range(hosts)
     ]
     self.pid = self._processes[0].pid
     self._asking: dict[int, subprocess.Popen] = {}  # By host, once each.
@@ -117,9 +133,11 @@ class Pod:
     for i, process in enumerate(self._processes):
       if process.poll() is None and i not in self._asking:
         self._asking[i] = subprocess.Popen(
-            ssh(i, f'kill -TERM $(cat {_pid_file(i)})'),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, start_new_session=True,
+          ssh(i, f'kill -TERM $(cat {_pid_file(i)})'),
+          stdout=subprocess.DEVNULL,
+          stderr=subprocess.DEVNULL,
+          stdin=subprocess.DEVNULL,
+          start_new_session=True,
         )
 
 
@@ -129,9 +147,18 @@ def count_hosts() -> int:
     return _HOSTS.value
   _require()
   asked = subprocess.run(
-      ['gcloud', 'compute', 'tpus', 'tpu-vm', 'describe', _TPU.value,
-       f'--zone={_ZONE.value}', '--format=json'],
-      capture_output=True, text=True,
+    [
+      'gcloud',
+      'compute',
+      'tpus',
+      'tpu-vm',
+      'describe',
+      _TPU.value,
+      f'--zone={_ZONE.value}',
+      '--format=json',
+    ],
+    capture_output=True,
+    text=True,
   )
   if asked.returncode:
     lines = asked.stderr.strip().splitlines() or ['failed']
@@ -140,15 +167,15 @@ def count_hosts() -> int:
     return len(json.loads(asked.stdout)['networkEndpoints'])
   except (ValueError, KeyError):
     raise UserError(
-        f'gcloud does not say how many hosts {_TPU.value} has: give --hosts'
+      f'gcloud does not say how many hosts {_TPU.value} has: give --hosts'
     ) from None
 
 
 def _require():
   if shutil.which('gcloud') is None:
     raise UserError(
-        'there is no gcloud here: install the Google Cloud CLI, or see the '
-        'commands by --dry_run --hosts=N'
+      'there is no gcloud here: install the Google Cloud CLI, or see the '
+      'commands by --dry_run --hosts=N'
     )
 
 
@@ -160,8 +187,8 @@ def main(argv: list[str]) -> None:
     _require()
   if hosts > 1 and launcher.study_of_flags().command == study_lib.DIAGNOSE:
     raise UserError(
-        f'a diagnosis runs on one host, and this pod has {hosts}: take a '
-        'smaller one, or launch.slurm or launch.local'
+      f'a diagnosis runs on one host, and this pod has {hosts}: take a '
+      'smaller one, or launch.slurm or launch.local'
     )
   launch = launcher.begin(argv, here=False)
   launcher.say(launch)
@@ -173,8 +200,8 @@ def main(argv: list[str]) -> None:
         print(f'  {shlex.join(ssh(i, shell))}')
     return
   worker = job.Worker(
-      launch.folder,
-      start=lambda words, out, env: Pod(words, hosts, out, env),
+    launch.folder,
+    start=lambda words, out, env: Pod(words, hosts, out, env),
   )
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, worker.stop)

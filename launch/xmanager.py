@@ -27,16 +27,18 @@ if TYPE_CHECKING:
   from xmanager import xm
 
 _EXECUTOR = flags.DEFINE_enum(
-    'executor', 'vertex', ['vertex', 'kubernetes', 'local'],
-    'Where work units run.',
+  'executor',
+  'vertex',
+  ['vertex', 'kubernetes', 'local'],
+  'Where work units run.',
 )
 _ACCELERATOR = flags.DEFINE_string(
-    'accelerator', None, 'TYPE=COUNT, or TPU=TOPOLOGY: a100=1, tpu_v5e=4x4.'
+  'accelerator', None, 'TYPE=COUNT, or TPU=TOPOLOGY: a100=1, tpu_v5e=4x4.'
 )
 _CPUS = flags.DEFINE_integer('cpus', 4, 'Cores of a work unit.')
 _RAM = flags.DEFINE_integer('ram_gib', 16, 'Memory of a work unit, GiB.')
 _IMAGE = flags.DEFINE_string(
-    'image', None, 'A container that is built already; default: build one.'
+  'image', None, 'A container that is built already; default: build one.'
 )
 _PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -50,14 +52,18 @@ def requirements() -> 'xm.JobRequirements':
     kind, equals, amount = _ACCELERATOR.value.partition('=')
     if not (kind and equals and amount):
       raise UserError(
-          '--accelerator is TYPE=COUNT or TPU=TOPOLOGY, not '
-          f'{_ACCELERATOR.value!r}'
+        '--accelerator is TYPE=COUNT or TPU=TOPOLOGY, not '
+        f'{_ACCELERATOR.value!r}'
       )
     resources[kind] = amount if 'x' in amount else _number(amount)
   try:
     return xm.JobRequirements(resources)
-  except (KeyError, ValueError, AttributeError,
-          xm.InvalidTpuTopologyError) as error:
+  except (
+    KeyError,
+    ValueError,
+    AttributeError,
+    xm.InvalidTpuTopologyError,
+  ) as error:
     raise UserError(f'XManager: {type(error).__name__}: {error}') from None
 
 
@@ -66,7 +72,7 @@ def _number(text):
     return int(text)
   except ValueError:
     raise UserError(
-        f'--accelerator: {text!r} is neither a number nor a topology'
+      f'--accelerator: {text!r} is neither a number nor a topology'
     ) from None
 
 
@@ -92,10 +98,11 @@ def packageable(place: 'xm.Executor') -> 'xm.Packageable':
     if _ACCELERATOR.value:
       kind = 'tpu' if _ACCELERATOR.value.startswith('tpu') else 'gpu'
     spec = xm.PythonContainer(
-        entrypoint=xm.ModuleName('launch.remote'), path=str(_PROJECT),
-        base_image=container.BASE_IMAGE,
-        docker_instructions=container.instructions(kind, _PROJECT.name),
-        use_deep_module=True,
+      entrypoint=xm.ModuleName('launch.remote'),
+      path=str(_PROJECT),
+      base_image=container.BASE_IMAGE,
+      docker_instructions=container.instructions(kind, _PROJECT.name),
+      use_deep_module=True,
     )
   return xm.Packageable(spec, place.Spec())
 
@@ -105,14 +112,18 @@ def arguments(launch: launcher.Launch, name: str) -> list[str]:
   study = launch.study
   # As they were read, however they were written.
   sweeps = [
-      f'--{flag}={flags.FLAGS[flag].value}' for flag in flags.FLAGS
-      if flag.startswith('sweep.')
+    f'--{flag}={flags.FLAGS[flag].value}'
+    for flag in flags.FLAGS
+    if flag.startswith('sweep.')
   ]
   if flags.FLAGS.batch_seeds is not None:
     sweeps.append(f'--batch_seeds={flags.FLAGS.batch_seeds}')
   return [
-      f'--config={study.source}', f'--workdir={launch.folder}',
-      f'--job={name}', *commands.words(study.common), *sweeps,
+    f'--config={study.source}',
+    f'--workdir={launch.folder}',
+    f'--job={name}',
+    *commands.words(study.common),
+    *sweeps,
   ]
 
 
@@ -125,8 +136,9 @@ def add(experiment: 'xm.Experiment', launch: launcher.Launch) -> int:
   runs = [n for n in launch.todo if launch.jobs[n]['kind'] != 'prefix']
   for name in runs:
     job = xm.Job(
-        executable=executable, executor=executor(),
-        args=xm.SequentialArgs.from_collection(arguments(launch, name)),
+      executable=executable,
+      executor=executor(),
+      args=xm.SequentialArgs.from_collection(arguments(launch, name)),
     )
     experiment.add(xm.JobGroup(run=job), identity='')
   return len(runs)
@@ -146,7 +158,7 @@ def main(argv: list[str]) -> None:
 
   try:
     with xm_local.create_experiment(
-        experiment_title=launch.study.title
+      experiment_title=launch.study.title
     ) as experiment:
       count = add(experiment, launch)
   except UserError:
@@ -162,7 +174,7 @@ def _require():
     from xmanager import xm
   except ImportError:
     raise UserError(
-        "xmanager is not installed: pip install 'plasticity_rl[xmanager]'"
+      "xmanager is not installed: pip install 'plasticity_rl[xmanager]'"
     ) from None
   del xm
 

@@ -80,9 +80,11 @@ def _check_config(args: Sequence[str]) -> None:
       break
     if word.startswith('-') and name == 'config':
       if config is not None:
-        raise UserError('--config.KEY=... changes a key here, --config '
-                        'itself is the config of the run')
-      config = _load(value if equals else ''.join(args[i + 1:i + 2]))
+        raise UserError(
+          '--config.KEY=... changes a key here, --config '
+          'itself is the config of the run'
+        )
+      config = _load(value if equals else ''.join(args[i + 1 : i + 2]))
   if config is not None:
     check_overrides(config, args)
 
@@ -96,7 +98,7 @@ def check_overrides(config: Any, args: Sequence[str]) -> None:
     if word == '--':
       break
     if not word.startswith('-') or not name.startswith(
-        ('config.', 'noconfig.')
+      ('config.', 'noconfig.')
     ):
       continue
     section, where = config, 'config'
@@ -126,10 +128,10 @@ def _load(source: str) -> Any:
 
 
 def run(
-    main: Callable[[list[str]], Any],
-    *,
-    define: Callable[[Sequence[str]], None] | None = None,
-    argv: Sequence[str] | None = None,
+  main: Callable[[list[str]], Any],
+  *,
+  define: Callable[[Sequence[str]], None] | None = None,
+  argv: Sequence[str] | None = None,
 ) -> NoReturn:
   """Parses absl flags, calls `main(argv)` and exits.
 

@@ -29,14 +29,16 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 
 _FROM = flags.DEFINE_string(
-    'from', None, 'Run folder to fork, instead of training a prefix.'
+  'from', None, 'Run folder to fork, instead of training a prefix.'
 )
 _STEP = flags.DEFINE_integer(
-    'step', None, 'Checkpoint to fork from (with --from; default: the newest).'
+  'step', None, 'Checkpoint to fork from (with --from; default: the newest).'
 )
 _PROXIES = flags.DEFINE_bool(
-    'proxies', False, 'Fork at each of config.fork.proxy_steps, and see which '
-    'diagnostic tells where an injection helps.'
+  'proxies',
+  False,
+  'Fork at each of config.fork.proxy_steps, and see which '
+  'diagnostic tells where an injection helps.',
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
 
@@ -47,10 +49,10 @@ def define(argv: Sequence[str]) -> None:
   for i, word in enumerate(argv):
     name, equals, value = word.lstrip('-').partition('=')
     if word.startswith('-') and name == 'from':
-      source = value if equals else ''.join(argv[i + 1:i + 2])
+      source = value if equals else ''.join(argv[i + 1 : i + 2])
   if source is None:
     config_flags.DEFINE_config_file(
-        'config', None, 'Config file, with an optional `:variant`.'
+      'config', None, 'Config file, with an optional `:variant`.'
     )
     return
   settings = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
@@ -66,13 +68,15 @@ def main(argv: list[str]) -> None:
   settings = settings_lib.resolve(flags.FLAGS.config)
   if _STEP.value is not None:
     if _FROM.value is None:
-      raise UserError('--step goes with --from; otherwise set '
-                      '--config.fork.step')
+      raise UserError(
+        '--step goes with --from; otherwise set --config.fork.step'
+      )
     if _STEP.value < 0:
       raise UserError(f'--step must not be negative: {_STEP.value}')
     if _PROXIES.value:
-      raise UserError('--step is for one fork: with --proxies set '
-                      '--config.fork.proxy_steps')
+      raise UserError(
+        '--step is for one fork: with --proxies set --config.fork.proxy_steps'
+      )
     settings = _with_fork(settings, step=_STEP.value)
   workdir = pathlib.Path(_WORKDIR.value)
   source = pathlib.Path(_FROM.value) if _FROM.value else None
@@ -113,7 +117,7 @@ def _proxies(settings, source, workdir):
 
 def _with_fork(settings, **changes):
   return dataclasses.replace(
-      settings, fork=dataclasses.replace(settings.fork, **changes)
+    settings, fork=dataclasses.replace(settings.fork, **changes)
   )
 
 

@@ -24,11 +24,11 @@ _DISTRIBUTION = 'plasticity_rl'
 
 # Where a package is imported by another name than it is installed by.
 _MODULES = {
-    'absl-py': 'absl',
-    'ml-collections': 'ml_collections',
-    'dm-env': 'dm_env',
-    'dm-haiku': 'haiku',
-    'orbax-checkpoint': 'orbax.checkpoint',
+  'absl-py': 'absl',
+  'ml-collections': 'ml_collections',
+  'dm-env': 'dm_env',
+  'dm-haiku': 'haiku',
+  'orbax-checkpoint': 'orbax.checkpoint',
 }
 
 # What each graphics library is installed by, on Debian and Ubuntu.
@@ -127,9 +127,9 @@ def check_base(requirements: Iterable[Requirement]) -> list[Line]:
       if error:
         again = f"'{requirement.name}{requirement.bounds}'"
         line = Line(
-            requirement.name,
-            f'{line.state}  does not import: {error}',
-            f'pip install --force-reinstall {again}',
+          requirement.name,
+          f'{line.state}  does not import: {error}',
+          f'pip install --force-reinstall {again}',
         )
     lines.append(line)
   return lines
@@ -158,8 +158,7 @@ def check_devices() -> tuple[list[Line], bool]:
     import jax
 
     lines = [
-        Line(str(device), device.device_kind)
-        for device in jax.local_devices()
+      Line(str(device), device.device_kind) for device in jax.local_devices()
     ]
     total = float(jax.jit(lambda x: x + x)(1.0))
     if total != 2.0:
@@ -176,17 +175,17 @@ def _renders(backend: str) -> bool:
   """Whether MuJoCo can open a picture with this backend, in a new process."""
   code = 'import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()'
   environment = {
-      **os.environ,
-      'MUJOCO_GL': backend,
-      'PYOPENGL_PLATFORM': backend,
+    **os.environ,
+    'MUJOCO_GL': backend,
+    'PYOPENGL_PLATFORM': backend,
   }
   try:
     result = subprocess.run(
-        [sys.executable, '-c', code],
-        env=environment,
-        capture_output=True,
-        timeout=60,
-        check=False,
+      [sys.executable, '-c', code],
+      env=environment,
+      capture_output=True,
+      timeout=60,
+      check=False,
     )
   except subprocess.TimeoutExpired:
     return False
@@ -209,9 +208,9 @@ def check_environments() -> list[Line]:
   # The game itself needs no more than the base.
   error = _import_error(f'{_DISTRIBUTION}.environments.catch')
   lines = [
-      Line('Catch', f'broken: {error}' if error else 'ready'),
-      _library('MinAtar', ['pgx', 'pgx_minatar'], 'minatar'),
-      _library('Atari', ['envpool'], 'atari'),
+    Line('Catch', f'broken: {error}' if error else 'ready'),
+    _library('MinAtar', ['pgx', 'pgx_minatar'], 'minatar'),
+    _library('Atari', ['envpool'], 'atari'),
   ]
   state = _library('DMC, state', ['mujoco', 'dm_control.suite'], 'dmc')
   lines.append(state)
@@ -259,10 +258,10 @@ def _folder(name: str, path: pathlib.Path, variable: str) -> Line:
 def check_machine(environ: Mapping[str, str] = os.environ) -> list[Line]:
   """Cores, memory, and the folders that are written besides a run's own."""
   lines = [
-      Line('system', f'{platform.system()} {platform.machine()}'),
-      Line('cores', str(_cores())),
-      Line('memory', _free_memory()),
-      _folder('temporary', pathlib.Path(tempfile.gettempdir()), 'TMPDIR'),
+    Line('system', f'{platform.system()} {platform.machine()}'),
+    Line('cores', str(_cores())),
+    Line('memory', _free_memory()),
+    _folder('temporary', pathlib.Path(tempfile.gettempdir()), 'TMPDIR'),
   ]
   variable = 'JAX_COMPILATION_CACHE_DIR'
   cache = environ.get(variable)
@@ -286,11 +285,11 @@ def _print(title: str, lines: Iterable[Line]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
   """Prints the report. Returns 0 where the base works, otherwise 1."""
   argparse.ArgumentParser(
-      prog='python -m plasticity_rl.doctor',
-      description=(
-          'Prints what is installed, what works, and the commands that mend '
-          'what does not. Exit code 1 if something of the base is missing.'
-      ),
+    prog='python -m plasticity_rl.doctor',
+    description=(
+      'Prints what is installed, what works, and the commands that mend '
+      'what does not. Exit code 1 if something of the base is missing.'
+    ),
   ).parse_args(argv)
 
   try:

@@ -13,11 +13,11 @@ class MissingDependencyError(UserError):
 
 
 def nearest(
-    what: str,
-    name: str,
-    choices: Iterable[str],
-    *,
-    listed: Iterable[str] | None = None,
+  what: str,
+  name: str,
+  choices: Iterable[str],
+  *,
+  listed: Iterable[str] | None = None,
 ) -> str:
   """One line about an unknown name, for a `UserError`.
 

@@ -35,13 +35,13 @@ OPTIMIZER_STATES = ('reset_head', 'keep', 'reset_all')
 
 
 def inject_params(
-    key: jax.Array,
-    net: SplitNetwork,
-    params: Params,
-    *,
-    third_term: bool = True,
-    freeze_original: bool = True,
-    slots: bool = False,
+  key: jax.Array,
+  net: SplitNetwork,
+  params: Params,
+  *,
+  third_term: bool = True,
+  freeze_original: bool = True,
+  slots: bool = False,
 ) -> Params:
   """Injects a fresh head into `params`. The key is consumed.
 
@@ -68,9 +68,9 @@ def inject_params(
   current = head.trainable if isinstance(head, InjectedHead) else head
   if jax.tree.structure(fresh) != jax.tree.structure(current):
     raise ValueError(
-        'the head that was drawn and the head that is there differ in '
-        f'structure: {jax.tree.structure(fresh)} and '
-        f'{jax.tree.structure(current)}'
+      'the head that was drawn and the head that is there differ in '
+      f'structure: {jax.tree.structure(fresh)} and '
+      f'{jax.tree.structure(current)}'
     )
   if slots:
     if not freeze_original:
@@ -82,10 +82,8 @@ def inject_params(
   if isinstance(head, InjectedHead):
     thawed = head.thawed + thawed
   return {
-      **params,
-      HEAD: InjectedHead(
-          fresh, *_append(head, added, like=fresh), thawed=thawed
-      ),
+    **params,
+    HEAD: InjectedHead(fresh, *_append(head, added, like=fresh), thawed=thawed),
   }
 
 
@@ -100,8 +98,8 @@ def _append(head, added, like):
     empty = jax.tree.map(lambda x: jnp.zeros((0, *x.shape), x.dtype), like)
     return empty, jnp.zeros([0], jnp.float32)
   return (
-      jax.tree.map(lambda *x: jnp.concatenate(x), *stacks),
-      jnp.concatenate(signs),
+    jax.tree.map(lambda *x: jnp.concatenate(x), *stacks),
+    jnp.concatenate(signs),
   )
 
 
@@ -118,8 +116,8 @@ def with_slots(params: Params, num_injections: int) -> Params:
     raise ValueError(f'num_injections must be positive: {num_injections}')
   _check_stateless(params[HEAD])
   frozen = jax.tree.map(
-      lambda x: jnp.zeros((2 * num_injections, *x.shape), x.dtype),
-      params[HEAD],
+    lambda x: jnp.zeros((2 * num_injections, *x.shape), x.dtype),
+    params[HEAD],
   )
   signs = jnp.zeros([2 * num_injections], jnp.float32)
   return {**params, HEAD: InjectedHead(params[HEAD], frozen, signs)}
@@ -130,10 +128,10 @@ def _open_slot(head, fresh, third_term):
   if not isinstance(head, InjectedHead) or head.signs.shape[0] < 2:
     raise ValueError('there are no slots: allocate them by with_slots')
   frozen = jax.tree.map(
-      lambda stack, old, new: jnp.concatenate(
-          [stack[2:], old[None], new[None]]
-      ),
-      head.frozen, head.trainable, fresh,
+    lambda stack, old, new: jnp.concatenate([stack[2:], old[None], new[None]]),
+    head.frozen,
+    head.trainable,
+    fresh,
   )
   pair = jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)
   opened = InjectedHead(fresh, frozen, jnp.concatenate([head.signs[2:], pair]))
@@ -184,9 +182,9 @@ def _check_stateless(head):
     kind = getattr(leaf, 'dtype', type(leaf))
     if not hasattr(leaf, 'dtype') or not jnp.issubdtype(kind, jnp.floating):
       raise ValueError(
-          'only heads of floating-point arrays can be injected, not modules '
-          'with a state or with functions for leaves: see the leaf '
-          f'{jax.tree_util.keystr(path)} of {kind}'
+        'only heads of floating-point arrays can be injected, not modules '
+        'with a state or with functions for leaves: see the leaf '
+        f'{jax.tree_util.keystr(path)} of {kind}'
       )
 
 
@@ -195,6 +193,7 @@ def _check_stateless(head):
 
 def trainable_mask(tree: Params) -> Any:
   """True for leaves that learn, False for frozen ones and their signs."""
+
   def constant(value, x):
     return jax.tree.map(lambda _: value, x)
 
@@ -202,15 +201,13 @@ def trainable_mask(tree: Params) -> Any:
     if not isinstance(node, InjectedHead):
       return True
     return InjectedHead(
-        trainable=constant(True, node.trainable),
-        frozen=constant(False, node.frozen),
-        signs=constant(False, node.signs),
-        thawed=constant(True, node.thawed),
+      trainable=constant(True, node.trainable),
+      frozen=constant(False, node.frozen),
+      signs=constant(False, node.signs),
+      thawed=constant(True, node.thawed),
     )
 
-  return jax.tree.map(
-      mask, tree, is_leaf=lambda x: isinstance(x, InjectedHead)
-  )
+  return jax.tree.map(mask, tree, is_leaf=lambda x: isinstance(x, InjectedHead))
 
 
 def frozen_mask(tree: Params) -> Any:
@@ -226,16 +223,16 @@ def masked(core: optax.GradientTransformation) -> optax.GradientTransformation:
   its update, hence the second stage.)
   """
   return optax.chain(
-      optax.masked(core, trainable_mask),
-      optax.masked(optax.set_to_zero(), frozen_mask),
+    optax.masked(core, trainable_mask),
+    optax.masked(optax.set_to_zero(), frozen_mask),
   )
 
 
 def grouped(
-    core: optax.GradientTransformation,
-    *,
-    before: optax.GradientTransformation | None = None,
-    after: optax.GradientTransformation | None = None,
+  core: optax.GradientTransformation,
+  *,
+  before: optax.GradientTransformation | None = None,
+  after: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
   """An optimizer whose encoder and head have states, and counts, of their own.
 
@@ -260,9 +257,9 @@ def grouped(
 
   def init(params):
     return {
-        'before': before.init(params),
-        **{g: core.init(params[g]) for g in groups},
-        'after': after.init(params),
+      'before': before.init(params),
+      **{g: core.init(params[g]) for g in groups},
+      'after': after.init(params),
     }
 
   def update(updates, state, params=None):
@@ -271,7 +268,7 @@ def grouped(
     updates = dict(updates)
     for g in groups:
       updates[g], new[g] = core.update(
-          updates[g], state[g], None if params is None else params[g]
+        updates[g], state[g], None if params is None else params[g]
       )
     updates, new['after'] = after.update(updates, state['after'], params)
     return updates, new
@@ -280,14 +277,14 @@ def grouped(
 
 
 def inject(
-    key: jax.Array,
-    net: SplitNetwork,
-    params: Params,
-    optimizer: optax.GradientTransformation,
-    opt_state: Any,
-    *,
-    optimizer_state: str = 'reset_head',
-    **options: bool,
+  key: jax.Array,
+  net: SplitNetwork,
+  params: Params,
+  optimizer: optax.GradientTransformation,
+  opt_state: Any,
+  *,
+  optimizer_state: str = 'reset_head',
+  **options: bool,
 ) -> tuple[Params, Any]:
   """Injects a fresh head and carries the optimizer's state along.
 
@@ -315,16 +312,16 @@ def inject(
   if options.get('slots'):
     full = is_full(params)
     new_state = jax.tree.map(
-        lambda n, o: jnp.where(full, o, n), new_state, opt_state
+      lambda n, o: jnp.where(full, o, n), new_state, opt_state
     )
   return new_params, new_state
 
 
 def carry_state(
-    optimizer: optax.GradientTransformation,
-    opt_state: Any,
-    new_params: Params,
-    optimizer_state: str = 'reset_head',
+  optimizer: optax.GradientTransformation,
+  opt_state: Any,
+  new_params: Params,
+  optimizer_state: str = 'reset_head',
 ) -> Any:
   """The optimizer's state after its parameters took another structure.
 
@@ -334,15 +331,14 @@ def carry_state(
   """
   if optimizer_state not in OPTIMIZER_STATES:
     raise ValueError(
-        f'optimizer_state must be one of {OPTIMIZER_STATES}: '
-        f'{optimizer_state!r}'
+      f'optimizer_state must be one of {OPTIMIZER_STATES}: {optimizer_state!r}'
     )
   fresh = optimizer.init(new_params)
   leaves, treedef = jax.tree_util.tree_flatten_with_path(fresh)
   if any(_part(path) in ('frozen', 'signs') for path, _ in leaves):
     raise ValueError(
-        'the optimizer keeps a state for frozen parameters and would update '
-        'them: wrap it by injection.masked or injection.grouped'
+      'the optimizer keeps a state for frozen parameters and would update '
+      'them: wrap it by injection.masked or injection.grouped'
     )
   old = dict(jax.tree_util.tree_leaves_with_path(opt_state))
   # A head that is injected now was not before, or the other way round.
@@ -359,13 +355,13 @@ def carry_state(
       source = old[path]
     else:
       raise ValueError(
-          'the optimizer state has no leaf at '
-          f'{jax.tree_util.keystr(path)}: was it made by this optimizer?'
+        'the optimizer state has no leaf at '
+        f'{jax.tree_util.keystr(path)}: was it made by this optimizer?'
       )
     if jnp.shape(source) != jnp.shape(leaf):
       raise ValueError(
-          f'the optimizer state at {jax.tree_util.keystr(path)} has shape '
-          f'{jnp.shape(source)}, expected {jnp.shape(leaf)}'
+        f'the optimizer state at {jax.tree_util.keystr(path)} has shape '
+        f'{jnp.shape(source)}, expected {jnp.shape(leaf)}'
       )
     carried.append(source)
   return jax.tree_util.tree_unflatten(treedef, carried)
@@ -404,4 +400,4 @@ def _without_trainable(path):
   if begin is None or key not in path[begin:]:
     return path
   i = path.index(key, begin)
-  return path[:i] + path[i + 1:]
+  return path[:i] + path[i + 1 :]

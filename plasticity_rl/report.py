@@ -24,32 +24,42 @@ from plasticity_rl.errors import UserError
 # numpy or matplotlib is imported where it is used.
 
 _OUT = flags.DEFINE_string(
-    'out', None, 'Folder to write to; a diagnosis is rewritten in place, and '
-    'scores are only printed, when this is not given.'
+  'out',
+  None,
+  'Folder to write to; a diagnosis is rewritten in place, and '
+  'scores are only printed, when this is not given.',
 )
 _SCORES = flags.DEFINE_string(
-    'scores', None, 'CSV file with columns algorithm, arm, task, seed, return.'
+  'scores', None, 'CSV file with columns algorithm, arm, task, seed, return.'
 )
 _METRIC = flags.DEFINE_string(
-    'metric', None, 'Column of metrics.csv to compare; by default that of the '
-    'fork, or eval/return.'
+  'metric',
+  None,
+  'Column of metrics.csv to compare; by default that of the '
+  'fork, or eval/return.',
 )
 _MARGIN = flags.DEFINE_float(
-    'margin', None, 'Smallest gain that matters, in units of the metric; by '
-    'default what the diagnosis was run with.'
+  'margin',
+  None,
+  'Smallest gain that matters, in units of the metric; by '
+  'default what the diagnosis was run with.',
 )
 _INTERVAL = flags.DEFINE_enum(
-    'interval', 'pooled', ['pooled', 'stratified'],
-    'What the bootstrap of the IQM draws from. pooled: all run x task scores, '
-    'as if the tasks too were a sample (this gives the intervals published in '
-    'Nikishin et al. 2022); stratified: runs within each task, as in rliable: '
-    'narrower, and for these very tasks.'
+  'interval',
+  'pooled',
+  ['pooled', 'stratified'],
+  'What the bootstrap of the IQM draws from. pooled: all run x task scores, '
+  'as if the tasks too were a sample (this gives the intervals published in '
+  'Nikishin et al. 2022); stratified: runs within each task, as in rliable: '
+  'narrower, and for these very tasks.',
 )
 
 
 _HUMAN = flags.DEFINE_bool(
-    'human_normalized', False, 'Scores of runs and files, of Atari games all, '
-    'as (score - random player) / (person - random player).'
+  'human_normalized',
+  False,
+  'Scores of runs and files, of Atari games all, '
+  'as (score - random player) / (person - random player).',
 )
 
 
@@ -75,8 +85,10 @@ def _report_scores() -> None:
   from plasticity_rl.analysis import report
 
   written = report.scores(
-      _SCORES.value, _OUT.value, interval=_INTERVAL.value,
-      human_normalized=_HUMAN.value,
+    _SCORES.value,
+    _OUT.value,
+    interval=_INTERVAL.value,
+    human_normalized=_HUMAN.value,
   )
   print(written.text)
   if written.path:
@@ -90,7 +102,7 @@ def _report_diagnosis(folders: list[str]) -> None:
   from plasticity_rl.analysis import report
 
   verdict = report.diagnosis(
-      folders[0], _OUT.value, metric=_METRIC.value, margin=_MARGIN.value
+    folders[0], _OUT.value, metric=_METRIC.value, margin=_MARGIN.value
   )
   print(verdict.table())
   print(f'verdict: {verdict.line}')
@@ -109,7 +121,7 @@ def _report_study(folders: list[str]) -> None:
 
   figure, note = study_file.figure(folders[0])
   written = report.study(
-      folders[0], _OUT.value, metric=_METRIC.value, figure=figure, note=note
+    folders[0], _OUT.value, metric=_METRIC.value, figure=figure, note=note
   )
   print(written.text)
   print(f'report: {written.path}')
@@ -122,8 +134,11 @@ def _report_runs(folders: list[str]) -> None:
   from plasticity_rl.analysis import report
 
   written = report.runs(
-      folders, _OUT.value, metric=_METRIC.value, interval=_INTERVAL.value,
-      human_normalized=_HUMAN.value,
+    folders,
+    _OUT.value,
+    metric=_METRIC.value,
+    interval=_INTERVAL.value,
+    human_normalized=_HUMAN.value,
   )
   print(written.text)
   print(f'report: {written.path}')
@@ -132,8 +147,8 @@ def _report_runs(folders: list[str]) -> None:
 def _refuse_human_normalized() -> None:
   if _HUMAN.value:
     raise UserError(
-        '--human_normalized is for runs and --scores (of a study, report its '
-        'scores.csv)'
+      '--human_normalized is for runs and --scores (of a study, report its '
+      'scores.csv)'
     )
 
 

@@ -1,7 +1,7 @@
 """One device's share of a batch, by the name of the axis that it is on.
 
-Whatever is written against a `Shard` is written once: `UNSHARDED` makes each of its
-methods the identity, so that a program for one device is what it was.
+Whatever is written against a `Shard` is written once: `UNSHARDED` makes each of
+its methods the identity, so that a program for one device is what it was.
 """
 
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ class Shard(NamedTuple):
     if self.axis is None:
       return part
     return jax.tree.map(
-        lambda x: jax.lax.all_gather(x, self.axis, tiled=True), part
+      lambda x: jax.lax.all_gather(x, self.axis, tiled=True), part
     )
 
   def mean(self, tree: Any) -> Any:
@@ -76,6 +76,4 @@ def example_keys(key: jax.Array, count: int) -> jax.Array:
   """
   if key.ndim > 1:
     return key
-  return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
-      key, jnp.arange(count)
-  )
+  return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(count))

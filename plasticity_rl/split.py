@@ -65,7 +65,7 @@ class SplitNetwork:
   with_layers: bool = False
   example: Any = None
   _seen: dict[str, Any] = dataclasses.field(
-      default_factory=dict, init=False, repr=False, compare=False
+    default_factory=dict, init=False, repr=False, compare=False
   )
 
   def init(self, key: jax.Array, x: Any = None) -> Params:
@@ -84,19 +84,19 @@ class SplitNetwork:
     if 'features' not in self._seen:
       if self.example is None:
         raise ValueError(
-            'the shape of the features is unknown: call init(key, x) first, '
-            'or construct SplitNetwork(..., example=x)'
+          'the shape of the features is unknown: call init(key, x) first, '
+          'or construct SplitNetwork(..., example=x)'
         )
       encoder = jax.eval_shape(self.encoder_init, key, self.example)
       self._seen['features'] = jax.eval_shape(
-          self._features, encoder, self.example
+        self._features, encoder, self.example
       )
     return self.head_init(key, _zeros(self._seen['features']))
 
   def apply(self, params: Params, x: Any) -> Any:
     """The network's outputs on `x`; see `with_layers` for the form."""
     features, encoder_layers = self._split(
-        self.encoder_apply(params['encoder'], x)
+      self.encoder_apply(params['encoder'], x)
     )
     outputs, head_layers = self._apply_head(params[HEAD], features)
     if self.with_layers:
@@ -117,23 +117,20 @@ class SplitNetwork:
     # stop, XLA would compute weight gradients only for the mask to drop them.
     frozen, signs = jax.lax.stop_gradient((head.frozen, head.signs))
     outputs_k = jax.vmap(
-        lambda p: self._split(self.head_apply(p, features))[0]
+      lambda p: self._split(self.head_apply(p, features))[0]
     )(frozen)
     terms = [
-        jax.tree.map(lambda o, k=k: (signs[k] * o[k]).astype(o.dtype),
-                     outputs_k)
-        for k in range(signs.shape[0])
+      jax.tree.map(lambda o, k=k: (signs[k] * o[k]).astype(o.dtype), outputs_k)
+      for k in range(signs.shape[0])
     ] + [outputs]
-    total = [
-        self._split(self.head_apply(p, features))[0] for p in head.thawed
-    ]
+    total = [self._split(self.head_apply(p, features))[0] for p in head.thawed]
     # A fresh head and the copy that cancels it are summed first: a pair adds
     # exactly zero when it is new, whatever came before it.
     if len(terms) % 2:
       total.append(terms.pop(0))
     total.extend(
-        _add(new, cancel)
-        for cancel, new in zip(terms[::2], terms[1::2], strict=True)
+      _add(new, cancel)
+      for cancel, new in zip(terms[::2], terms[1::2], strict=True)
     )
     outputs = total[0]
     for term in total[1:]:

@@ -23,33 +23,40 @@ from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Config file, with an optional `:variant`.'
+  'config', None, 'Config file, with an optional `:variant`.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _UNTIL = flags.DEFINE_integer(
-    'until', None, 'Stop there and save; the same command without it goes on.'
+  'until', None, 'Stop there and save; the same command without it goes on.'
 )
 
 _COORDINATOR = flags.DEFINE_string(
-    'coordinator', None, 'ADDRESS:PORT of the first of several processes.'
+  'coordinator', None, 'ADDRESS:PORT of the first of several processes.'
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
-    'num_processes', None, 'How many processes train together.'
+  'num_processes', None, 'How many processes train together.'
 )
 _PROCESS_ID = flags.DEFINE_integer(
-    'process_id', None, 'Which of them this is, from 0.'
+  'process_id', None, 'Which of them this is, from 0.'
 )
 _DISTRIBUTED = flags.DEFINE_enum(
-    'distributed', 'no', ('no', 'auto'), 'auto: jax finds the other processes, '
-    'on a TPU pod, and under Slurm, Open MPI and Kubernetes.'
+  'distributed',
+  'no',
+  ('no', 'auto'),
+  'auto: jax finds the other processes, '
+  'on a TPU pod, and under Slurm, Open MPI and Kubernetes.',
 )
 _START_TIMEOUT = flags.DEFINE_integer(
-    'start_timeout', 300, 'Seconds to wait for all processes to be there.',
-    lower_bound=1,
+  'start_timeout',
+  300,
+  'Seconds to wait for all processes to be there.',
+  lower_bound=1,
 )
 _HOST_TIMEOUT = flags.DEFINE_float(
-    'host_timeout', 60, 'Seconds after which a silent process counts as dead, '
-    'and the others stop.', lower_bound=1,
+  'host_timeout',
+  60,
+  'Seconds after which a silent process counts as dead, and the others stop.',
+  lower_bound=1,
 )
 
 
@@ -59,11 +66,13 @@ def main(argv: list[str]) -> None:
   cli.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(_CONFIG.value)
   address = hosts.address(
-      _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value,
-      _DISTRIBUTED.value,
+    _COORDINATOR.value,
+    _NUM_PROCESSES.value,
+    _PROCESS_ID.value,
+    _DISTRIBUTED.value,
   )
   with hosts.joined(
-      address, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
+    address, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
   ):
     _train(settings, pathlib.Path(_WORKDIR.value))
 
@@ -93,7 +102,7 @@ def _until(settings, until):
     return None
   if not 0 < until <= settings.num_steps:
     raise UserError(
-        f'--until must be 1 to num_steps ({settings.num_steps}): {until}'
+      f'--until must be 1 to num_steps ({settings.num_steps}): {until}'
     )
   from plasticity_rl.training import schedule as schedule_lib
 

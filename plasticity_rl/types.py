@@ -119,7 +119,7 @@ def name_tag(name: str) -> np.uint32:
 def structure(tree: Any) -> Any:
   """What decides which program runs: the tree, shapes and dtypes."""
   return jax.tree.structure(tree), tuple(
-      (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(tree)
+    (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(tree)
   )
 
 
@@ -166,12 +166,12 @@ def feeds(layer: Layer, layers: Sequence[Layer]) -> tuple[Layer, ...]:
   where `layer` is common to them. The last one feeds none.
   """
   paths = list(dict.fromkeys(x.path for x in layers))
-  following = paths[paths.index(layer.path) + 1:][:1]
+  following = paths[paths.index(layer.path) + 1 :][:1]
   return tuple(
-      x for x in layers
-      if x.path in following and (
-          None in (x.member, layer.member) or x.member == layer.member
-      )
+    x
+    for x in layers
+    if x.path in following
+    and (None in (x.member, layer.member) or x.member == layer.member)
   )
 
 
@@ -227,6 +227,6 @@ class AgentSpec:
   inputs: Callable[[Mapping[str, Params], Transition], Mapping[str, Any]]
   policy: Callable[[Mapping[str, Params], Transition], jax.Array]
   losses: Callable[
-      [Key, Mapping[str, NetState], Transition], Mapping[str, Loss]
+    [Key, Mapping[str, NetState], Transition], Mapping[str, Loss]
   ]
   slots: int = 0

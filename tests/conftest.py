@@ -27,8 +27,8 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 # (Not with jaxlib 0.12, which was seen to crash on reading an entry.)
 if compiler.JAXLIB < (0, 12):
   os.environ.setdefault(
-      'JAX_COMPILATION_CACHE_DIR',
-      str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
+    'JAX_COMPILATION_CACHE_DIR',
+    str(pathlib.Path(__file__).resolve().parent.parent / '.jax_cache'),
   )
   os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 
@@ -44,7 +44,10 @@ def pytest_collection_finish():
 
 # Where the compiler's work is itself looked at, or much is computed.
 _IN_EARNEST = (
-    'cost_test', 'learning_test', 'test_calibration', 'test_scaling',
+  'cost_test',
+  'learning_test',
+  'test_calibration',
+  'test_scaling',
 )
 _QUICKLY = 'jax_disable_most_optimizations'
 
@@ -88,25 +91,42 @@ def fixture_forget_programs():
 
 # Whole files that take many seconds: for `make test` alone.
 _SLOW = (
-    'agents/drq_test', 'agents/sac_test', 'diagnostics/hessian_test',
-    'diagnostics/registry_test', 'environments/dmc_test',
-    'environments/registry_test', 'training/acting_test',
-    'forks/diagnosis_test', 'forks/fork_test',
-    'training/in_loop_test', 'run/memory_test',
-    'forks/proxies_test', 'benchmarks/recorded_test',
-    'training/rollout_test',
-    'run/triggers_test', 'interventions/', 'launch/engines_test',
-    'launch/job_test', 'launch/pool_test', 'launch/studies_test',
-    'learner/regularizers/registry_test', 'networks/ensemble_test',
-    'networks/precision_test', 'properties/',
+  'agents/drq_test',
+  'agents/sac_test',
+  'diagnostics/hessian_test',
+  'diagnostics/registry_test',
+  'environments/dmc_test',
+  'environments/registry_test',
+  'training/acting_test',
+  'forks/diagnosis_test',
+  'forks/fork_test',
+  'training/in_loop_test',
+  'run/memory_test',
+  'forks/proxies_test',
+  'benchmarks/recorded_test',
+  'training/rollout_test',
+  'run/triggers_test',
+  'interventions/',
+  'launch/engines_test',
+  'launch/job_test',
+  'launch/pool_test',
+  'launch/studies_test',
+  'learner/regularizers/registry_test',
+  'networks/ensemble_test',
+  'networks/precision_test',
+  'properties/',
 )
 
 
 # Files that take a minute and more, in processes of their own: first, so that
 # at the end no process of tests waits for another.
 _FIRST = (
-    'launch/slurm_test', 'run/hosts_test', 'distributed/parallel_test',
-    'training/parallel_test', 'launch/end_to_end_test', 'test_calibration',
+  'launch/slurm_test',
+  'run/hosts_test',
+  'distributed/parallel_test',
+  'training/parallel_test',
+  'launch/end_to_end_test',
+  'test_calibration',
 )
 
 

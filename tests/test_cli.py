@@ -10,8 +10,8 @@ def test_lapack_has_one_thread_unless_told_otherwise(monkeypatch):
   seen = []
   try:
     cli.run(
-        lambda argv: seen.append(os.environ['OPENBLAS_NUM_THREADS']),
-        argv=['command'],
+      lambda argv: seen.append(os.environ['OPENBLAS_NUM_THREADS']),
+      argv=['command'],
     )
   except SystemExit as done:
     assert not done.code

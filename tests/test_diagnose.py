@@ -37,7 +37,7 @@ def fixture_refused(monkeypatch, tmp_path):
   def call(*arguments, workdir=None):
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
     result = commands.call(
-        'diagnose', *arguments, f'--workdir={workdir or tmp_path / "out"}'
+      'diagnose', *arguments, f'--workdir={workdir or tmp_path / "out"}'
     )
     assert result.code == 2
     assert result.out == ''
@@ -60,7 +60,9 @@ def fixture_source(tmp_path_factory):
   return folder
 
 
-@pytest.mark.parametrize('override, message', (
+@pytest.mark.parametrize(
+  'override, message',
+  (
     ('frok.step=3', "unknown key in config 'frok'; did you mean 'fork'"),
     ('fork.arm=3', "unknown key in config.fork 'arm'; did you mean 'arms'"),
     ('fork.metric=eval/retrun', "did you mean 'eval/return'"),
@@ -74,10 +76,13 @@ def fixture_source(tmp_path_factory):
     ('fork.arms=("control","injektion")', "did you mean 'injection'"),
     ('fork.arms=("control","reset(scpe=\'head\')")', "did you mean 'scope'"),
     ('fork.arms=("control","reset(at_steps=5)")', 'takes no at_steps'),
-    ('fork.arms=("control","injection(nets=\'actor\')")',
-     "unknown network of this agent 'actor'"),
+    (
+      'fork.arms=("control","injection(nets=\'actor\')")',
+      "unknown network of this agent 'actor'",
+    ),
     ('fork.arms=("control",3)', 'an intervention is text'),
-))
+  ),
+)
 def test_bad_overrides(refused, override, message):
   assert message in refused(CONFIG, f'--config.{override}')
 
@@ -86,16 +91,21 @@ def test_step_goes_with_from(refused):
   assert '--step goes with --from' in refused(CONFIG, '--step=100')
 
 
-@pytest.mark.parametrize('arguments, message', (
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
     (['--step=15'], 'no checkpoint of step 15'),
     (['--step=-3'], '--step must not be negative: -3'),
     (['--config.num_seeds=5'], 'only config.fork.* can be changed'),
     (['--config.network.split=0'], 'only config.fork.* can be changed'),
     (['--config.fork.metric=eval/x'], 'unknown config.fork.metric'),
     (['--config.frok.step=3'], "did you mean 'fork'"),
-    (['--config=configs/random_labels.py'],
-     '--config itself is the config of the run'),
-))
+    (
+      ['--config=configs/random_labels.py'],
+      '--config itself is the config of the run',
+    ),
+  ),
+)
 def test_bad_forks_of_a_run(refused, source, arguments, message):
   assert message in refused(f'--from={source}', *arguments)
   # Written as two words, it is the same.
@@ -129,9 +139,13 @@ def test_workdir_of_something_else(refused, tmp_path):
 
 def test_overrides_of_the_fork_are_taken(plans, source, tmp_path):
   result = commands.call(
-      'diagnose', f'--from={source}', '--step=10', f'--workdir={tmp_path}',
-      "--config.fork.arms=('control','x=injection(third_term=False)')",
-      '--config.fork.horizon=5', '--config.fork.margin=0.25',
+    'diagnose',
+    f'--from={source}',
+    '--step=10',
+    f'--workdir={tmp_path}',
+    "--config.fork.arms=('control','x=injection(third_term=False)')",
+    '--config.fork.horizon=5',
+    '--config.fork.margin=0.25',
   )
   assert result.code == 0, result.err
   (plan,) = plans
@@ -143,9 +157,12 @@ def test_overrides_of_the_fork_are_taken(plans, source, tmp_path):
 
 def test_config_and_overrides_are_taken(plans, tmp_path):
   result = commands.call(
-      'diagnose', CONFIG, f'--workdir={tmp_path}',
-      "--config.fork.arms=('control','injection')",
-      '--config.network.hidden=(32,32)', '--config.fork.step=200',
+    'diagnose',
+    CONFIG,
+    f'--workdir={tmp_path}',
+    "--config.fork.arms=('control','injection')",
+    '--config.network.hidden=(32,32)',
+    '--config.fork.step=200',
   )
   assert result.code == 0, result.err
   (plan,) = plans
@@ -153,25 +170,34 @@ def test_config_and_overrides_are_taken(plans, tmp_path):
   assert plan.experiment.settings.network.hidden == (32, 32)
 
 
-@pytest.mark.parametrize('arguments, message', (
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
     ([], 'ranks seeds and needs at least 3: num_seeds is 2'),
-    (['--config.num_seeds=3', '--config.fork.proxy_steps=(100,500)'],
-     'whole numbers from 1 to num_steps (300): 500'),
-    (['--config.num_seeds=3', '--config.fork.proxy_steps=(100,)'],
-     'needs at least 2 forks'),
-    (['--config.num_seeds=3', '--config.fork.metric=eval/retrun'],
-     "did you mean 'eval/return'"),
-))
+    (
+      ['--config.num_seeds=3', '--config.fork.proxy_steps=(100,500)'],
+      'whole numbers from 1 to num_steps (300): 500',
+    ),
+    (
+      ['--config.num_seeds=3', '--config.fork.proxy_steps=(100,)'],
+      'needs at least 2 forks',
+    ),
+    (
+      ['--config.num_seeds=3', '--config.fork.metric=eval/retrun'],
+      "did you mean 'eval/return'",
+    ),
+  ),
+)
 def test_bad_proxies(refused, arguments, message):
   assert message in refused(CONFIG, '--proxies', *arguments)
 
 
 def test_bad_proxies_of_a_run(refused, source):
   assert 'with --proxies set --config.fork.proxy_steps' in refused(
-      f'--from={source}', '--proxies', '--step=10'
+    f'--from={source}', '--proxies', '--step=10'
   )
   assert 'needs at least 3: num_seeds is 2' in refused(
-      f'--from={source}', '--proxies'
+    f'--from={source}', '--proxies'
   )
 
 
@@ -185,8 +211,10 @@ def test_proxies_of_a_config_are_planned(monkeypatch, tmp_path):
   monkeypatch.setattr(proxies, 'run', stop)
   for name in ('continual_catch', 'random_labels'):
     result = commands.call(
-        'diagnose', '--proxies', f'--config=configs/{name}.py:proxies',
-        f'--workdir={tmp_path / name}',
+      'diagnose',
+      '--proxies',
+      f'--config=configs/{name}.py:proxies',
+      f'--workdir={tmp_path / name}',
     )
     assert result.code == 0, result.err
     plan, workdir = plans.pop()
@@ -203,10 +231,14 @@ def test_whole_proxies(source, tmp_path):
   """From the command line to the table and the page."""
   folder = tmp_path / 'out'
   arguments = (
-      'diagnose', '--proxies', '--config=configs/random_labels.py:tiny',
-      f'--workdir={folder}', '--config.num_seeds=3',
-      '--config.network.hidden=(8,8)', '--config.log.progress=False',
-      "--config.diagnostics.names=('weight_norm',)",
+    'diagnose',
+    '--proxies',
+    '--config=configs/random_labels.py:tiny',
+    f'--workdir={folder}',
+    '--config.num_seeds=3',
+    '--config.network.hidden=(8,8)',
+    '--config.log.progress=False',
+    "--config.diagnostics.names=('weight_norm',)",
   )
   result = commands.call(*arguments)
   assert result.code == 0, result.err
@@ -225,8 +257,10 @@ def test_whole_proxies(source, tmp_path):
 def test_a_whole_diagnosis(source, tmp_path):
   """From the command line to the verdict and the page."""
   arguments = (
-      'diagnose', f'--from={source}', f'--workdir={tmp_path / "out"}',
-      "--config.fork.arms=('control','injection')",
+    'diagnose',
+    f'--from={source}',
+    f'--workdir={tmp_path / "out"}',
+    "--config.fork.arms=('control','injection')",
   )
   result = commands.call(*arguments)
   assert result.code == 0, result.err
@@ -235,11 +269,21 @@ def test_a_whole_diagnosis(source, tmp_path):
   assert report == f'report: {tmp_path / "out" / "report.html"}'
   found = json.loads((tmp_path / 'out' / 'verdict.json').read_text())
   assert {
-      'verdict', 'arm', 'effect', 'low', 'high', 'p', 'seeds', 'margin',
-      'metric', 'arms',
+    'verdict',
+    'arm',
+    'effect',
+    'low',
+    'high',
+    'p',
+    'seeds',
+    'margin',
+    'metric',
+    'arms',
   } <= set(found)
   assert (found['arm'], found['seeds'], found['metric']) == (
-      'injection', 2, 'eval/return'
+    'injection',
+    2,
+    'eval/return',
   )
   assert '<html' in (tmp_path / 'out' / 'report.html').read_text()
   # The same command again finds all there, and says the same.

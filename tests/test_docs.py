@@ -18,8 +18,9 @@ def test_every_method_says_what_its_options_do(kind):
   for name, function in generate.KINDS[kind].items():
     text = inspect.getdoc(function)
     options = [
-        p for p in inspect.signature(function).parameters
-        if p not in ('spec', 'probe')
+      p
+      for p in inspect.signature(function).parameters
+      if p not in ('spec', 'probe')
     ]
     missing = [option for option in options if option not in text]
     assert not missing, (name, missing)

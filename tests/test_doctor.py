@@ -14,35 +14,35 @@ MISSING = Requirement('no-such-package', '>=1,<2', '')
 
 
 @pytest.mark.parametrize(
-    'text, expected',
-    [
-        ('jax>=0.9,<0.13', ('jax', '>=0.9,<0.13', '')),
-        ('jax <0.13,>=0.9', ('jax', '<0.13,>=0.9', '')),
-        (
-            'pgx-minatar>=0.5,<0.6; extra == "minatar"',
-            ('pgx-minatar', '>=0.5,<0.6', 'minatar'),
-        ),
-        ("wandb<1; extra == 'wandb'", ('wandb', '<1', 'wandb')),
-        ('tqdm', ('tqdm', '', '')),
-    ],
+  'text, expected',
+  [
+    ('jax>=0.9,<0.13', ('jax', '>=0.9,<0.13', '')),
+    ('jax <0.13,>=0.9', ('jax', '<0.13,>=0.9', '')),
+    (
+      'pgx-minatar>=0.5,<0.6; extra == "minatar"',
+      ('pgx-minatar', '>=0.5,<0.6', 'minatar'),
+    ),
+    ("wandb<1; extra == 'wandb'", ('wandb', '<1', 'wandb')),
+    ('tqdm', ('tqdm', '', '')),
+  ],
 )
 def test_requirements_are_read_from_metadata(text, expected):
   assert doctor.parse_requirement(text) == expected
 
 
 @pytest.mark.parametrize(
-    'version, bounds, expected',
-    [
-        ('2.4.6', '>=2.0.0,<2.6', True),
-        ('2.0', '>=2.0.0,<2.6', True),
-        ('2.6.0', '>=2.0.0,<2.6', False),
-        ('1.9.9', '>=2.0.0,<2.6', False),
-        ('0.12.0.1', '>=0.9.0,<0.13', True),
-        ('0.9.0', '<0.10,>=0.9', True),  # Numbers, not text.
-        ('0.10.0', '>=0.9.0', True),
-        ('0.8.5.post1', '>=0.8.5,<0.9', True),
-        ('5', '', True),
-    ],
+  'version, bounds, expected',
+  [
+    ('2.4.6', '>=2.0.0,<2.6', True),
+    ('2.0', '>=2.0.0,<2.6', True),
+    ('2.6.0', '>=2.0.0,<2.6', False),
+    ('1.9.9', '>=2.0.0,<2.6', False),
+    ('0.12.0.1', '>=0.9.0,<0.13', True),
+    ('0.9.0', '<0.10,>=0.9', True),  # Numbers, not text.
+    ('0.10.0', '>=0.9.0', True),
+    ('0.8.5.post1', '>=0.8.5,<0.9', True),
+    ('5', '', True),
+  ],
 )
 def test_versions_are_compared_by_number(version, bounds, expected):
   assert doctor.within(version, bounds) is expected
@@ -70,16 +70,16 @@ def test_a_package_that_does_not_import_is_told(monkeypatch, tmp_path):
 
 def test_an_extra_is_one_line_where_none_of_it_is_installed():
   wanted = [
-      Requirement('no-such-package', '>=1', 'atari'),
-      Requirement('no-such-other', '>=1', 'atari'),
-      Requirement('no-such-package', '>=1', 'all'),
-      Requirement('pytest', '>=1', 'dev'),
-      Requirement('no-such-package', '>=1', 'dev'),
+    Requirement('no-such-package', '>=1', 'atari'),
+    Requirement('no-such-other', '>=1', 'atari'),
+    Requirement('no-such-package', '>=1', 'all'),
+    Requirement('pytest', '>=1', 'dev'),
+    Requirement('no-such-package', '>=1', 'dev'),
   ]
   report = doctor.check_extras(wanted)
   install = "pip install 'plasticity_rl[{}]'"
   assert report['atari'] == [
-      ('(all)', 'not installed', install.format('atari'))
+    ('(all)', 'not installed', install.format('atari'))
   ]
   assert [line.mend for line in report['dev']] == ['', install.format('dev')]
   assert set(report) == {'atari', 'dev'}
@@ -134,7 +134,7 @@ def test_the_report_of_a_base_that_works(monkeypatch, capsys):
 def test_a_missing_part_of_the_base_fails_with_its_command(monkeypatch, capsys):
   _without_environments(monkeypatch)
   monkeypatch.setattr(
-      importlib.metadata, 'requires', lambda name: ['no-such-package>=1,<2']
+    importlib.metadata, 'requires', lambda name: ['no-such-package>=1,<2']
   )
   assert doctor.main([]) == 1
   out = capsys.readouterr().out
@@ -146,9 +146,9 @@ def test_a_missing_part_of_the_base_fails_with_its_command(monkeypatch, capsys):
 def test_an_extra_that_is_missing_does_not_fail(monkeypatch, capsys):
   _without_environments(monkeypatch)
   monkeypatch.setattr(
-      importlib.metadata,
-      'requires',
-      lambda name: ['no-such-package>=1,<2; extra == "atari"'],
+    importlib.metadata,
+    'requires',
+    lambda name: ['no-such-package>=1,<2; extra == "atari"'],
   )
   assert doctor.main([]) == 0
   assert "pip install 'plasticity_rl[atari]'" in capsys.readouterr().out
@@ -160,13 +160,13 @@ def test_it_runs_where_nothing_is_installed(tmp_path):
   # A checkout may hold metadata of an installation: run from elsewhere.
   (tmp_path / 'plasticity_rl').symlink_to(root / 'plasticity_rl')
   result = subprocess.run(
-      [sys.executable, '-S', '-m', 'plasticity_rl.doctor'],
-      cwd=tmp_path,
-      env={},
-      capture_output=True,
-      text=True,
-      timeout=60,
-      check=False,
+    [sys.executable, '-S', '-m', 'plasticity_rl.doctor'],
+    cwd=tmp_path,
+    env={},
+    capture_output=True,
+    text=True,
+    timeout=60,
+    check=False,
   )
   assert result.returncode == 1, result.stderr
   assert 'pip install -e .' in result.stdout

@@ -16,7 +16,7 @@ from tests.run import checkpoint_test
 
 # Writes checkpoints as a run does, without computing anything: each under a
 # name of its own first, WRITES seconds long, with PAUSE seconds between them.
-SCRIPT = '''
+SCRIPT = """
 import json, os, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1]) / 'checkpoints'
 folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ for step in range(done + 1, LAST + 1):
   (own / 'manifest.json').write_text(MANIFEST)
   own.rename(folder / f'{step:010d}')
   time.sleep(PAUSE)
-'''
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +45,11 @@ class Fake(killing.Loop):
 def fake(start=0.0, writes=0.0, pause=0.0, last=10**6, manifest='{}'):
   script = SCRIPT
   for name, value in (
-      ('START', start), ('WRITES', writes), ('PAUSE', pause), ('LAST', last),
-      ('MANIFEST', repr(manifest)),
+    ('START', start),
+    ('WRITES', writes),
+    ('PAUSE', pause),
+    ('LAST', last),
+    ('MANIFEST', repr(manifest)),
   ):
     script = script.replace(name, str(value))
   return Fake('fake', '', 0, {}, seconds=0.05, script=script)
@@ -65,7 +68,7 @@ class Rng(random.Random):
 
 def killed(loop, folder, aim):
   return killing.kill(
-      loop, folder, folder / 'cache', killing.Times(0.1, 0.0), Rng(aim)
+    loop, folder, folder / 'cache', killing.Times(0.1, 0.0), Rng(aim)
   )
 
 
@@ -91,7 +94,7 @@ def test_between_saves(tmp_path):
 def test_damage_is_told(tmp_path):
   killed(fake(pause=100), tmp_path, killing.TRAINING)
   (tmp_path / 'checkpoints' / '0000000001').rename(
-      tmp_path / 'checkpoints' / '0000000003'
+    tmp_path / 'checkpoints' / '0000000003'
   )
   bad = tmp_path / 'checkpoints' / '0000000002'
   bad.mkdir()
@@ -127,21 +130,28 @@ def ended(folder, value=1.0, loss=0.5, text='intervention', data=b'frames'):
 
   checkpoints = checkpoint.Checkpoints(folder)
   checkpoints.save(
-      10, checkpoint_test.state_of(value), {'history': []},
-      {'replay_0': Replay()},
+    10,
+    checkpoint_test.state_of(value),
+    {'history': []},
+    {'replay_0': Replay()},
   )
   checkpoints.wait()
   return folder
 
 
-@pytest.mark.parametrize('changes, names', (
+@pytest.mark.parametrize(
+  'changes, names',
+  (
     ({}, []),
-    ({'value': np.nextafter(np.float32(1), np.float32(2))},
-     ['nets.q.params.head.w']),
+    (
+      {'value': np.nextafter(np.float32(1), np.float32(2))},
+      ['nets.q.params.head.w'],
+    ),
     ({'loss': 0.5000001}, ['metrics.csv']),
     ({'text': 'another'}, ['events.jsonl']),
     ({'data': b'framez'}, ['data/replay_0/frames.bin']),
-))
+  ),
+)
 def test_differences_are_named(tmp_path, changes, names):
   (tmp_path / 'a').mkdir()
   (tmp_path / 'b').mkdir()
@@ -152,20 +162,28 @@ def test_differences_are_named(tmp_path, changes, names):
 
 def test_row_counts_what_happened():
   kills = [
-      dataclasses.asdict(killing.Kill(*kill)) for kill in (
-          ('start', 'start', -1, -1, 0, ()),
-          ('save', 'save', -1, 10, 2, ('0000000020: no readable manifest',)),
-          ('save', 'training', 10, 5, 1, ()),
-      )
+    dataclasses.asdict(killing.Kill(*kill))
+    for kill in (
+      ('start', 'start', -1, -1, 0, ()),
+      ('save', 'save', -1, 10, 2, ('0000000020: no readable manifest',)),
+      ('save', 'training', 10, 5, 1, ()),
+    )
   ]
   loop = durability.DEVICE
-  row = durability.row(loop, {
-      'kills': kills, 'ends': [[], [], ['metrics.csv']], 'seconds': 12.3
-  })
+  row = durability.row(
+    loop, {'kills': kills, 'ends': [[], [], ['metrics.csv']], 'seconds': 12.3}
+  )
   assert row == {
-      'loop': 'device', 'kills': 3, 'hit: start': 1, 'hit: training': 1,
-      'hit: save': 1, 'checkpoints verified': 3, 'damaged': 1,
-      'kills that lost a checkpoint': 1, 'resumed': '2 (+ 1 anew)',
-      'runs to the end': 2, 'differ from the undisturbed run':
-          '1 (metrics.csv)', 'seconds': '12',
+    'loop': 'device',
+    'kills': 3,
+    'hit: start': 1,
+    'hit: training': 1,
+    'hit: save': 1,
+    'checkpoints verified': 3,
+    'damaged': 1,
+    'kills that lost a checkpoint': 1,
+    'resumed': '2 (+ 1 anew)',
+    'runs to the end': 2,
+    'differ from the undisturbed run': '1 (metrics.csv)',
+    'seconds': '12',
   }

@@ -17,30 +17,30 @@ PACKAGE = ROOT / 'plasticity_rl'
 
 # A room imports itself and rooms before it. `cli` is what commands share.
 ROOMS = (
-    'aliases',
-    'errors',
-    'shard',
-    'types',
-    'environments',
-    'settings',
-    'distributed',
-    'split',
-    'injection',
-    'networks',
-    'interventions',
-    'diagnostics',
-    'agents',
-    'learner',
-    'replay',
-    'training',
-    'run',
-    'forks',
-    'analysis',
-    'cli',
-    'train',
-    'report',
-    'diagnose',
-    'doctor',
+  'aliases',
+  'errors',
+  'shard',
+  'types',
+  'environments',
+  'settings',
+  'distributed',
+  'split',
+  'injection',
+  'networks',
+  'interventions',
+  'diagnostics',
+  'agents',
+  'learner',
+  'replay',
+  'training',
+  'run',
+  'forks',
+  'analysis',
+  'cli',
+  'train',
+  'report',
+  'diagnose',
+  'doctor',
 )
 MAX_LINES = 500
 
@@ -58,9 +58,9 @@ def _commands() -> list[str]:
   paths = [PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report')]
   paths += [PACKAGE / 'doctor.py', *sorted((ROOT / 'launch').glob('*.py'))]
   return [
-      _module_name(path)
-      for path in paths
-      if path.exists() and "__name__ == '__main__'" in path.read_text()
+    _module_name(path)
+    for path in paths
+    if path.exists() and "__name__ == '__main__'" in path.read_text()
   ]
 
 
@@ -94,7 +94,7 @@ def _imports(name: str, *, at_import: bool = False) -> Iterator[str]:
         full = f'{base}.{alias.name}'
         yield full if full in FILES else base
     elif at_import and (
-        isinstance(node, ast.FunctionDef) or _is_for_type_checking(node)
+      isinstance(node, ast.FunctionDef) or _is_for_type_checking(node)
     ):
       continue
     todo.extend(ast.iter_child_nodes(node))
@@ -107,11 +107,11 @@ def _room(module: str) -> str:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess:
   return subprocess.run(
-      [sys.executable, *arguments],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      timeout=120,
+    [sys.executable, *arguments],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=120,
   )
 
 
@@ -127,20 +127,20 @@ def test_a_room_imports_only_rooms_before_it(name):
   else:
     allowed = set(ROOMS[: ROOMS.index(_room(name)) + 1])
   wrong = [
-      target
-      for target in _imports(name)
-      if target.split('.')[0] == 'plasticity_rl'
-      and _room(target) not in allowed | {''}
+    target
+    for target in _imports(name)
+    if target.split('.')[0] == 'plasticity_rl'
+    and _room(target) not in allowed | {''}
   ]
   assert not wrong
 
 
 def test_no_module_imports_itself_by_a_detour():
   graph = {
-      name: {
-          target for target in _imports(name, at_import=True) if target in FILES
-      }
-      for name in FILES
+    name: {
+      target for target in _imports(name, at_import=True) if target in FILES
+    }
+    for name in FILES
   }
   # Raises CycleError, which names the modules of the cycle.
   graphlib.TopologicalSorter(graph).prepare()
@@ -159,7 +159,7 @@ def test_a_file_can_be_read_in_one_sitting(name):
 
 
 @pytest.mark.skipif(
-    'plasticity_rl.injection' not in FILES, reason='not written yet'
+  'plasticity_rl.injection' not in FILES, reason='not written yet'
 )
 def test_the_core_needs_jax_and_optax_only():
   code = """
@@ -213,8 +213,8 @@ def test_every_requirement_has_two_bounds():
 
 def test_the_lowest_versions_are_the_lower_bounds():
   lower = {
-      name: re.search('>=([^,]+)', bounds).group(1)
-      for name, bounds in _requirements().items()
+    name: re.search('>=([^,]+)', bounds).group(1)
+    for name, bounds in _requirements().items()
   }
   assert _pins('lowest.txt') == lower
 

@@ -17,7 +17,7 @@ _HEADER = 'algorithm,arm,task,seed,return\n'
 
 def _module():
   spec = importlib.util.spec_from_file_location(
-      'synthetic', _ROOT / 'tests' / 'analysis' / 'synthetic.py'
+    'synthetic', _ROOT / 'tests' / 'analysis' / 'synthetic.py'
   )
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
@@ -31,9 +31,13 @@ def _run(*arguments, code=None):
   """Runs the command (or a line of code with the same arguments)."""
   what = ['-c', code] if code else ['-m', 'plasticity_rl.report']
   return subprocess.run(
-      [sys.executable, *what, *map(str, arguments)],
-      cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False,
-      env=os.environ | {'PYTHONPATH': str(_ROOT)},
+    [sys.executable, *what, *map(str, arguments)],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    timeout=120,
+    check=False,
+    env=os.environ | {'PYTHONPATH': str(_ROOT)},
   )  # pyformat: disable
 
 
@@ -49,12 +53,12 @@ def _refused(result, said, out=None):
 
 def test_help_is_quick_and_no_error():
   code = (
-      'import runpy, sys\n'
-      'try:\n'
-      '  runpy.run_module("plasticity_rl.report", run_name="__main__")\n'
-      'finally:\n'
-      '  heavy = {"jax", "numpy", "matplotlib", "scipy"} & set(sys.modules)\n'
-      '  print("heavy:", sorted(heavy))\n'
+    'import runpy, sys\n'
+    'try:\n'
+    '  runpy.run_module("plasticity_rl.report", run_name="__main__")\n'
+    'finally:\n'
+    '  heavy = {"jax", "numpy", "matplotlib", "scipy"} & set(sys.modules)\n'
+    '  print("heavy:", sorted(heavy))\n'
   )
   result = _run('--help', code=code)
   assert result.returncode == 0, result
@@ -64,12 +68,12 @@ def test_help_is_quick_and_no_error():
 
 def test_reports_need_no_jax_and_go_in_place(tmp_path):
   code = (
-      'import runpy, sys\n'
-      'sys.modules["jax"] = sys.modules["pandas"] = None\n'
-      'runpy.run_module("plasticity_rl.report", run_name="__main__")\n'
+    'import runpy, sys\n'
+    'sys.modules["jax"] = sys.modules["pandas"] = None\n'
+    'runpy.run_module("plasticity_rl.report", run_name="__main__")\n'
   )
   folder = synthetic.write_diagnosis(
-      tmp_path / 'd', arms={'control': 0, 'injection': 0.5}
+    tmp_path / 'd', arms={'control': 0, 'injection': 0.5}
   )
   result = _run(folder, code=code)
   assert result.returncode == 0, result.stderr
@@ -84,21 +88,22 @@ def test_scores_are_printed_and_written(tmp_path):
   assert [p.name for p in out.iterdir()] == ['summary.csv']
   lines = (out / 'summary.csv').read_text().splitlines()
   assert lines[0] == (
-      'algorithm,arm,iqm,iqm_low,iqm_high,mean,median,runs,tasks'
+    'algorithm,arm,iqm,iqm_low,iqm_high,mean,median,runs,tasks'
   )
   assert 'resets_rr32' in result.stdout and '651.5' in result.stdout
 
 
 def test_a_diagnosis_is_rewritten_elsewhere(tmp_path):
   folder = synthetic.write_diagnosis(
-      tmp_path / 'd', arms={'control': 0, 'injection': 0.5}
+    tmp_path / 'd', arms={'control': 0, 'injection': 0.5}
   )
   before = sorted(p.name for p in folder.iterdir())
   out = tmp_path / 'out'
   result = _run(folder, f'--out={out}')
   assert result.returncode == 0, result.stderr
   assert sorted(p.name for p in out.iterdir()) == [
-      'report.html', 'verdict.json',
+    'report.html',
+    'verdict.json',
   ]  # pyformat: disable
   assert sorted(p.name for p in folder.iterdir()) == before
   assert 'verdict: losing plasticity (' in result.stdout
@@ -117,7 +122,8 @@ def test_runs_are_compared(tmp_path):
   result = _run(tmp_path / '0', tmp_path / '1', f'--out={out}')
   assert result.returncode == 0, result.stderr
   assert sorted(p.name for p in out.iterdir()) == [
-      'report.html', 'summary.csv',
+    'report.html',
+    'summary.csv',
   ]  # pyformat: disable
   lines = (out / 'summary.csv').read_text().splitlines()
   assert lines[1].startswith('dqn,learning_rate=0.1,1.5,')
@@ -137,7 +143,7 @@ def test_atari_scores_on_the_scale_of_a_person(tmp_path):
   result = _run(f'--scores={path}', '--human_normalized')
   assert result.returncode == 0 and '1.25' in result.stdout
   _refused(
-      _run(f'--scores={_SCORES}', '--human_normalized'), 'unknown Atari game'
+    _run(f'--scores={_SCORES}', '--human_normalized'), 'unknown Atari game'
   )
 
 
@@ -145,7 +151,7 @@ def test_atari_runs_on_the_scale_of_a_person(tmp_path):
   for game, last in (('pong', 14.6), ('boxing', 6.1)):
     config = synthetic.config(environment__name=f'atari_{game}')
     synthetic.write_run(
-        tmp_path / game, (0, 500), [[0, last]], record={'config': config}
+      tmp_path / game, (0, 500), [[0, last]], record={'config': config}
     )
   folders = [tmp_path / 'pong', tmp_path / 'boxing']
   written = report.runs(folders, tmp_path / 'out', human_normalized=True)
@@ -154,23 +160,23 @@ def test_atari_runs_on_the_scale_of_a_person(tmp_path):
   assert 'human-normalised eval/return' in page
   with pytest.raises(UserError, match='is for returns'):
     report.runs(
-        folders, tmp_path / 'out', human_normalized=True, metric='train/loss'
+      folders, tmp_path / 'out', human_normalized=True, metric='train/loss'
     )
   plain = report.runs(folders, tmp_path / 'plain')
   assert 'summed as they are' in plain.text
 
 
 @pytest.mark.parametrize(
-    'text, said',
-    [
-        ('', 'is empty'),
-        (_HEADER, 'no rows'),
-        ('algorithm,arm,task,return\na,b,t,1\n', "no column 'seed'"),
-        (_HEADER + 'a,b,t,0,nan\n', "line 2, column 'return'"),
-        (_HEADER + 'a,b,t,0,high\n', "'high' is not a number"),
-        (None, 'no such file'),
-    ],
-    ids=['empty', 'no rows', 'no column', 'nan', 'text', 'no file'],
+  'text, said',
+  [
+    ('', 'is empty'),
+    (_HEADER, 'no rows'),
+    ('algorithm,arm,task,return\na,b,t,1\n', "no column 'seed'"),
+    (_HEADER + 'a,b,t,0,nan\n', "line 2, column 'return'"),
+    (_HEADER + 'a,b,t,0,high\n', "'high' is not a number"),
+    (None, 'no such file'),
+  ],
+  ids=['empty', 'no rows', 'no column', 'nan', 'text', 'no file'],
 )
 def test_bad_scores_are_refused(tmp_path, text, said):
   path, out = tmp_path / 'scores.csv', tmp_path / 'out'
@@ -220,17 +226,17 @@ def test_an_incomplete_diagnosis_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'arguments, said',
-    [
-        ((), 'give run folders'),
-        (('--scores=x.csv', 'run'), 'not both'),
-        (('--scors=x.csv',), 'Unknown command line flag'),
-        (('--interval=wide', '--scores=x.csv'), 'pooled|stratified'),
-        (('run', '--margin=x'), 'margin'),
-        ((_ROOT / 'tests', '--margin=1'), '--margin is for a diagnosis'),
-        ((_ROOT / 'tests',), 'give --out'),
-        ((_ROOT / 'tests' / 'no', '--human_normalized=2'), 'human_normalized'),
-    ],
+  'arguments, said',
+  [
+    ((), 'give run folders'),
+    (('--scores=x.csv', 'run'), 'not both'),
+    (('--scors=x.csv',), 'Unknown command line flag'),
+    (('--interval=wide', '--scores=x.csv'), 'pooled|stratified'),
+    (('run', '--margin=x'), 'margin'),
+    ((_ROOT / 'tests', '--margin=1'), '--margin is for a diagnosis'),
+    ((_ROOT / 'tests',), 'give --out'),
+    ((_ROOT / 'tests' / 'no', '--human_normalized=2'), 'human_normalized'),
+  ],
 )
 def test_mistaken_command_lines(arguments, said):
   _refused(_run(*arguments), said)
@@ -238,9 +244,9 @@ def test_mistaken_command_lines(arguments, said):
 
 def test_our_own_bugs_keep_their_traceback():
   code = (
-      'from plasticity_rl import entry\n'
-      'def main(argv): raise ZeroDivisionError("a bug")\n'
-      'entry.run(main)\n'
+    'from plasticity_rl import entry\n'
+    'def main(argv): raise ZeroDivisionError("a bug")\n'
+    'entry.run(main)\n'
   )
   result = _run(code=code)
   assert result.returncode == 1
@@ -248,25 +254,25 @@ def test_our_own_bugs_keep_their_traceback():
 
 
 @pytest.mark.parametrize(
-    'override, said',
-    [
-        ('--config.b=1', 'b'),
-        ('--config.a=x', 'a'),
-        (None, 'no.py'),
-    ],
+  'override, said',
+  [
+    ('--config.b=1', 'b'),
+    ('--config.a=x', 'a'),
+    (None, 'no.py'),
+  ],
 )
 def test_mistaken_configs_are_one_line(tmp_path, override, said):
   pytest.importorskip('ml_collections')
   (tmp_path / 'c.py').write_text(
-      'import ml_collections\n'
-      'def get_config(): return ml_collections.ConfigDict({"a": 1})\n'
+    'import ml_collections\n'
+    'def get_config(): return ml_collections.ConfigDict({"a": 1})\n'
   )
   code = (
-      'from ml_collections import config_flags\n'
-      'from plasticity_rl import entry\n'
-      'def define(argv): config_flags.DEFINE_config_file("config", None)\n'
-      'def main(argv): print("ran")\n'
-      'entry.run(main, define=define)\n'
+    'from ml_collections import config_flags\n'
+    'from plasticity_rl import entry\n'
+    'def define(argv): config_flags.DEFINE_config_file("config", None)\n'
+    'def main(argv): print("ran")\n'
+    'entry.run(main, define=define)\n'
   )
   file = f'--config={tmp_path / "c.py"}'
   if override is None:
@@ -279,9 +285,9 @@ def test_mistaken_configs_are_one_line(tmp_path, override, said):
 @pytest.mark.parametrize('name, code', [('RunError', 1), ('Interrupted', 75)])
 def test_runs_that_end_early_say_so_in_a_line(name, code):
   source = (
-      'from plasticity_rl import entry, errors\n'
-      f'def main(argv): raise errors.{name}("the reason")\n'
-      'entry.run(main)\n'
+    'from plasticity_rl import entry, errors\n'
+    f'def main(argv): raise errors.{name}("the reason")\n'
+    'entry.run(main)\n'
   )
   result = _run(code=source)
   assert result.returncode == code

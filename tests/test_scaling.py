@@ -20,10 +20,19 @@ from plasticity_rl.training import agent_builder
 CHIP = arithmetic.Chip('a chip', 1e12, 1e9, 1e11, 1e10, 'a data sheet')
 SLICE = arithmetic.Slice('four', CHIP, chips=4, hosts=2, cpus=6, memory=1e9)
 WORK = arithmetic.Work(
-    name='an agent', batch=8, update_flops=(2e6, 1e6), update_bytes=(1e6, 2e5),
-    least_bytes=(0.0, 0.0), act_flops=1e6, act_bytes=2e5, wire=1e5,
-    collectives=2, updates_per_step=0.5, steps=1_000_000, replay=1e6,
-    steps_per_cpu=1000.0,
+  name='an agent',
+  batch=8,
+  update_flops=(2e6, 1e6),
+  update_bytes=(1e6, 2e5),
+  least_bytes=(0.0, 0.0),
+  act_flops=1e6,
+  act_bytes=2e5,
+  wire=1e5,
+  collectives=2,
+  updates_per_step=0.5,
+  steps=1_000_000,
+  replay=1e6,
+  steps_per_cpu=1000.0,
 )
 
 
@@ -42,23 +51,30 @@ def test_update_is_bound_by_what_is_slower():
 def test_shared_update_keeps_its_fixed_part_and_pays_for_the_wire():
   # Two examples each: 1.4 MB. 0.15 MB are sent at 10 GB/s, in two collectives.
   assert arithmetic.wire_seconds(WORK, CHIP, 4) == pytest.approx(
-      15e-6 + 2 * arithmetic.COLLECTIVE_SECONDS
+    15e-6 + 2 * arithmetic.COLLECTIVE_SECONDS
   )
   assert arithmetic.update_seconds(WORK, CHIP, 4) == pytest.approx(
-      14e-6 + 15e-6 + 2 * arithmetic.COLLECTIVE_SECONDS
+    14e-6 + 15e-6 + 2 * arithmetic.COLLECTIVE_SECONDS
   )
   assert arithmetic.wire_seconds(WORK, CHIP, 1) == 0
 
 
 def test_step_is_a_decision_and_its_updates():
   assert arithmetic.step_seconds(WORK, CHIP) == pytest.approx(
-      2e-6 + 0.5 * 26e-6
+    2e-6 + 0.5 * 26e-6
   )
 
 
-@pytest.mark.parametrize('batch, chips, devices', (
-    (32, 64, 32), (32, 12, 8), (256, 128, 128), (7, 6, 1), (1, 8, 1),
-))
+@pytest.mark.parametrize(
+  'batch, chips, devices',
+  (
+    (32, 64, 32),
+    (32, 12, 8),
+    (256, 128, 128),
+    (7, 6, 1),
+    (1, 8, 1),
+  ),
+)
 def test_devices_divide_the_batch(batch, chips, devices):
   assert arithmetic.most_devices(batch, chips) == devices
 
@@ -88,7 +104,7 @@ def test_cost_of_a_study():
   assert cost.wall_hours == pytest.approx(3 * hours)  # Four at a time.
   assert cost.utilisation == pytest.approx(rate * 6e6 / 1e12)
   shared = arithmetic.study(
-      WORK, SLICE, programs=10, seeds=2, envs=2, devices=4
+    WORK, SLICE, programs=10, seeds=2, envs=2, devices=4
   )
   assert shared.chip_hours == pytest.approx(40 * shared.hours)
   assert shared.wall_hours == pytest.approx(10 * shared.hours)
@@ -106,9 +122,12 @@ def test_flops_of_a_small_network():
   agent = agent_builder.make(settings_lib.resolve(config), spaces)
   nets = jax.eval_shape(agent.init, scaling_costs.KEY)
   few, many = (
-      scaling_costs.flops_of(scaling_costs.lower_update(
-          agent, nets, scaling_costs.batch_of(spaces, batch)
-      )) for batch in (4, 8)
+    scaling_costs.flops_of(
+      scaling_costs.lower_update(
+        agent, nets, scaling_costs.batch_of(spaces, batch)
+      )
+    )
+    for batch in (4, 8)
   )
   _, slope = arithmetic.line((4, few), (8, many))
   forward = 2 * (5 * 8 + 8 * 3)
@@ -124,11 +143,14 @@ def fixture_record():
 
 
 def test_recorded_costs_are_those_of_the_nature_network(record):
-  cost, = (c for c in record['costs'] if c['name'] == scaling_page.STUDIED)
+  (cost,) = (c for c in record['costs'] if c['name'] == scaling_page.STUDIED)
   layers = (
-      # Positions, inputs of each, outputs.
-      (20 * 20, 8 * 8 * 4, 32), (9 * 9, 4 * 4 * 32, 64),
-      (7 * 7, 3 * 3 * 64, 64), (1, 7 * 7 * 64, 512), (1, 512, 18),
+    # Positions, inputs of each, outputs.
+    (20 * 20, 8 * 8 * 4, 32),
+    (9 * 9, 4 * 4 * 32, 64),
+    (7 * 7, 3 * 3 * 64, 64),
+    (1, 7 * 7 * 64, 512),
+    (1, 512, 18),
   )
   products = [2 * n * inputs * outputs for n, inputs, outputs in layers]
   parameters = sum((inputs + 1) * outputs for _, inputs, outputs in layers)
@@ -147,8 +169,12 @@ def test_nothing_recorded_grows_with_the_devices(record):
     rows = [r for r in record['weak'] if r['mode'] == mode and r['devices'] > 1]
     assert [r['devices'] for r in rows] == list(scaling.COUNTS[1:])
     for what in (
-        'collectives', 'bytes', 'python_calls', 'compiled_first',
-        'compiled_later', 'compiled_at_injection',
+      'collectives',
+      'bytes',
+      'python_calls',
+      'compiled_first',
+      'compiled_later',
+      'compiled_at_injection',
     ):
       assert len({row[what] for row in rows}) == 1, what
     assert rows[0]['collectives'] == (mode == 'data')
@@ -161,19 +187,20 @@ def test_nothing_recorded_grows_with_the_hosts(record):
     assert len({row[what] for row in record['hosts']}) == 1, what
 
 
-@pytest.mark.parametrize('loop, mode', (
-    ('device', 'data'), ('device', 'seeds'), ('host', 'data')
-))
+@pytest.mark.parametrize(
+  'loop, mode', (('device', 'data'), ('device', 'seeds'), ('host', 'data'))
+)
 def test_loops_call_as_much_python_on_any_number_of_devices(record, loop, mode):
   found = {
-      row['python_calls'] for row in record['loops']
-      if (row['loop'], row['mode']) == (loop, mode) and row['devices'] > 1
+    row['python_calls']
+    for row in record['loops']
+    if (row['loop'], row['mode']) == (loop, mode) and row['devices'] > 1
   }
   assert max(found) - min(found) <= 0.01 * min(found)
 
 
 def test_pages_are_of_the_record(record):
   assert scaling.PAGE.read_text() == scaling_page.page(record['costs']), (
-      'run: python -m benchmarks.scaling'
+    'run: python -m benchmarks.scaling'
   )
   assert scaling.MEASURED.read_text() == measured_page.page(record)

@@ -19,7 +19,7 @@ def fixture_runs(monkeypatch):
   """The experiments that would have been run: nothing is computed here."""
   runs = []
   monkeypatch.setattr(
-      runner, 'run', lambda experiment, folder: runs.append(experiment)
+    runner, 'run', lambda experiment, folder: runs.append(experiment)
   )
   return runs
 
@@ -27,10 +27,11 @@ def fixture_runs(monkeypatch):
 @pytest.fixture(name='refused')
 def fixture_refused(runs, tmp_path):
   """Calls the command, which must refuse; returns its one line."""
+
   def call(*arguments, workdir=None):
     before = sorted(tmp_path.rglob('*'))
     result = commands.call(
-        'train', *arguments, f'--workdir={workdir or tmp_path / "run"}'
+      'train', *arguments, f'--workdir={workdir or tmp_path / "run"}'
     )
     assert result.code == 2
     assert result.out == ''
@@ -43,7 +44,9 @@ def fixture_refused(runs, tmp_path):
   return call
 
 
-@pytest.mark.parametrize('override, message', (
+@pytest.mark.parametrize(
+  'override, message',
+  (
     ('foo=1', "unknown key in config 'foo'; did you mean 'fork'"),
     ('network.hiden=(8,)', "in config.network 'hiden'; did you mean 'hidden'"),
     ('network.hidden.x=1', "config.network.hidden has no key 'x'"),
@@ -61,35 +64,50 @@ def fixture_refused(runs, tmp_path):
     ('diagnostics.names=("srnk",)', "'srnk'; did you mean 'srank'"),
     ('diagnostics.names=(3,)', 'unknown diagnostic 3'),
     ('interventions=("injektion(at_steps=100)",)', "did you mean 'injection'"),
-    ('interventions=("injection(nets=(\'critic\',), at_steps=100)",)',
-     "unknown network of this agent 'critic'"),
-    ('interventions=("injection(at_steps=300)",)',
-     'happens at step 300, but the last point before the end is 200'),
+    (
+      'interventions=("injection(nets=(\'critic\',), at_steps=100)",)',
+      "unknown network of this agent 'critic'",
+    ),
+    (
+      'interventions=("injection(at_steps=300)",)',
+      'happens at step 300, but the last point before the end is 200',
+    ),
     ('interventions=("injection",)', 'needs one of at_steps, every_steps'),
     ('interventions=("injection(at_steps=100",)', 'cannot read the'),
-    ('environment.name=pong',
-     "unknown environment 'pong'; did you mean 'atari_pong'?"),
-))
+    (
+      'environment.name=pong',
+      "unknown environment 'pong'; did you mean 'atari_pong'?",
+    ),
+  ),
+)
 def test_bad_overrides(refused, override, message):
   assert message in refused(CONFIG, f'--config.{override}')
 
 
-@pytest.mark.parametrize('arguments, message', (
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
     (['--config=configs/nope.py'], "no config file 'configs/nope.py'"),
-    (['--config=configs/continual_catch.py:tyny'],
-     "unknown variant 'tyny'; valid: bigger, demo, fresh, proxies, tiny"),
-    (['--config=configs/sac_dmc.py:cheeta_run'],
-     "error: configs/sac_dmc.py: unknown variant 'cheeta_run'; did you mean "
-     "'cheetah_run' or 'humanoid_run'? valid: any task of the suite (such"),
-    (['--config=configs/drq_dmc.py:small,reacher_esy'],
-     "'reacher_esy'; did you mean 'reacher_easy'"),
-    (['--config=configs/dqn_atari.py:pongg'],
-     "'pongg'; did you mean 'pong'"),
+    (
+      ['--config=configs/continual_catch.py:tyny'],
+      "unknown variant 'tyny'; valid: bigger, demo, fresh, proxies, tiny",
+    ),
+    (
+      ['--config=configs/sac_dmc.py:cheeta_run'],
+      "error: configs/sac_dmc.py: unknown variant 'cheeta_run'; did you mean "
+      "'cheetah_run' or 'humanoid_run'? valid: any task of the suite (such",
+    ),
+    (
+      ['--config=configs/drq_dmc.py:small,reacher_esy'],
+      "'reacher_esy'; did you mean 'reacher_easy'",
+    ),
+    (['--config=configs/dqn_atari.py:pongg'], "'pongg'; did you mean 'pong'"),
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
     ([CONFIG, 'fast'], "what is 'fast'?"),
     (['--config.num_seeds=1', CONFIG], 'before a value for --config'),
-))
+  ),
+)
 def test_bad_command_lines(refused, arguments, message):
   assert message in refused(*arguments)
 
@@ -123,14 +141,19 @@ def test_workdir_of_something_else(refused, tmp_path):
 
 
 def test_overrides_are_taken(runs, tmp_path):
-  for number, arms in enumerate(('("control","injection")',
-                                 "('control', 'injection')")):
+  for number, arms in enumerate(
+    ('("control","injection")', "('control', 'injection')")
+  ):
     result = commands.call(
-        'train', CONFIG, f'--workdir={tmp_path / str(number)}',
-        f'--config.fork.arms={arms}', '--config.network.hidden=(32, 32)',
-        '--config.optimizer.learning_rate=1e-4', '--noconfig.agent.double',
-        '--config.network.split=-2',
-        '--config.interventions=(\'reset(scope="last", at_steps=(100,))\',)',
+      'train',
+      CONFIG,
+      f'--workdir={tmp_path / str(number)}',
+      f'--config.fork.arms={arms}',
+      '--config.network.hidden=(32, 32)',
+      '--config.optimizer.learning_rate=1e-4',
+      '--noconfig.agent.double',
+      '--config.network.split=-2',
+      '--config.interventions=(\'reset(scope="last", at_steps=(100,))\',)',
     )
     assert result.code == 0, result.err
     assert result.out == f'metrics: {tmp_path / str(number) / "metrics.csv"}\n'
@@ -147,27 +170,39 @@ def test_overrides_are_taken(runs, tmp_path):
 
 def test_one_width_is_a_tuple(runs, tmp_path):
   result = commands.call(
-      'train', CONFIG, f'--workdir={tmp_path}', '--config.network.hidden=(32,)',
-      '--config.network.split=1',
+    'train',
+    CONFIG,
+    f'--workdir={tmp_path}',
+    '--config.network.hidden=(32,)',
+    '--config.network.split=1',
   )
   assert result.code == 0, result.err
   assert runs[0].settings.network.hidden == (32,)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('arguments, message', (
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
     (['--config.foo=1'], "unknown key in config 'foo'"),
     (['--config.num_seeds=0'], 'config.num_seeds must be at least 1: 0'),
     (['--config.network.split=7'], 'can be split at'),
-))
+  ),
+)
 def test_as_a_process(arguments, message, tmp_path):
   result = subprocess.run(
-      [
-          sys.executable, '-m', 'plasticity_rl.train', CONFIG, *arguments,
-          f'--workdir={tmp_path / "run"}',
-      ],
-      cwd=pathlib.Path(commands.ROOT), capture_output=True, text=True,
-      timeout=120,
+    [
+      sys.executable,
+      '-m',
+      'plasticity_rl.train',
+      CONFIG,
+      *arguments,
+      f'--workdir={tmp_path / "run"}',
+    ],
+    cwd=pathlib.Path(commands.ROOT),
+    capture_output=True,
+    text=True,
+    timeout=120,
   )
   assert result.returncode == 2
   (line,) = result.stderr.splitlines()
@@ -184,7 +219,7 @@ def test_until_beyond_the_run(refused, until):
 def test_until_is_on_the_grid(monkeypatch, tmp_path):
   asked = []
   monkeypatch.setattr(
-      runner, 'run', lambda experiment, folder, **more: asked.append(more)
+    runner, 'run', lambda experiment, folder, **more: asked.append(more)
   )
   for until in ('--until=100', '--until=101', '--config.seed=1'):
     result = commands.call('train', CONFIG, f'--workdir={tmp_path}', until)

@@ -34,32 +34,36 @@ def get_sweep(h, variant: str = ''):
   from configs.studies import atari
 
   when, again = {
-      'small': (
-          9 * continual_catch.TASK_STEPS, 5 * continual_catch.TASK_STEPS
-      ),
-      'tiny': (200, 100),
-      '': (atari.steps(50e6), atari.steps(25e6)),
+    'small': (9 * continual_catch.TASK_STEPS, 5 * continual_catch.TASK_STEPS),
+    'tiny': (200, 100),
+    '': (atari.steps(50e6), atari.steps(25e6)),
   }[variant]
 
   def one(label, expression, **more):
     return h.arm(label, {'interventions': (expression,), **more})
 
   arms = h.chain(
-      h.arm('control'),
-      one('injection', f'injection(at_steps={when})'),
-      one('iterated', f'injection(at_steps=({again}, {when}))'),
-      one('no third term', f'injection(third_term=False, at_steps={when})'),
-      one('unfrozen', f'injection(freeze_original=False, at_steps={when})'),
-      one('no shared encoder', f'injection(at_steps={when})',
-          **{'network.split': 0}),
-      one('optimizer kept',
-          f'injection(optimizer_state="keep", at_steps={when})'),
-      one('optimizer reset too',
-          f'injection(optimizer_state="reset_all", at_steps={when})'),
-      one('optimizer alone', f'optimizer_reset(at_steps={when})'),
-      one('adaptive',
-          'injection(when="plasticity/q/dormant_units/head > 0.5")',
-          **{'network.slots': 1}),
+    h.arm('control'),
+    one('injection', f'injection(at_steps={when})'),
+    one('iterated', f'injection(at_steps=({again}, {when}))'),
+    one('no third term', f'injection(third_term=False, at_steps={when})'),
+    one('unfrozen', f'injection(freeze_original=False, at_steps={when})'),
+    one(
+      'no shared encoder', f'injection(at_steps={when})', **{'network.split': 0}
+    ),
+    one(
+      'optimizer kept', f'injection(optimizer_state="keep", at_steps={when})'
+    ),
+    one(
+      'optimizer reset too',
+      f'injection(optimizer_state="reset_all", at_steps={when})',
+    ),
+    one('optimizer alone', f'optimizer_reset(at_steps={when})'),
+    one(
+      'adaptive',
+      'injection(when="plasticity/q/dormant_units/head > 0.5")',
+      **{'network.slots': 1},
+    ),
   )
   if variant:
     return arms

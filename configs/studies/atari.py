@@ -8,8 +8,16 @@ ACTION_REPEAT = 4
 # 57 games would be a study of a cluster; these ten hold every kind of case that
 # the injection paper names, and the usual suspects.
 GAMES = (
-    'phoenix', 'space_invaders', 'assault', 'robotank', 'asterix', 'breakout',
-    'demon_attack', 'qbert', 'seaquest', 'beam_rider',
+  'phoenix',
+  'space_invaders',
+  'assault',
+  'robotank',
+  'asterix',
+  'breakout',
+  'demon_attack',
+  'qbert',
+  'seaquest',
+  'beam_rider',
 )
 
 

@@ -1,7 +1,11 @@
 """What studies on the DeepMind Control suite share."""
 
 STATE_TASKS = (
-    'quadruped_run', 'hopper_hop', 'cheetah_run', 'walker_run', 'humanoid_run'
+  'quadruped_run',
+  'hopper_hop',
+  'cheetah_run',
+  'walker_run',
+  'humanoid_run',
 )
 
 

@@ -33,9 +33,7 @@ def get_config(variant: str = ''):
     config = sac_dmc.get_config('primed')
   else:
     raise ValueError(f'unknown variant {variant!r}; valid: small, tiny')
-  config.fork.arms = (
-      'control', 'injection', 'head_reset=reset(scope="head")'
-  )
+  config.fork.arms = ('control', 'injection', 'head_reset=reset(scope="head")')
   return config
 
 
@@ -47,9 +45,9 @@ def get_sweep(h, variant: str = ''):
   from configs.studies import dmc
 
   return h.product(
-      dmc.tasks(h, ('quadruped_run', 'hopper_hop')),
-      h.sweep('replay.priming_updates', [0, 20_000, 100_000]),
-      h.sweep('seed', [1, 2, 3]),
+    dmc.tasks(h, ('quadruped_run', 'hopper_hop')),
+    h.sweep('replay.priming_updates', [0, 20_000, 100_000]),
+    h.sweep('seed', [1, 2, 3]),
   )
 
 

@@ -42,9 +42,7 @@ def get_config(variant: str = ''):
     config.fork.step = int(FORK_FRAMES) // 4
   else:
     raise ValueError(f'unknown variant {variant!r}; valid: small, tiny')
-  config.fork.arms = (
-      'control', 'injection', 'head_reset=reset(scope="head")'
-  )
+  config.fork.arms = ('control', 'injection', 'head_reset=reset(scope="head")')
   return config
 
 

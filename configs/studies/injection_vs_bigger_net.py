@@ -32,16 +32,21 @@ def get_sweep(h, variant: str = ''):
   from configs.studies import atari
 
   when = {
-      'small': 9 * continual_catch.TASK_STEPS, 'tiny': 200,
-      '': atari.steps(50e6),
+    'small': 9 * continual_catch.TASK_STEPS,
+    'tiny': 200,
+    '': atari.steps(50e6),
   }[variant]
   arms = h.chain(
-      h.arm('control'),
-      h.arm('injection', {'interventions': (f'injection(at_steps={when})',)}),
-      h.arm('bigger head', {'network.sized_for_injections': 1}),
-      h.arm('bigger', {
-          'network.sized_for_injections': 1, 'network.sized_part': 'all',
-      }),
+    h.arm('control'),
+    h.arm('injection', {'interventions': (f'injection(at_steps={when})',)}),
+    h.arm('bigger head', {'network.sized_for_injections': 1}),
+    h.arm(
+      'bigger',
+      {
+        'network.sized_for_injections': 1,
+        'network.sized_part': 'all',
+      },
+    ),
   )
   if variant:
     return arms

@@ -11,13 +11,13 @@ from configs import continual_catch
 
 COMMAND = 'diagnose'
 ARMS = (
-    'control',
-    'injection',
-    'head_reset=reset(scope="head")',
-    'last_reset=reset(scope="last")',
-    'shrink_and_perturb',
-    'gentle=shrink_and_perturb(shrink=1.0, perturb=0.01)',
-    'optimizer_reset',
+  'control',
+  'injection',
+  'head_reset=reset(scope="head")',
+  'last_reset=reset(scope="last")',
+  'shrink_and_perturb',
+  'gentle=shrink_and_perturb(shrink=1.0, perturb=0.01)',
+  'optimizer_reset',
 )
 
 

@@ -12,8 +12,14 @@ from configs import continual_catch
 
 COMMAND = 'diagnose'
 NAMES = (
-    'weight_norm', 'srank', 'effective_rank', 'feature_rank', 'stable_rank',
-    'dead_units', 'dormant_units', 'active_units',
+  'weight_norm',
+  'srank',
+  'effective_rank',
+  'feature_rank',
+  'stable_rank',
+  'dead_units',
+  'dormant_units',
+  'active_units',
 )
 
 
@@ -40,17 +46,17 @@ def get_sweep(h, variant: str = ''):
   task = continual_catch.TASK_STEPS
   if variant == 'small':
     return h.product(
-        h.sweep('optimizer.learning_rate', [3e-4, 1e-3, 3e-3]),
-        h.sweep('fork.step', [task, 4 * task, 8 * task, 12 * task]),
+      h.sweep('optimizer.learning_rate', [3e-4, 1e-3, 3e-3]),
+      h.sweep('fork.step', [task, 4 * task, 8 * task, 12 * task]),
     )
   if variant == 'tiny':
     return h.sweep('fork.step', [100, 200])
   from configs.studies import atari
 
   return h.product(
-      atari.games(h),
-      h.sweep('fork.step', [atari.steps(m * 1e6) for m in (10, 25, 50, 100)]),
-      h.sweep('seed', [1, 2, 3]),
+    atari.games(h),
+    h.sweep('fork.step', [atari.steps(m * 1e6) for m in (10, 25, 50, 100)]),
+    h.sweep('seed', [1, 2, 3]),
   )
 
 

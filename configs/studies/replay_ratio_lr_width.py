@@ -33,26 +33,27 @@ def get_config(variant: str = ''):
 
 def get_sweep(h, variant: str = ''):
   ratios, rates, widths = {
-      'small': (
-          [0.5, 1.0, 2.0], [3e-4, 1e-3, 3e-3], [(32, 32), (128, 128)]
-      ),
-      'tiny': ([1.0], [1e-3, 3e-3], [(32, 32), (64, 64)]),
-      '': (
-          [0.125, 0.25, 0.5], [6.25e-5, 2.5e-4, 1e-3], [(128,), (512,), (2048,)]
-      ),
+    'small': ([0.5, 1.0, 2.0], [3e-4, 1e-3, 3e-3], [(32, 32), (128, 128)]),
+    'tiny': ([1.0], [1e-3, 3e-3], [(32, 32), (64, 64)]),
+    '': (
+      [0.125, 0.25, 0.5],
+      [6.25e-5, 2.5e-4, 1e-3],
+      [(128,), (512,), (2048,)],
+    ),
   }[variant]
   grid = h.product(
-      h.sweep('replay.updates_per_step', ratios),
-      h.sweep('optimizer.learning_rate', rates),
-      h.sweep('network.hidden', widths),
+    h.sweep('replay.updates_per_step', ratios),
+    h.sweep('optimizer.learning_rate', rates),
+    h.sweep('network.hidden', widths),
   )
   if variant:
     return grid
   from configs.studies import atari
 
   return h.product(
-      atari.games(h, ('phoenix', 'space_invaders')), h.sweep('seed', [1, 2, 3]),
-      grid,
+    atari.games(h, ('phoenix', 'space_invaders')),
+    h.sweep('seed', [1, 2, 3]),
+    grid,
   )
 
 
@@ -60,6 +61,8 @@ def figure(study):
   from plasticity_rl.analysis import study_figures
 
   return study_figures.grid(
-      study, 'optimizer.learning_rate', 'replay.updates_per_step',
-      'network.hidden',
+    study,
+    'optimizer.learning_rate',
+    'replay.updates_per_step',
+    'network.hidden',
   )

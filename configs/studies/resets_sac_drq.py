@@ -37,42 +37,56 @@ def get_config(variant: str = ''):
 
 def get_sweep(h, variant: str = ''):
   def resets(scope, every):
-    return h.chain(h.arm('control'), h.arm('resets', {'interventions': (
-        f'reset(scope="{scope}", every_steps={every})',
-    )}))
+    return h.chain(
+      h.arm('control'),
+      h.arm(
+        'resets',
+        {'interventions': (f'reset(scope="{scope}", every_steps={every})',)},
+      ),
+    )
 
   if variant == 'small':
     task = continual_catch.TASK_STEPS
     return h.product(
-        h.sweep('replay.updates_per_step', [0.5, 1.0, 2.0]),
-        h.chain(
-            resets('head', task),
-            h.arm('every fourth', {'interventions': (
-                f'reset(scope="head", every_steps={4 * task})',)}),
-            h.arm('everything', {'interventions': (
-                f'reset(scope="everything", every_steps={task})',)}),
+      h.sweep('replay.updates_per_step', [0.5, 1.0, 2.0]),
+      h.chain(
+        resets('head', task),
+        h.arm(
+          'every fourth',
+          {'interventions': (f'reset(scope="head", every_steps={4 * task})',)},
         ),
+        h.arm(
+          'everything',
+          {
+            'interventions': (f'reset(scope="everything", every_steps={task})',)
+          },
+        ),
+      ),
     )
   if variant == 'tiny':
     return resets('head', 100)
   from configs.studies import dmc
 
   if variant == 'drq':
+
     def task(name, action_repeat):
       steps = DRQ_FRAMES // action_repeat
       return h.product(
-          dmc.tasks(h, (name,), 'dmc_pixels_'),
-          h.sweep('environment.action_repeat', [action_repeat]),
-          h.sweep('num_steps', [steps]), h.sweep('seed', [1, 2, 3]),
-          resets('all_but_encoder', steps // 10),
+        dmc.tasks(h, (name,), 'dmc_pixels_'),
+        h.sweep('environment.action_repeat', [action_repeat]),
+        h.sweep('num_steps', [steps]),
+        h.sweep('seed', [1, 2, 3]),
+        resets('all_but_encoder', steps // 10),
       )
 
     return h.chain(
-        task('cheetah_run', 4), task('hopper_hop', 2), task('walker_run', 2)
+      task('cheetah_run', 4), task('hopper_hop', 2), task('walker_run', 2)
     )
   return h.product(
-      dmc.tasks(h), h.sweep('replay.updates_per_step', [1.0, 9.0, 32.0]),
-      h.sweep('seed', [1, 2, 3]), resets('everything', PERIOD),
+    dmc.tasks(h),
+    h.sweep('replay.updates_per_step', [1.0, 9.0, 32.0]),
+    h.sweep('seed', [1, 2, 3]),
+    resets('everything', PERIOD),
   )
 
 

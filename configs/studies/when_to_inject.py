@@ -20,7 +20,9 @@ def get_config(variant: str = ''):
     config = continual_catch.get_config()
     config.num_seeds = 10
     config.fork.arms = (
-        'control', 'injection', 'head_reset=reset(scope="head")'
+      'control',
+      'injection',
+      'head_reset=reset(scope="head")',
     )
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
@@ -39,7 +41,7 @@ def get_sweep(h, variant: str = ''):
   if variant == 'small':
     tasks = (1, 2, 3, 4, 6, 8, 10, 12)
     return h.sweep(
-        'fork.step', [continual_catch.TASK_STEPS * task for task in tasks]
+      'fork.step', [continual_catch.TASK_STEPS * task for task in tasks]
     )
   if variant == 'tiny':
     return h.sweep('fork.step', [100, 200])
@@ -47,9 +49,9 @@ def get_sweep(h, variant: str = ''):
 
   millions = (10, 30, 50, 100, 150)
   return h.product(
-      atari.games(h, GAMES),
-      h.sweep('fork.step', [atari.steps(m * 1e6) for m in millions]),
-      h.sweep('seed', [1, 2, 3]),
+    atari.games(h, GAMES),
+    h.sweep('fork.step', [atari.steps(m * 1e6) for m in millions]),
+    h.sweep('seed', [1, 2, 3]),
   )
 
 

@@ -41,7 +41,7 @@ class Agent(NamedTuple):
   act: Callable[[Key, Nets, jax.Array, jax.Array], jax.Array]
   act_greedily: Callable[[Key, Nets, jax.Array], jax.Array]
   update: Callable[
-      [Key, Nets, Transition, jax.Array], tuple[Nets, dict[str, jax.Array]]
+    [Key, Nets, Transition, jax.Array], tuple[Nets, dict[str, jax.Array]]
   ]
 
 
@@ -53,14 +53,18 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
   # A copy, since the buffers of a state are donated and so must differ.
   target = jax.tree.map(jnp.copy, params) if net.has_target else None
   return NetState(
-      params, target, net.optimizer.init(params),
-      initial=jax.tree.map(jnp.copy, injection.trainable(params)),
+    params,
+    target,
+    net.optimizer.init(params),
+    initial=jax.tree.map(jnp.copy, injection.trainable(params)),
   )
 
 
 def gradient_step(
-    net: NetSpec, state: NetState, loss_of: Callable[[Any], tuple[Loss, Any]],
-    data: Any,
+  net: NetSpec,
+  state: NetState,
+  loss_of: Callable[[Any], tuple[Loss, Any]],
+  data: Any,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
   """One gradient step on the mean of losses plus the network's penalty.
 
@@ -80,6 +84,7 @@ def gradient_step(
     The new state, metrics, and the network's outputs. Metrics are 'loss', the
     mean loss without the penalty, and 'penalty' where the network has one.
   """
+
   def gradients_of(data):
     loss, inputs = loss_of(data)
 
@@ -96,14 +101,14 @@ def gradient_step(
 
   size = jax.tree.leaves(data)[0].shape[0]
   (gradients, metrics), outputs = accumulate_gradients(
-      gradients_of, data, math.gcd(net.microbatches, size)
+    gradients_of, data, math.gcd(net.microbatches, size)
   )
   gradients = average(gradients, net.shard)
   return apply_gradients(net, state, gradients), metrics, outputs
 
 
 def accumulate_gradients(
-    function: Callable[[Any], tuple[Any, Any]], data: Any, count: int
+  function: Callable[[Any], tuple[Any, Any]], data: Any, count: int
 ) -> tuple[Any, Any]:
   """`function(data)` of so many parts of the data, one after the other.
 
@@ -116,7 +121,7 @@ def accumulate_gradients(
   if count == 1:
     return function(data)
   parts = jax.tree.map(
-      lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), data
+    lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), data
   )
 
   def one(total, part):
@@ -125,14 +130,14 @@ def accumulate_gradients(
 
   first = jax.tree.map(lambda x: x[0], parts)
   zeros = jax.tree.map(
-      lambda x: jnp.zeros(x.shape, x.dtype),
-      jax.eval_shape(function, first)[0],
+    lambda x: jnp.zeros(x.shape, x.dtype),
+    jax.eval_shape(function, first)[0],
   )
   with in_loop(True):
     total, by_example = jax.lax.scan(one, zeros, parts)
   return (
-      jax.tree.map(lambda x: x / count, total),
-      jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), by_example),
+    jax.tree.map(lambda x: x / count, total),
+    jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), by_example),
   )
 
 
@@ -147,21 +152,24 @@ def average(gradients: Params, shard: Shard) -> Params:
   if shard.axis is None:
     return gradients
   return jax.tree.map(
-      lambda learns, g: shard.mean(g) if learns else g,
-      injection.trainable_mask(gradients), gradients,
+    lambda learns, g: shard.mean(g) if learns else g,
+    injection.trainable_mask(gradients),
+    gradients,
   )
 
 
 def apply_gradients(
-    net: NetSpec, state: NetState, gradients: Params
+  net: NetSpec, state: NetState, gradients: Params
 ) -> NetState:
   """One optimizer step on what learns; frozen leaves are not touched."""
   updates, opt_state = net.optimizer.update(
-      gradients, state.opt_state, state.params
+    gradients, state.opt_state, state.params
   )
   params = jax.tree.map(
-      lambda learns, p, u: p + u if learns else p,
-      injection.trainable_mask(state.params), state.params, updates,
+    lambda learns, p, u: p + u if learns else p,
+    injection.trainable_mask(state.params),
+    state.params,
+    updates,
   )
   return state._replace(params=params, opt_state=opt_state)
 
@@ -172,18 +180,18 @@ def polyak_update(state: NetState, tau: float) -> NetState:
   In this form what is equal stays equal, to the bit.
   """
   target = jax.tree.map(
-      lambda t, o: t + tau * (o - t), state.target, state.params
+    lambda t, o: t + tau * (o - t), state.target, state.params
   )
   return state._replace(target=target)
 
 
 def copy_periodically(
-    state: NetState, updates: jax.Array, period: int
+  state: NetState, updates: jax.Array, period: int
 ) -> NetState:
   """Target becomes online, frozen heads included, every `period` updates."""
   target = jax.lax.cond(
-      updates % period == 0,
-      lambda: state.params,
-      lambda: state.target,
+    updates % period == 0,
+    lambda: state.params,
+    lambda: state.target,
   )
   return state._replace(target=target)

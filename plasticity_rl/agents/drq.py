@@ -26,8 +26,11 @@ _SHIFTS = 1000  # The first of many streams of an example's key.
 
 
 def make(
-    nets: Mapping[str, NetSpec], config: settings.DrQConfig, action_size: int, *,
-    slots: int = 0,
+  nets: Mapping[str, NetSpec],
+  config: settings.DrQConfig,
+  action_size: int,
+  *,
+  slots: int = 0,
 ) -> base.Agent:
   """The agent on the networks of `networks.pixels`; see `sac.make`."""
   num_values = config.value_augmentations
@@ -35,21 +38,22 @@ def make(
 
   def shifted(keys, images, stream):
     keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(
-        keys, _SHIFTS + stream
+      keys, _SHIFTS + stream
     )
     return random_shift(keys, images, config.shift)
 
   def views(keys, batch):
     return tuple(
-        shifted(keys, batch.s_tm1, m) for m in range(num_values)
+      shifted(keys, batch.s_tm1, m) for m in range(num_values)
     ), tuple(
-        shifted(keys, batch.s_t, num_values + k) for k in range(num_targets)
+      shifted(keys, batch.s_t, num_values + k) for k in range(num_targets)
     )
 
   sight = sac.ObservationViews(
-      lambda critic, images: pixels.encode(
-          nets['critic'].network, critic, images
-      ),
-      views, num_targets,
+    lambda critic, images: pixels.encode(
+      nets['critic'].network, critic, images
+    ),
+    views,
+    num_targets,
   )
   return sac.make(nets, config, action_size, slots=slots, sight=sight)

@@ -16,6 +16,7 @@ def random_shift(keys: jax.Array, images: jax.Array, pad: int) -> jax.Array:
     images: `[B, H, W, C]`, of any type.
     pad: pixels.
   """
+
   def along(size, offset):
     return jnp.clip(jnp.arange(size) + offset - pad, 0, size - 1)
 

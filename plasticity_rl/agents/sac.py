@@ -43,29 +43,33 @@ class ObservationViews(NamedTuple):
 
   actor_inputs: Callable[[Any, jax.Array], jax.Array]
   views: Callable[
-      [jax.Array, Transition],
-      tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]],
+    [jax.Array, Transition],
+    tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]],
   ]
   num_targets: int
 
 
 PLAIN = ObservationViews(
-    actor_inputs=lambda critic, observations: observations,
-    views=lambda keys, batch: ((batch.s_tm1,), (batch.s_t,)),
-    num_targets=1,
+  actor_inputs=lambda critic, observations: observations,
+  views=lambda keys, batch: ((batch.s_tm1,), (batch.s_t,)),
+  num_targets=1,
 )
 
 
 def noise_of(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
   """Standard normal noise of each example by its key, `[B, *shape]`."""
   return jax.vmap(
-      lambda key: jax.random.normal(jax.random.fold_in(key, stream), shape)
+    lambda key: jax.random.normal(jax.random.fold_in(key, stream), shape)
   )(keys)
 
 
 def make(
-    nets: Mapping[str, NetSpec], config: settings.SACConfig, action_size: int, *,
-    slots: int = 0, sight: ObservationViews = PLAIN,
+  nets: Mapping[str, NetSpec],
+  config: settings.SACConfig,
+  action_size: int,
+  *,
+  slots: int = 0,
+  sight: ObservationViews = PLAIN,
 ) -> base.Agent:
   """The agent.
 
@@ -78,7 +82,7 @@ def make(
     sight: how observations are seen.
   """
   critic, actor, temperature = (
-      nets[name].network for name in ('critic', 'actor', 'temperature')
+    nets[name].network for name in ('critic', 'actor', 'temperature')
   )
   target_entropy = config.target_entropy_per_action * action_size
   bounded = squashed_gaussian.bound(config)
@@ -88,7 +92,7 @@ def make(
 
   def see(params, observations):
     return jax.lax.stop_gradient(
-        sight.actor_inputs(params['critic'], observations)
+      sight.actor_inputs(params['critic'], observations)
     )
 
   def params_of(nets):
@@ -104,20 +108,20 @@ def make(
     total = 0.0
     for k, view in enumerate(s_t):
       a_t, log_pi = squashed_gaussian.sample(
-          act_of(params, view), noise[:, k], bounded
+        act_of(params, view), noise[:, k], bounded
       )
       value = critic.apply(nets['critic'].target, (view, a_t)).outputs.min(-1)
       total += value - alpha * log_pi if config.backup_entropy else value
     return jax.lax.stop_gradient(
-        batch.r_t + batch.discount_t * total / len(s_t)
+      batch.r_t + batch.discount_t * total / len(s_t)
     )
 
   def critic_loss(targets, s_tm1, a_tm1):
     def loss(params):
       outputs = [critic.apply(params, (view, a_tm1)) for view in s_tm1]
       errors = sum(
-          jnp.square(output.outputs - targets[:, None]).sum(-1)
-          for output in outputs
+        jnp.square(output.outputs - targets[:, None]).sum(-1)
+        for output in outputs
       )
       return errors / len(s_tm1), outputs[0]
 
@@ -154,44 +158,47 @@ def make(
     params = params_of(nets)
     inputs = see(params, s_tm1[0])
     _, log_pi = squashed_gaussian.sample(
-        actor.apply(params['actor'], inputs).outputs, noise[:, -1], bounded
+      actor.apply(params['actor'], inputs).outputs, noise[:, -1], bounded
     )
     return {
-        'critic': critic_loss(
-            targets(nets, batch, s_t, noise), s_tm1, batch.a_tm1
-        ),
-        'actor': actor_loss(nets, inputs, s_tm1[0], noise[:, -1]),
-        'temperature': temperature_loss(log_pi),
+      'critic': critic_loss(
+        targets(nets, batch, s_t, noise), s_tm1, batch.a_tm1
+      ),
+      'actor': actor_loss(nets, inputs, s_tm1[0], noise[:, -1]),
+      'temperature': temperature_loss(log_pi),
     }
 
   def inputs(params, batch):
     return {
-        'critic': (batch.s_tm1, batch.a_tm1),
-        'actor': see(params, batch.s_tm1),
-        'temperature': (),
+      'critic': (batch.s_tm1, batch.a_tm1),
+      'actor': see(params, batch.s_tm1),
+      'temperature': (),
     }
 
   spec = AgentSpec(
-      nets=nets,
-      default_nets=('critic', 'actor'),
-      encoder_net='critic',
-      inputs=inputs,
-      policy=lambda params, batch: squashed_gaussian.mode(
-          act_of(params, batch.s_tm1)
-      ),
-      losses=losses,
-      slots=slots,
+    nets=nets,
+    default_nets=('critic', 'actor'),
+    encoder_net='critic',
+    inputs=inputs,
+    policy=lambda params, batch: squashed_gaussian.mode(
+      act_of(params, batch.s_tm1)
+    ),
+    losses=losses,
+    slots=slots,
   )
 
   def act(key, nets, observations, step):
     keys = base.example_keys(key, observations.shape[0])
     action, _ = squashed_gaussian.sample(
-        act_of(params_of(nets), observations),
-        noise_of(keys, _NOISE, action_size), bounded,
+      act_of(params_of(nets), observations),
+      noise_of(keys, _NOISE, action_size),
+      bounded,
     )
-    random = jax.vmap(lambda key: jax.random.uniform(
+    random = jax.vmap(
+      lambda key: jax.random.uniform(
         jax.random.fold_in(key, _EXPLORATION), [action_size], minval=-1.0
-    ))(keys)
+      )
+    )(keys)
     return jnp.where(step < config.random_steps, random, action)
 
   def act_greedily(key, nets, observations):
@@ -205,7 +212,7 @@ def make(
 
     def gradient_step(name, loss_of, data):
       new[name], metrics[name], outputs = base.gradient_step(
-          nets[name], old[name], loss_of, data
+        nets[name], old[name], loss_of, data
       )
       return outputs
 
@@ -228,20 +235,24 @@ def make(
     _, log_pi = squashed_gaussian.sample(outputs, noise, bounded)
     gradient_step('temperature', lambda x: (temperature_loss(x), ()), log_pi)
     return new, {
-        **metrics['critic'],
-        **{f'actor_{k}': v for k, v in metrics['actor'].items()},
-        'q_mean': q.mean(),
-        'entropy': -log_pi.mean(),
-        'temperature': alpha_of(old),
+      **metrics['critic'],
+      **{f'actor_{k}': v for k, v in metrics['actor'].items()},
+      'q_mean': q.mean(),
+      'entropy': -log_pi.mean(),
+      'temperature': alpha_of(old),
     }
 
   def init(key):
     keys = jax.random.split(key, len(nets))
     return {
-        name: base.init_net(one, net, slots if net.layers else 0)
-        for one, (name, net) in zip(keys, nets.items(), strict=True)
+      name: base.init_net(one, net, slots if net.layers else 0)
+      for one, (name, net) in zip(keys, nets.items(), strict=True)
     }
 
   return base.Agent(
-      spec=spec, init=init, act=act, act_greedily=act_greedily, update=update,
+    spec=spec,
+    init=init,
+    act=act,
+    act_greedily=act_greedily,
+    update=update,
   )

@@ -26,7 +26,7 @@ def bound(config: settings.SACConfig) -> Bound:
 
 
 def sample(
-    outputs: Gaussian, noise: jax.Array, bounded: Bound
+  outputs: Gaussian, noise: jax.Array, bounded: Bound
 ) -> tuple[jax.Array, jax.Array]:
   """a = tanh(u), u = mean + std * noise, and log pi(a).
 

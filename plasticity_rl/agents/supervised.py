@@ -22,8 +22,11 @@ def squared_error(outputs: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def make(
-    net: NetSpec, *, slots: int = 0, name: str = 'classifier',
-    error: Callable[[jax.Array, jax.Array], jax.Array] = cross_entropy,
+  net: NetSpec,
+  *,
+  slots: int = 0,
+  name: str = 'classifier',
+  error: Callable[[jax.Array, jax.Array], jax.Array] = cross_entropy,
 ) -> base.Agent:
   """The agent whose only network is `net`, called `name`.
 
@@ -44,15 +47,15 @@ def make(
     return {name: loss}
 
   spec = AgentSpec(
-      nets={name: net},
-      default_nets=(name,),
-      encoder_net=name,
-      inputs=lambda params, batch: {name: batch.s_tm1},
-      policy=lambda params, batch: jnp.argmax(
-          outputs_of(params[name], batch.s_tm1), -1
-      ),
-      losses=losses,
-      slots=slots,
+    nets={name: net},
+    default_nets=(name,),
+    encoder_net=name,
+    inputs=lambda params, batch: {name: batch.s_tm1},
+    policy=lambda params, batch: jnp.argmax(
+      outputs_of(params[name], batch.s_tm1), -1
+    ),
+    losses=losses,
+    slots=slots,
   )
 
   def act_greedily(key, nets, observations):
@@ -62,17 +65,19 @@ def make(
   def update(key, nets, batch, updates):
     del updates
     state, metrics, _ = base.gradient_step(
-        net, nets[name],
-        lambda part: (losses(key, nets, part)[name], part.s_tm1), batch,
+      net,
+      nets[name],
+      lambda part: (losses(key, nets, part)[name], part.s_tm1),
+      batch,
     )
     return {name: state}, metrics
 
   return base.Agent(
-      spec=spec,
-      init=lambda key: {name: base.init_net(key, net, slots)},
-      act=lambda key, nets, observations, step: act_greedily(
-          key, nets, observations
-      ),
-      act_greedily=act_greedily,
-      update=update,
+    spec=spec,
+    init=lambda key: {name: base.init_net(key, net, slots)},
+    act=lambda key, nets, observations, step: act_greedily(
+      key, nets, observations
+    ),
+    act_greedily=act_greedily,
+    update=update,
   )

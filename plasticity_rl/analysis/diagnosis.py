@@ -61,7 +61,7 @@ class Diagnosis:
       return None
     try:
       return np.array(
-          [np.nan if v is None else v for v in np.ravel(values)], float
+        [np.nan if v is None else v for v in np.ravel(values)], float
       )
     except (TypeError, ValueError):
       path = self.arms[arm].path / 'fork.json'
@@ -74,10 +74,10 @@ def is_diagnosis(folder: str | pathlib.Path) -> bool:
 
 
 def load(
-    folder: str | pathlib.Path,
-    *,
-    metric: str | None = None,
-    margin: float | None = None,
+  folder: str | pathlib.Path,
+  *,
+  metric: str | None = None,
+  margin: float | None = None,
 ) -> Diagnosis:
   """Reads a diagnosis folder and judges it.
 
@@ -95,13 +95,14 @@ def load(
     raise UserError(f'{folder} is not a diagnosis folder: it has no arms/')
   prefix = runs.load(folder / 'prefix', metrics_required=False)
   paths = sorted(
-      p for p in (folder / 'arms').iterdir()
-      if p.is_dir() and not p.name.startswith('.')  # Jupyter leaves some.
+    p
+    for p in (folder / 'arms').iterdir()
+    if p.is_dir() and not p.name.startswith('.')  # Jupyter leaves some.
   )
   arms = {path.name: runs.load(path) for path in paths}
   if CONTROL not in arms:
     raise UserError(
-        f'{folder} has no control arm; found: {", ".join(arms) or "none"}'
+      f'{folder} has no control arm; found: {", ".join(arms) or "none"}'
     )
   step, horizon = fork_of(arms)
   injections = [n for n, run in arms.items() if _is_injection(n, run)]
@@ -113,19 +114,19 @@ def load(
   metric = metric or fork.get('metric') or DEFAULT_METRIC
   scores, seeds = scores_after(arms, metric, step, horizon)
   replicates = any(
-      bool(run.fork.get('replicates')) for run in arms.values()
+    bool(run.fork.get('replicates')) for run in arms.values()
   ) or bool(fork.get('replicates'))
   if margin is None:
     margin = _margin(folder, arms, fork)
   verdict = verdicts.assess(
-      scores.pop(CONTROL),
-      scores,
-      margin=margin,
-      metric=metric,
-      primary=primary,
-      injections=injections,
-      seeds=seeds,
-      replicates=replicates,
+    scores.pop(CONTROL),
+    scores,
+    margin=margin,
+    metric=metric,
+    primary=primary,
+    injections=injections,
+    seeds=seeds,
+    replicates=replicates,
   )
   diagnosis = Diagnosis(folder, prefix, arms, step, horizon, metric, verdict)
   for name in arms:
@@ -141,7 +142,7 @@ def _section(run: runs.Run, name: str) -> Mapping[str, Any]:
 
 def _is_injection(name: str, run: runs.Run) -> bool:
   return name == 'injection' or str(
-      run.fork.get('intervention', '')
+    run.fork.get('intervention', '')
   ).startswith('injection')
 
 
@@ -155,21 +156,21 @@ def fork_of(arms: Mapping[str, runs.Run]) -> tuple[int, int]:
     for key, value in zip(('step', 'horizon'), values, strict=True):
       if type(value) is not int or value < 0:
         raise UserError(
-            f'{run.path / "fork.json"}: {key} must be a whole number, found'
-            f' {value!r}'
+          f'{run.path / "fork.json"}: {key} must be a whole number, found'
+          f' {value!r}'
         )
     found[name] = tuple(values)
   for name, value in found.items():
     if value != found[CONTROL]:
       raise UserError(
-          f'arm {name!r} was forked at step {value[0]} for {value[1]} steps,'
-          f' control at {found[CONTROL][0]} for {found[CONTROL][1]}'
+        f'arm {name!r} was forked at step {value[0]} for {value[1]} steps,'
+        f' control at {found[CONTROL][0]} for {found[CONTROL][1]}'
       )
   return found[CONTROL]
 
 
 def _margin(
-    folder: pathlib.Path, arms: Mapping[str, runs.Run], fork: Mapping[str, Any]
+  folder: pathlib.Path, arms: Mapping[str, runs.Run], fork: Mapping[str, Any]
 ) -> float:
   earlier = files.read_json(folder / 'verdict.json', optional=True) or {}
   for source in (arms[CONTROL].fork, fork, earlier):
@@ -177,19 +178,18 @@ def _margin(
     if isinstance(value, int | float) and value > 0:
       return float(value)
   raise UserError(
-      f'{folder} states no margin (the smallest gain that matters): give'
-      ' --margin'
+    f'{folder} states no margin (the smallest gain that matters): give --margin'
   )
 
 
 def scores_after(
-    arms: Mapping[str, runs.Run], metric: str, step: int, horizon: int
+  arms: Mapping[str, runs.Run], metric: str, step: int, horizon: int
 ) -> tuple[dict[str, np.ndarray], list[int]]:
   """Mean of the metric over (step, step + horizon], per arm and seed."""
   control = arms[CONTROL].table
   if metric not in control.metrics:
     raise UserError(
-        f"arm 'control': {nearest('metric', metric, control.metrics)}"
+      f"arm 'control': {nearest('metric', metric, control.metrics)}"
     )
   end = step + horizon
   every = {}
@@ -197,7 +197,7 @@ def scores_after(
     reached = int(run.table.columns['step'].max())
     if reached < end:
       raise UserError(
-          f'arm {name!r} is incomplete: it stops at step {reached} of {end}'
+        f'arm {name!r} is incomplete: it stops at step {reached} of {end}'
       )
     if metric not in run.table.metrics:
       raise UserError(f'arm {name!r} has no {metric}')
@@ -206,7 +206,7 @@ def scores_after(
   reference = every[CONTROL]
   if not len(reference.steps):
     raise UserError(
-        f'no {metric} was measured after the fork (steps {step} to {end})'
+      f'no {metric} was measured after the fork (steps {step} to {end})'
     )
   seeds = sorted({int(s) for e in every.values() for s in e.seeds})
   steps = sorted({int(t) for e in every.values() for t in e.steps})
@@ -215,8 +215,8 @@ def scores_after(
       row = np.flatnonzero(series.seeds == seed)
       if not len(row):
         raise UserError(
-            f'arm {name!r} is incomplete: it has no seed {seed}, which another'
-            ' arm has'
+          f'arm {name!r} is incomplete: it has no seed {seed}, which another'
+          ' arm has'
         )
       has = set(series.steps[series.measured[row[0]]].tolist())
       lacking = [t for t in steps if t not in has]
@@ -224,7 +224,7 @@ def scores_after(
       # return of a segment in which no episode ended.
       if lacking and (metric.startswith('eval/') or not has):
         raise UserError(
-            f'arm {name!r} is incomplete: it has no {metric} for seed {seed} at'
-            f' step {lacking[0]}, which another arm or seed has'
+          f'arm {name!r} is incomplete: it has no {metric} for seed {seed} at'
+          f' step {lacking[0]}, which another arm or seed has'
         )
   return {n: np.nanmean(s.values, axis=1) for n, s in every.items()}, seeds

@@ -39,10 +39,10 @@ class Curve:
   def bands(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over seeds and Student's 95 % interval, `[T]` each."""
     rows = [
-        statistics.student_interval(column[np.isfinite(column)])
-        if np.isfinite(column).any()
-        else (math.nan,) * 3
-        for column in self.values.T
+      statistics.student_interval(column[np.isfinite(column)])
+      if np.isfinite(column).any()
+      else (math.nan,) * 3
+      for column in self.values.T
     ]
     mean, low, high = np.array(rows, float).T
     return mean, low, high
@@ -102,32 +102,32 @@ def _draw(ax: mpl_axes.Axes, curve: Curve, *, markers: bool = True) -> float:
   color = svg.arm_color(curve.color)
   if np.isfinite(low).any():
     ax.fill_between(
-        curve.steps,
-        low,
-        high,
-        color=color,
-        alpha=0.16 if curve.color <= 1 else 0.09,
-        linewidth=0,
+      curve.steps,
+      low,
+      high,
+      color=color,
+      alpha=0.16 if curve.color <= 1 else 0.09,
+      linewidth=0,
     )
   ax.plot(
-      curve.steps,
-      mean,
-      color=color,
-      linewidth=2.2 if curve.strong else 1.7,
-      marker='o' if markers and len(mean) <= 40 else None,
-      markersize=3,
-      zorder=4 if curve.strong else 3,
+    curve.steps,
+    mean,
+    color=color,
+    linewidth=2.2 if curve.strong else 1.7,
+    marker='o' if markers and len(mean) <= 40 else None,
+    markersize=3,
+    zorder=4 if curve.strong else 3,
   )
   finite = mean[np.isfinite(mean)]
   return float(finite[-1]) if len(finite) else math.nan
 
 
 def _label_ends(
-    ax: mpl_axes.Axes, curves: Sequence[Curve], ends: Sequence[float]
+  ax: mpl_axes.Axes, curves: Sequence[Curve], ends: Sequence[float]
 ) -> None:
   """Names beside the last points, pushed apart, a hairline to each."""
   pairs = [
-      (c, e) for c, e in zip(curves, ends, strict=True) if math.isfinite(e)
+    (c, e) for c, e in zip(curves, ends, strict=True) if math.isfinite(e)
   ]
   if not pairs:
     return
@@ -138,32 +138,36 @@ def _label_ends(
   for (curve, end), place in zip(pairs, places, strict=True):
     color = svg.arm_color(curve.color)
     ax.annotate(
-        _clip(curve.name),
-        xy=(curve.steps[-1], end),
-        xycoords='data',
-        xytext=(1.03, (place - low) / (high - low)),
-        textcoords='axes fraction',
-        color=color,
-        va='center',
-        ha='left',
-        fontsize=9.5,
-        fontweight='bold' if curve.strong else 'normal',
-        arrowprops={
-            'arrowstyle': '-', 'color': color, 'lw': 0.7, 'alpha': 0.6,
-            'shrinkA': 1, 'shrinkB': 2,
-        },
-        annotation_clip=False,
+      _clip(curve.name),
+      xy=(curve.steps[-1], end),
+      xycoords='data',
+      xytext=(1.03, (place - low) / (high - low)),
+      textcoords='axes fraction',
+      color=color,
+      va='center',
+      ha='left',
+      fontsize=9.5,
+      fontweight='bold' if curve.strong else 'normal',
+      arrowprops={
+        'arrowstyle': '-',
+        'color': color,
+        'lw': 0.7,
+        'alpha': 0.6,
+        'shrinkA': 1,
+        'shrinkB': 2,
+      },
+      annotation_clip=False,
     )  # pyformat: disable
 
 
 def learning_curves(
-    curves: Sequence[Curve],
-    *,
-    name: str,
-    metric: str,
-    past: Curve | None = None,
-    fork: int | None = None,
-    width: float = WIDE,
+  curves: Sequence[Curve],
+  *,
+  name: str,
+  metric: str,
+  past: Curve | None = None,
+  fork: int | None = None,
+  width: float = WIDE,
 ) -> str:
   """Mean and 95 % interval over seeds; the shared past at the left.
 
@@ -179,7 +183,7 @@ def learning_curves(
       length = max(1.0, fork - float(past.steps[0]))
       share = min(0.42, max(0.25, length / (length + span)))
       left, ax = fig.subplots(
-          1, 2, sharey=True, width_ratios=(share, 1 - share)
+        1, 2, sharey=True, width_ratios=(share, 1 - share)
       )
       _draw(left, past)
       _axis(left, 3)
@@ -194,12 +198,17 @@ def learning_curves(
     if fork is not None:
       ax.set_xlim(left=fork)
       ax.axvline(
-          fork, color=svg.FOREGROUND, linewidth=1.2, linestyle=(0, (4, 3))
+        fork, color=svg.FOREGROUND, linewidth=1.2, linestyle=(0, (4, 3))
       )
       ax.annotate(
-          'fork', (fork, 1), xycoords=('data', 'axes fraction'),
-          xytext=(4, -3), textcoords='offset points', va='top',
-          color=svg.MUTED, fontsize=9,
+        'fork',
+        (fork, 1),
+        xycoords=('data', 'axes fraction'),
+        xytext=(4, -3),
+        textcoords='offset points',
+        va='top',
+        color=svg.MUTED,
+        fontsize=9,
       )  # pyformat: disable
     (left or ax).set_ylabel(_clip(metric, 40))
     ax.set_xlabel('step', loc='right')
@@ -208,31 +217,32 @@ def learning_curves(
 
 
 def intervals(
-    rows: Sequence[IntervalRow],
-    *,
-    name: str,
-    label: str,
-    zero: bool = False,
-    margin: float | None = None,
-    width: float = WIDE,
+  rows: Sequence[IntervalRow],
+  *,
+  name: str,
+  label: str,
+  zero: bool = False,
+  margin: float | None = None,
+  width: float = WIDE,
 ) -> str:
   """A row each: points, interval and estimate on one horizontal axis."""
   with svg.style():
     narrow = width < 6
-    fig = figure.Figure(
-        (width, 0.75 + _ROW * len(rows)), layout='constrained'
-    )
+    fig = figure.Figure((width, 0.75 + _ROW * len(rows)), layout='constrained')
     ax = fig.subplots()
     if zero:
       ax.axvline(0, color=svg.FOREGROUND, linewidth=1.1)
     if margin is not None:
-      ax.axvline(
-          margin, color=svg.MUTED, linewidth=1.1, linestyle=(0, (4, 3))
-      )
+      ax.axvline(margin, color=svg.MUTED, linewidth=1.1, linestyle=(0, (4, 3)))
       ax.annotate(
-          'margin', (margin, 1), xycoords=('data', 'axes fraction'),
-          xytext=(3, 1), textcoords='offset points', va='bottom',
-          color=svg.MUTED, fontsize=9,
+        'margin',
+        (margin, 1),
+        xycoords=('data', 'axes fraction'),
+        xytext=(3, 1),
+        textcoords='offset points',
+        va='bottom',
+        color=svg.MUTED,
+        fontsize=9,
       )  # pyformat: disable
     for i, row in enumerate(rows):
       _draw_row(ax, i, row, text=not narrow)
@@ -248,35 +258,50 @@ def intervals(
     return svg.render(fig, name, label)
 
 
-def _draw_row(ax: mpl_axes.Axes, i: int, row: IntervalRow, *, text: bool) -> None:
+def _draw_row(
+  ax: mpl_axes.Axes, i: int, row: IntervalRow, *, text: bool
+) -> None:
   color = svg.arm_color(row.color)
   points = np.asarray(row.points, float)
   # Points sit just below the bar, in three heights, so that ties show.
   heights = i + 0.17 + 0.07 * (np.arange(len(points)) % 3)
   ax.plot(
-      points, heights, 'o', color=color, markersize=4, alpha=0.55,
-      markeredgewidth=0,
+    points,
+    heights,
+    'o',
+    color=color,
+    markersize=4,
+    alpha=0.55,
+    markeredgewidth=0,
   )  # pyformat: disable
   if math.isfinite(row.low):
     ax.plot(
-        [row.low, row.high], [i, i], color=color, linewidth=5, alpha=0.35,
-        solid_capstyle='butt',
+      [row.low, row.high],
+      [i, i],
+      color=color,
+      linewidth=5,
+      alpha=0.35,
+      solid_capstyle='butt',
     )  # pyformat: disable
   ax.plot([row.estimate], [i], 'D', color=color, markersize=6.5)
   if text and row.text:
     ax.annotate(
-        row.text, (1.015, i), xycoords=('axes fraction', 'data'),
-        va='center', fontsize=9.5, annotation_clip=False,
+      row.text,
+      (1.015, i),
+      xycoords=('axes fraction', 'data'),
+      va='center',
+      fontsize=9.5,
+      annotation_clip=False,
     )  # pyformat: disable
 
 
 def paired_intervals(
-    pairs: Sequence[tuple[IntervalRow, IntervalRow]],
-    *,
-    name: str,
-    label: str,
-    limits: tuple[float, float],
-    width: float = WIDE,
+  pairs: Sequence[tuple[IntervalRow, IntervalRow]],
+  *,
+  name: str,
+  label: str,
+  limits: tuple[float, float],
+  width: float = WIDE,
 ) -> str:
   """A line each: an estimate, and below it smaller the one to compare with.
 
@@ -284,26 +309,33 @@ def paired_intervals(
   """
   with svg.style():
     narrow = width < 6
-    fig = figure.Figure(
-        (width, 0.75 + 0.36 * len(pairs)), layout='constrained'
-    )
+    fig = figure.Figure((width, 0.75 + 0.36 * len(pairs)), layout='constrained')
     ax = fig.subplots()
     ax.axvline(0, color=svg.FOREGROUND, linewidth=1.1)
     for i, (first, second) in enumerate(pairs):
       for row, at, mark, size, line in (
-          (first, i - 0.12, 'D', 6.0, 4.5), (second, i + 0.2, 'o', 3.5, 1.2)
+        (first, i - 0.12, 'D', 6.0, 4.5),
+        (second, i + 0.2, 'o', 3.5, 1.2),
       ):  # pyformat: disable
         color = svg.arm_color(row.color)
         if math.isfinite(row.low):
           ax.plot(
-              [row.low, row.high], [at, at], color=color, linewidth=line,
-              alpha=0.45, solid_capstyle='butt',
+            [row.low, row.high],
+            [at, at],
+            color=color,
+            linewidth=line,
+            alpha=0.45,
+            solid_capstyle='butt',
           )  # pyformat: disable
         ax.plot([row.estimate], [at], mark, color=color, markersize=size)
       if first.text and not narrow:
         ax.annotate(
-            first.text, (1.015, i - 0.12), xycoords=('axes fraction', 'data'),
-            va='center', fontsize=9.5, annotation_clip=False,
+          first.text,
+          (1.015, i - 0.12),
+          xycoords=('axes fraction', 'data'),
+          va='center',
+          fontsize=9.5,
+          annotation_clip=False,
         )  # pyformat: disable
     ax.set_xlim(*limits)
     ax.set_ylim(len(pairs) - 0.4, -0.6)
@@ -319,13 +351,13 @@ def paired_intervals(
 
 
 def scatter(
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    name: str,
-    title: str,
-    label: str,
-    color: int,
+  x: np.ndarray,
+  y: np.ndarray,
+  *,
+  name: str,
+  title: str,
+  label: str,
+  color: int,
 ) -> str:
   """One small panel of pairs `[S, F]`; later forks are drawn stronger."""
   with svg.style():
@@ -335,8 +367,13 @@ def scatter(
     last = max(1, x.shape[1] - 1)
     for j in range(x.shape[1]):
       ax.plot(
-          x[:, j], y[:, j], 'o', color=svg.arm_color(color), markersize=4.5,
-          alpha=0.15 + 0.75 * j / last, markeredgewidth=0,
+        x[:, j],
+        y[:, j],
+        'o',
+        color=svg.arm_color(color),
+        markersize=4.5,
+        alpha=0.15 + 0.75 * j / last,
+        markeredgewidth=0,
       )  # pyformat: disable
     _axis(ax, 4)
     ax.set_ylabel(label)
@@ -345,12 +382,12 @@ def scatter(
 
 
 def small_curves(
-    curves: Sequence[Curve],
-    *,
-    name: str,
-    title: str,
-    past: Curve | None = None,
-    fork: int | None = None,
+  curves: Sequence[Curve],
+  *,
+  name: str,
+  title: str,
+  past: Curve | None = None,
+  fork: int | None = None,
 ) -> str:
   """One of many small panels; colours are explained once, on the page."""
   with svg.style():
@@ -378,8 +415,13 @@ def dots(rows: Sequence[IntervalRow], *, name: str, title: str) -> str:
       points = np.asarray(row.points, float)
       heights = np.full(len(points), float(i))
       ax.plot(
-          points, heights, 'o', color=color, markersize=4.5, alpha=0.3,
-          markeredgewidth=0,
+        points,
+        heights,
+        'o',
+        color=color,
+        markersize=4.5,
+        alpha=0.3,
+        markeredgewidth=0,
       )  # pyformat: disable
       ax.plot([row.estimate], [i], 'D', color=color, markersize=6)
     ax.set_ylim(len(rows) - 0.4, -0.6)
@@ -394,7 +436,7 @@ def dots(rows: Sequence[IntervalRow], *, name: str, title: str) -> str:
 
 
 def difference_rows(
-    verdict: verdicts.Verdict, colors: Mapping[str, int]
+  verdict: verdicts.Verdict, colors: Mapping[str, int]
 ) -> list[IntervalRow]:
   """The paired differences of a verdict as rows of an interval plot."""
   rows = []
@@ -402,16 +444,16 @@ def difference_rows(
     adjusted = '' if a.p_holm is None else ' (Holm)'
     p = verdicts.p_text(a.p if a.p_holm is None else a.p_holm)
     rows.append(
-        IntervalRow(
-            name=a.arm,
-            color=colors[a.arm],
-            estimate=a.effect,
-            low=math.nan if a.low is None else a.low,
-            high=math.nan if a.high is None else a.high,
-            points=a.differences,
-            strong=a.arm == verdict.arm,
-            text=f'{verdicts.interval_text(a.effect, a.low, a.high)}, {p}'
-            f'{adjusted}',
-        )
+      IntervalRow(
+        name=a.arm,
+        color=colors[a.arm],
+        estimate=a.effect,
+        low=math.nan if a.low is None else a.low,
+        high=math.nan if a.high is None else a.high,
+        points=a.differences,
+        strong=a.arm == verdict.arm,
+        text=f'{verdicts.interval_text(a.effect, a.low, a.high)}, {p}'
+        f'{adjusted}',
+      )
     )
   return rows

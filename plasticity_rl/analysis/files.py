@@ -10,7 +10,7 @@ from plasticity_rl.errors import UserError
 
 
 def read_json(
-    path: pathlib.Path, optional: bool = False
+  path: pathlib.Path, optional: bool = False
 ) -> dict[str, Any] | None:
   """An object from a JSON file; None if it is optional and not there."""
   if optional and not path.exists():
@@ -40,7 +40,7 @@ def check_folder(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def write_all(
-    folder: str | os.PathLike[str], texts: Mapping[str, str]
+  folder: str | os.PathLike[str], texts: Mapping[str, str]
 ) -> list[pathlib.Path]:
   """Writes files of a folder, each under another name first, then renamed.
 

@@ -98,8 +98,8 @@ def join(parts: Iterable[object], glue: str = '\n') -> Html:
 def tag(name: str, *children: object, **attributes: str) -> Html:
   """An element; attributes are escaped, `class_` is class."""
   listed = ''.join(
-      f' {k.rstrip("_").replace("_", "-")}="{html.escape(v)}"'
-      for k, v in attributes.items()
+    f' {k.rstrip("_").replace("_", "-")}="{html.escape(v)}"'
+    for k, v in attributes.items()
   )
   return Html(f'<{name}{listed}>{join(children, "")}</{name}>')
 
@@ -115,10 +115,10 @@ def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
   head = tag('tr', *(tag('th', c) for c in header))
   body = [tag('tr', *(tag('td', c) for c in row)) for row in rows]
   return tag(
-      'div',
-      tag('table', tag('thead', head), tag('tbody', *body)),
-      class_='scroll',
-      tabindex='0',
+    'div',
+    tag('table', tag('thead', head), tag('tbody', *body)),
+    class_='scroll',
+    tabindex='0',
   )
 
 
@@ -134,8 +134,8 @@ def facts(pairs: Iterable[tuple[object, object]], class_: str) -> Html:
 def legend(entries: Iterable[tuple[str, int]]) -> Html:
   """Names with the colours that figures give them."""
   items = [
-      tag('li', name, style=f'--c:{svg.css_variable(color)}')
-      for name, color in entries
+    tag('li', name, style=f'--c:{svg.css_variable(color)}')
+    for name, color in entries
   ]
   return tag('ul', *items, class_='legend')
 
@@ -146,11 +146,16 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
   writer = csv.writer(out, lineterminator='\n')
   writer.writerow(header)
   for row in rows:
-    writer.writerow([
-        '' if isinstance(v, float) and math.isnan(v)
-        else f'{v:.8g}' if isinstance(v, float) else v
+    writer.writerow(
+      [
+        ''
+        if isinstance(v, float) and math.isnan(v)
+        else f'{v:.8g}'
+        if isinstance(v, float)
+        else v
         for v in row
-    ])  # pyformat: disable
+      ]
+    )  # pyformat: disable
   return out.getvalue()
 
 
@@ -161,18 +166,18 @@ def download(name: str, text: str) -> Html:
 
 
 def chart(
-    wide: str, narrow: str | None, caption: str, data: tuple[str, str]
+  wide: str, narrow: str | None, caption: str, data: tuple[str, str]
 ) -> Html:
   """A figure with its caption and data; a second drawing for phones."""
   if narrow is None:
     drawing = Html(wide)
   else:
     drawing = join(
-        (
-            tag('div', Html(wide), class_='wide'),
-            tag('div', Html(narrow), class_='narrow'),
-        ),
-        '',
+      (
+        tag('div', Html(wide), class_='wide'),
+        tag('div', Html(narrow), class_='narrow'),
+      ),
+      '',
     )
   said = tag('figcaption', caption, ' ' if caption else '', download(*data))
   return tag('figure', drawing, said)
@@ -194,22 +199,29 @@ def record_section(records: Mapping[str, Mapping[str, Any]]) -> Html:
     versions = record.get('versions')
     versions = versions if isinstance(versions, Mapping) else {}
     said = [
-        tag('pre', tag('code', record.get('command') or 'command unknown')),
-        facts(
-            [
-                ('machine', record.get('machine') or 'unknown'),
-                ('git revision', record.get('git_revision') or 'unknown'),
-                ('versions', ', '.join(f'{k} {v}' for k, v in versions.items())
-                 or 'unknown'),
-            ],
-            'facts',
-        ),
+      tag('pre', tag('code', record.get('command') or 'command unknown')),
+      facts(
+        [
+          ('machine', record.get('machine') or 'unknown'),
+          ('git revision', record.get('git_revision') or 'unknown'),
+          (
+            'versions',
+            ', '.join(f'{k} {v}' for k, v in versions.items()) or 'unknown',
+          ),
+        ],
+        'facts',
+      ),
+      tag(
+        'details',
+        tag('summary', 'Config'),
         tag(
-            'details',
-            tag('summary', 'Config'),
-            tag('pre', tag('code', json.dumps(
-                record.get('config'), indent=2, ensure_ascii=False))),
+          'pre',
+          tag(
+            'code',
+            json.dumps(record.get('config'), indent=2, ensure_ascii=False),
+          ),
         ),
+      ),
     ]  # pyformat: disable
     if i == 0:
       if len(records) > 1:
@@ -230,9 +242,9 @@ def page(title: str, *sections: object, tone: str = 'fg') -> str:
   """
   style = f'{svg.css()}\n{_STYLE}\nmain {{ --tone: var(--{tone}); }}'
   return (
-      '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-      '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-      '<link rel="icon" href="data:,">\n'
-      f'<title>{esc(title)}</title>\n<style>\n{style}\n</style>\n</head>\n'
-      f'<body>\n<main>\n{join(sections)}\n</main>\n</body>\n</html>\n'
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    '<link rel="icon" href="data:,">\n'
+    f'<title>{esc(title)}</title>\n<style>\n{style}\n</style>\n</head>\n'
+    f'<body>\n<main>\n{join(sections)}\n</main>\n</body>\n</html>\n'
   )

@@ -26,18 +26,23 @@ def of_groups(groups: Sequence[Group], metric: str) -> list[Group]:
   """The same of returns over time; refuses what is no return."""
   if not metric.endswith('/return'):
     raise UserError(
-        f'--human_normalized is for returns (eval/return, train/return), not '
-        f'{metric}'
+      f'--human_normalized is for returns (eval/return, train/return), not '
+      f'{metric}'
     )
   return [
-      dataclasses.replace(g, values=_scaled(g.task, g.values)) for g in groups
+    dataclasses.replace(g, values=_scaled(g.task, g.values)) for g in groups
   ]
 
 
 def _scaled(task, value):
   if not is_atari(task):
-    raise UserError('--human_normalized: ' + nearest(
-        'Atari game', task, [_PREFIX + game for game in atari_games.SCORES],
+    raise UserError(
+      '--human_normalized: '
+      + nearest(
+        'Atari game',
+        task,
+        [_PREFIX + game for game in atari_games.SCORES],
         listed=('atari_GAME (57 games)',),
-    ))
+      )
+    )
   return atari_games.human_normalized_score(task.removeprefix(_PREFIX), value)

@@ -28,33 +28,44 @@ RETURN = 'eval/return'
 # The sign of the correlation if the proxy told: whether more of it means that
 # more was lost. 0 where the literature does not say.
 EXPECTED = {
-    TIME: 1,
-    RETURN: -1,
-    'dead_units': 1,
-    'dormant_units': 1,
-    'dormant_overlap': 0,
-    'active_units': -1,
-    'srank': -1,
-    'effective_rank': -1,
-    'feature_rank': -1,
-    'stable_rank': -1,
-    'weight_norm': 1,
-    'weight_growth': 1,
-    'distance_from_init': 1,
-    'update_ratio': 0,
-    'gradient_l0': 0,
-    'gradient_l1': 0,
-    'gradient_l2': 0,
-    'gradient_covariance': 0,
-    'hessian': 1,
-    'churn': 0,
-    'target_fitting': 1,
+  TIME: 1,
+  RETURN: -1,
+  'dead_units': 1,
+  'dormant_units': 1,
+  'dormant_overlap': 0,
+  'active_units': -1,
+  'srank': -1,
+  'effective_rank': -1,
+  'feature_rank': -1,
+  'stable_rank': -1,
+  'weight_norm': 1,
+  'weight_growth': 1,
+  'distance_from_init': 1,
+  'update_ratio': 0,
+  'gradient_l0': 0,
+  'gradient_l1': 0,
+  'gradient_l2': 0,
+  'gradient_covariance': 0,
+  'hessian': 1,
+  'churn': 0,
+  'target_fitting': 1,
 }
 YES, NO, REVERSED, UNFORESEEN = 'yes', 'no', 'reversed', 'yes, sign unstated'
 COLUMNS = (
-    'proxy', 'expected', 'within', 'within_low', 'within_high', 'tells',
-    'pooled', 'pooled_low', 'pooled_high', 'seeds', 'forks', 'forks_within',
-    'pairs', 'note',
+  'proxy',
+  'expected',
+  'within',
+  'within_low',
+  'within_high',
+  'tells',
+  'pooled',
+  'pooled_low',
+  'pooled_high',
+  'seeds',
+  'forks',
+  'forks_within',
+  'pairs',
+  'note',
 )  # pyformat: disable
 
 
@@ -140,26 +151,39 @@ class Proxies:
 
   def to_csv(self) -> str:
     """A row a proxy, as in `COLUMNS`."""
-    return html.csv_text(COLUMNS, [
+    return html.csv_text(
+      COLUMNS,
+      [
         (
-            r.proxy, r.expected, *r.within, r.tells, *r.pooled,
-            len(self.seeds), len(self.steps), r.forks, r.pairs, r.note,
+          r.proxy,
+          r.expected,
+          *r.within,
+          r.tells,
+          *r.pooled,
+          len(self.seeds),
+          len(self.steps),
+          r.forks,
+          r.pairs,
+          r.note,
         )
         for r in self.rows
-    ])  # pyformat: disable
+      ],
+    )  # pyformat: disable
 
   def pairs_csv(self) -> str:
     """A row a seed and fork: the benefit, and every proxy."""
     return html.csv_text(
-        ('seed', 'step', 'benefit', *(n for n in self.values if n != TIME)),
-        [
-            (
-                int(seed), int(step), float(self.benefit[i, j]),
-                *(float(v[i, j]) for n, v in self.values.items() if n != TIME),
-            )
-            for j, step in enumerate(self.steps)
-            for i, seed in enumerate(self.seeds)
-        ],
+      ('seed', 'step', 'benefit', *(n for n in self.values if n != TIME)),
+      [
+        (
+          int(seed),
+          int(step),
+          float(self.benefit[i, j]),
+          *(float(v[i, j]) for n, v in self.values.items() if n != TIME),
+        )
+        for j, step in enumerate(self.steps)
+        for i, seed in enumerate(self.seeds)
+      ],
     )  # pyformat: disable
 
   def to_json(self) -> dict[str, Any]:
@@ -172,31 +196,33 @@ class Proxies:
       return {k: plain(v) for k, v in found._asdict().items()}
 
     return {
-        'metric': self.metric,
-        'horizon': self.horizon,
-        'seeds': self.seeds.tolist(),
-        'steps': self.steps.tolist(),
-        'benefit': self.benefit.tolist(),
-        'proxies': [
-            dataclasses.asdict(r) | {
-                'within': interval(r.within), 'pooled': interval(r.pooled),
-                'tells': r.tells,
-            }
-            for r in self.rows
-        ],
+      'metric': self.metric,
+      'horizon': self.horizon,
+      'seeds': self.seeds.tolist(),
+      'steps': self.steps.tolist(),
+      'benefit': self.benefit.tolist(),
+      'proxies': [
+        dataclasses.asdict(r)
+        | {
+          'within': interval(r.within),
+          'pooled': interval(r.pooled),
+          'tells': r.tells,
+        }
+        for r in self.rows
+      ],
     }
 
   def table(self, most: int = 20) -> str:
     """The strongest as text, for the terminal."""
     rows = [('proxy', 'expected', 'within forks [95 %]', 'tells', 'pooled')]
     rows += [
-        (r.proxy, sign(r.expected), text(r.within), r.tells, text(r.pooled))
-        for r in self.rows[:most]
+      (r.proxy, sign(r.expected), text(r.within), r.tells, text(r.pooled))
+      for r in self.rows[:most]
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+      '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+      for row in rows
     ]
     if len(self.rows) > most:
       lines.append(f'and {len(self.rows) - most} more in proxies.csv')
@@ -240,25 +266,21 @@ def compare(proxy: str, values: np.ndarray, benefit: np.ndarray) -> ProxyRow:
   if 0 < len(measured) < values.size:
     notes.append(f'missing in {values.size - len(measured)} pairs')
   return ProxyRow(
-      proxy=proxy,
-      expected=expected_sign(proxy),
-      within=rank_correlation.interval(
-          rank_correlation.within, values, benefit
-      ),
-      pooled=rank_correlation.interval(
-          rank_correlation.pooled, values, benefit
-      ),
-      forks=forks,
-      pairs=len(measured),
-      note='; '.join(notes),
+    proxy=proxy,
+    expected=expected_sign(proxy),
+    within=rank_correlation.interval(rank_correlation.within, values, benefit),
+    pooled=rank_correlation.interval(rank_correlation.pooled, values, benefit),
+    forks=forks,
+    pairs=len(measured),
+    note='; '.join(notes),
   )
 
 
 def _strength(row: ProxyRow) -> tuple[float, ...]:
   """Sorts what there is to compare with first, then the strongest."""
   strengths = [
-      0.0 if math.isnan(x.estimate) else -abs(x.estimate)
-      for x in (row.within, row.pooled)
+    0.0 if math.isnan(x.estimate) else -abs(x.estimate)
+    for x in (row.within, row.pooled)
   ]
   if row.is_reference:
     return (0, 0 if row.proxy == TIME else 1)
@@ -278,20 +300,19 @@ def load(folder: str | pathlib.Path) -> Proxies:
   steps = fork.get('proxy_steps')
   if not steps:
     raise UserError(
-        f'{folder} has no forks to compare: it was not made by --proxies'
+      f'{folder} has no forks to compare: it was not made by --proxies'
     )
   metric = fork.get('metric') or diagnoses.DEFAULT_METRIC
   found = [
-      _fork(folder / 'forks' / str(step), prefix, metric, step)
-      for step in steps
+    _fork(folder / 'forks' / str(step), prefix, metric, step) for step in steps
   ]
   seeds, horizon = found[0].seeds, found[0].horizon
   for step, one in zip(steps, found, strict=True):
     if (one.seeds, one.horizon) != (seeds, horizon):
       raise UserError(
-          f'the forks in {folder} differ: at step {step} there are seeds'
-          f' {one.seeds} and {one.horizon} steps, at step {steps[0]} seeds'
-          f' {seeds} and {horizon}'
+        f'the forks in {folder} differ: at step {step} there are seeds'
+        f' {one.seeds} and {one.horizon} steps, at step {steps[0]} seeds'
+        f' {seeds} and {horizon}'
       )
   benefit = np.stack([one.benefit for one in found], axis=1)
   names = dict.fromkeys(name for one in found for name in one.values)
@@ -299,15 +320,21 @@ def load(folder: str | pathlib.Path) -> Proxies:
   missing = np.full(len(seeds), np.nan)
   for name in names:
     values[name] = np.stack(
-        [one.values.get(name, missing) for one in found], axis=1
+      [one.values.get(name, missing) for one in found], axis=1
     )
   if not any(name.startswith(PREFIX) for name in values):
     raise UserError(f'no diagnostic was measured at the forks in {folder}')
   rows = [compare(name, v, benefit) for name, v in values.items()]
   return Proxies(
-      path=folder, prefix=prefix, metric=metric, horizon=horizon,
-      seeds=np.array(seeds), steps=np.array(steps), benefit=benefit,
-      values=values, rows=tuple(sorted(rows, key=_strength)),
+    path=folder,
+    prefix=prefix,
+    metric=metric,
+    horizon=horizon,
+    seeds=np.array(seeds),
+    steps=np.array(steps),
+    benefit=benefit,
+    values=values,
+    rows=tuple(sorted(rows, key=_strength)),
   )  # pyformat: disable
 
 
@@ -322,10 +349,10 @@ class _Fork:
 
 
 def _fork(
-    folder: pathlib.Path, prefix: runs.Run, metric: str, step: int
+  folder: pathlib.Path, prefix: runs.Run, metric: str, step: int
 ) -> _Fork:
   arms = {
-      name: runs.load(folder / name) for name in (diagnoses.CONTROL, INJECTION)
+    name: runs.load(folder / name) for name in (diagnoses.CONTROL, INJECTION)
   }
   try:
     there, horizon = diagnoses.fork_of(arms)
@@ -344,8 +371,8 @@ def _fork(
         if series.values.size and series.seeds.tolist() == seeds:
           known = values.get(name, series.values[:, 0])
           values[name] = np.where(
-              series.measured[:, 0], series.values[:, 0], known
+            series.measured[:, 0], series.values[:, 0], known
           )
   return _Fork(
-      seeds, horizon, scores[INJECTION] - scores[diagnoses.CONTROL], values
+    seeds, horizon, scores[INJECTION] - scores[diagnoses.CONTROL], values
   )

@@ -27,7 +27,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
   def centred(values):
     ranks = stats.rankdata(
-        np.where(missing, np.nan, values), axis=-1, nan_policy='omit'
+      np.where(missing, np.nan, values), axis=-1, nan_policy='omit'
     )
     return np.where(missing, 0.0, ranks - middle)
 
@@ -35,7 +35,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
   norm = np.sqrt(np.sum(a * a, -1) * np.sum(b * b, -1))
   defined = norm > 0
   return np.where(
-      defined, np.sum(a * b, -1) / np.where(defined, norm, 1.0), np.nan
+    defined, np.sum(a * b, -1) / np.where(defined, norm, 1.0), np.nan
   )
 
 
@@ -66,13 +66,13 @@ def within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def interval(
-    statistic: Statistic,
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    confidence: float = statistics.CONFIDENCE,
-    resamples: int = 2000,
-    seed: int = 0,
+  statistic: Statistic,
+  x: np.ndarray,
+  y: np.ndarray,
+  *,
+  confidence: float = statistics.CONFIDENCE,
+  resamples: int = 2000,
+  seed: int = 0,
 ) -> statistics.Interval:
   """The statistic, and its bootstrap interval over resampled seeds.
 
@@ -98,15 +98,13 @@ def interval(
     NaN bounds where less than half of the resamples have the statistic.
   """
   estimate = float(statistic(x, y))
-  drawn = np.random.default_rng(seed).integers(
-      len(x), size=(resamples, len(x))
-  )
+  drawn = np.random.default_rng(seed).integers(len(x), size=(resamples, len(x)))
   values = statistic(x[drawn], y[drawn])
   values = values[np.isfinite(values)]
   if math.isnan(estimate) or len(values) < resamples / 2:
     return statistics.Interval(estimate, math.nan, math.nan)
   tail = (1 - confidence) / 2
   low, high = np.clip(
-      np.quantile(values, [tail, 1 - tail]) + estimate - values.mean(), -1, 1
+    np.quantile(values, [tail, 1 - tail]) + estimate - values.mean(), -1, 1
   )
   return statistics.Interval(estimate, float(low), float(high))

@@ -36,11 +36,11 @@ class Written(NamedTuple):
 
 
 def diagnosis(
-    folder: str | pathlib.Path,
-    out: str | pathlib.Path | None = None,
-    *,
-    metric: str | None = None,
-    margin: float | None = None,
+  folder: str | pathlib.Path,
+  out: str | pathlib.Path | None = None,
+  *,
+  metric: str | None = None,
+  margin: float | None = None,
 ) -> verdicts.Verdict:
   """Judges a diagnosis folder; writes `verdict.json` and `report.html`.
 
@@ -70,21 +70,24 @@ def proxies(folder: str | pathlib.Path) -> proxies_lib.Proxies:
   from plasticity_rl.analysis import proxies_page
 
   record = json.dumps(loaded.to_json(), indent=2, allow_nan=False)
-  files.write_all(folder, {
+  files.write_all(
+    folder,
+    {
       'proxies.csv': loaded.to_csv(),
       'proxies.json': record + '\n',
       'proxies.html': proxies_page.build(loaded),
-  })
+    },
+  )
   return loaded
 
 
 def runs(
-    folders: Sequence[str | pathlib.Path],
-    out: str | pathlib.Path,
-    *,
-    metric: str | None = None,
-    interval: str = 'pooled',
-    human_normalized: bool = False,
+  folders: Sequence[str | pathlib.Path],
+  out: str | pathlib.Path,
+  *,
+  metric: str | None = None,
+  interval: str = 'pooled',
+  human_normalized: bool = False,
 ) -> Written:
   """Compares plain runs; writes `summary.csv` and `report.html`.
 
@@ -111,22 +114,20 @@ def runs(
   from plasticity_rl.analysis import runs_page
 
   page = runs_page.build(
-      loaded, groups, rows, metric=metric, resampling=interval, notes=notes
+    loaded, groups, rows, metric=metric, resampling=interval, notes=notes
   )
   summary = scoring.to_csv(rows)
-  _, path = files.write_all(
-      out, {'summary.csv': summary, 'report.html': page}
-  )
+  _, path = files.write_all(out, {'summary.csv': summary, 'report.html': page})
   return Written(rows, _text(rows, notes, interval), path)
 
 
 def study(
-    folder: str | pathlib.Path,
-    out: str | pathlib.Path,
-    *,
-    metric: str | None = None,
-    figure: Callable[[studies.Study], Any] | None = None,
-    note: str = '',
+  folder: str | pathlib.Path,
+  out: str | pathlib.Path,
+  *,
+  metric: str | None = None,
+  figure: Callable[[studies.Study], Any] | None = None,
+  note: str = '',
 ) -> Written:
   """Reports on a study: `report.html`, `summary.csv`, `scores.csv`.
 
@@ -153,30 +154,36 @@ def study(
     answer = study_figures.default(loaded)
   values = study_tables.as_scores(loaded)
   rows = scoring.summarise(values, resampling='stratified')
-  notes = [f'{m.name} is {m.state}' + f': {m.error}' * bool(m.error)
-           for m in loaded.missing]
+  notes = [
+    f'{m.name} is {m.state}' + f': {m.error}' * bool(m.error)
+    for m in loaded.missing
+  ]
   if len(loaded.tasks) > 1:
     notes.append(
-        'scores of different tasks are taken as they are here and in'
-        ' summary.csv; report.html puts them on one scale'
+      'scores of different tasks are taken as they are here and in'
+      ' summary.csv; report.html puts them on one scale'
     )
   table = html.csv_text(
-      scoring.COLUMNS,
-      [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],
+    scoring.COLUMNS,
+    [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],
   )
-  _, _, path = files.write_all(out, {
-      'summary.csv': scoring.to_csv(rows), 'scores.csv': table,
+  _, _, path = files.write_all(
+    out,
+    {
+      'summary.csv': scoring.to_csv(rows),
+      'scores.csv': table,
       'report.html': study_page.build(loaded, answer, note),
-  })
+    },
+  )
   return Written(rows, _text(rows, notes, 'stratified'), path)
 
 
 def scores(
-    path: str | pathlib.Path,
-    out: str | pathlib.Path | None = None,
-    *,
-    interval: str = 'pooled',
-    human_normalized: bool = False,
+  path: str | pathlib.Path,
+  out: str | pathlib.Path | None = None,
+  *,
+  interval: str = 'pooled',
+  human_normalized: bool = False,
 ) -> Written:
   """Summarises a file of scores; writes `summary.csv` if `out` is given.
 
@@ -205,16 +212,18 @@ def _of_scale(values: Sequence[scoring.Score]) -> list[str]:
   tasks = {s.task for s in values}
   if len(tasks) < 2 or not all(map(human.is_atari, tasks)):
     return []
-  return ['the points of these games are summed as they are; '
-          '--human_normalized puts them on one scale']
+  return [
+    'the points of these games are summed as they are; '
+    '--human_normalized puts them on one scale'
+  ]
 
 
 def _text(
-    rows: Sequence[scoring.Summary], notes: Sequence[str], interval: str
+  rows: Sequence[scoring.Summary], notes: Sequence[str], interval: str
 ) -> str:
   drawn = {
-      'pooled': 'of all run x task scores as one pool',
-      'stratified': 'of runs within each task',
+    'pooled': 'of all run x task scores as one pool',
+    'stratified': 'of runs within each task',
   }[interval]
   notes = [f'the interval is a 95 % bootstrap {drawn} ({interval})', *notes]
   return '\n'.join([scoring.to_text(rows), *(f'note: {n}' for n in notes)])

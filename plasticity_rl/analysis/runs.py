@@ -87,11 +87,11 @@ def load(folder: str | pathlib.Path, *, metrics_required: bool = True) -> Run:
   else:
     table = tables.empty(metrics)
   return Run(
-      path=folder,
-      record=record,
-      table=table,
-      ledger=files.read_json(folder / 'ledger.json', optional=True),
-      fork=files.read_json(folder / 'fork.json', optional=True),
+    path=folder,
+    record=record,
+    table=table,
+    ledger=files.read_json(folder / 'ledger.json', optional=True),
+    fork=files.read_json(folder / 'fork.json', optional=True),
   )
 
 
@@ -101,9 +101,9 @@ def require_finite(series: tables.Series, where: str) -> None:
   if bad.any():
     s, t = np.argwhere(bad)[0]
     raise UserError(
-        f'{where}, seed {series.seeds[s]}: {series.metric} is'
-        f' {series.values[s, t]} at step {series.steps[t]}; scores must be'
-        ' finite'
+      f'{where}, seed {series.seeds[s]}: {series.metric} is'
+      f' {series.values[s, t]} at step {series.steps[t]}; scores must be'
+      ' finite'
     )
 
 
@@ -112,8 +112,8 @@ def require_complete(series: tables.Series, where: str) -> None:
   if not series.measured.all():
     s, t = np.argwhere(~series.measured)[0]
     raise UserError(
-        f'{where} has no {series.metric} for seed {series.seeds[s]} at step'
-        f' {series.steps[t]}, which other seeds have'
+      f'{where} has no {series.metric} for seed {series.seeds[s]} at step'
+      f' {series.steps[t]}, which other seeds have'
     )
 
 
@@ -129,11 +129,11 @@ def _arms(runs: Sequence[Run]) -> list[str]:
   """What sets each run apart: the arm of a fork, and config keys that vary."""
   flats = [dict(_flat(r.config)) for r in runs]
   keys = {
-      k: None  # A dict, to keep the order of the configs.
-      for flat in flats
-      for k in flat
-      if k.split('.')[0] not in _NOT_AN_ARM
-      and k not in ('agent.name', 'environment.name')
+    k: None  # A dict, to keep the order of the configs.
+    for flat in flats
+    for k in flat
+    if k.split('.')[0] not in _NOT_AN_ARM
+    and k not in ('agent.name', 'environment.name')
   }
   # Other agents and environments have other keys: compare like with like.
   kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -141,14 +141,14 @@ def _arms(runs: Sequence[Run]) -> list[str]:
     kind = run.name_of('agent'), run.name_of('environment')
     kinds.setdefault(kind, []).append(flat)
   vary = [
-      k
-      for k in keys
-      if any(len({repr(f.get(k)) for f in same}) > 1 for same in kinds.values())
+    k
+    for k in keys
+    if any(len({repr(f.get(k)) for f in same}) > 1 for same in kinds.values())
   ]
   leaves = [k.rsplit('.', 1)[-1] for k in vary]
   short = {
-      k: leaf if leaves.count(leaf) == 1 else k
-      for k, leaf in zip(vary, leaves, strict=True)
+    k: leaf if leaves.count(leaf) == 1 else k
+    for k, leaf in zip(vary, leaves, strict=True)
   }
   names = []
   for run, flat in zip(runs, flats, strict=True):
@@ -180,8 +180,8 @@ def group(runs: Sequence[Run], metric: str) -> tuple[Group, ...]:
       for seed in series.seeds:
         if seed in owner:
           raise UserError(
-              f'seed {seed} is both in {owner[seed].path} and in {run.path},'
-              ' runs with the same config'
+            f'seed {seed} is both in {owner[seed].path} and in {run.path},'
+            ' runs with the same config'
           )
         owner[seed] = run
     steps = pairs[0][1].steps
@@ -189,8 +189,8 @@ def group(runs: Sequence[Run], metric: str) -> tuple[Group, ...]:
       steps = np.intersect1d(steps, series.steps)
     if not len(steps):
       raise UserError(
-          f'{pairs[0][0].path} and {pairs[1][0].path} have the same config but'
-          f' no step in common where {metric} was measured'
+        f'{pairs[0][0].path} and {pairs[1][0].path} have the same config but'
+        f' no step in common where {metric} was measured'
       )
     at = [np.isin(s.steps, steps) for _, s in pairs]
     values = [s.values[:, a] for (_, s), a in zip(pairs, at, strict=True)]

@@ -75,13 +75,12 @@ def read(path: str | pathlib.Path) -> list[Score]:
     value = tables.number(text, path, line, 'return')
     if not math.isfinite(value):
       raise UserError(
-          f"{path}, line {line}, column 'return': {text!r} is not a finite"
-          ' number'
+        f"{path}, line {line}, column 'return': {text!r} is not a finite number"
       )
     if tuple(key) in found:
       raise UserError(
-          f'{path}, line {line}: the same run ({", ".join(key)}) stands in'
-          f' line {found[tuple(key)]}'
+        f'{path}, line {line}: the same run ({", ".join(key)}) stands in'
+        f' line {found[tuple(key)]}'
       )
     found[tuple(key)] = line
     scores.append(Score(*key, value))
@@ -95,23 +94,23 @@ def from_groups(groups: Sequence[runs.Group]) -> list[Score]:
   for g in groups:
     if g.steps[0] > until:
       raise UserError(
-          f'{g.algorithm}, {g.arm} on {g.task} begins at step {g.steps[0]},'
-          f' after another has ended at {until}: nothing to compare'
+        f'{g.algorithm}, {g.arm} on {g.task} begins at step {g.steps[0]},'
+        f' after another has ended at {until}: nothing to compare'
       )
     last = int(np.searchsorted(g.steps, until, side='right')) - 1
     scores += [
-        Score(g.algorithm, g.arm, g.task, str(s), float(v))
-        for s, v in zip(g.seeds, g.values[:, last], strict=True)
+      Score(g.algorithm, g.arm, g.task, str(s), float(v))
+      for s, v in zip(g.seeds, g.values[:, last], strict=True)
     ]
   return scores
 
 
 def summarise(
-    scores: Sequence[Score],
-    *,
-    resampling: str = 'pooled',
-    resamples: int = 10_000,
-    seed: int = 0,
+  scores: Sequence[Score],
+  *,
+  resampling: str = 'pooled',
+  resamples: int = 10_000,
+  seed: int = 0,
 ) -> list[Summary]:
   """A row for each algorithm and arm, in the order of their first score.
 
@@ -136,19 +135,19 @@ def summarise(
     pooled = np.concatenate(by_task)
     drawn = by_task if resampling == 'stratified' else [pooled]
     interval = statistics.stratified_bootstrap(
-        drawn, resamples=resamples, seed=seed
+      drawn, resamples=resamples, seed=seed
     )
     means = [float(np.mean(t)) for t in by_task]
     rows.append(
-        Summary(
-            algorithm,
-            arm,
-            *interval,
-            float(np.mean(means)),
-            float(np.median(means)),
-            len(pooled),
-            len(by_task),
-        )
+      Summary(
+        algorithm,
+        arm,
+        *interval,
+        float(np.mean(means)),
+        float(np.median(means)),
+        len(pooled),
+        len(by_task),
+      )
     )
   return rows
 
@@ -158,15 +157,15 @@ def notes(scores: Sequence[Score], rows: Sequence[Summary]) -> list[str]:
   said = []
   for algorithm in dict.fromkeys(s.algorithm for s in scores):
     tasks = {
-        arm: frozenset(s.task for s in scores if s[:2] == (algorithm, arm))
-        for arm in dict.fromkeys(
-            s.arm for s in scores if s.algorithm == algorithm
-        )
+      arm: frozenset(s.task for s in scores if s[:2] == (algorithm, arm))
+      for arm in dict.fromkeys(
+        s.arm for s in scores if s.algorithm == algorithm
+      )
     }
     if len(set(tasks.values())) > 1:
       said.append(
-          f'the arms of {algorithm} were run on different tasks: their'
-          ' summaries are not comparable'
+        f'the arms of {algorithm} were run on different tasks: their'
+        ' summaries are not comparable'
       )
   few = [r for r in rows if r.runs == 1]
   if few:
@@ -189,15 +188,21 @@ def to_text(rows: Sequence[Summary]) -> str:
   """The same as aligned columns, for the terminal."""
   lines = [Summary._fields]
   lines += [
-      tuple(f'{v:,.4g}' if isinstance(v, float) and abs(v) < 10
-            else f'{v:,.1f}' if isinstance(v, float) else str(v) for v in row)
-      for row in rows
+    tuple(
+      f'{v:,.4g}'
+      if isinstance(v, float) and abs(v) < 10
+      else f'{v:,.1f}'
+      if isinstance(v, float)
+      else str(v)
+      for v in row
+    )
+    for row in rows
   ]
   widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
   return '\n'.join(
-      '  '.join(
-          c.ljust(w) if i < 2 else c.rjust(w)
-          for i, (c, w) in enumerate(zip(line, widths, strict=True))
-      ).rstrip()
-      for line in lines
+    '  '.join(
+      c.ljust(w) if i < 2 else c.rjust(w)
+      for i, (c, w) in enumerate(zip(line, widths, strict=True))
+    ).rstrip()
+    for line in lines
   )

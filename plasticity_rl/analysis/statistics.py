@@ -44,12 +44,12 @@ def iqm(scores: np.ndarray, axis: int | None = None) -> np.ndarray:
 
 
 def stratified_bootstrap(
-    scores_by_task: Sequence[np.ndarray],
-    statistic: Callable[[np.ndarray], np.ndarray] | None = None,
-    *,
-    confidence: float = CONFIDENCE,
-    resamples: int = 10_000,
-    seed: int = 0,
+  scores_by_task: Sequence[np.ndarray],
+  statistic: Callable[[np.ndarray], np.ndarray] | None = None,
+  *,
+  confidence: float = CONFIDENCE,
+  resamples: int = 10_000,
+  seed: int = 0,
 ) -> Interval:
   """Percentile interval with runs resampled within each task.
 
@@ -91,7 +91,7 @@ def _resampling_counts(n: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def student_interval(
-    values: np.ndarray, confidence: float = CONFIDENCE
+  values: np.ndarray, confidence: float = CONFIDENCE
 ) -> Interval:
   """Mean and Student's t interval over the first axis, `mean +- t s/sqrt(n)`.
 
@@ -109,11 +109,11 @@ def student_interval(
 
 
 def paired_difference(
-    differences: np.ndarray,
-    *,
-    confidence: float = CONFIDENCE,
-    resamples: int = 9_999,
-    seed: int = 0,
+  differences: np.ndarray,
+  *,
+  confidence: float = CONFIDENCE,
+  resamples: int = 9_999,
+  seed: int = 0,
 ) -> Interval:
   """Interval of a mean paired difference over seeds: the studentised bootstrap.
 
@@ -166,7 +166,7 @@ def _signs(n: int) -> np.ndarray:
 
 
 def sign_flip_test(
-    differences: np.ndarray, *, resamples: int = 100_000, seed: int = 0
+  differences: np.ndarray, *, resamples: int = 100_000, seed: int = 0
 ) -> float:
   """Two-sided sign-flip (paired permutation) test of a zero centre.
 
@@ -215,12 +215,12 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def seeds_to_decide(
-    differences: np.ndarray,
-    margin: float,
-    *,
-    power: float = 0.8,
-    confidence: float = CONFIDENCE,
-    at_most: int = 10_000,
+  differences: np.ndarray,
+  margin: float,
+  *,
+  power: float = 0.8,
+  confidence: float = CONFIDENCE,
+  at_most: int = 10_000,
 ) -> int | None:
   """How many seeds would decide, were the mean and spread as they look now.
 

@@ -157,23 +157,30 @@ def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
     try:
       samples += _samples(folder / 'runs' / name, name, facts, metric)
     except UserError as error:
-      missing.append(_missing(name, {**state, 'error': str(error)},
-                              'unreadable'))
+      missing.append(
+        _missing(name, {**state, 'error': str(error)}, 'unreadable')
+      )
   if not samples:
     first = missing[0] if missing else None
     raise UserError(
-        f'no run of {folder} is complete yet'
-        + (f'; the first: {first.name}: {first.error or first.state}'
-           if first else '')
+      f'no run of {folder} is complete yet'
+      + (
+        f'; the first: {first.name}: {first.error or first.state}'
+        if first
+        else ''
+      )
     )
   pasts = sorted((folder / 'prefixes').glob('*/ledger.json'))
   return Study(
-      path=folder, record=record,
-      metric=metric or samples[0].series.metric, samples=tuple(samples),
-      missing=tuple(missing), axes=_axes(samples),
-      pasts=tuple(
-          runs.load(path.parent, metrics_required=False) for path in pasts
-      ),
+    path=folder,
+    record=record,
+    metric=metric or samples[0].series.metric,
+    samples=tuple(samples),
+    missing=tuple(missing),
+    axes=_axes(samples),
+    pasts=tuple(
+      runs.load(path.parent, metrics_required=False) for path in pasts
+    ),
   )
 
 
@@ -187,7 +194,7 @@ def _state(folder, name):
 
 def _missing(name, state, said):
   return Missing(
-      name, said, str(state.get('error', '')), str(state.get('log', ''))
+    name, said, str(state.get('error', '')), str(state.get('log', ''))
   )
 
 
@@ -202,18 +209,27 @@ def _samples(path, name, facts, metric):
   runs.require_finite(series, name)
   runs.require_complete(series, name)
   last = series.between((1 - TAIL) * series.steps[-1], series.steps[-1])
-  return [Sample(
-      run=name, algorithm=run.name_of('agent'),
-      arm=str(facts.get('arm') or 'all'), task=run.name_of('environment'),
-      setting=setting, seeds=series.seeds, scores=last.values.mean(axis=1),
-      series=series, margin=0.0, record=run, past=None,
-  )]
+  return [
+    Sample(
+      run=name,
+      algorithm=run.name_of('agent'),
+      arm=str(facts.get('arm') or 'all'),
+      task=run.name_of('environment'),
+      setting=setting,
+      seeds=series.seeds,
+      scores=last.values.mean(axis=1),
+      series=series,
+      margin=0.0,
+      record=run,
+      past=None,
+    )
+  ]
 
 
 def _arms(path, name, setting, metric):
   found = diagnoses.load(path, metric=metric)
   scores, seeds = diagnoses.scores_after(
-      found.arms, found.metric, found.step, found.horizon
+    found.arms, found.metric, found.step, found.horizon
   )
   after = {arm: found.after(arm) for arm in found.arms}
   replicates = found.verdict.replicates
@@ -222,21 +238,29 @@ def _arms(path, name, setting, metric):
     scores = {arm: s.mean(keepdims=True) for arm, s in scores.items()}
     after = {arm: series.as_one_seed() for arm, series in after.items()}
   return [
-      Sample(
-          run=name, algorithm=run.name_of('agent'), arm=arm,
-          task=run.name_of('environment'), setting=setting,
-          seeds=np.array(seeds), scores=scores[arm], series=after[arm],
-          margin=found.verdict.margin, record=run, past=found.prefix,
-          replicates=replicates,
-      )
-      for arm, run in found.arms.items()
+    Sample(
+      run=name,
+      algorithm=run.name_of('agent'),
+      arm=arm,
+      task=run.name_of('environment'),
+      setting=setting,
+      seeds=np.array(seeds),
+      scores=scores[arm],
+      series=after[arm],
+      margin=found.verdict.margin,
+      record=run,
+      past=found.prefix,
+      replicates=replicates,
+    )
+    for arm, run in found.arms.items()
   ]
 
 
 def _setting(axes) -> Setting:
   return tuple(
-      (key, _hashable(value))
-      for key, value in axes.items() if key not in (_TASK, *_SEEDS)
+    (key, _hashable(value))
+    for key, value in axes.items()
+    if key not in (_TASK, *_SEEDS)
   )
 
 
@@ -251,8 +275,9 @@ def _axes(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:
     for key, value in sample.setting:
       found.setdefault(key, {})[value] = None
   return {
-      key: tuple(_ordered(values)) for key, values in found.items()
-      if len(values) > 1
+    key: tuple(_ordered(values))
+    for key, values in found.items()
+    if len(values) > 1
   }
 
 
@@ -274,8 +299,9 @@ def leaf(key: str, keys: Sequence[str] = ()) -> str:
 def describe(setting: Setting, axes: Mapping[str, Any]) -> str:
   """A setting in words: those of its axes that vary."""
   parts = [
-      f'{leaf(key, list(axes))} {text(value)}'
-      for key, value in setting if key in axes
+    f'{leaf(key, list(axes))} {text(value)}'
+    for key, value in setting
+    if key in axes
   ]
   return ', '.join(parts)
 

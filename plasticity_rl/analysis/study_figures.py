@@ -58,7 +58,7 @@ def colors(study: Study) -> dict[str, int]:
   others = itertools.count(2)
   fixed = {studies.CONTROL: 0, 'injection': 1, 'all': 1}
   return {
-      arm: fixed[arm] if arm in fixed else next(others) for arm in study.arms
+    arm: fixed[arm] if arm in fixed else next(others) for arm in study.arms
   }
 
 
@@ -82,15 +82,16 @@ def task_bars(study: Study, arm: str = 'injection') -> Figure:
   """Percent change of an arm on each task, or in each setting; sorted."""
   _need_control(study, arm)
   found = sorted(
-      (g for g in tables.gains(study) if g.arm == arm),
-      key=lambda g: g.percent.estimate, reverse=True,
+    (g for g in tables.gains(study) if g.arm == arm),
+    key=lambda g: g.percent.estimate,
+    reverse=True,
   )
   names = [_cell_name(study, g) for g in found]
 
   def draw(width, suffix):
     with svg.style():
       fig = figure.Figure(
-          (width, 0.9 + 0.34 * len(found)), layout='constrained'
+        (width, 0.9 + 0.34 * len(found)), layout='constrained'
       )
       ax = fig.subplots()
       for i, g in enumerate(found):
@@ -100,9 +101,12 @@ def task_bars(study: Study, arm: str = 'injection') -> Figure:
           ax.plot(g.percent[1:], [i, i], color=svg.FOREGROUND, linewidth=1.2)
         if width > 6:
           ax.annotate(
-              f'{g.percent.estimate:+.0f} %', (1.01, i),
-              xycoords=('axes fraction', 'data'), va='center', fontsize=9.5,
-              annotation_clip=False,
+            f'{g.percent.estimate:+.0f} %',
+            (1.01, i),
+            xycoords=('axes fraction', 'data'),
+            va='center',
+            fontsize=9.5,
+            annotation_clip=False,
           )  # pyformat: disable
       ax.axvline(0, color=svg.FOREGROUND, linewidth=1.1)
       ax.set_ylim(len(found) - 0.4, -0.6)
@@ -114,16 +118,40 @@ def task_bars(study: Study, arm: str = 'injection') -> Figure:
       return svg.render(fig, f'task-bars-{_id(arm)}{suffix}', 'percent change')
 
   return Figure(
-      f'What {arm} changes, '
-      + ('task by task' if len(study.tasks) > 1 else 'setting by setting'),
-      *_both(draw),
-      f'{tables.PERCENT} Line: 95 % interval of the mean paired difference over'
-      ' seeds, on the same scale. Strong bars: the interval excludes zero.',
-      ('task', 'setting', 'arm', 'control', 'mean', 'difference', 'low', 'high',
-       'p', 'percent', 'percent_low', 'percent_high', 'seeds'),
-      [(g.task, studies.describe(g.setting, study.axes), g.arm, g.control,
-        g.mean, *g.interval, g.p, *g.percent, len(g.differences))
-       for g in found],
+    f'What {arm} changes, '
+    + ('task by task' if len(study.tasks) > 1 else 'setting by setting'),
+    *_both(draw),
+    f'{tables.PERCENT} Line: 95 % interval of the mean paired difference over'
+    ' seeds, on the same scale. Strong bars: the interval excludes zero.',
+    (
+      'task',
+      'setting',
+      'arm',
+      'control',
+      'mean',
+      'difference',
+      'low',
+      'high',
+      'p',
+      'percent',
+      'percent_low',
+      'percent_high',
+      'seeds',
+    ),
+    [
+      (
+        g.task,
+        studies.describe(g.setting, study.axes),
+        g.arm,
+        g.control,
+        g.mean,
+        *g.interval,
+        g.p,
+        *g.percent,
+        len(g.differences),
+      )
+      for g in found
+    ],
   )
 
 
@@ -157,26 +185,36 @@ def arms(study: Study) -> Figure:
     flat = np.concatenate([g.differences / scale[g.task][1] for g in own])
     interval = statistics.paired_difference(flat)
     p = statistics.sign_flip_test(flat)
-    rows.append(figures.IntervalRow(
-        arm, tint[arm], *interval, points=flat if len(flat) <= 60 else (),
+    rows.append(
+      figures.IntervalRow(
+        arm,
+        tint[arm],
+        *interval,
+        points=flat if len(flat) <= 60 else (),
         text=f'{verdicts.interval_text(*interval)}, {verdicts.p_text(p)}',
         strong=arm == 'injection',
-    ))
+      )
+    )
     data.append((arm, *interval, p, len(flat)))
   several = len(study.tasks) > 1
 
   def draw(width, suffix):
     return figures.intervals(
-        rows, name=f'arms{suffix}', zero=True, width=width,
-        label=f'difference to control, {_unit(study)}',
+      rows,
+      name=f'arms{suffix}',
+      zero=True,
+      width=width,
+      label=f'difference to control, {_unit(study)}',
     )
 
   return Figure(
-      'Every arm against the control', *_both(draw),
-      'Paired difference over seeds (dots) and its 95 % interval; sign-flip p,'
-      ' not adjusted for the number of arms.'
-      + (f' {tables.NORMALISED}' if several else ''),
-      ('arm', 'difference', 'low', 'high', 'p', 'pairs'), data,
+    'Every arm against the control',
+    *_both(draw),
+    'Paired difference over seeds (dots) and its 95 % interval; sign-flip p,'
+    ' not adjusted for the number of arms.'
+    + (f' {tables.NORMALISED}' if several else ''),
+    ('arm', 'difference', 'low', 'high', 'p', 'pairs'),
+    data,
   )
 
 
@@ -186,7 +224,7 @@ def _unit(study: Study) -> str:
 
 
 def along_axis(
-    study: Study, axis: str, which: Sequence[str] | None = None
+  study: Study, axis: str, which: Sequence[str] | None = None
 ) -> Figure:
   """Gain over the control by the value of an axis; scores without one."""
   _need_axis(study, axis)
@@ -197,7 +235,7 @@ def along_axis(
   lines = {arm: line for arm, line in every.items() if line}
   values = study.axes[axis]
   numbers = all(
-      isinstance(v, int | float) and not isinstance(v, bool) for v in values
+    isinstance(v, int | float) and not isinstance(v, bool) for v in values
   )
   places = np.array(values, float) if numbers else np.arange(len(values))
   log = bool(numbers and min(values) > 0 and max(values) >= 20 * min(values))
@@ -206,7 +244,7 @@ def along_axis(
   def draw(width, suffix):
     with svg.style():
       fig = figure.Figure(
-          (width, 3.7 if width > 6 else 3.4), layout='constrained'
+        (width, 3.7 if width > 6 else 3.4), layout='constrained'
       )
       ax = fig.subplots()
       if gain:
@@ -214,29 +252,38 @@ def along_axis(
       if log:
         ax.set_xscale('log')
       for arm, line in lines.items():
-        _draw_line(ax, line, dict(zip(values, places, strict=True)),
-                   svg.arm_color(tint[arm]), arm == 'injection')
+        _draw_line(
+          ax,
+          line,
+          dict(zip(values, places, strict=True)),
+          svg.arm_color(tint[arm]),
+          arm == 'injection',
+        )
       _name_lines(ax, lines, tint)
       ax.grid(axis='y')
       ax.set_xticks(places, [_tick(v) for v in values], minor=False)
       ax.minorticks_off()
       ax.set_xlabel(name)
       ax.set_ylabel(
-          f'gain over control, {_unit(study)}' if gain else _unit(study)
+        f'gain over control, {_unit(study)}' if gain else _unit(study)
       )
       return svg.render(fig, f'along-{_id(axis)}{suffix}', f'by {name}')
 
   said = 'Paired difference to the control' if gain else 'Mean'
   return Figure(
-      f'{"Gain" if gain else "Score"} by {name}', *_both(draw),
-      f'{said}, its 95 % interval over seeds'
-      + (', tasks' if len(study.tasks) > 1 else '')
-      + (' and the other axes' if len(study.axes) > 1 else '')
-      + f" (Student's t): {', '.join(lines)}."
-      + (f' {tables.NORMALISED}' if len(study.tasks) > 1 else ''),
-      ('arm', name, 'mean', 'low', 'high', 'samples'),
-      [(arm, studies.text(value), *interval, len(flat))
-       for arm, line in lines.items() for value, interval, flat in line],
+    f'{"Gain" if gain else "Score"} by {name}',
+    *_both(draw),
+    f'{said}, its 95 % interval over seeds'
+    + (', tasks' if len(study.tasks) > 1 else '')
+    + (' and the other axes' if len(study.axes) > 1 else '')
+    + f" (Student's t): {', '.join(lines)}."
+    + (f' {tables.NORMALISED}' if len(study.tasks) > 1 else ''),
+    ('arm', name, 'mean', 'low', 'high', 'samples'),
+    [
+      (arm, studies.text(value), *interval, len(flat))
+      for arm, line in lines.items()
+      for value, interval, flat in line
+    ],
   )
 
 
@@ -245,8 +292,15 @@ def _draw_line(ax: mpl_axes.Axes, line, places, color, strong):
   mean, low, high = np.array([i for _, i, _ in line], float).T
   if np.isfinite(low).any():
     ax.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
-  ax.plot(x, mean, color=color, marker='o', markersize=4.5,
-          linewidth=2.2 if strong else 1.7, zorder=4 if strong else 3)
+  ax.plot(
+    x,
+    mean,
+    color=color,
+    marker='o',
+    markersize=4.5,
+    linewidth=2.2 if strong else 1.7,
+    zorder=4 if strong else 3,
+  )
 
 
 def _name_lines(ax, lines, tint):
@@ -256,9 +310,14 @@ def _name_lines(ax, lines, tint):
   apart = svg.spread(ends.values(), 0.07 * (high - low))
   for arm, place in zip(ends, apart, strict=True):
     ax.annotate(
-        arm, (1.01, (place - low) / (high - low)), xycoords='axes fraction',
-        va='center', color=svg.arm_color(tint[arm]), fontsize=9.5,
-        annotation_clip=False, in_layout=True,
+      arm,
+      (1.01, (place - low) / (high - low)),
+      xycoords='axes fraction',
+      va='center',
+      color=svg.arm_color(tint[arm]),
+      fontsize=9.5,
+      annotation_clip=False,
+      in_layout=True,
     )  # pyformat: disable
 
 
@@ -274,12 +333,12 @@ def by_compute(study: Study) -> Figure:
   points = []
   for (arm, setting), samples in _groups(study).items():
     flops = [runs.flops(s.record) for s in samples]
-    values = np.concatenate([
-        (s.scores - scale[s.task][0]) / scale[s.task][1] for s in samples
-    ])
-    points.append((
-        arm, setting, float(np.mean(flops)), statistics.student_interval(values)
-    ))
+    values = np.concatenate(
+      [(s.scores - scale[s.task][0]) / scale[s.task][1] for s in samples]
+    )
+    points.append(
+      (arm, setting, float(np.mean(flops)), statistics.student_interval(values))
+    )
 
   def draw(width, suffix):
     with svg.style():
@@ -288,12 +347,22 @@ def by_compute(study: Study) -> Figure:
       for arm, _, flops, (mean, low, high) in points:
         color = svg.arm_color(tint[arm])
         if math.isfinite(low):
-          ax.plot([flops] * 2, [low, high], color=color, linewidth=4,
-                  alpha=0.35, solid_capstyle='butt')
+          ax.plot(
+            [flops] * 2,
+            [low, high],
+            color=color,
+            linewidth=4,
+            alpha=0.35,
+            solid_capstyle='butt',
+          )
         ax.plot([flops], [mean], 'D', color=color, markersize=7)
         ax.annotate(
-            arm, (flops, mean), xytext=(8, 5), textcoords='offset points',
-            color=color, fontsize=9.5,
+          arm,
+          (flops, mean),
+          xytext=(8, 5),
+          textcoords='offset points',
+          color=color,
+          fontsize=9.5,
         )  # pyformat: disable
       ax.grid()
       ax.margins(x=0.16, y=0.14)
@@ -303,13 +372,16 @@ def by_compute(study: Study) -> Figure:
       return svg.render(fig, f'compute-{suffix}', 'score by compute')
 
   return Figure(
-      'Score against compute', *_both(draw),
-      "Mean and 95 % interval over runs (Student's t) against the FLOPs of one"
-      ' seed, by the ledger of each run: the past counts in full for every arm.'
-      + (f' {tables.NORMALISED}' if len(study.tasks) > 1 else ''),
-      ('arm', 'setting', 'flops', 'mean', 'low', 'high'),
-      [(arm, studies.describe(setting, study.axes), flops, *interval)
-       for arm, setting, flops, interval in points],
+    'Score against compute',
+    *_both(draw),
+    "Mean and 95 % interval over runs (Student's t) against the FLOPs of one"
+    ' seed, by the ledger of each run: the past counts in full for every arm.'
+    + (f' {tables.NORMALISED}' if len(study.tasks) > 1 else ''),
+    ('arm', 'setting', 'flops', 'mean', 'low', 'high'),
+    [
+      (arm, studies.describe(setting, study.axes), flops, *interval)
+      for arm, setting, flops, interval in points
+    ],
   )
 
 
@@ -328,8 +400,11 @@ def _groups(study):
 
 
 def grid(
-    study: Study, x: str, y: str, panels: str | None = None,
-    arm: str = 'injection',
+  study: Study,
+  x: str,
+  y: str,
+  panels: str | None = None,
+  arm: str = 'injection',
 ) -> Figure:
   """Gain of an arm over two axes, a panel for each value of a third."""
   _need_control(study, arm)
@@ -344,8 +419,9 @@ def grid(
     if panels:
       want[panels] = shown[k]
     here = [
-        g.differences / scale[g.task][1] for g in found
-        if all(dict(g.setting).get(a) == v for a, v in want.items())
+      g.differences / scale[g.task][1]
+      for g in found
+      if all(dict(g.setting).get(a) == v for a, v in want.items())
     ]
     if here:
       values[k, j, i] = np.concatenate(here).mean()
@@ -362,10 +438,8 @@ def grid(
       largest = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 1
       for k, ax in enumerate(many):
         _heat(ax, values[k], largest or 1.0)
-        ax.set_xticks(range(values.shape[2]),
-                      [_tick(v) for v in study.axes[x]])
-        ax.set_yticks(range(values.shape[1]),
-                      [_tick(v) for v in study.axes[y]])
+        ax.set_xticks(range(values.shape[2]), [_tick(v) for v in study.axes[x]])
+        ax.set_yticks(range(values.shape[1]), [_tick(v) for v in study.axes[y]])
         ax.set_xlabel(names[0])
         if k == 0 or not across:
           ax.set_ylabel(names[1])
@@ -374,13 +448,20 @@ def grid(
       return svg.render(fig, f'grid-{_id(arm)}{suffix}', 'gain over two axes')
 
   return Figure(
-      f'Gain of {arm} by {" and ".join(names)}', *_both(draw),
-      f'Mean difference to the control, {_unit(study)}: blue is a gain, orange'
-      ' a loss, and the area of a square is its size.',
-      (names[0], names[1], *([third] if panels else ()), 'gain'),
-      [(studies.text(study.axes[x][i]), studies.text(study.axes[y][j]),
-        *([studies.text(shown[k])] if panels else ()), float(values[k, j, i]))
-       for k, j, i in np.ndindex(values.shape)],
+    f'Gain of {arm} by {" and ".join(names)}',
+    *_both(draw),
+    f'Mean difference to the control, {_unit(study)}: blue is a gain, orange'
+    ' a loss, and the area of a square is its size.',
+    (names[0], names[1], *([third] if panels else ()), 'gain'),
+    [
+      (
+        studies.text(study.axes[x][i]),
+        studies.text(study.axes[y][j]),
+        *([studies.text(shown[k])] if panels else ()),
+        float(values[k, j, i]),
+      )
+      for k, j, i in np.ndindex(values.shape)
+    ],
   )
 
 
@@ -393,8 +474,14 @@ def _heat(ax: mpl_axes.Axes, values: np.ndarray, largest: float) -> None:
     side = 0.92 * math.sqrt(abs(value) / largest)
     color = svg.arm_color(1 if value >= 0 else 2)
     ax.bar(i, side, width=side, bottom=j - side / 2, color=color, alpha=0.4)
-    ax.annotate(f'{value:+.2f}', (i, j), ha='center', va='center',
-                fontsize=9.5, color=svg.FOREGROUND)
+    ax.annotate(
+      f'{value:+.2f}',
+      (i, j),
+      ha='center',
+      va='center',
+      fontsize=9.5,
+      color=svg.FOREGROUND,
+    )
   ax.set_xlim(-0.5, values.shape[1] - 0.5)
   ax.set_ylim(-0.5, values.shape[0] - 0.5)
   ax.set_aspect('equal')
@@ -423,21 +510,32 @@ def against_measurements(study: Study, arm: str = 'injection') -> Figure:
           continue
         a, b = np.array(pairs[name], float).T
         ax.axhline(0, color=svg.MUTED, linewidth=1)
-        ax.plot(a, b, 'o', color=svg.arm_color(1), markersize=4, alpha=0.4,
-                markeredgewidth=0)
+        ax.plot(
+          a,
+          b,
+          'o',
+          color=svg.arm_color(1),
+          markersize=4,
+          alpha=0.4,
+          markeredgewidth=0,
+        )
         ax.xaxis.set_major_locator(ticker.MaxNLocator(4))
         ax.yaxis.set_major_locator(ticker.MaxNLocator(4))
         ax.grid(axis='y')
-        ax.set_title(f'{name.removeprefix("plasticity/")}: '
-                     f'{_rank(a, b):+.2f}', loc='left', fontsize=9)
+        ax.set_title(
+          f'{name.removeprefix("plasticity/")}: {_rank(a, b):+.2f}',
+          loc='left',
+          fontsize=9,
+        )
       return svg.render(fig, f'measured{suffix}', 'gain by diagnostic')
 
   return Figure(
-      f'Do diagnostics tell where {arm} helps?', *_both(draw),
-      f'Vertical: paired gain of {arm} over the control, {study.metric}, one'
-      " dot a seed and fork. Title: Spearman's rank correlation over all dots.",
-      ('diagnostic', 'value', 'gain'),
-      [(name, *pair) for name in names for pair in pairs[name]],
+    f'Do diagnostics tell where {arm} helps?',
+    *_both(draw),
+    f'Vertical: paired gain of {arm} over the control, {study.metric}, one'
+    " dot a seed and fork. Title: Spearman's rank correlation over all dots.",
+    ('diagnostic', 'value', 'gain'),
+    [(name, *pair) for name in names for pair in pairs[name]],
   )
 
 
@@ -467,7 +565,7 @@ def _measured(study, arm):
           k = np.flatnonzero(base.seeds == seed)
           if len(k) and seed in differences and math.isfinite(value):
             pairs.setdefault(name, []).append(
-                (float(value), float(differences[seed] - base.scores[k[0]]))
+              (float(value), float(differences[seed] - base.scores[k[0]]))
             )
   return pairs
 
@@ -475,8 +573,8 @@ def _measured(study, arm):
 def default(study: Study) -> Figure:
   """The figure of a study whose file has none."""
   if study.has_control:
-    return task_bars(study, study.arms[1]) if len(study.tasks) > 1 else arms(
-        study
+    return (
+      task_bars(study, study.arms[1]) if len(study.tasks) > 1 else arms(study)
     )
   if study.axes:
     return along_axis(study, next(iter(study.axes)))

@@ -10,7 +10,7 @@ from plasticity_rl.analysis import study
 
 
 def figure(
-    folder: str | pathlib.Path,
+  folder: str | pathlib.Path,
 ) -> tuple[Callable[[study.Study], Any] | None, str]:
   """The function, or None; and what the reader should know of it.
 
@@ -20,8 +20,8 @@ def figure(
   path = pathlib.Path(source.split(':')[0])
   if not path.is_file():
     return None, (
-        f"The study's file, {path}, is not here: this is the figure of studies"
-        ' in general.'
+      f"The study's file, {path}, is not here: this is the figure of studies"
+      ' in general.'
     )
   spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
   module = importlib.util.module_from_spec(spec)

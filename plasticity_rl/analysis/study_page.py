@@ -27,9 +27,9 @@ def build(study: Study, answer: study_figures.Figure, note: str = '') -> str:
     note: said below it, such as why it is another.
   """
   sections = [
-      ('answer', answer.title, _figure('answer', answer, note)),
-      ('arms', 'Scores', _scores(study)),
-      ('profiles', 'Performance profiles', study_panels.profiles(study)),
+    ('answer', answer.title, _figure('answer', answer, note)),
+    ('arms', 'Scores', _scores(study)),
+    ('profiles', 'Performance profiles', study_panels.profiles(study)),
   ]
   bars = _bars(study, answer)
   if bars is not None:
@@ -40,25 +40,30 @@ def build(study: Study, answer: study_figures.Figure, note: str = '') -> str:
       key = f'axis-{studies.leaf(axis, list(study.axes))}'
       sections.append((key, page.title, _figure(key, page)))
   sections += [
-      ('curves', 'Learning curves', study_panels.curves(study)),
-      ('diagnostics', 'Diagnostics through time',
-       study_panels.diagnostics(study)),
-      ('compute', 'Compute', _compute(study)),
+    ('curves', 'Learning curves', study_panels.curves(study)),
+    (
+      'diagnostics',
+      'Diagnostics through time',
+      study_panels.diagnostics(study),
+    ),
+    ('compute', 'Compute', _compute(study)),
   ]
   shown = [s for s in sections if s[2]]
   return html.page(
-      f'Study: {study.title}', _head(study), _contents(shown),
-      *(
-          html.tag('section', html.tag('h2', title), body, id=key)
-          for key, title, body in shown
-      ),
-      html.record_section({
-          'The study': {**study.record.get('origin', {}),
-                        'config': study.record}
-      } | {
-          f'Run {s.run}': s.record.record
-          for s in list({s.run: s for s in study.samples}.values())[:1]
-      }),
+    f'Study: {study.title}',
+    _head(study),
+    _contents(shown),
+    *(
+      html.tag('section', html.tag('h2', title), body, id=key)
+      for key, title, body in shown
+    ),
+    html.record_section(
+      {'The study': {**study.record.get('origin', {}), 'config': study.record}}
+      | {
+        f'Run {s.run}': s.record.record
+        for s in list({s.run: s for s in study.samples}.values())[:1]
+      }
+    ),
   )  # pyformat: disable
 
 
@@ -67,31 +72,42 @@ def _head(study: Study) -> html.Html:
   seeds = {(s.run, int(x)) for s in study.samples for x in s.seeds}
   flops, seconds = spent(study)
   parts = [
-      html.tag('p', f'Study: {study.record.get("source", study.path)}',
-               class_='over'),
-      html.tag('h1', study.title),
-      html.facts([
-          ('runs', f'{done} of {done + len(study.missing)}'),
-          ('seeds', len(seeds)),
-          ('tasks', len(study.tasks)),
-          ('arms', len(study.arms)),
-          ('FLOPs', _large(flops)),
-          ('hours of running', f'{seconds / 3600:.2g}' if seconds else '-'),
-      ], 'tiles'),
+    html.tag(
+      'p', f'Study: {study.record.get("source", study.path)}', class_='over'
+    ),
+    html.tag('h1', study.title),
+    html.facts(
+      [
+        ('runs', f'{done} of {done + len(study.missing)}'),
+        ('seeds', len(seeds)),
+        ('tasks', len(study.tasks)),
+        ('arms', len(study.arms)),
+        ('FLOPs', _large(flops)),
+        ('hours of running', f'{seconds / 3600:.2g}' if seconds else '-'),
+      ],
+      'tiles',
+    ),
   ]  # pyformat: disable
   if study.missing:
     count = len(study.missing)
-    parts.append(html.tag(
+    parts.append(
+      html.tag(
         'div',
-        html.tag('p', html.tag('b', f'{count} run{"s" * (count > 1)} missing'),
-                 ': what follows is without them.'),
+        html.tag(
+          'p',
+          html.tag('b', f'{count} run{"s" * (count > 1)} missing'),
+          ': what follows is without them.',
+        ),
         html.table(
-            ('run', 'state', 'last error', 'log'),
-            [(m.name, m.state, m.error or '-', m.log or '-')
-             for m in study.missing],
+          ('run', 'state', 'last error', 'log'),
+          [
+            (m.name, m.state, m.error or '-', m.log or '-')
+            for m in study.missing
+          ],
         ),
         class_='note',
-    ))
+      )
+    )
   return html.join(parts)
 
 
@@ -100,14 +116,18 @@ def _contents(sections) -> html.Html:
   return html.tag('p', html.join(links, ' · '), class_='quiet')
 
 
-def _figure(
-    name: str, one: study_figures.Figure, note: str = ''
-) -> html.Html:
-  return html.join([
-      html.chart(one.wide, one.narrow, one.caption,
-                 (f'{name}.csv', html.csv_text(one.header, one.rows))),
+def _figure(name: str, one: study_figures.Figure, note: str = '') -> html.Html:
+  return html.join(
+    [
+      html.chart(
+        one.wide,
+        one.narrow,
+        one.caption,
+        (f'{name}.csv', html.csv_text(one.header, one.rows)),
+      ),
       *([html.tag('p', note, class_='note')] if note else []),
-  ])
+    ]
+  )
 
 
 def _bars(study, answer):
@@ -124,30 +144,39 @@ def _scores(study: Study) -> html.Html:
   where = {r.setting: studies.describe(r.setting, study.axes) for r in rows}
   several = any(where.values())
   body = [
-      (
-          html.colored(r.arm, tint[r.arm]),
-          *([where[r.setting]] if several else []),
-          verdicts.short(r.iqm.estimate),
-          f'[{verdicts.short(r.iqm.low)}, {verdicts.short(r.iqm.high)}]',
-          verdicts.short(r.mean),
-          *([_chance(r.better)] if study.has_control else []),
-          r.runs, r.tasks,
-      )
-      for r in rows
+    (
+      html.colored(r.arm, tint[r.arm]),
+      *([where[r.setting]] if several else []),
+      verdicts.short(r.iqm.estimate),
+      f'[{verdicts.short(r.iqm.low)}, {verdicts.short(r.iqm.high)}]',
+      verdicts.short(r.mean),
+      *([_chance(r.better)] if study.has_control else []),
+      r.runs,
+      r.tasks,
+    )
+    for r in rows
   ]  # pyformat: disable
-  header = ('', *(['setting'] if several else []), 'IQM', '95 %', 'mean',
-            *(['beats control'] if study.has_control else []), 'runs', 'tasks')
+  header = (
+    '',
+    *(['setting'] if several else []),
+    'IQM',
+    '95 %',
+    'mean',
+    *(['beats control'] if study.has_control else []),
+    'runs',
+    'tasks',
+  )
   table = html.table(header, body)
   if len(body) > _WIDE:
     table = html.tag('details', html.tag('summary', f'{len(body)} rows'), table)
   said = (
-      f'Interquartile mean of {study.metric}: the mean of the middle half of'
-      ' all run x task scores, runs resampled within each task.'
+    f'Interquartile mean of {study.metric}: the mean of the middle half of'
+    ' all run x task scores, runs resampled within each task.'
   )
   if study.has_control:
     said += (
-        ' Beats control: the probability that a run of the arm scores above a'
-        ' run of the control, the mean over tasks.'
+      ' Beats control: the probability that a run of the arm scores above a'
+      ' run of the control, the mean over tasks.'
     )
   if len(study.tasks) > 1:
     said += f' {tables.NORMALISED}'
@@ -158,23 +187,37 @@ def _scores(study: Study) -> html.Html:
 def _intervals(study, rows, tint, where):
   unit = 'normalised ' * (len(study.tasks) > 1) + study.metric
   bars = [
-      figures.IntervalRow(
-          ', '.join(filter(None, (r.arm, where[r.setting]))), tint[r.arm],
-          *r.iqm, strong=r.arm == 'injection',
-      )
-      for r in rows
+    figures.IntervalRow(
+      ', '.join(filter(None, (r.arm, where[r.setting]))),
+      tint[r.arm],
+      *r.iqm,
+      strong=r.arm == 'injection',
+    )
+    for r in rows
   ]
   both = [
-      figures.intervals(bars, name=f'iqm{suffix}', label=f'IQM, {unit}',
-                        width=width)
-      for width, suffix in ((figures.WIDE, ''), (figures.NARROW, '-n'))
+    figures.intervals(
+      bars, name=f'iqm{suffix}', label=f'IQM, {unit}', width=width
+    )
+    for width, suffix in ((figures.WIDE, ''), (figures.NARROW, '-n'))
   ]
   data = [
-      (r.arm, where[r.setting], *r.iqm, r.mean, *r.better, r.runs, r.tasks)
-      for r in rows
+    (r.arm, where[r.setting], *r.iqm, r.mean, *r.better, r.runs, r.tasks)
+    for r in rows
   ]
-  header = ('arm', 'setting', 'iqm', 'iqm_low', 'iqm_high', 'mean', 'better',
-            'better_low', 'better_high', 'runs', 'tasks')
+  header = (
+    'arm',
+    'setting',
+    'iqm',
+    'iqm_low',
+    'iqm_high',
+    'mean',
+    'better',
+    'better_low',
+    'better_high',
+    'runs',
+    'tasks',
+  )
   return html.chart(*both, '', ('iqm.csv', html.csv_text(header, data)))
 
 
@@ -222,29 +265,70 @@ def _compute(study: Study) -> html.Html:
   rows = []
   for s in study.samples:
     ledger = s.record.ledger or {}
-    rows.append((
-        s.run, s.arm, len(s.record.table.seeds), *(
-            verdicts.short(float(ledger.get(k, math.nan)))
-            for k in ('act_flops', 'update_flops', 'evaluation_flops',
-                      'total_flops', 'seconds', 'compile_seconds')
-        ), ledger.get('parameters', '-'),
+    rows.append(
+      (
+        s.run,
+        s.arm,
+        len(s.record.table.seeds),
+        *(
+          verdicts.short(float(ledger.get(k, math.nan)))
+          for k in (
+            'act_flops',
+            'update_flops',
+            'evaluation_flops',
+            'total_flops',
+            'seconds',
+            'compile_seconds',
+          )
+        ),
+        ledger.get('parameters', '-'),
         ledger.get('trainable_parameters', '-'),
-    ))
+      )
+    )
   rows += [
-      (f'shared past {run.path.name}', '', len(run.table.seeds), '', '', '',
-       verdicts.short(runs.flops(run)), verdicts.short(runs.seconds(run)), '',
-       '', '')
-      for run in study.pasts
+    (
+      f'shared past {run.path.name}',
+      '',
+      len(run.table.seeds),
+      '',
+      '',
+      '',
+      verdicts.short(runs.flops(run)),
+      verdicts.short(runs.seconds(run)),
+      '',
+      '',
+      '',
+    )
+    for run in study.pasts
   ]
-  header = ('run', 'arm', 'seeds', 'acting', 'updates', 'evaluation', 'FLOPs',
-            'seconds', 'compiling', 'parameters', 'trainable')
-  return html.join([
-      html.tag('p', 'Floating-point operations of one seed, by the ledger of'
-               ' each run; seconds are of all its seeds. Those of'
-               ' runs hold their whole past, shared or not; those of arms begin'
-               ' at the fork. The sum above counts everything once.',
-               class_='quiet'),
-      html.tag('details', html.tag('summary', f'{len(rows)} ledgers'),
-               html.table(header, rows)),
+  header = (
+    'run',
+    'arm',
+    'seeds',
+    'acting',
+    'updates',
+    'evaluation',
+    'FLOPs',
+    'seconds',
+    'compiling',
+    'parameters',
+    'trainable',
+  )
+  return html.join(
+    [
+      html.tag(
+        'p',
+        'Floating-point operations of one seed, by the ledger of'
+        ' each run; seconds are of all its seeds. Those of'
+        ' runs hold their whole past, shared or not; those of arms begin'
+        ' at the fork. The sum above counts everything once.',
+        class_='quiet',
+      ),
+      html.tag(
+        'details',
+        html.tag('summary', f'{len(rows)} ledgers'),
+        html.table(header, rows),
+      ),
       html.download('compute.csv', html.csv_text(header, rows)),
-  ])
+    ]
+  )

@@ -23,46 +23,57 @@ def profiles(study: Study) -> html.Html:
   """The share of runs that score above each threshold, by arm or setting."""
   tint = study_figures.colors(study)
   if len(study.arms) > 1 or len(study.settings) == 1:
-    groups = {arm: (tint[arm], tables.by_task(study, arm))
-              for arm in study.arms}
+    groups = {
+      arm: (tint[arm], tables.by_task(study, arm)) for arm in study.arms
+    }
     pooled = len(study.settings) > 1
   else:
-    shown = study.settings[:svg.ARM_COUNT - 1]
+    shown = study.settings[: svg.ARM_COUNT - 1]
     groups = {
-        studies.describe(s, study.axes) or 'all': (
-            i + 1, tables.by_task(study, study.arms[0], s)
-        )
-        for i, s in enumerate(shown)
+      studies.describe(s, study.axes) or 'all': (
+        i + 1,
+        tables.by_task(study, study.arms[0], s),
+      )
+      for i, s in enumerate(shown)
     }
     pooled = False
   every = np.concatenate([v for _, g in groups.values() for v in g.values()])
   margin = 0.03 * ((every.max() - every.min()) or 1.0)
   taus = np.linspace(every.min() - margin, every.max() + margin, _TAUS)
   lines = {
-      name: (color, tables.profile(list(scores.values()), taus))
-      for name, (color, scores) in groups.items()
+    name: (color, tables.profile(list(scores.values()), taus))
+    for name, (color, scores) in groups.items()
   }
   several = len(study.tasks) > 1
   unit = 'normalised ' * several + study.metric
   both = [
-      _profile(lines, taus, unit, width, f'profiles{suffix}')
-      for width, suffix in ((figures.WIDE, ''), (figures.NARROW, '-n'))
+    _profile(lines, taus, unit, width, f'profiles{suffix}')
+    for width, suffix in ((figures.WIDE, ''), (figures.NARROW, '-n'))
   ]
   said = (
-      'The share of runs that score above a threshold, the mean over tasks;'
-      ' pointwise 95 % band, runs resampled within each task.'
-      + ' Over all settings.' * pooled
-      + f' {tables.NORMALISED}' * several
+    'The share of runs that score above a threshold, the mean over tasks;'
+    ' pointwise 95 % band, runs resampled within each task.'
+    + ' Over all settings.' * pooled
+    + f' {tables.NORMALISED}' * several
   )
   rows = [
-      (name, float(t), *(float(v[i]) for v in line))
-      for name, (_, line) in lines.items() for i, t in enumerate(taus)
+    (name, float(t), *(float(v[i]) for v in line))
+    for name, (_, line) in lines.items()
+    for i, t in enumerate(taus)
   ]
-  return html.join([
-      html.chart(*both, said, ('profiles.csv', html.csv_text(
-          ('arm', 'threshold', 'share', 'low', 'high'), rows))),
+  return html.join(
+    [
+      html.chart(
+        *both,
+        said,
+        (
+          'profiles.csv',
+          html.csv_text(('arm', 'threshold', 'share', 'low', 'high'), rows),
+        ),
+      ),
       html.legend([(name, color) for name, (color, _) in lines.items()]),
-  ])
+    ]
+  )
 
 
 def _profile(lines, taus, unit, width, name):
@@ -89,39 +100,54 @@ def curves(study: Study) -> html.Html:
     where = studies.describe(setting, study.axes)
     title = ', '.join(filter(None, (task * (len(study.tasks) > 1), where)))
     lines = [
-        _curve(arm, tint[arm], arms[arm], study.metric)
-        for arm in study.arms if arm in arms
+      _curve(arm, tint[arm], arms[arm], study.metric)
+      for arm in study.arms
+      if arm in arms
     ]
     before = _past(arms, study.metric)
     fork = int(lines[0].steps[0]) if before is not None else None
     if i < _PANELS:
-      panels.append(html.small(figures.small_curves(
-          lines, name=f'curves-{i}', title=title or study.metric, past=before,
-          fork=fork,
-      )))
+      panels.append(
+        html.small(
+          figures.small_curves(
+            lines,
+            name=f'curves-{i}',
+            title=title or study.metric,
+            past=before,
+            fork=fork,
+          )
+        )
+      )
     for arm, samples in arms.items():
       rows += [
-          (task, where, arm, int(seed), int(step), float(s.series.values[k, j]))
-          for s in samples for k, seed in enumerate(s.series.seeds)
-          for j, step in enumerate(s.series.steps)
+        (task, where, arm, int(seed), int(step), float(s.series.values[k, j]))
+        for s in samples
+        for k, seed in enumerate(s.series.seeds)
+        for j, step in enumerate(s.series.steps)
       ]
   more = len(tables.cells(study)) - len(panels)
-  return html.join([
+  return html.join(
+    [
       html.legend([(arm, tint[arm]) for arm in study.arms]),
       html.tag('div', *panels, class_='grid'),
       html.tag(
-          'p',
-          f"{study.metric} over steps: mean over seeds and its 95 % interval "
-          f"(Student's t). {f'{more} more are in the data. ' * (more > 0)}",
-          html.download('curves.csv', html.csv_text(
-              ('task', 'setting', 'arm', 'seed', 'step', study.metric), rows)),
-          class_='quiet',
+        'p',
+        f'{study.metric} over steps: mean over seeds and its 95 % interval '
+        f"(Student's t). {f'{more} more are in the data. ' * (more > 0)}",
+        html.download(
+          'curves.csv',
+          html.csv_text(
+            ('task', 'setting', 'arm', 'seed', 'step', study.metric), rows
+          ),
+        ),
+        class_='quiet',
       ),
-  ])
+    ]
+  )
 
 
 def _curve(
-    name: str, color: int, samples: Iterable[Sample], metric: str
+  name: str, color: int, samples: Iterable[Sample], metric: str
 ) -> figures.Curve:
   """Seeds of several runs at the steps that all of them have."""
   series = [s.measured(metric) for s in samples]
@@ -130,7 +156,7 @@ def _curve(
     steps = np.intersect1d(steps, one.steps)
   values = [s.values[:, np.isin(s.steps, steps)] for s in series]
   return figures.Curve(
-      name, color, steps, np.concatenate(values), strong=name == 'injection'
+    name, color, steps, np.concatenate(values), strong=name == 'injection'
   )
 
 
@@ -138,13 +164,14 @@ def _past(arms, metric):
   """The curve before the fork, of the first arm's runs; None without."""
   samples = next(iter(arms.values()))
   found = [
-      s.past.table.series(metric) for s in samples
-      if s.past is not None and metric in s.past.table.metrics
+    s.past.table.series(metric)
+    for s in samples
+    if s.past is not None and metric in s.past.table.metrics
   ]
   if not found or any(len(f.steps) != len(found[0].steps) for f in found):
     return None
   return figures.Curve(
-      'before', 0, found[0].steps, np.concatenate([f.values for f in found])
+    'before', 0, found[0].steps, np.concatenate([f.values for f in found])
   )
 
 
@@ -154,48 +181,59 @@ def diagnostics(study: Study) -> html.Html:
   if not names:
     return html.Html('')
   tint = study_figures.colors(study)
-  parts: list[object] = [
-      html.legend([(arm, tint[arm]) for arm in study.arms])
-  ]
+  parts: list[object] = [html.legend([(arm, tint[arm]) for arm in study.arms])]
   rows: list[Sequence[object]] = []
   for i, ((task, setting), arms) in enumerate(tables.cells(study).items()):
-    where = ', '.join(filter(None, (
-        task, studies.describe(setting, study.axes))))
+    where = ', '.join(
+      filter(None, (task, studies.describe(setting, study.axes)))
+    )
     panels = []
     for j, name in enumerate(names):
       lines = [
-          _curve(arm, tint[arm], samples, name)
-          for arm, samples in sorted(
-              arms.items(), key=lambda x: study.arms.index(x[0]))
-          if all(name in s.record.table.metrics for s in samples)
+        _curve(arm, tint[arm], samples, name)
+        for arm, samples in sorted(
+          arms.items(), key=lambda x: study.arms.index(x[0])
+        )
+        if all(name in s.record.table.metrics for s in samples)
       ]
       if not lines:
         continue
       before = _past(arms, name)
-      panels.append(html.small(figures.small_curves(
-          lines, name=f'd-{i}-{j}', title=name.removeprefix('plasticity/'),
-          past=before,
-          fork=int(lines[0].steps[0]) if before is not None else None,
-      )))
+      panels.append(
+        html.small(
+          figures.small_curves(
+            lines,
+            name=f'd-{i}-{j}',
+            title=name.removeprefix('plasticity/'),
+            past=before,
+            fork=int(lines[0].steps[0]) if before is not None else None,
+          )
+        )
+      )
       rows += [
-          (where, line.name, name, int(step), float(mean))
-          for line in lines
-          for step, mean in zip(line.steps, line.bands()[0], strict=True)
+        (where, line.name, name, int(step), float(mean))
+        for line in lines
+        for step, mean in zip(line.steps, line.bands()[0], strict=True)
       ]
     if i < 6:
       head = html.tag('summary', where)
       body = html.tag('div', *panels, class_='grid')
       opened = {'open': ''} if i == 0 else {}
       parts.append(html.tag('details', head, body, **opened))
-  parts.append(html.download('diagnostics.csv', html.csv_text(
-      ('cell', 'arm', 'diagnostic', 'step', 'mean'), rows)))
+  parts.append(
+    html.download(
+      'diagnostics.csv',
+      html.csv_text(('cell', 'arm', 'diagnostic', 'step', 'mean'), rows),
+    )
+  )
   return html.join(parts)
 
 
 def _diagnostics(study):
   """Those of the first sample, the plain ones first; not too many."""
   found = [
-      n for n in study.samples[0].record.table.metrics
-      if n.startswith('plasticity/')
+    n
+    for n in study.samples[0].record.table.metrics
+    if n.startswith('plasticity/')
   ]
   return found[:18]

@@ -17,14 +17,14 @@ from plasticity_rl.analysis.study import Study
 
 # Said wherever percentages are shown.
 PERCENT = (
-    'Percent change = 100 (a - c) / max(|c|, m): a and c are the means over'
-    ' seeds of the arm and of its control, m the smallest gain that was said to'
-    ' matter beforehand (0 if nothing was said), which keeps a control near'
-    ' zero from dividing.'
+  'Percent change = 100 (a - c) / max(|c|, m): a and c are the means over'
+  ' seeds of the arm and of its control, m the smallest gain that was said to'
+  ' matter beforehand (0 if nothing was said), which keeps a control near'
+  ' zero from dividing.'
 )
 NORMALISED = (
-    'Tasks have scales of their own, so scores are put on one first: (x -'
-    ' lowest) / (highest - lowest), over all scores of the task in this study.'
+  'Tasks have scales of their own, so scores are put on one first: (x -'
+  ' lowest) / (highest - lowest), over all scores of the task in this study.'
 )
 
 
@@ -95,7 +95,7 @@ def pool(samples: Iterable[Sample]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cells(
-    study: Study,
+  study: Study,
 ) -> dict[tuple[str, Setting], dict[str, list[Sample]]]:
   """Samples by task and setting, then by arm."""
   found: dict = {}
@@ -120,13 +120,19 @@ def gains(study: Study) -> list[Gain]:
       if not len(common):
         continue
       differences = scores[j] - base[i]
-      found.append(Gain(
-          task=task, setting=setting, arm=arm, control=float(base[i].mean()),
+      found.append(
+        Gain(
+          task=task,
+          setting=setting,
+          arm=arm,
+          control=float(base[i].mean()),
           mean=float(scores[j].mean()),
           interval=statistics.paired_difference(differences),
-          p=statistics.sign_flip_test(differences), differences=differences,
+          p=statistics.sign_flip_test(differences),
+          differences=differences,
           margin=max(s.margin for s in arms[studies.CONTROL]),
-      ))
+        )
+      )
   return found
 
 
@@ -143,15 +149,16 @@ def normaliser(study: Study) -> dict[str, tuple[float, float]]:
 
 
 def by_task(
-    study: Study, arm: str, setting: Setting | None = None
+  study: Study, arm: str, setting: Setting | None = None
 ) -> dict[str, np.ndarray]:
   """Scores of an arm on each task `[runs]`, on one scale."""
   scale = normaliser(study)
   found = {}
   for task in study.tasks:
     samples = [
-        s for s in study.samples
-        if s.task == task and s.arm == arm and setting in (None, s.setting)
+      s
+      for s in study.samples
+      if s.task == task and s.arm == arm and setting in (None, s.setting)
     ]
     if samples:
       shift, size = scale[task]
@@ -160,8 +167,11 @@ def by_task(
 
 
 def probability_of_improvement(
-    x: Sequence[np.ndarray], y: Sequence[np.ndarray], *,
-    resamples: int = 2000, seed: int = 0,
+  x: Sequence[np.ndarray],
+  y: Sequence[np.ndarray],
+  *,
+  resamples: int = 2000,
+  seed: int = 0,
 ) -> Interval:
   """P(a run of x beats one of y), the mean over tasks, a tie being half.
 
@@ -180,14 +190,12 @@ def probability_of_improvement(
   for a, b in zip(x, y, strict=True):
     wins = (np.sign(a[:, None] - b[None]) + 1) / 2  # [A, B]
     estimates.append(wins.mean())
-    rows = rng.multinomial(
-        len(a), np.full(len(a), 1 / len(a)), size=resamples
-    )
+    rows = rng.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples)
     columns = rng.multinomial(
-        len(b), np.full(len(b), 1 / len(b)), size=resamples
+      len(b), np.full(len(b), 1 / len(b)), size=resamples
     )
     drawn.append(
-        np.einsum('ra,ab,rb->r', rows, wins, columns) / (len(a) * len(b))
+      np.einsum('ra,ab,rb->r', rows, wins, columns) / (len(a) * len(b))
     )
   low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
   return Interval(float(np.mean(estimates)), float(low), float(high))
@@ -206,20 +214,28 @@ def aggregates(study: Study) -> list[Aggregate]:
       both = [task for task in mine if task in control]
       if both and arm != studies.CONTROL:
         better = probability_of_improvement(
-            [mine[t] for t in both], [control[t] for t in both]
+          [mine[t] for t in both], [control[t] for t in both]
         )
-      found.append(Aggregate(
-          setting, arm,
+      found.append(
+        Aggregate(
+          setting,
+          arm,
           statistics.stratified_bootstrap(list(mine.values())),
-          float(np.mean([v.mean() for v in mine.values()])), better,
-          sum(map(len, mine.values())), len(mine),
-      ))
+          float(np.mean([v.mean() for v in mine.values()])),
+          better,
+          sum(map(len, mine.values())),
+          len(mine),
+        )
+      )
   return found
 
 
 def profile(
-    scores_by_task: Sequence[np.ndarray], taus: np.ndarray, *,
-    resamples: int = 500, seed: int = 0,
+  scores_by_task: Sequence[np.ndarray],
+  taus: np.ndarray,
+  *,
+  resamples: int = 500,
+  seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """The share of runs with a score above tau, `[T]`, and its 95 % band.
 
@@ -232,7 +248,7 @@ def profile(
     above = (scores[:, None] > taus[None]).astype(float)  # [R, T]
     shares.append(above.mean(axis=0))
     counts = rng.multinomial(
-        len(scores), np.full(len(scores), 1 / len(scores)), size=resamples
+      len(scores), np.full(len(scores), 1 / len(scores)), size=resamples
     )
     drawn.append(counts @ above / len(scores))
   low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975], axis=0)
@@ -240,7 +256,7 @@ def profile(
 
 
 def along(
-    study: Study, axis: str, arm: str, *, gain: bool
+  study: Study, axis: str, arm: str, *, gain: bool
 ) -> list[tuple[object, Interval, np.ndarray]]:
   """Score, or gain over the control, by the value of an axis.
 
@@ -256,14 +272,15 @@ def along(
     values = []
     if gain:
       values += [
-          g.differences / scale[g.task][1] for g in gains(study)
-          if g.arm == arm and dict(g.setting).get(axis) == value
+        g.differences / scale[g.task][1]
+        for g in gains(study)
+        if g.arm == arm and dict(g.setting).get(axis) == value
       ]
     else:
       values += [
-          (s.scores - scale[s.task][0]) / scale[s.task][1]
-          for s in study.samples
-          if s.arm == arm and dict(s.setting).get(axis) == value
+        (s.scores - scale[s.task][0]) / scale[s.task][1]
+        for s in study.samples
+        if s.arm == arm and dict(s.setting).get(axis) == value
       ]
     if values:
       flat = np.concatenate(values)
@@ -278,7 +295,7 @@ def as_scores(study: Study) -> list[scoring.Score]:
     where = studies.describe(s.setting, study.axes)
     arm = f'{s.arm}, {where}' if where else s.arm
     found += [
-        scoring.Score(s.algorithm, arm, s.task, str(seed), float(score))
-        for seed, score in zip(s.seeds, s.scores, strict=True)
+      scoring.Score(s.algorithm, arm, s.task, str(seed), float(score))
+      for seed, score in zip(s.seeds, s.scores, strict=True)
     ]
   return found

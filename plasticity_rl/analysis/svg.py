@@ -20,57 +20,75 @@ GRID = '#010205'
 ARM_COUNT = 8
 ARMS = tuple(f'#0102{16 + i:02x}' for i in range(ARM_COUNT))
 _VARIABLES = {FOREGROUND: 'fg', MUTED: 'muted', GRID: 'grid'} | {
-    sentinel: f'arm-{i}' for i, sentinel in enumerate(ARMS)
+  sentinel: f'arm-{i}' for i, sentinel in enumerate(ARMS)
 }
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, darkened
 # where they would vanish on white and lightened on black. 0 is the control.
 LIGHT = {
-    'bg': '#ffffff', 'panel': '#f6f7f9', 'fg': '#1b1f27', 'muted': '#5e6775',
-    'grid': '#dfe3e9', 'accent': '#0b62a8',
-    'arm-0': '#6b7280', 'arm-1': '#0072b2', 'arm-2': '#d55e00',
-    'arm-3': '#008a63', 'arm-4': '#b0508c', 'arm-5': '#9a7200',
-    'arm-6': '#2b95c9', 'arm-7': '#7a4b2a',
+  'bg': '#ffffff',
+  'panel': '#f6f7f9',
+  'fg': '#1b1f27',
+  'muted': '#5e6775',
+  'grid': '#dfe3e9',
+  'accent': '#0b62a8',
+  'arm-0': '#6b7280',
+  'arm-1': '#0072b2',
+  'arm-2': '#d55e00',
+  'arm-3': '#008a63',
+  'arm-4': '#b0508c',
+  'arm-5': '#9a7200',
+  'arm-6': '#2b95c9',
+  'arm-7': '#7a4b2a',
 }  # pyformat: disable
 DARK = {
-    'bg': '#14171c', 'panel': '#1d2128', 'fg': '#e8ebf0', 'muted': '#9aa4b2',
-    'grid': '#323944', 'accent': '#6fb7ee',
-    'arm-0': '#a3acb9', 'arm-1': '#56b4e9', 'arm-2': '#f0883e',
-    'arm-3': '#2fc496', 'arm-4': '#e28fc0', 'arm-5': '#e6c84f',
-    'arm-6': '#9ad4f3', 'arm-7': '#c99a74',
+  'bg': '#14171c',
+  'panel': '#1d2128',
+  'fg': '#e8ebf0',
+  'muted': '#9aa4b2',
+  'grid': '#323944',
+  'accent': '#6fb7ee',
+  'arm-0': '#a3acb9',
+  'arm-1': '#56b4e9',
+  'arm-2': '#f0883e',
+  'arm-3': '#2fc496',
+  'arm-4': '#e28fc0',
+  'arm-5': '#e6c84f',
+  'arm-6': '#9ad4f3',
+  'arm-7': '#c99a74',
 }  # pyformat: disable
 
 _STYLE = {
-    'svg.fonttype': 'none',
-    'svg.hashsalt': 'plasticity_rl',
-    'font.family': 'sans-serif',
-    'font.size': 10,
-    'axes.titlesize': 10,
-    'axes.labelsize': 9.5,
-    'xtick.labelsize': 9,
-    'ytick.labelsize': 9,
-    'text.color': FOREGROUND,
-    'axes.labelcolor': MUTED,
-    'axes.titlecolor': FOREGROUND,
-    'axes.edgecolor': GRID,
-    'axes.facecolor': 'none',
-    'figure.facecolor': 'none',
-    'savefig.facecolor': 'none',
-    'xtick.color': GRID,
-    'ytick.color': GRID,
-    'xtick.labelcolor': MUTED,
-    'ytick.labelcolor': MUTED,
-    'grid.color': GRID,
-    'grid.linewidth': 0.8,
-    'axes.axisbelow': True,
-    'axes.spines.top': False,
-    'axes.spines.right': False,
-    'axes.spines.left': False,
-    'lines.solid_capstyle': 'round',
-    'xtick.major.size': 3,
-    'ytick.major.size': 0,
-    'path.simplify': True,
-    'text.parse_math': False,  # Names of arms are not formulas.
+  'svg.fonttype': 'none',
+  'svg.hashsalt': 'plasticity_rl',
+  'font.family': 'sans-serif',
+  'font.size': 10,
+  'axes.titlesize': 10,
+  'axes.labelsize': 9.5,
+  'xtick.labelsize': 9,
+  'ytick.labelsize': 9,
+  'text.color': FOREGROUND,
+  'axes.labelcolor': MUTED,
+  'axes.titlecolor': FOREGROUND,
+  'axes.edgecolor': GRID,
+  'axes.facecolor': 'none',
+  'figure.facecolor': 'none',
+  'savefig.facecolor': 'none',
+  'xtick.color': GRID,
+  'ytick.color': GRID,
+  'xtick.labelcolor': MUTED,
+  'ytick.labelcolor': MUTED,
+  'grid.color': GRID,
+  'grid.linewidth': 0.8,
+  'axes.axisbelow': True,
+  'axes.spines.top': False,
+  'axes.spines.right': False,
+  'axes.spines.left': False,
+  'lines.solid_capstyle': 'round',
+  'xtick.major.size': 3,
+  'ytick.major.size': 0,
+  'path.simplify': True,
+  'text.parse_math': False,  # Names of arms are not formulas.
 }
 
 
@@ -104,7 +122,7 @@ def render(fig: figure.Figure, name: str, label: str) -> str:
   metadata = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
   fig.savefig(buffer, format='svg', metadata=metadata)
   text = buffer.getvalue()
-  text = text[text.index('<svg'):]
+  text = text[text.index('<svg') :]
   # Inline SVG needs no namespaces; metadata and the date are of no use.
   text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.S)
   text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', '', text)
@@ -130,9 +148,9 @@ def _own_ids(text: str, name: str) -> str:
   used = set(re.findall(r'url\(#([^)]+)\)', text))
   used |= set(re.findall(r'href="#([^"]+)"', text))
   text = re.sub(
-      r'\sid="([^"]*)"',
-      lambda m: f' id="{name}-{m[1]}"' if m[1] in used else '',
-      text,
+    r'\sid="([^"]*)"',
+    lambda m: f' id="{name}-{m[1]}"' if m[1] in used else '',
+    text,
   )
   text = re.sub(r'url\(#([^)]+)\)', rf'url(#{name}-\1)', text)
   return re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
@@ -145,8 +163,8 @@ def css() -> str:
     return ' '.join(f'--{k}: {v};' for k, v in colors.items())
 
   return (
-      f':root {{ color-scheme: light dark; {block(LIGHT)} }}\n'
-      f'@media (prefers-color-scheme: dark) {{ :root {{ {block(DARK)} }} }}'
+    f':root {{ color-scheme: light dark; {block(LIGHT)} }}\n'
+    f'@media (prefers-color-scheme: dark) {{ :root {{ {block(DARK)} }} }}'
   )
 
 

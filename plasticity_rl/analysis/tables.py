@@ -36,19 +36,19 @@ class Series:
     """The points with after < step <= until."""
     keep = (self.steps > after) & (self.steps <= until)
     return dataclasses.replace(
-        self,
-        steps=self.steps[keep],
-        values=self.values[:, keep],
-        measured=self.measured[:, keep],
+      self,
+      steps=self.steps[keep],
+      values=self.values[:, keep],
+      measured=self.measured[:, keep],
     )
 
   def as_one_seed(self) -> 'Series':
     """The mean over what was measured, as of the first seed alone."""
     return dataclasses.replace(
-        self,
-        seeds=self.seeds[:1],
-        values=np.mean(self.values, 0, keepdims=True, where=self.measured),
-        measured=np.ones((1, len(self.steps)), bool),
+      self,
+      seeds=self.seeds[:1],
+      values=np.mean(self.values, 0, keepdims=True, where=self.measured),
+      measured=np.ones((1, len(self.steps)), bool),
     )
 
 
@@ -72,9 +72,7 @@ class Table:
   @property
   def metrics(self) -> tuple[str, ...]:
     """Slashed columns that were measured at least once, in file order."""
-    return tuple(
-        n for n in self.columns if '/' in n and self.measured[n].any()
-    )
+    return tuple(n for n in self.columns if '/' in n and self.measured[n].any())
 
   @property
   def seeds(self) -> np.ndarray:
@@ -91,8 +89,8 @@ class Table:
     values = np.full((len(seeds), len(steps)), np.nan)
     measured = np.zeros(values.shape, bool)
     where = (
-        np.searchsorted(seeds, self.columns['seed'][has]),
-        np.searchsorted(steps, self.columns['step'][has]),
+      np.searchsorted(seeds, self.columns['seed'][has]),
+      np.searchsorted(steps, self.columns['step'][has]),
     )
     values[where] = self.columns[metric][has]
     measured[where] = True
@@ -106,7 +104,7 @@ def empty(path: pathlib.Path) -> Table:
 
 
 def read_rows(
-    path: str | pathlib.Path, required: Sequence[str]
+  path: str | pathlib.Path, required: Sequence[str]
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
   """Header and (line number, cells) of a csv file, checked for its shape."""
   path = pathlib.Path(path)
@@ -124,8 +122,8 @@ def read_rows(
   missing = [c for c in required if c not in header]
   if missing:
     raise UserError(
-        f'{path} has no column {missing[0]!r}; needed: {", ".join(required)};'
-        f' found: {", ".join(header)}'
+      f'{path} has no column {missing[0]!r}; needed: {", ".join(required)};'
+      f' found: {", ".join(header)}'
     )
   doubled = [c for c in header if header.count(c) > 1]
   if doubled:
@@ -135,8 +133,7 @@ def read_rows(
   for line, row in rows:
     if len(row) != len(header):
       raise UserError(
-          f'{path}, line {line}: {len(row)} cells under a header of'
-          f' {len(header)}'
+        f'{path}, line {line}: {len(row)} cells under a header of {len(header)}'
       )
   return header, rows
 
@@ -147,7 +144,7 @@ def number(cell: str, path: pathlib.Path, line: int, column: str) -> float:
     return float(cell)
   except ValueError:
     raise UserError(
-        f'{path}, line {line}, column {column!r}: {cell!r} is not a number'
+      f'{path}, line {line}, column {column!r}: {cell!r} is not a number'
     ) from None
 
 
@@ -165,26 +162,28 @@ def read_metrics(path: str | pathlib.Path) -> Table:
   for i, name in enumerate(header):
     cells = [row[i].strip() for _, row in rows]
     has = np.array([c != '' for c in cells])
-    columns[name] = np.array([
+    columns[name] = np.array(
+      [
         number(c, path, line, name) if c else np.nan
         for c, (line, _) in zip(cells, rows, strict=True)
-    ])
+      ]
+    )
     measured[name] = has
   for name in KEYS:
     whole = columns[name] == np.round(columns[name])  # False for NaN.
     if not np.all(whole & np.isfinite(columns[name])):
       at = int(np.argmin(whole & np.isfinite(columns[name])))
       raise UserError(
-          f'{path}, line {rows[at][0]}, column {name!r}: a whole number is'
-          f' needed, found {rows[at][1][header.index(name)]!r}'
+        f'{path}, line {rows[at][0]}, column {name!r}: a whole number is'
+        f' needed, found {rows[at][1][header.index(name)]!r}'
       )
   seen = set()
   points = zip(columns['seed'], columns['step'], strict=True)
   for (line, _), point in zip(rows, points, strict=True):
     if point in seen:
       raise UserError(
-          f'{path}, line {line}: seed {int(point[0])}, step {int(point[1])}'
-          ' stands there twice'
+        f'{path}, line {line}: seed {int(point[0])}, step {int(point[1])}'
+        ' stands there twice'
       )
     seen.add(point)
   return Table(path, columns, measured)

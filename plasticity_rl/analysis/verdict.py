@@ -99,8 +99,8 @@ class Verdict:
     """Plain values for `verdict.json`; None where there is no number."""
     record = dataclasses.asdict(self)
     record['arms'] = [
-        dataclasses.asdict(a) | {'differences': list(a.differences)}
-        for a in self.arms
+      dataclasses.asdict(a) | {'differences': list(a.differences)}
+      for a in self.arms
     ]
     record['notes'] = list(self.notes)
     return record | {'statement': self.statement}
@@ -111,8 +111,8 @@ class Verdict:
     if self.effect is None:
       return _count(self)
     return (
-        f'{interval_text(self.effect, self.low, self.high)}, '
-        f'{p_text(self.p)}, {_count(self)}'
+      f'{interval_text(self.effect, self.low, self.high)}, '
+      f'{p_text(self.p)}, {_count(self)}'
     )
 
   @property
@@ -124,13 +124,13 @@ class Verdict:
     after = f'mean {self.metric} after {self.arm} against control'
     numbers = f'{after}: {self.numbers}'
     return {
-        LOSING: f'The agent is losing plasticity{scope}: {numbers}.',
-        HURTS: f'The injection hurts{scope}: {numbers}.',
-        NO_EVIDENCE: (
-            f'No evidence of plasticity loss: a gain above the margin'
-            f' ({self.margin:g}) is excluded; {numbers}.'
-        ),
-        UNDECIDED: f'Undecided{scope}: {numbers}.',
+      LOSING: f'The agent is losing plasticity{scope}: {numbers}.',
+      HURTS: f'The injection hurts{scope}: {numbers}.',
+      NO_EVIDENCE: (
+        f'No evidence of plasticity loss: a gain above the margin'
+        f' ({self.margin:g}) is excluded; {numbers}.'
+      ),
+      UNDECIDED: f'Undecided{scope}: {numbers}.',
     }[self.verdict]
 
   @property
@@ -140,8 +140,8 @@ class Verdict:
     if self.effect is None:
       return f'{self.verdict} ({self.reason})'
     line = (
-        f'{self.verdict}{scope} ({self.arm} - control = {self.numbers},'
-        f' {self.metric})'
+      f'{self.verdict}{scope} ({self.arm} - control = {self.numbers},'
+      f' {self.metric})'
     )
     if self.seeds_needed:
       line += f'; about {self.seeds_needed} seeds would decide'
@@ -167,8 +167,8 @@ class Verdict:
       rows.append((a.arm, mean, difference, f'{a.p:.3g}', holm))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return '\n'.join(
-        '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+      '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+      for row in rows
     )
 
 
@@ -182,9 +182,7 @@ def short(value: float | None, digits: int = 3) -> str:
   return f'{value:,.{places}f}' if places < 7 else f'{value:.{digits - 1}e}'
 
 
-def interval_text(
-    effect: float, low: float | None, high: float | None
-) -> str:
+def interval_text(effect: float, low: float | None, high: float | None) -> str:
   """A signed estimate and its bounds, with the digits its width deserves."""
   # NaN is how `statistics` says that a single seed has no interval.
   if low is None or high is None or math.isnan(low) or math.isnan(high):
@@ -192,7 +190,7 @@ def interval_text(
   places = _places(low, high, effect)
   # Adding 0.0 turns the "-0" that rounding leaves into "0".
   mid, lo, hi = (
-      f'{round(v, places) + 0.0:+,.{places}f}' for v in (effect, low, high)
+    f'{round(v, places) + 0.0:+,.{places}f}' for v in (effect, low, high)
   )
   return f'{mid} [{lo}, {hi}]'
 
@@ -214,20 +212,20 @@ def _count(verdict: Verdict) -> str:
 
 
 def _checked(
-    name: str, scores: Sequence[float], seeds: Sequence[int]
+  name: str, scores: Sequence[float], seeds: Sequence[int]
 ) -> np.ndarray:
   """Scores as an array, one a seed and all finite."""
   values = np.asarray(scores, float)
   if values.shape != (len(seeds),):
     raise UserError(
-        f'arm {name!r} has {values.size} scores for {len(seeds)} seeds'
+      f'arm {name!r} has {values.size} scores for {len(seeds)} seeds'
     )
   bad = ~np.isfinite(values)
   if bad.any():
     at = int(np.argmax(bad))
     raise UserError(
-        f'arm {name!r}, seed {seeds[at]}: the score is {values[at]}; a verdict'
-        ' needs finite scores'
+      f'arm {name!r}, seed {seeds[at]}: the score is {values[at]}; a verdict'
+      ' needs finite scores'
     )
   return values
 
@@ -237,19 +235,19 @@ def _compare(name: str, control: np.ndarray, arm: np.ndarray) -> ArmResult:
   interval = statistics.paired_difference(differences)
   bounds = [None if math.isnan(b) else b for b in interval[1:]]
   return ArmResult(
-      arm=name,
-      mean=float(np.mean(arm)),
-      effect=interval.estimate,
-      low=bounds[0],
-      high=bounds[1],
-      p=statistics.sign_flip_test(differences),
-      p_holm=None,
-      differences=tuple(float(d) for d in differences),
+    arm=name,
+    mean=float(np.mean(arm)),
+    effect=interval.estimate,
+    low=bounds[0],
+    high=bounds[1],
+    p=statistics.sign_flip_test(differences),
+    p_holm=None,
+    differences=tuple(float(d) for d in differences),
   )
 
 
 def _decide(
-    result: ArmResult, seeds: int, margin: float, replicates: bool
+  result: ArmResult, seeds: int, margin: float, replicates: bool
 ) -> tuple[str, str]:
   """The verdict on the primary comparison, and why."""
   smallest = statistics.smallest_p(seeds)
@@ -258,81 +256,79 @@ def _decide(
     return UNDECIDED, 'A single seed says nothing about other seeds.'
   if replicates:
     return UNDECIDED, (
-        'One network was continued several times: the effect holds for this'
-        ' network only and says nothing about other seeds.'
+      'One network was continued several times: the effect holds for this'
+      ' network only and says nothing about other seeds.'
     )
   if result.helps:
     return LOSING, (
-        'The interval lies above zero and the sign-flip test gives p < 0.05.'
+      'The interval lies above zero and the sign-flip test gives p < 0.05.'
     )
   if result.hurts:
     return HURTS, (
-        'The interval lies below zero and the sign-flip test gives p < 0.05.'
+      'The interval lies below zero and the sign-flip test gives p < 0.05.'
     )
   if result.high < margin:
     return NO_EVIDENCE, f'The interval excludes a gain larger than {m}.'
   if result.low > 0 or result.high < 0:
     if smallest >= ALPHA:
       return UNDECIDED, (
-          f'The interval excludes zero, but with {seeds} seeds the sign-flip'
-          f' test cannot give less than p = {smallest:.3g}.'
+        f'The interval excludes zero, but with {seeds} seeds the sign-flip'
+        f' test cannot give less than p = {smallest:.3g}.'
       )
     return UNDECIDED, (
-        'The interval excludes zero, but the sign-flip test does not agree'
-        f' ({p_text(result.p)}).'
+      'The interval excludes zero, but the sign-flip test does not agree'
+      f' ({p_text(result.p)}).'
     )
   why = f'The interval holds both zero and a gain larger than {m}.'
   if smallest >= ALPHA:
     why += (
-        f' With {seeds} seeds the sign-flip test cannot give less than'
-        f' p = {smallest:.3g}: 6 seeds are the fewest that can show a loss.'
+      f' With {seeds} seeds the sign-flip test cannot give less than'
+      f' p = {smallest:.3g}: 6 seeds are the fewest that can show a loss.'
     )
   return UNDECIDED, why
 
 
 def _notes(
-    verdict: str,
-    primary: ArmResult | None,
-    secondary: Sequence[ArmResult],
-    injections: Collection[str],
-    seeds: int,
-    margin: float,
+  verdict: str,
+  primary: ArmResult | None,
+  secondary: Sequence[ArmResult],
+  injections: Collection[str],
+  seeds: int,
+  margin: float,
 ) -> tuple[str, ...]:
   notes = []
   helpful = [a.arm for a in secondary if a.helps and a.arm not in injections]
   if primary is not None and helpful and not primary.helps:
     names = ' and '.join(helpful)
     notes.append(
-        f'{names} helped and the injection did not: the gain is not'
-        ' attributable to plasticity.'
+      f'{names} helped and the injection did not: the gain is not'
+      ' attributable to plasticity.'
     )
   if verdict == LOSING and primary.effect < margin:
-    notes.append(
-        f'The gain is real but smaller than the margin ({margin:g}).'
-    )
+    notes.append(f'The gain is real but smaller than the margin ({margin:g}).')
   if primary is not None and not any(primary.differences):
     notes.append(
-        'Every paired difference is exactly zero: did the injection happen?'
+      'Every paired difference is exactly zero: did the injection happen?'
     )
   least = len(secondary) * statistics.smallest_p(seeds)
   if secondary and seeds > 1 and least >= ALPHA:
     notes.append(
-        f'With {seeds} seeds and {len(secondary)} secondary arms, no adjusted p'
-        f' can be below {min(1.0, least):.2g}.'
+      f'With {seeds} seeds and {len(secondary)} secondary arms, no adjusted p'
+      f' can be below {min(1.0, least):.2g}.'
     )
   return tuple(notes)
 
 
 def assess(
-    control: Sequence[float],
-    arms: Mapping[str, Sequence[float]],
-    *,
-    margin: float,
-    metric: str = 'eval/return',
-    primary: str | None = 'injection',
-    injections: Collection[str] = (),
-    seeds: Sequence[int] | None = None,
-    replicates: bool = False,
+  control: Sequence[float],
+  arms: Mapping[str, Sequence[float]],
+  *,
+  margin: float,
+  metric: str = 'eval/return',
+  primary: str | None = 'injection',
+  injections: Collection[str] = (),
+  seeds: Sequence[int] | None = None,
+  replicates: bool = False,
 ) -> Verdict:
   """Judges what came after a fork.
 
@@ -368,13 +364,13 @@ def assess(
     raise UserError(f'margin must be a positive number, found {margin}')
   base = _checked('control', control, seeds)
   results = {
-      name: _compare(name, base, _checked(name, scores, seeds))
-      for name, scores in arms.items()
+    name: _compare(name, base, _checked(name, scores, seeds))
+    for name, scores in arms.items()
   }
   first = results.pop(primary, None) if primary is not None else None
   adjusted = statistics.holm({n: r.p for n, r in results.items()})
   secondary = [
-      dataclasses.replace(r, p_holm=adjusted[n]) for n, r in results.items()
+    dataclasses.replace(r, p_holm=adjusted[n]) for n, r in results.items()
   ]
   if first is None:
     verdict = UNDECIDED
@@ -387,19 +383,19 @@ def assess(
     if needed:
       reason += f' About {needed} seeds would decide.'
   return Verdict(
-      verdict=verdict,
-      arm=first.arm if first else None,
-      effect=first.effect if first else None,
-      low=first.low if first else None,
-      high=first.high if first else None,
-      p=first.p if first else None,
-      seeds=count,
-      margin=float(margin),
-      metric=metric,
-      control_mean=float(np.mean(base)),
-      arms=((first,) if first else ()) + tuple(secondary),
-      reason=reason,
-      notes=_notes(verdict, first, secondary, injections, count, margin),
-      seeds_needed=needed,
-      replicates=bool(replicates or count == 1),
+    verdict=verdict,
+    arm=first.arm if first else None,
+    effect=first.effect if first else None,
+    low=first.low if first else None,
+    high=first.high if first else None,
+    p=first.p if first else None,
+    seeds=count,
+    margin=float(margin),
+    metric=metric,
+    control_mean=float(np.mean(base)),
+    arms=((first,) if first else ()) + tuple(secondary),
+    reason=reason,
+    notes=_notes(verdict, first, secondary, injections, count, margin),
+    seeds_needed=needed,
+    replicates=bool(replicates or count == 1),
   )

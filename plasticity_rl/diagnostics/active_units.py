@@ -7,9 +7,7 @@ from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_hidden_layer
 
 
-def active_units(
-    probe: Probe, threshold: float = 0.0
-) -> dict[str, jax.Array]:
+def active_units(probe: Probe, threshold: float = 0.0) -> dict[str, jax.Array]:
   """FAU: fraction of hidden units whose mean activation is above `threshold`.
 
       1/N sum_n 1[E_x h_n(x) > threshold]
@@ -19,6 +17,7 @@ def active_units(
   convolution is a channel, averaged over positions. After a ReLU it is one
   minus `dead_units`; of an activation that may be negative it is not.
   """
+
   def is_active(features):
     mean = features.reshape(-1, features.shape[-1]).mean(0)
     return (mean > threshold).astype(jnp.float32)

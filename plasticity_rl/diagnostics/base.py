@@ -73,9 +73,9 @@ class Probe:
   @functools.cached_property
   def gradient(self) -> Params:
     """That of the mean loss, without any penalty, by what learns."""
-    return jax.grad(
-        lambda p: self.loss(self.with_learning(p))[0].mean()
-    )(self.learns)
+    return jax.grad(lambda p: self.loss(self.with_learning(p))[0].mean())(
+      self.learns
+    )
 
   @functools.cached_property
   def singular_values(self) -> dict[str, jax.Array]:
@@ -87,16 +87,17 @@ class Probe:
     """
     layers = self.net.layers
     ends_encoder = {
-        layer.name for layer in layers if layer.path[0] == 'encoder' and any(
-            follower.path[0] == 'head' for follower in feeds(layer, layers)
-        )
+      layer.name
+      for layer in layers
+      if layer.path[0] == 'encoder'
+      and any(follower.path[0] == 'head' for follower in feeds(layer, layers))
     }
     values = {}
     for layer in layers:
       features = self.output.layers[layer.name] if layer.hidden else None
       if layer.hidden and (features.ndim == 2 or layer.name in ends_encoder):
         values[layer.name] = jnp.linalg.svd(
-            features.reshape(features.shape[0], -1), compute_uv=False
+          features.reshape(features.shape[0], -1), compute_uv=False
         )
     return values
 
@@ -114,7 +115,7 @@ def of_layer(tree: Params, layer: Layer) -> Params:
 
 
 def by_layer(
-    net: NetSpec, measure: Callable[..., jax.Array], *trees: Params
+  net: NetSpec, measure: Callable[..., jax.Array], *trees: Params
 ) -> dict[str, jax.Array]:
   """`measure` of each layer (weights and biases), and of all that learns.
 
@@ -127,24 +128,25 @@ def by_layer(
     A value for each layer's name, and 'trainable' for the whole.
   """
   values = {
-      layer.name: measure(*(of_layer(tree, layer) for tree in trees))
-      for layer in net.layers
+    layer.name: measure(*(of_layer(tree, layer) for tree in trees))
+    for layer in net.layers
   }
   return {**values, 'trainable': measure(*trees)}
 
 
 def hidden_units(
-    probe: Probe, measure: Callable[[jax.Array], jax.Array]
+  probe: Probe, measure: Callable[[jax.Array], jax.Array]
 ) -> dict[str, jax.Array]:
   """A per-unit measure `[B, ..., U] -> [U]` of each hidden layer."""
   return {
-      layer.name: measure(probe.output.layers[layer.name])
-      for layer in probe.net.layers if layer.hidden
+    layer.name: measure(probe.output.layers[layer.name])
+    for layer in probe.net.layers
+    if layer.hidden
   }
 
 
 def with_parts(
-    net: NetSpec, units: Mapping[str, jax.Array]
+  net: NetSpec, units: Mapping[str, jax.Array]
 ) -> dict[str, jax.Array]:
   """Values of units by hidden layer, and side by side by part.
 
@@ -160,7 +162,7 @@ def with_parts(
 
 
 def by_hidden_layer(
-    probe: Probe, measure: Callable[[jax.Array], jax.Array]
+  probe: Probe, measure: Callable[[jax.Array], jax.Array]
 ) -> dict[str, jax.Array]:
   """A per-unit measure averaged over the units of each layer and part."""
   units = with_parts(probe.net, hidden_units(probe, measure))

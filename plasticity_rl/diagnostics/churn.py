@@ -27,11 +27,12 @@ def churn(probe: Probe) -> dict[str, jax.Array]:
   after = probe.updated(half).params
   outputs = probe.net.network.apply(after, probe.inputs).outputs
   changes = [
-      jnp.abs(new - old)[half:].ravel()
-      for new, old in zip(
-          jax.tree.leaves(outputs), jax.tree.leaves(probe.output.outputs),
-          strict=True,
-      )
+    jnp.abs(new - old)[half:].ravel()
+    for new, old in zip(
+      jax.tree.leaves(outputs),
+      jax.tree.leaves(probe.output.outputs),
+      strict=True,
+    )
   ]
   values = {'value': jnp.concatenate(changes).mean()}
   old, new = probe.policy(probe.params), probe.policy(after)

@@ -15,5 +15,5 @@ def dead_units(probe: Probe) -> dict[str, jax.Array]:
   channel is dead if it is zero at every position.
   """
   return by_hidden_layer(
-      probe, lambda h: (unit_activity(h) == 0).astype(jnp.float32)
+    probe, lambda h: (unit_activity(h) == 0).astype(jnp.float32)
   )

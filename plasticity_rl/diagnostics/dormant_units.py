@@ -16,7 +16,7 @@ from plasticity_rl.types import Params
 def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   """Fraction of hidden units with s_i <= tau, by layer, encoder and head."""
   return by_hidden_layer(
-      probe, lambda h: (dormancy(h) <= tau).astype(jnp.float32)
+    probe, lambda h: (dormancy(h) <= tau).astype(jnp.float32)
   )
 
 
@@ -28,11 +28,12 @@ def dormant_sets(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
 def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
   """`dormant_sets` before any measurement; `learns` as in `Probe.learns`."""
   return {
-      layer.name: jnp.zeros(
-          of_layer(learns, layer)['w'].shape[-1] * layer.features_per_unit,
-          bool,
-      )
-      for layer in net.layers if layer.hidden
+    layer.name: jnp.zeros(
+      of_layer(learns, layer)['w'].shape[-1] * layer.features_per_unit,
+      bool,
+    )
+    for layer in net.layers
+    if layer.hidden
   }
 
 
@@ -55,6 +56,6 @@ def dormant_overlap(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
     smaller = jnp.minimum(units.sum(), before[where].sum())
     both = (units & before[where]).sum()
     values[where] = jnp.where(
-        smaller > 0, both / jnp.maximum(smaller, 1), jnp.nan
+      smaller > 0, both / jnp.maximum(smaller, 1), jnp.nan
     )
   return values

@@ -21,6 +21,7 @@ def gradient_l0(probe: Probe) -> dict[str, jax.Array]:
   The L0 norm over the number of parameters, so that it falls as the others do
   when gradients vanish, and layers compare.
   """
+
   def norm(tree):
     size = sum(x.size for x in jax.tree.leaves(tree))
     return _sum(lambda x: x != 0, tree) / size
@@ -40,5 +41,5 @@ def gradient_l2(probe: Probe) -> dict[str, jax.Array]:
 
 def _sum(function: Callable[[jax.Array], jax.Array], tree) -> jax.Array:
   return sum(
-      jnp.sum(function(x).astype(jnp.float32)) for x in jax.tree.leaves(tree)
+    jnp.sum(function(x).astype(jnp.float32)) for x in jax.tree.leaves(tree)
   )

@@ -8,7 +8,7 @@ from plasticity_rl.diagnostics.ranks import srank_of
 
 
 def gradient_covariance(
-    probe: Probe, examples: int = 32, delta: float = 0.01
+  probe: Probe, examples: int = 32, delta: float = 0.01
 ) -> dict[str, jax.Array]:
   """Cosines between gradients of the first `examples` of the probe batch.
 
@@ -34,7 +34,7 @@ def gradient_covariance(
   loss = probe.loss_on(examples)
   rows = jax.jacrev(lambda p: loss(probe.with_learning(p))[0])(probe.learns)
   gradients = jnp.concatenate(
-      [g.reshape(examples, -1) for g in jax.tree.leaves(rows)], -1
+    [g.reshape(examples, -1) for g in jax.tree.leaves(rows)], -1
   )
   norms = jnp.linalg.norm(gradients, axis=-1, keepdims=True)
   gradients = gradients / jnp.where(norms > 0, norms, 1)
@@ -42,6 +42,6 @@ def gradient_covariance(
   off_diagonal = cosines.sum() - jnp.trace(cosines)
   eigenvalues = jnp.linalg.eigvalsh(cosines)[::-1]
   return {
-      'cosine': off_diagonal / (examples * (examples - 1)),
-      'rank': srank_of(jnp.maximum(eigenvalues, 0), delta),
+    'cosine': off_diagonal / (examples * (examples - 1)),
+    'rank': srank_of(jnp.maximum(eigenvalues, 0), delta),
   }

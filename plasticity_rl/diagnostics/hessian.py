@@ -33,19 +33,23 @@ def hessian(probe: Probe, iterations: int = 20) -> dict[str, jax.Array]:
     return probe.loss(probe.with_learning(unravel(p)))[0].mean()
 
   values = lanczos(
-      lambda v: jax.jvp(jax.grad(loss), (flat,), (v,))[1],
-      probe.key_for('hessian'), flat.size, iterations,
+    lambda v: jax.jvp(jax.grad(loss), (flat,), (v,))[1],
+    probe.key_for('hessian'),
+    flat.size,
+    iterations,
   )
   return {
-      'largest': values[-1],
-      'smallest': values[0],
-      'spectral_norm': jnp.abs(values).max(),
+    'largest': values[-1],
+    'smallest': values[0],
+    'spectral_norm': jnp.abs(values).max(),
   }
 
 
 def lanczos(
-    product: Callable[[jax.Array], jax.Array], key: Key, size: int,
-    iterations: int,
+  product: Callable[[jax.Array], jax.Array],
+  key: Key,
+  size: int,
+  iterations: int,
 ) -> jax.Array:
   """Ritz values of a symmetric matrix, ascending, `[min(iterations, size)]`.
 
@@ -77,7 +81,7 @@ def lanczos(
 
   zeros = jnp.zeros([count, size])
   _, (alpha, beta, alive) = jax.lax.scan(
-      step, (zeros, start, jnp.array(0.0), jnp.array(True)), jnp.arange(count)
+    step, (zeros, start, jnp.array(0.0), jnp.array(True)), jnp.arange(count)
   )
   # What stands for steps that were not made lies within the spectrum.
   alpha = jnp.where(alive, alpha, alpha[0])

@@ -39,7 +39,7 @@ def srank(probe: Probe, delta: float = 0.01) -> dict[str, jax.Array]:
   what else bears its names.
   """
   return {
-      layer: srank_of(s, delta) for layer, s in probe.singular_values.items()
+    layer: srank_of(s, delta) for layer, s in probe.singular_values.items()
   }
 
 
@@ -49,6 +49,7 @@ def effective_rank(probe: Probe) -> dict[str, jax.Array]:
   Roy & Vetterli, "The Effective Rank: A Measure of Effective Dimensionality",
   2007. Not Kumar's, which is `srank`.
   """
+
   def of(s):
     total = s.sum()
     p = s / jnp.where(total > 0, total, 1)
@@ -67,8 +68,8 @@ def feature_rank(probe: Probe, eps: float = 0.01) -> dict[str, jax.Array]:
   """
   scale = jax.tree.leaves(probe.inputs)[0].shape[0] ** 0.5
   return {
-      layer: jnp.sum(s / scale > eps).astype(jnp.float32)
-      for layer, s in probe.singular_values.items()
+    layer: jnp.sum(s / scale > eps).astype(jnp.float32)
+    for layer, s in probe.singular_values.items()
   }
 
 
@@ -79,6 +80,7 @@ def stable_rank(probe: Probe) -> dict[str, jax.Array]:
   numerical rank). Not what some libraries give under this name: that is
   `srank`.
   """
+
   def of(s):
     largest = jnp.where(s[0] > 0, s[0], 1)
     return jnp.sum(jnp.square(s / largest))

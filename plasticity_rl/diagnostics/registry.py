@@ -36,16 +36,31 @@ from plasticity_rl.types import Transition
 # What needs no more than weights and features, so that it can be said of a
 # target network too.
 _OF_ANY_NETWORK = (
-    weight_norm, weight_growth, distance_from_init, srank, effective_rank,
-    feature_rank, stable_rank, dead_units, dormant.dormant_units, active_units,
+  weight_norm,
+  weight_growth,
+  distance_from_init,
+  srank,
+  effective_rank,
+  feature_rank,
+  stable_rank,
+  dead_units,
+  dormant.dormant_units,
+  active_units,
 )
 # What needs the loss, an update, or a memory: of online networks only.
 _OF_ONLINE_NETWORKS = (
-    gradient_l0, gradient_l1, gradient_l2, gradient_covariance, update_ratio,
-    churn, dormant.dormant_overlap, hessian, target_fitting,
+  gradient_l0,
+  gradient_l1,
+  gradient_l2,
+  gradient_covariance,
+  update_ratio,
+  churn,
+  dormant.dormant_overlap,
+  hessian,
+  target_fitting,
 )
 REGISTRY: dict[str, Diagnostic] = {
-    f.__name__: f for f in (*_OF_ANY_NETWORK, *_OF_ONLINE_NETWORKS)
+  f.__name__: f for f in (*_OF_ANY_NETWORK, *_OF_ONLINE_NETWORKS)
 }
 OF_TARGETS = tuple(f.__name__ for f in _OF_ANY_NETWORK)
 
@@ -69,18 +84,18 @@ class Diagnostics(NamedTuple):
 
   init: Callable[[Nets], dict[str, Any]]
   measure: Callable[
-      [Key, Nets, Transition, Mapping[str, Any]],
-      tuple[dict[str, jax.Array], dict[str, Any]],
+    [Key, Nets, Transition, Mapping[str, Any]],
+    tuple[dict[str, jax.Array], dict[str, Any]],
   ]
 
 
 def make(
-    spec: AgentSpec,
-    update: Update,
-    names: Sequence[str],
-    options: Mapping[str, Mapping[str, Any]],
-    *,
-    target: bool = False,
+  spec: AgentSpec,
+  update: Update,
+  names: Sequence[str],
+  options: Mapping[str, Mapping[str, Any]],
+  *,
+  target: bool = False,
 ) -> Diagnostics:
   """All diagnostics of `names`, for every network of the agent with layers.
 
@@ -99,8 +114,8 @@ def make(
       raise errors.UserError(errors.nearest('diagnostic', name, REGISTRY))
   if target and not any(net.has_target for net in spec.nets.values()):
     raise errors.UserError(
-        'config.diagnostics.target: no network of this agent has a target: '
-        + ', '.join(spec.nets)
+      'config.diagnostics.target: no network of this agent has a target: '
+      + ', '.join(spec.nets)
     )
   remembers = dormant.dormant_overlap.__name__
   options_of = {name: options.get(name, {}) for name in names}
@@ -109,34 +124,40 @@ def make(
   def init(nets):
     if remembers not in names:
       return {}
-    return {MEMORY: {
+    return {
+      MEMORY: {
         name: dormant.no_dormant_sets(
-            net, injection.trainable(nets[name].params)
+          net, injection.trainable(nets[name].params)
         )
         for name, net in looked_at.items()
-    }}
+      }
+    }
 
   def measure(key, nets, batch, own):
     probes = _probes(
-        spec, looked_at, update, key, nets, batch, own.get(MEMORY, {})
+      spec, looked_at, update, key, nets, batch, own.get(MEMORY, {})
     )
     if target:
       probes.update(_target_probes(looked_at, probes))
     values = {}
     for net_name, probe in probes.items():
-      measured = names if net_name in looked_at else [
-          name for name in names if name in OF_TARGETS
-      ]
+      measured = (
+        names
+        if net_name in looked_at
+        else [name for name in names if name in OF_TARGETS]
+      )
       for name in measured:
         found = REGISTRY[name](probe, **options_of[name])
         for where, value in found.items():
           values[f'plasticity/{net_name}/{name}/{where}'] = value
     if remembers not in names:
       return values, {}
-    return values, {MEMORY: {
+    return values, {
+      MEMORY: {
         name: dormant.dormant_sets(probes[name], **options_of[remembers])
         for name in looked_at
-    }}
+      }
+    }
 
   return Diagnostics(init, measure)
 
@@ -153,22 +174,22 @@ def _probes(spec, looked_at, update, key, nets, batch, memory):
   # Each is computed once, and only if a diagnostic looks at it.
   losses = functools.cache(lambda n=None: spec.losses(loss_key, nets, first(n)))
   updated = functools.cache(
-      lambda n=None: update(update_key, nets, first(n), 0)[0]
+    lambda n=None: update(update_key, nets, first(n), 0)[0]
   )
   return {
-      name: Probe(
-          net=net,
-          state=nets[name],
-          inputs=inputs[name],
-          output=net.network.apply(params[name], inputs[name]),
-          loss=losses()[name],
-          loss_on=lambda n, name=name: losses(n)[name],
-          updated=lambda n=None, name=name: updated(n)[name],
-          policy=lambda p, name=name: spec.policy({**params, name: p}, batch),
-          memory=memory.get(name),
-          key=jax.random.fold_in(probe_key, i),
-      )
-      for i, (name, net) in enumerate(looked_at.items())
+    name: Probe(
+      net=net,
+      state=nets[name],
+      inputs=inputs[name],
+      output=net.network.apply(params[name], inputs[name]),
+      loss=losses()[name],
+      loss_on=lambda n, name=name: losses(n)[name],
+      updated=lambda n=None, name=name: updated(n)[name],
+      policy=lambda p, name=name: spec.policy({**params, name: p}, batch),
+      memory=memory.get(name),
+      key=jax.random.fold_in(probe_key, i),
+    )
+    for i, (name, net) in enumerate(looked_at.items())
   }
 
 
@@ -179,7 +200,9 @@ def _target_probes(looked_at, probes):
     state, inputs = probes[name].state, probes[name].inputs
     if state.target is not None:
       found[f'{name}_target'] = Probe(
-          net, state._replace(params=state.target), inputs,
-          net.network.apply(state.target, inputs),
+        net,
+        state._replace(params=state.target),
+        inputs,
+        net.network.apply(state.target, inputs),
       )
   return found

@@ -8,7 +8,7 @@ from plasticity_rl.diagnostics.base import Probe
 
 
 def target_fitting(
-    probe: Probe, steps: int = 2000, draws: int = 10
+  probe: Probe, steps: int = 2000, draws: int = 10
 ) -> dict[str, jax.Array]:
   """Loss after fitting random targets, from the weights now and from fresh.
 
@@ -40,17 +40,16 @@ def target_fitting(
   """
   network, optimizer = probe.net.network, probe.net.optimizer
   offset = jax.tree.map(
-      lambda y: y.mean(0, keepdims=True), probe.output.outputs
+    lambda y: y.mean(0, keepdims=True), probe.output.outputs
   )
 
   def fit(learns, build, targets):
     """The loss after `steps` updates of `learns`; `build` adds the frozen."""
+
     def loss(p):
       outputs = network.apply(build(p), probe.inputs).outputs
       errors = jax.tree.leaves(jax.tree.map(jnp.subtract, outputs, targets))
-      return jnp.square(
-          jnp.concatenate([e.ravel() for e in errors])
-      ).mean()
+      return jnp.square(jnp.concatenate([e.ravel() for e in errors])).mean()
 
     def step(carry, _):
       p, opt_state = carry
@@ -66,8 +65,8 @@ def target_fitting(
     random = network.apply(network.init(target_key), probe.inputs).outputs
     targets = jax.tree.map(lambda a, f: a + jnp.sin(1e5 * f), offset, random)
     return (
-        fit(probe.learns, probe.with_learning, targets),
-        fit(network.init(fresh_key), lambda p: p, targets),
+      fit(probe.learns, probe.with_learning, targets),
+      fit(network.init(fresh_key), lambda p: p, targets),
     )
 
   keys = jax.random.split(probe.key_for('target_fitting'), draws)

@@ -18,9 +18,7 @@ def distance_from_init(probe: Probe) -> dict[str, jax.Array]:
   theta_0 are the weights as they were drawn; what an intervention draws again
   starts anew.
   """
-  return by_layer(
-      probe.net, _distance, probe.learns, probe.state.initial
-  )
+  return by_layer(probe.net, _distance, probe.learns, probe.state.initial)
 
 
 def update_ratio(probe: Probe) -> dict[str, jax.Array]:
@@ -31,7 +29,8 @@ def update_ratio(probe: Probe) -> dict[str, jax.Array]:
   gradient is noisier.
   """
   return by_layer(
-      probe.net,
-      lambda new, old: _distance(new, old) / optax.tree.norm(old),
-      injection.trainable(probe.updated().params), probe.learns,
+    probe.net,
+    lambda new, old: _distance(new, old) / optax.tree.norm(old),
+    injection.trainable(probe.updated().params),
+    probe.learns,
   )

@@ -18,13 +18,17 @@ def weight_norm(probe: Probe) -> dict[str, jax.Array]:
   head = frozen_too[injection.HEAD]
   if isinstance(head, injection.InjectedHead):
     # A closed slot is no part of the network.
-    frozen_too[injection.HEAD] = (head.trainable, head.thawed, jax.tree.map(
+    frozen_too[injection.HEAD] = (
+      head.trainable,
+      head.thawed,
+      jax.tree.map(
         lambda x: x * (head.signs != 0).reshape(-1, *[1] * (x.ndim - 1)),
         head.frozen,
-    ))
+      ),
+    )
   return {
-      **by_layer(probe.net, optax.tree.norm, probe.learns),
-      'all': optax.tree.norm(frozen_too),
+    **by_layer(probe.net, optax.tree.norm, probe.learns),
+    'all': optax.tree.norm(frozen_too),
   }
 
 
@@ -35,7 +39,8 @@ def weight_growth(probe: Probe) -> dict[str, jax.Array]:
   starts anew. Infinite where theta_0 is zero.
   """
   return by_layer(
-      probe.net,
-      lambda now, initial: optax.tree.norm(now) / optax.tree.norm(initial),
-      probe.learns, probe.state.initial,
+    probe.net,
+    lambda now, initial: optax.tree.norm(now) / optax.tree.norm(initial),
+    probe.learns,
+    probe.state.initial,
   )

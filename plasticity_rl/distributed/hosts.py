@@ -7,9 +7,9 @@ written) is small, and goes through the key-value store of jax's coordinator:
 no device has to stop for it.
 
 Whatever a process decides from has to be the same in all of them, or they
-would wait for one another for ever: `all_gather_object` and `broadcast_object` see to that. Nobody
-waits for the dead: every process beats, and who has not been heard of for a
-while, or leaves by an error, stops all others, with a line.
+would wait for one another for ever: `all_gather_object` and `broadcast_object`
+see to that. Nobody waits for the dead: a process that has not been heard of for
+a while, or that leaves by an error, stops all others, with a line.
 """
 
 import contextlib
@@ -35,9 +35,7 @@ from plasticity_rl.errors import UserError
 _LOST = 75
 _BEAT = 1.0  # Seconds.
 _WAIT_MS = 600_000
-_AGAIN = (
-    'the same command on all hosts goes on from the last checkpoint'
-)
+_AGAIN = 'the same command on all hosts goes on from the last checkpoint'
 
 
 class Address(NamedTuple):
@@ -56,8 +54,10 @@ class Address(NamedTuple):
 
 
 def address(
-    coordinator: str | None, count: int | None, index: int | None,
-    distributed: str,
+  coordinator: str | None,
+  count: int | None,
+  index: int | None,
+  distributed: str,
 ) -> Address | None:
   """What the flags of a command say; None for a process by itself.
 
@@ -68,22 +68,23 @@ def address(
     distributed: --distributed, 'no' or 'auto'.
   """
   given = {
-      '--coordinator': coordinator, '--num_processes': count,
-      '--process_id': index,
+    '--coordinator': coordinator,
+    '--num_processes': count,
+    '--process_id': index,
   }
   missing = [name for name, value in given.items() if value is None]
   if distributed == 'auto':
     if len(missing) < len(given):
       raise UserError(
-          '--distributed=auto finds the other processes by itself: leave out '
-          + ', '.join(name for name in given if name not in missing)
+        '--distributed=auto finds the other processes by itself: leave out '
+        + ', '.join(name for name in given if name not in missing)
       )
     return Address()
   if len(missing) == len(given):
     return None
   if missing:
     raise UserError(
-        f'{", ".join(given)} go together: {", ".join(missing)} missing'
+      f'{", ".join(given)} go together: {", ".join(missing)} missing'
     )
   host, _, port = coordinator.rpartition(':')
   if not host or not port.isdigit() or not 0 < int(port) < 2**16:
@@ -92,8 +93,8 @@ def address(
     raise UserError(f'--num_processes must be at least 1: {count}')
   if not 0 <= index < count:
     raise UserError(
-        f'--process_id must be 0 to {count - 1}, for --num_processes={count}: '
-        f'{index}'
+      f'--process_id must be 0 to {count - 1}, for --num_processes={count}: '
+      f'{index}'
     )
   return Address(coordinator, count, index)
 
@@ -119,13 +120,11 @@ class _Group:
     # The first gathers for all: the calls grow with their number, not with
     # its square.
     if self.index:
-      self._client.key_value_set(
-          f'{folder}/{self.index}', json.dumps(value)
-      )
+      self._client.key_value_set(f'{folder}/{self.index}', json.dumps(value))
       return json.loads(self._get(f'{folder}/all'))
     values = [
-        json.dumps(value),
-        *(self._get(f'{folder}/{i}') for i in range(1, self.count)),
+      json.dumps(value),
+      *(self._get(f'{folder}/{i}') for i in range(1, self.count)),
     ]
     whole = f'[{", ".join(values)}]'
     self._client.key_value_set(f'{folder}/all', whole)
@@ -154,7 +153,7 @@ class _Group:
       number += 1
       try:
         self._client.key_value_set(
-            f'beat/{self.index}', str(number), allow_overwrite=True
+          f'beat/{self.index}', str(number), allow_overwrite=True
         )
         found = dict(self._client.key_value_dir_get('beat/'))
         failed = dict(self._client.key_value_dir_get('failed/'))
@@ -172,13 +171,16 @@ class _Group:
         why = json.loads(text)
         self._leave(f'host {_number(key)} stopped: {why["text"]}', why['code'])
       silent = [
-          _number(key) for key, (_, since) in beats.items()
-          if now - since > self._timeout
+        _number(key)
+        for key, (_, since) in beats.items()
+        if now - since > self._timeout
       ]
       if silent:
         self._leave(
-            f'host {", ".join(silent)} of {self.count} has not been heard of '
-            f'for {self._timeout:g} s: stopped; {_AGAIN}', _LOST, len(silent),
+          f'host {", ".join(silent)} of {self.count} has not been heard of '
+          f'for {self._timeout:g} s: stopped; {_AGAIN}',
+          _LOST,
+          len(silent),
         )
 
   def _leave(self, text, code, dead=0):
@@ -192,15 +194,13 @@ class _Group:
     # Where the first process is gone, there is nobody to tell.
     with contextlib.suppress(RuntimeError):
       self._client.key_value_set(
-          f'failed/{self.index}', json.dumps({'text': text, 'code': code})
+        f'failed/{self.index}', json.dumps({'text': text, 'code': code})
       )
       self._wait_for_others()
 
   def _wait_for_others(self, dead=0):
     """The first one has what others look at: it leaves after them."""
-    self._client.key_value_set(
-        f'left/{self.index}', '', allow_overwrite=True
-    )
+    self._client.key_value_set(f'left/{self.index}', '', allow_overwrite=True)
     end = time.monotonic() + 5 * _BEAT
     while not self.index and time.monotonic() < end:
       if len(self._client.key_value_dir_get('left/')) >= self.count - dead:
@@ -270,20 +270,20 @@ def agree_on(config: Mapping[str, Any]) -> None:
   ours, *others = all_gather_object('config', json.loads(text))
   for number, theirs in enumerate(others, 1):
     differ = [
-        f'{key} (host 0: {ours.get(key)!r}, host {number}: '
-        f'{theirs.get(key)!r})'
-        for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)
+      f'{key} (host 0: {ours.get(key)!r}, host {number}: {theirs.get(key)!r})'
+      for key in sorted({*ours, *theirs})
+      if ours.get(key) != theirs.get(key)
     ]
     if differ:
       raise UserError(
-          f'hosts disagree on the config; they differ in {"; ".join(differ)}: '
-          'start all with the same command'
+        f'hosts disagree on the config; they differ in {"; ".join(differ)}: '
+        'start all with the same command'
       )
 
 
 @contextlib.contextmanager
 def joined(
-    where: Address | None, *, start_timeout: int = 300, timeout: float = 60
+  where: Address | None, *, start_timeout: int = 300, timeout: float = 60
 ) -> Iterator[None]:
   """Within this context the process trains together with the others.
 
@@ -332,36 +332,38 @@ def _start(where, start_timeout, timeout):
   jax.config.update('jax_enable_preemption_service', False)
   told = where.coordinator or 'that jax found'
   late = (
-      f'not all processes met at the coordinator {told} within '
-      f'{start_timeout} s: is it reachable, and were '
-      f'{where.count or "all"} of them started?'
+    f'not all processes met at the coordinator {told} within '
+    f'{start_timeout} s: is it reachable, and were '
+    f'{where.count or "all"} of them started?'
   )
   _on_abort(late, 2)
   _reach(where, late, start_timeout)
   try:
     with _quiet():
       jax.distributed.initialize(
-          where.coordinator or None, where.count or None,
-          where.index if where.count else None,
-          initialization_timeout=start_timeout,
-          # The watch is there before, with a line.
-          heartbeat_timeout_seconds=int(3 * timeout) + 10,
-          shutdown_timeout_seconds=int(timeout) + 1,
+        where.coordinator or None,
+        where.count or None,
+        where.index if where.count else None,
+        initialization_timeout=start_timeout,
+        # The watch is there before, with a line.
+        heartbeat_timeout_seconds=int(3 * timeout) + 10,
+        shutdown_timeout_seconds=int(timeout) + 1,
       )
   except ValueError as error:
     raise UserError(
-        f'--distributed=auto found no cluster ({errors.one_line(error)}): '
-        'give --coordinator, --num_processes and --process_id'
+      f'--distributed=auto found no cluster ({errors.one_line(error)}): '
+      'give --coordinator, --num_processes and --process_id'
     ) from None
   except (RuntimeError, OSError) as error:
     raise UserError(
-        f'cannot start at the coordinator {told}: {errors.one_line(error)}'
+      f'cannot start at the coordinator {told}: {errors.one_line(error)}'
     ) from None
   state = distributed.global_state
   _on_abort(
-      'the first process is gone, and with it the coordinator '
-      f'{state.coordinator_address}: stopped; {_AGAIN}', _LOST,
-      only_without=state.coordinator_address,
+    'the first process is gone, and with it the coordinator '
+    f'{state.coordinator_address}: stopped; {_AGAIN}',
+    _LOST,
+    only_without=state.coordinator_address,
   )
   return _Group(state.client, state.process_id, state.num_processes, timeout)
 

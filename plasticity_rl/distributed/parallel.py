@@ -68,9 +68,13 @@ class Layout:
     return tuple(d for d in self.devices if d.process_index == me)
 
   def jit(
-      self, function: Callable[..., Any], *, seeds: Axes | None = None,
-      data: Axes | None = None, donate: tuple[int, ...] = (),
-      static: tuple[int, ...] = (),
+    self,
+    function: Callable[..., Any],
+    *,
+    seeds: Axes | None = None,
+    data: Axes | None = None,
+    donate: tuple[int, ...] = (),
+    static: tuple[int, ...] = (),
   ) -> Callable[..., Any]:
     """Compiles a function of a group of seeds and a share of the data.
 
@@ -88,8 +92,10 @@ class Layout:
       @functools.cache
       def compiled(*chosen):
         return self.jit(
-            functools.partial(function, *chosen), seeds=seeds, data=data,
-            donate=rest,
+          functools.partial(function, *chosen),
+          seeds=seeds,
+          data=data,
+          donate=rest,
         )
 
       count = len(static)
@@ -106,15 +112,17 @@ class Layout:
     """`pmap` over groups of seeds, on arrays with one axis of seeds."""
     count = len(self.local)
     spread = jax.pmap(
-        function, in_axes=axes.inputs, out_axes=axes.outputs,
-        devices=self.local,
+      function,
+      in_axes=axes.inputs,
+      out_axes=axes.outputs,
+      devices=self.local,
     )
 
     def split(axis, tree):
       if axis is None:
         return tree
       return jax.tree.map(
-          lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), tree
+        lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), tree
       )
 
     def join(axis, tree):
@@ -123,9 +131,7 @@ class Layout:
       return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
 
     def by_group(*args):
-      return _over(
-          join, axes.outputs, spread(*_over(split, axes.inputs, args))
-      )
+      return _over(join, axes.outputs, spread(*_over(split, axes.inputs, args)))
 
     return self._placing(self._jit(by_group, axes, donate), axes.inputs)
 
@@ -136,8 +142,12 @@ class Layout:
 
     def spread(**options):
       return jax.pmap(
-          lambda _, *args: function(*args), AXIS, in_axes=(0, *axes.inputs),
-          out_axes=axes.outputs, devices=self.devices, **options,
+        lambda _, *args: function(*args),
+        AXIS,
+        in_axes=(0, *axes.inputs),
+        out_axes=axes.outputs,
+        devices=self.devices,
+        **options,
       )
 
     if self.num_hosts == 1:
@@ -152,8 +162,8 @@ class Layout:
     here = self.place(0, numbers)
     placing = self._placing(outside, (0, *axes.inputs))
     return _with_lower(
-        functools.partial(placing, here),
-        functools.partial(placing.lower, here),
+      functools.partial(placing, here),
+      functools.partial(placing.lower, here),
     )
 
   def _jit(self, function, axes, donate):
@@ -163,19 +173,21 @@ class Layout:
     arguments were placed here or returned by the call before.
     """
     return jax.jit(
-        function, donate_argnums=donate,
-        in_shardings=_over(self._sharding, axes.inputs),
-        out_shardings=_over(self._sharding, axes.outputs),
+      function,
+      donate_argnums=donate,
+      in_shardings=_over(self._sharding, axes.inputs),
+      out_shardings=_over(self._sharding, axes.outputs),
     )
 
   def _placing(self, function, axes):
     """The function, with arguments where it wants them."""
+
     def placed(args):
       return _over(self.place, axes, args)
 
     return _with_lower(
-        lambda *args: function(*placed(args)),
-        lambda *args: function.lower(*placed(args)),
+      lambda *args: function(*placed(args)),
+      lambda *args: function.lower(*placed(args)),
     )
 
   def _block(self, function):
@@ -201,8 +213,8 @@ class Layout:
     if axis not in self._shardings:
       spec = () if axis is None else (*[None] * axis, AXIS)
       self._shardings[axis] = jax.sharding.NamedSharding(
-          jax.sharding.Mesh(np.array(self.local), (AXIS,)),
-          jax.sharding.PartitionSpec(*spec),
+        jax.sharding.Mesh(np.array(self.local), (AXIS,)),
+        jax.sharding.PartitionSpec(*spec),
       )
     return self._shardings[axis]
 
@@ -290,15 +302,16 @@ class Layout:
     return self.num_hosts if self.mode == 'data' else 1
 
   def own_settings(
-      self, settings: settings_lib.Settings
+    self, settings: settings_lib.Settings
   ) -> settings_lib.Settings:
     """Settings with the seeds that this process trains."""
     if not self.hosts_have_seeds:
       return settings
     num_seeds = settings.num_seeds * len(self.local) // len(self.devices)
     return dataclasses.replace(
-        settings, seed=settings.seed + self.first_seed(num_seeds),
-        num_seeds=num_seeds,
+      settings,
+      seed=settings.seed + self.first_seed(num_seeds),
+      num_seeds=num_seeds,
     )
 
   def first_seed(self, num_seeds: int) -> int:
@@ -312,9 +325,8 @@ class Layout:
     if self.sharers == 1:
       return tree
     return jax.tree.map(
-        lambda x: np.moveaxis(x, 0, 1).reshape(
-            x.shape[1], -1, *x.shape[3:]
-        ), multihost_utils.process_allgather(tree),
+      lambda x: np.moveaxis(x, 0, 1).reshape(x.shape[1], -1, *x.shape[3:]),
+      multihost_utils.process_allgather(tree),
     )
 
   def __str__(self) -> str:
@@ -348,8 +360,11 @@ def _put(x, sharding):
     x = np.asarray(x, jax.dtypes.canonicalize_dtype(x.dtype))
     weak, shares = False, [x[part] for part in parts.values()]
   return xla_client.batched_device_put(
-      jax.core.ShapedArray(x.shape, x.dtype, weak_type=weak), sharding, shares,
-      list(parts), True,
+    jax.core.ShapedArray(x.shape, x.dtype, weak_type=weak),
+    sharding,
+    shares,
+    list(parts),
+    True,
   )
 
 
@@ -361,46 +376,47 @@ def choose(settings: settings_lib.Settings) -> Layout:
   devices = jax.devices()
   if jax.process_count() > hosts.count():  # A pod, of which we know nothing.
     raise UserError(
-        f'these devices are of {jax.process_count()} processes: add '
-        '--distributed=auto to the command on all of them'
+      f'these devices are of {jax.process_count()} processes: add '
+      '--distributed=auto to the command on all of them'
     )
   asked, mode = settings.devices, settings.parallel
   if asked > len(devices):
     raise UserError(
-        f'config.devices is {asked}, but there are {len(devices)} '
-        f'({devices[0].platform})'
+      f'config.devices is {asked}, but there are {len(devices)} '
+      f'({devices[0].platform})'
     )
   if asked and jax.process_count() > 1 and asked != len(devices):
     raise UserError(
-        f'config.devices must be 0 on many hosts, for all {len(devices)}: '
-        f'{asked}'
+      f'config.devices must be 0 on many hosts, for all {len(devices)}: {asked}'
     )
   # In the order of processes, as the mapped axis is.
   devices = sorted(devices, key=lambda d: (d.process_index, d.id))
-  devices = tuple(devices[:asked or len(devices)])
+  devices = tuple(devices[: asked or len(devices)])
   count = len(devices)
   if mode == 'none' and jax.process_count() > 1:
     raise UserError(
-        f'config.parallel is "none", but there are {jax.process_count()} '
-        'hosts: take "data", "seeds" or "auto"'
+      f'config.parallel is "none", but there are {jax.process_count()} '
+      'hosts: take "data", "seeds" or "auto"'
     )
   if mode == 'none' or count == 1:
     return Layout('none', (jax.local_devices()[0],))
   problems = {
-      'seeds': _indivisible('num_seeds', settings.num_seeds, count),
-      'data': _indivisible(
-          'replay.batch_size', settings.replay.batch_size, count,
-          settings.optimizer.microbatches,
-      ),
+    'seeds': _indivisible('num_seeds', settings.num_seeds, count),
+    'data': _indivisible(
+      'replay.batch_size',
+      settings.replay.batch_size,
+      count,
+      settings.optimizer.microbatches,
+    ),
   }
   for one in ('seeds', 'data') if mode == 'auto' else (mode,):
     if not problems[one]:
       return Layout(one, devices)
   if mode == 'auto':
     raise UserError(
-        f'config.parallel: {count} devices can share neither seeds nor '
-        f'batches: {problems["seeds"]}; {problems["data"]}'
-        + ('; or set config.devices=1' if jax.process_count() == 1 else '')
+      f'config.parallel: {count} devices can share neither seeds nor '
+      f'batches: {problems["seeds"]}; {problems["data"]}'
+      + ('; or set config.devices=1' if jax.process_count() == 1 else '')
     )
   raise UserError(f'config.parallel is "{mode}", but {problems[mode]}')
 
@@ -419,6 +435,6 @@ def _indivisible(name, value, count, parts=1):
   # Of several hosts all devices take part.
   instead = f', or config.devices={fewer}' if jax.process_count() == 1 else ''
   return (
-      f'config.{name} ({value}) is not a multiple of the {count} devices'
-      f'{times}: take {" or ".join(map(str, near))}{instead}'
+    f'config.{name} ({value}) is not a multiple of the {count} devices'
+    f'{times}: take {" or ".join(map(str, near))}{instead}'
   )

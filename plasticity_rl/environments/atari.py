@@ -49,7 +49,7 @@ class Atari:
       raise MissingDependencyError(
         f'envpool has no ROM of {game}: they come with its package '
         'envpool-assets, which can be installed again: '
-        "pip install --force-reinstall envpool-assets"
+        'pip install --force-reinstall envpool-assets'
       )
     self._config = config
     self._life_loss = zero_discount_on_life_loss

@@ -95,10 +95,15 @@ class StateEnv:
     # What dm_control leaves computed after a step, and begins the next with.
     self._mujoco.mj_step1(self._model, self._data)
     place, has_gauss = state['random_place']
-    self.env.task.random.set_state((
-      'MT19937', state['random_key'], int(place), int(has_gauss),
-      float(state['random_gauss']),
-    ))
+    self.env.task.random.set_state(
+      (
+        'MT19937',
+        state['random_key'],
+        int(place),
+        int(has_gauss),
+        float(state['random_gauss']),
+      )
+    )
     self.env._step_count = int(state['episode_steps'])
     self.env._reset_next_step = False
 

@@ -1,9 +1,9 @@
 """The DeepMind Control Suite from pictures.
 
-  Hafner et al., "Learning Latent Dynamics for Planning from Pixels", 2019
-    (PlaNet): action repeats.
-  Yarats et al., "Image Augmentation Is All You Need", 2021 (DrQ): 84x84
-    pictures, three of them stacked, the camera behind the quadruped.
+Hafner et al., "Learning Latent Dynamics for Planning from Pixels", 2019
+  (PlaNet): action repeats.
+Yarats et al., "Image Augmentation Is All You Need", 2021 (DrQ): 84x84
+  pictures, three of them stacked, the camera behind the quadruped.
 """
 
 import numpy as np

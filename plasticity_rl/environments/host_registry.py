@@ -24,7 +24,11 @@ _SUITE = {
   'acrobot': ('swingup', 'swingup_sparse'),
   'ball_in_cup': ('catch',),
   'cartpole': (
-    'balance', 'balance_sparse', 'swingup', 'swingup_sparse', 'two_poles',
+    'balance',
+    'balance_sparse',
+    'swingup',
+    'swingup_sparse',
+    'two_poles',
     'three_poles',
   ),
   'cheetah': ('run',),
@@ -44,11 +48,13 @@ _SUITE = {
   'walker': ('stand', 'walk', 'run'),
 }
 # 'humanoid_cmu_run' -> ('humanoid_CMU', 'run'); names are of lower case.
-SUITE_TASKS: Mapping[str, tuple[str, str]] = MappingProxyType({
-  f'{domain}_{task}'.lower(): (domain, task)
-  for domain, tasks in _SUITE.items()
-  for task in tasks
-})
+SUITE_TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+  {
+    f'{domain}_{task}'.lower(): (domain, task)
+    for domain, tasks in _SUITE.items()
+    for task in tasks
+  }
+)
 
 # Of tasks from pictures, by the PlaNet paper; of all others there, 2.
 _PLANET_ACTION_REPEAT = {
@@ -87,24 +93,28 @@ def _pixels(name: str) -> dict[str, Any]:
 
 
 # The options of each name with their defaults.
-OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
-  name: MappingProxyType(options)
-  for name, options in (
-    *((f'atari_{game}', _ATARI) for game in atari_games.SCORES),
-    *((f'dmc_{task}', _DMC) for task in SUITE_TASKS),
-    *((f'dmc_pixels_{task}', _pixels(task)) for task in SUITE_TASKS),
-  )
-})
+OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+  {
+    name: MappingProxyType(options)
+    for name, options in (
+      *((f'atari_{game}', _ATARI) for game in atari_games.SCORES),
+      *((f'dmc_{task}', _DMC) for task in SUITE_TASKS),
+      *((f'dmc_pixels_{task}', _pixels(task)) for task in SUITE_TASKS),
+    )
+  }
+)
 NAMES: tuple[str, ...] = tuple(OPTIONS)
 
 # Of an environment of someone's own.
-OWN_OPTIONS: Mapping[str, Any] = MappingProxyType({
-  'arguments': (),
-  'return_range': (0.0, 1.0),
-  'stack_frames': 1,
-  'action_repeat': 1,
-  'max_episode_steps': 0,
-})
+OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
+  {
+    'arguments': (),
+    'return_range': (0.0, 1.0),
+    'stack_frames': 1,
+    'action_repeat': 1,
+    'max_episode_steps': 0,
+  }
+)
 _OWN = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
 
 # Where a list of all names would be too long to read.
@@ -116,15 +126,17 @@ FAMILIES = (
 )
 
 # Inclusive; None for none.
-RANGES: Mapping[str, tuple[Any, Any]] = MappingProxyType({
-  'sticky_action_prob': (0, 1),
-  'max_noops': (1, None),
-  'stack_frames': (1, None),
-  'action_repeat': (1, None),
-  'max_episode_steps': (0, None),
-  'size': (1, None),
-  'camera': (-1, None),
-})
+RANGES: Mapping[str, tuple[Any, Any]] = MappingProxyType(
+  {
+    'sticky_action_prob': (0, 1),
+    'max_noops': (1, None),
+    'stack_frames': (1, None),
+    'action_repeat': (1, None),
+    'max_episode_steps': (0, None),
+    'size': (1, None),
+    'camera': (-1, None),
+  }
+)
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
   {'fast_rendering': ('auto', 'on', 'off')}
 )

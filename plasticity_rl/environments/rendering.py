@@ -89,12 +89,18 @@ def egl_works() -> bool:
     return address and ctypes.CFUNCTYPE(result, *arguments)(address)
 
   query = extension(
-    'eglQueryDevicesEXT', ctypes.c_uint, ctypes.c_int,
-    ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int),
+    'eglQueryDevicesEXT',
+    ctypes.c_uint,
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_int),
   )
   get_display = extension(
-    'eglGetPlatformDisplayEXT', ctypes.c_void_p, ctypes.c_uint,
-    ctypes.c_void_p, ctypes.c_void_p,
+    'eglGetPlatformDisplayEXT',
+    ctypes.c_void_p,
+    ctypes.c_uint,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
   )
   if not query or not get_display:
     return False

@@ -129,11 +129,13 @@ class SyncVectorEnv:
   def set_state(self, state: dict[str, np.ndarray]) -> None:
     self._steps[:] = state['steps']
     for i, lane in enumerate(self._lanes):
-      lane.set_state({
-        key.removeprefix('lane_'): value[i]
-        for key, value in state.items()
-        if key != 'steps'
-      })
+      lane.set_state(
+        {
+          key.removeprefix('lane_'): value[i]
+          for key, value in state.items()
+          if key != 'steps'
+        }
+      )
 
   def close(self) -> None:
     for lane in self._lanes:
@@ -184,8 +186,10 @@ class FrameStack:
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
     self._stack = state['stack'].copy()
-    self._lane.set_state({
-      key.removeprefix('frame_'): value
-      for key, value in state.items()
-      if key != 'stack'
-    })
+    self._lane.set_state(
+      {
+        key.removeprefix('frame_'): value
+        for key, value in state.items()
+        if key != 'stack'
+      }
+    )

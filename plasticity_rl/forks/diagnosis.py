@@ -49,13 +49,13 @@ class DiagnosisPlan:
 
 
 def plan(
-    settings: settings_lib.Settings, source: pathlib.Path | None = None
+  settings: settings_lib.Settings, source: pathlib.Path | None = None
 ) -> DiagnosisPlan:
   """Resolves and checks a diagnosis; computes nothing."""
   schedule = schedule_lib.schedule(settings)
   settings, step = _resolve_fork(settings, schedule, source)
   horizon = schedule_lib.on_grid(
-      settings.fork.horizon, schedule.segment, 'fork.horizon'
+    settings.fork.horizon, schedule.segment, 'fork.horizon'
   )
   experiment = experiment_lib.build(settings)
   if source is not None:  # Refuses what is missing, damaged or another's.
@@ -68,11 +68,15 @@ def plan(
   arms = _check_arms(settings, experiment)
   check_horizon(step, horizon, schedule)
   experiment_lib.check_metric(
-      experiment, settings.fork.metric, 'config.fork.metric'
+    experiment, settings.fork.metric, 'config.fork.metric'
   )
   return DiagnosisPlan(
-      experiment, _arm_experiments(experiment, arms, step + horizon), source,
-      step, horizon, arms,
+    experiment,
+    _arm_experiments(experiment, arms, step + horizon),
+    source,
+    step,
+    horizon,
+    arms,
   )
 
 
@@ -82,19 +86,19 @@ def _arm_experiments(experiment, arms, end):
   common = experiment
   if settings.fork.replicates:
     common = experiment_lib.build(
-        dataclasses.replace(settings, num_seeds=settings.fork.replicates)
+      dataclasses.replace(settings, num_seeds=settings.fork.replicates)
     )
   found = {}
   for arm in arms:
     found[arm.label] = common
     if arm.triggers:
-      found[arm.label] = experiment_lib.build(dataclasses.replace(
+      found[arm.label] = experiment_lib.build(
+        dataclasses.replace(
           common.settings,
           num_steps=max(settings.num_steps, end),
-          interventions=(
-              *settings.interventions, f'{arm.label}={arm.source}'
-          ),
-      ))
+          interventions=(*settings.interventions, f'{arm.label}={arm.source}'),
+        )
+      )
       runner.check(found[arm.label])
   return found
 
@@ -113,29 +117,36 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
     # A checkpoint that was damaged since is made again from the one before.
     if source is prefix and Checkpoints(prefix).newest() != plan.step:
       runner.run(
-          plan.experiment, prefix, num_steps=plan.step, name='prefix',
+        plan.experiment,
+        prefix,
+        num_steps=plan.step,
+        name='prefix',
       )
     for arm in plan.arms:
       if interrupts.requested:
         raise Interrupted(
-            f'stopped before arm {arm.label!r}; the same command continues'
+          f'stopped before arm {arm.label!r}; the same command continues'
         )
       fork.run_arm(
-          plan.arm_experiments[arm.label], source, plan.step, arm,
-          workdir / ARMS / arm.label, horizon=plan.horizon,
-          replicates=settings.fork.replicates,
-          source_experiment=plan.experiment,
+        plan.arm_experiments[arm.label],
+        source,
+        plan.step,
+        arm,
+        workdir / ARMS / arm.label,
+        horizon=plan.horizon,
+        replicates=settings.fork.replicates,
+        source_experiment=plan.experiment,
       )
 
 
 def prepare(
-    workdir: pathlib.Path, settings: settings_lib.Settings
+  workdir: pathlib.Path, settings: settings_lib.Settings
 ) -> pathlib.Path:
   """The prefix's folder, made or found to be this config's."""
   prefix = workdir / PREFIX
   if workdir.is_dir() and any(workdir.iterdir()) and not prefix.exists():
     raise UserError(
-        f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
+      f'{workdir} is neither empty nor a diagnosis: choose another --workdir'
     )
   run_folder.prepare(prefix, settings)
   return prefix
@@ -148,17 +159,19 @@ def _resolve_fork(settings, schedule, source):
     settings = with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
   if settings.num_seeds > 1 and settings.fork.replicates:
     raise UserError(
-        'config.fork.replicates continues a single seed, but num_seeds is '
-        f'{settings.num_seeds}'
+      'config.fork.replicates continues a single seed, but num_seeds is '
+      f'{settings.num_seeds}'
     )
   if source is None:
-    step = schedule.num_steps if step < 0 else schedule_lib.on_grid(
-        step, schedule.segment, 'fork.step'
+    step = (
+      schedule.num_steps
+      if step < 0
+      else schedule_lib.on_grid(step, schedule.segment, 'fork.step')
     )
     if not 0 < step <= schedule.num_steps:
       raise UserError(
-          f'config.fork.step must be 1 to num_steps ({schedule.num_steps}), '
-          f'or -1 for the end: {settings.fork.step}'
+        f'config.fork.step must be 1 to num_steps ({schedule.num_steps}), '
+        f'or -1 for the end: {settings.fork.step}'
       )
     return with_fork(settings, step=step), step
   check_source(settings, source)
@@ -169,26 +182,24 @@ def _resolve_fork(settings, schedule, source):
   return with_fork(settings, step=step), step
 
 
-def check_source(
-    settings: settings_lib.Settings, source: pathlib.Path
-) -> None:
+def check_source(settings: settings_lib.Settings, source: pathlib.Path) -> None:
   """Refuses settings that differ from a run's in more than the fork."""
   theirs = settings_lib.resolve(run_folder.read_config(source))
   if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
-      settings, fork=settings.fork
+    settings, fork=settings.fork
   ):
     raise UserError(
-        f'with --from only config.fork.* can be changed: {source} was '
-        'trained by the rest'
+      f'with --from only config.fork.* can be changed: {source} was '
+      'trained by the rest'
     )
 
 
 def with_fork(
-    settings: settings_lib.Settings, **changes: Any
+  settings: settings_lib.Settings, **changes: Any
 ) -> settings_lib.Settings:
   """Settings with other values in their section `fork`."""
   return dataclasses.replace(
-      settings, fork=dataclasses.replace(settings.fork, **changes)
+    settings, fork=dataclasses.replace(settings.fork, **changes)
   )
 
 
@@ -198,23 +209,23 @@ def _check_arms(settings, experiment):
   for arm in arms:
     if 'at_steps' in arm.triggers:
       raise UserError(
-          f'config.fork.arms: {arm.label!r} happens at the fork, or again and '
-          'again by every_steps, every_updates or when: it takes no at_steps'
+        f'config.fork.arms: {arm.label!r} happens at the fork, or again and '
+        'again by every_steps, every_updates or when: it takes no at_steps'
       )
     if arm.label.startswith('.'):  # It names the folder of the arm.
       raise UserError(
-          f'config.fork.arms: a label must not begin with a dot: {arm.label!r}'
+        f'config.fork.arms: a label must not begin with a dot: {arm.label!r}'
       )
     if labels.count(arm.label) > 1:
       raise UserError(
-          f'config.fork.arms: {arm.label!r} is there twice; label one: '
-          f'"other={arm.text}"'
+        f'config.fork.arms: {arm.label!r} is there twice; label one: '
+        f'"other={arm.text}"'
       )
     experiment.intervene(arm)  # Refuses what does not fit the agent.
   if 'control' not in labels:
     raise UserError(
-        "config.fork.arms needs 'control' to compare with; there are: "
-        + ', '.join(labels)
+      "config.fork.arms needs 'control' to compare with; there are: "
+      + ', '.join(labels)
     )
   if len(labels) < 2:
     raise UserError('config.fork.arms needs an arm beside the control')
@@ -222,19 +233,17 @@ def _check_arms(settings, experiment):
 
 
 def check_horizon(
-    step: int, horizon: int, schedule: schedule_lib.EventSchedule
+  step: int, horizon: int, schedule: schedule_lib.EventSchedule
 ) -> None:
   """Refuses a fork whose arms would not be evaluated."""
   if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
     raise UserError(
-        f'config.fork.horizon ({horizon}) holds no evaluation: '
-        f'evaluation.every_steps is {schedule.evaluate}'
+      f'config.fork.horizon ({horizon}) holds no evaluation: '
+      f'evaluation.every_steps is {schedule.evaluate}'
     )
 
 
-def copy_history(
-    source: pathlib.Path, prefix: pathlib.Path, step: int
-) -> None:
+def copy_history(source: pathlib.Path, prefix: pathlib.Path, step: int) -> None:
   """The metrics of a foreign run up to the fork, for the report."""
   path = source / metrics.CSV
   if not path.exists():

@@ -17,17 +17,17 @@ FORK = 'fork.json'
 
 
 def run_arm(
-    experiment: Experiment,
-    source: pathlib.Path,
-    step: int,
-    expression: Expression,
-    folder: pathlib.Path,
-    *,
-    horizon: int,
-    replicates: int = 0,
-    source_experiment: Experiment | None = None,
-    name: str = '',
-    look: bool = True,
+  experiment: Experiment,
+  source: pathlib.Path,
+  step: int,
+  expression: Expression,
+  folder: pathlib.Path,
+  *,
+  horizon: int,
+  replicates: int = 0,
+  source_experiment: Experiment | None = None,
+  name: str = '',
+  look: bool = True,
 ) -> None:
   """Runs one arm of a fork in its folder, or on from where it was.
 
@@ -58,31 +58,42 @@ def run_arm(
       after = experiment.intervene(expression)(before)
     history = list(meta['history'])
     if structure(before) != structure(after):
-      history.append({
-          'step': step, 'expression': f'{expression.label}={expression.text}'
-      })
+      history.append(
+        {'step': step, 'expression': f'{expression.label}={expression.text}'}
+      )
     _describe(
-        folder, source, step, horizon, expression,
-        experiment.compare(before, after),
+      folder,
+      source,
+      step,
+      horizon,
+      expression,
+      experiment.compare(before, after),
     )
     return runner.Start(
-        after, step, tuple(history), is_fork=look, primed=meta['primed'],
-        watches=meta['watches'],
+      after,
+      step,
+      tuple(history),
+      is_fork=look,
+      primed=meta['primed'],
+      watches=meta['watches'],
     )
 
   runner.run(
-      experiment, folder, start=start, num_steps=step + horizon,
-      name=name or f'arm {expression.label}',
+    experiment,
+    folder,
+    start=start,
+    num_steps=step + horizon,
+    name=name or f'arm {expression.label}',
   )
 
 
 def _describe(folder, source, step, horizon, expression, jumps) -> None:
   facts: dict[str, Any] = {
-      'source': source.name,
-      'step': step,
-      'horizon': horizon,
-      'arm': expression.label,
-      'intervention': expression.source,
-      'at_fork': {k: np.asarray(v).tolist() for k, v in jumps.items()},
+    'source': source.name,
+    'step': step,
+    'horizon': horizon,
+    'arm': expression.label,
+    'intervention': expression.source,
+    'at_fork': {k: np.asarray(v).tolist() for k, v in jumps.items()},
   }
   run_folder.write_atomically(folder / FORK, json.dumps(facts, indent=2))

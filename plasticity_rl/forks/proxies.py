@@ -51,7 +51,7 @@ class ProxyPlan:
 
 
 def plan(
-    settings: settings_lib.Settings, source: pathlib.Path | None = None
+  settings: settings_lib.Settings, source: pathlib.Path | None = None
 ) -> ProxyPlan:
   """Resolves and checks the forks; computes nothing.
 
@@ -70,13 +70,13 @@ def plan(
   schedule = schedule_lib.schedule(settings)
   if settings.num_seeds < FEWEST_SEEDS:
     raise UserError(
-        f'--proxies ranks seeds and needs at least {FEWEST_SEEDS}: num_seeds '
-        f'is {settings.num_seeds}'
+      f'--proxies ranks seeds and needs at least {FEWEST_SEEDS}: num_seeds '
+      f'is {settings.num_seeds}'
     )
   if settings.fork.replicates:
     raise UserError(
-        'config.fork.replicates continues a single seed: it does not go with '
-        '--proxies'
+      'config.fork.replicates continues a single seed: it does not go with '
+      '--proxies'
     )
   if not settings.diagnostics.names:
     raise UserError('config.diagnostics.names is empty: there is no proxy')
@@ -84,7 +84,7 @@ def plan(
     diagnosis.check_source(settings, source)
   steps = _steps(settings.fork.proxy_steps, schedule, source)
   horizon = schedule_lib.on_grid(
-      settings.fork.horizon, schedule.segment, 'fork.horizon'
+    settings.fork.horizon, schedule.segment, 'fork.horizon'
   )
   arms = _arms(settings.fork.arms)
   settings = diagnosis.with_fork(settings, proxy_steps=steps)
@@ -96,7 +96,7 @@ def plan(
   for arm in arms:
     experiment.intervene(arm)  # Refuses what does not fit the agent.
   experiment_lib.check_metric(
-      experiment, settings.fork.metric, 'config.fork.metric'
+    experiment, settings.fork.metric, 'config.fork.metric'
   )
   return ProxyPlan(experiment, source, steps, horizon, arms)
 
@@ -107,29 +107,29 @@ def _steps(asked, schedule, source):
   for step in asked:
     if type(step) is not int or not 0 < step <= schedule.num_steps:
       raise UserError(
-          f'{what} must hold whole numbers from 1 to num_steps '
-          f'({schedule.num_steps}): {step!r}'
+        f'{what} must hold whole numbers from 1 to num_steps '
+        f'({schedule.num_steps}): {step!r}'
       )
   if source is not None:
     steps = set(asked or Checkpoints(source).steps()) - {0}
     found = f'{len(steps)} checkpoint{"s" * (len(steps) != 1)} of {source}'
   elif asked:
     steps = {
-        schedule_lib.on_grid(step, schedule.segment, 'fork.proxy_steps')
-        for step in asked
+      schedule_lib.on_grid(step, schedule.segment, 'fork.proxy_steps')
+      for step in asked
     }
     found = f'{len(steps)} of {what}'
   else:
     segments = schedule.num_steps // schedule.segment
     steps = {
-        -(-segments * (i + 1) // DEFAULT_FORKS) * schedule.segment
-        for i in range(DEFAULT_FORKS)
+      -(-segments * (i + 1) // DEFAULT_FORKS) * schedule.segment
+      for i in range(DEFAULT_FORKS)
     }
     found = f'{len(steps)} in {segments} segments'
   if len(steps) < FEWEST_FORKS:
     raise UserError(
-        f'--proxies needs at least {FEWEST_FORKS} forks at different steps; '
-        f'there would be {found}'
+      f'--proxies needs at least {FEWEST_FORKS} forks at different steps; '
+      f'there would be {found}'
     )
   return tuple(sorted(steps))
 
@@ -140,20 +140,21 @@ def _arms(texts):
   found = [arm for arm in arms if arm.name == 'injection']
   if not found:
     raise UserError(
-        'config.fork.arms needs an injection for --proxies; there are: '
-        + ', '.join(arm.label for arm in arms)
+      'config.fork.arms needs an injection for --proxies; there are: '
+      + ', '.join(arm.label for arm in arms)
     )
   injection = next((a for a in found if a.label == INJECTION), found[0])
   if injection.triggers:
     raise UserError(
-        f'config.fork.arms: with --proxies {injection.label!r} happens at the '
-        f'fork: it takes no {", ".join(injection.triggers)}'
+      f'config.fork.arms: with --proxies {injection.label!r} happens at the '
+      f'fork: it takes no {", ".join(injection.triggers)}'
     )
   others = [a.label for a in arms if a is not injection and a.label != CONTROL]
   if others:
     logging.warning(
-        '--proxies compares %s with the control; arms that it leaves out: %s',
-        injection.label, ', '.join(others),
+      '--proxies compares %s with the control; arms that it leaves out: %s',
+      injection.label,
+      ', '.join(others),
     )
   control = expressions.parse(CONTROL)
   return control, dataclasses.replace(injection, label=INJECTION)
@@ -168,8 +169,11 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
     if source is None:
       source = prefix
       runner.run(
-          plan.experiment, prefix, num_steps=plan.steps[-1],
-          keep_steps=plan.steps, name='prefix',
+        plan.experiment,
+        prefix,
+        num_steps=plan.steps[-1],
+        keep_steps=plan.steps,
+        name='prefix',
       )
     else:
       for step in plan.steps:  # It may be trained on meanwhile.
@@ -177,19 +181,25 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
       diagnosis.copy_history(source, prefix, plan.steps[-1])
     # The same compiled functions for all; one checkpoint each is enough, since
     # an arm can always be started again from its fork.
-    arm_experiment = plan.experiment._replace(settings=dataclasses.replace(
+    arm_experiment = plan.experiment._replace(
+      settings=dataclasses.replace(
         settings, checkpoint=dataclasses.replace(settings.checkpoint, keep=1)
-    ))
+      )
+    )
     for i, step in enumerate(plan.steps):
       for arm in plan.arms:
         if interrupts.requested:
           raise Interrupted(
-              f'stopped before the {arm.label} of step {step}; the same '
-              'command continues'
+            f'stopped before the {arm.label} of step {step}; the same '
+            'command continues'
           )
         fork.run_arm(
-            arm_experiment, source, step, arm,
-            workdir / FORKS / str(step) / arm.label, horizon=plan.horizon,
-            name=f'fork {i + 1}/{len(plan.steps)} {arm.label}',
-            look=plan.source is not None and arm.label == CONTROL,
+          arm_experiment,
+          source,
+          step,
+          arm,
+          workdir / FORKS / str(step) / arm.label,
+          horizon=plan.horizon,
+          name=f'fork {i + 1}/{len(plan.steps)} {arm.label}',
+          look=plan.source is not None and arm.label == CONTROL,
         )

@@ -36,44 +36,42 @@ class Acting(NamedTuple):
 
 
 def acting(
-    nets: dict[str, NetState], own: dict[str, Any], step: jax.Array
+  nets: dict[str, NetState], own: dict[str, Any], step: jax.Array
 ) -> Any:
   """What to act with at `step`: the networks, or an `Acting`."""
   if KEY not in own:
     return nets
   kept = own[KEY]
   old = {
-      name: NetState(params, None, None, None)
-      for name, params in kept['params'].items()
+    name: NetState(params, None, None, None)
+    for name, params in kept['params'].items()
   }
   return Acting(nets, old, step < kept['until'])
 
 
 def with_old_policy(
-    intervention: base.Intervention, act_with: Any, act_steps: Any
+  intervention: base.Intervention, act_with: Any, act_steps: Any
 ) -> base.Intervention:
   """The intervention, after which the old policy acts for `act_steps`."""
   base.check_choice('act_with', act_with, ('old', 'new'))
   if type(act_steps) is not int or (act_steps > 0) != (act_with == 'old'):
     raise errors.UserError(
-        'act_steps must be a positive whole number with act_with="old", and '
-        f'is not given otherwise: {act_steps!r}'
+      'act_steps must be a positive whole number with act_with="old", and '
+      f'is not given otherwise: {act_steps!r}'
     )
   if act_with == 'new':
     return intervention
 
   def apply(key, state: TrainState, own, batch):
     kept = {
-        # Copies, since the buffers of a state are donated and so must differ.
-        'params': {
-            name: jax.tree.map(jnp.copy, net.params)
-            for name, net in state.nets.items()
-        },
-        'until': state.counters.step + act_steps,
+      # Copies, since the buffers of a state are donated and so must differ.
+      'params': {
+        name: jax.tree.map(jnp.copy, net.params)
+        for name, net in state.nets.items()
+      },
+      'until': state.counters.step + act_steps,
     }
     state, own = intervention.apply(key, state, own, batch)
-    return state._replace(
-        interventions={**state.interventions, KEY: kept}
-    ), own
+    return state._replace(interventions={**state.interventions, KEY: kept}), own
 
   return base.Intervention(intervention.init, apply)

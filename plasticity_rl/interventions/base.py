@@ -35,27 +35,25 @@ class Intervention(NamedTuple):
   """
 
   init: Callable[[TrainState], Any]
-  apply: Callable[
-      [Key, TrainState, Any, Transition], tuple[TrainState, Any]
-  ]
+  apply: Callable[[Key, TrainState, Any, Transition], tuple[TrainState, Any]]
   nets_only: bool = False
 
 
 def stateless(
-    apply: Callable[[Key, TrainState, Transition], TrainState],
-    *,
-    nets_only: bool = False,
+  apply: Callable[[Key, TrainState, Transition], TrainState],
+  *,
+  nets_only: bool = False,
 ) -> Intervention:
   """An intervention without a state of its own."""
   return Intervention(
-      init=lambda state: (),
-      apply=lambda key, state, own, batch: (apply(key, state, batch), own),
-      nets_only=nets_only,
+    init=lambda state: (),
+    apply=lambda key, state, own, batch: (apply(key, state, batch), own),
+    nets_only=nets_only,
   )
 
 
 def on_nets(
-    spec: AgentSpec, nets: Sequence[str] | None, transform: NetTransform
+  spec: AgentSpec, nets: Sequence[str] | None, transform: NetTransform
 ) -> Intervention:
   """Transforms each of `nets` (by default the agent's own choice)."""
   names = check_nets(spec, nets)
@@ -64,17 +62,15 @@ def on_nets(
     del batch
     keys = jax.random.split(key, len(names))
     changed = {
-        name: transform(k, spec.nets[name], state.nets[name])
-        for name, k in zip(names, keys, strict=True)
+      name: transform(k, spec.nets[name], state.nets[name])
+      for name, k in zip(names, keys, strict=True)
     }
     return state._replace(nets={**state.nets, **changed})
 
   return stateless(apply, nets_only=True)
 
 
-def check_nets(
-    spec: AgentSpec, nets: Sequence[str] | None
-) -> tuple[str, ...]:
+def check_nets(spec: AgentSpec, nets: Sequence[str] | None) -> tuple[str, ...]:
   """The networks to act on; an unknown one is refused."""
   if nets is None:
     return spec.default_nets
@@ -82,7 +78,7 @@ def check_nets(
 
 
 def check_able(
-    names: Sequence[str], what: str, owned: Mapping[str, Any]
+  names: Sequence[str], what: str, owned: Mapping[str, Any]
 ) -> None:
   """Refuses a network that has nothing to act on: a control by mistake.
 
@@ -95,12 +91,12 @@ def check_able(
   for name in names:
     if not owned[name]:
       raise errors.UserError(
-          f'network {name!r} has no {what}; those that have: {able}'
+        f'network {name!r} has no {what}; those that have: {able}'
       )
 
 
 def check_several(
-    what: str, values: Any, choices: Sequence[str]
+  what: str, values: Any, choices: Sequence[str]
 ) -> tuple[str, ...]:
   """One or several of `choices`; none at all would be a control by mistake."""
   several = isinstance(values, (tuple, list)) and len(values)
@@ -114,13 +110,17 @@ def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
   """Refuses a value that is none of `choices`."""
   if value not in choices:
     raise errors.UserError(
-        errors.nearest(option, str(value), map(str, choices))
+      errors.nearest(option, str(value), map(str, choices))
     )
 
 
 def check_number(
-    what: str, value: Any, low: float, high: float = math.inf, *,
-    below: float | None = None,
+  what: str,
+  value: Any,
+  low: float,
+  high: float = math.inf,
+  *,
+  below: float | None = None,
 ) -> None:
   """Refuses what is no number of `low` to `high`, both included.
 
@@ -131,7 +131,7 @@ def check_number(
   if not fits or below is not None and not value < below:
     bounds = f'to {high:g}' if below is None else f'to below {below:g}'
     raise errors.UserError(
-        f'{what} must be a number, {low:g} {bounds}: {value!r}'
+      f'{what} must be a number, {low:g} {bounds}: {value!r}'
     )
 
 
@@ -139,7 +139,7 @@ def check_count(what: str, value: Any, low: int) -> None:
   """Refuses what is no whole number of at least `low`."""
   if type(value) is not int or value < low:
     raise errors.UserError(
-        f'{what} must be a whole number of at least {low}: {value!r}'
+      f'{what} must be a whole number of at least {low}: {value!r}'
     )
 
 
@@ -169,14 +169,15 @@ def put_layer(tree: Params, layer: Layer, value: Params) -> Params:
   """`tree` with what it holds of a layer replaced."""
   if layer.member is not None:
     value = jax.tree.map(
-        lambda whole, own: jnp.asarray(whole).at[layer.member].set(own),
-        get(tree, layer.path), value,
+      lambda whole, own: jnp.asarray(whole).at[layer.member].set(own),
+      get(tree, layer.path),
+      value,
     )
   return put(tree, layer.path, value)
 
 
 def reset_groups(
-    net: NetSpec, state: NetState, groups: Sequence[str]
+  net: NetSpec, state: NetState, groups: Sequence[str]
 ) -> NetState:
   """A fresh optimizer state, counts included, for whole groups."""
   fresh = net.optimizer.init(state.params)

@@ -13,13 +13,13 @@ from plasticity_rl.types import AgentSpec
 
 
 def continual_backprop(
-    spec: AgentSpec,
-    *,
-    rate: float = 1e-4,
-    maturity: int = 100,
-    decay: float = 0.99,
-    count: str = 'keep',
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  rate: float = 1e-4,
+  maturity: int = 100,
+  decay: float = 0.99,
+  count: str = 'keep',
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Replaces a small fraction of the least useful mature units at each call.
 
@@ -67,16 +67,17 @@ def continual_backprop(
     def one(layer, mark):
       zeros = jnp.zeros(mark.shape, jnp.float32)
       return {
-          'utility': zeros,
-          'mean': units.of_features(layer, zeros),
-          'age': zeros.astype(jnp.int32),
-          'due': jnp.zeros([], jnp.float32),
-          'drawn': jnp.copy(mark),
+        'utility': zeros,
+        'mean': units.of_features(layer, zeros),
+        'age': zeros.astype(jnp.int32),
+        'due': jnp.zeros([], jnp.float32),
+        'drawn': jnp.copy(mark),
       }
+
     marks = units.drawn(net, state)
     return {
-        hidden.name: one(hidden.layer, marks[hidden.name])
-        for hidden in units.hidden_layers(net)
+      hidden.name: one(hidden.layer, marks[hidden.name])
+      for hidden in units.hidden_layers(net)
     }
 
   def transform(key, net, state, own, features):
@@ -87,23 +88,21 @@ def continual_backprop(
       name = hidden.name
       h = features[name]
       mine = observe(
-          restart(own[name], own[name]['drawn'] != marks[name]),
-          contribution=units.over_features(
-              hidden.layer, units.unit_activity(h)
-              * units.outgoing_magnitude(hidden, plain),
-          ),
-          mean=h.reshape(-1, h.shape[-1]).mean(0),
-          decay=decay,
+        restart(own[name], own[name]['drawn'] != marks[name]),
+        contribution=units.over_features(
+          hidden.layer,
+          units.unit_activity(h) * units.outgoing_magnitude(hidden, plain),
+        ),
+        mean=h.reshape(-1, h.shape[-1]).mean(0),
+        decay=decay,
       )
       utility, means[name] = corrected(mine, decay)
       eligible = units.may_recycle(state.params, hidden) & (
-          mine['age'] > maturity
+        mine['age'] > maturity
       )
       replaced[name], due = choose(utility, eligible, mine['due'], rate)
       new[name] = {**restart(mine, replaced[name]), 'due': due}
-    state = units.recycle(
-        key, net, state, replaced, count=count, means=means
-    )
+    state = units.recycle(key, net, state, replaced, count=count, means=means)
     marks = units.drawn(net, state)
     return state, {n: {**mine, 'drawn': marks[n]} for n, mine in new.items()}
 
@@ -111,35 +110,39 @@ def continual_backprop(
 
 
 def observe(
-    own: dict[str, jax.Array], *, contribution: jax.Array, mean: jax.Array,
-    decay: float,
+  own: dict[str, jax.Array],
+  *,
+  contribution: jax.Array,
+  mean: jax.Array,
+  decay: float,
 ) -> dict[str, jax.Array]:
   """Own state of a layer after one more call; `[U]`, the mean `[F]`."""
   return {
-      **own,
-      'utility': decay * own['utility'] + (1 - decay) * contribution,
-      'mean': decay * own['mean'] + (1 - decay) * mean,
-      'age': own['age'] + 1,
+    **own,
+    'utility': decay * own['utility'] + (1 - decay) * contribution,
+    'mean': decay * own['mean'] + (1 - decay) * mean,
+    'age': own['age'] + 1,
   }
 
 
 def corrected(
-    own: dict[str, jax.Array], decay: float
+  own: dict[str, jax.Array], decay: float
 ) -> tuple[jax.Array, jax.Array]:
   """Utility and mean activation without the bias of their start, `[U]`."""
   bias = 1 - decay ** own['age'].astype(jnp.float32)
   return own['utility'] / bias, own['mean'] / _like(bias, own['mean'])
 
 
-def restart(
-    own: dict[str, jax.Array], new: jax.Array
-) -> dict[str, jax.Array]:
+def restart(own: dict[str, jax.Array], new: jax.Array) -> dict[str, jax.Array]:
   """Own state of a layer of which some units, bool `[U]`, are new."""
   zeroed = ('utility', 'mean', 'age')
-  return {**own, **{
+  return {
+    **own,
+    **{
       k: jnp.where(_like(new, own[k]), jnp.zeros_like(own[k]), own[k])
       for k in zeroed
-  }}
+    },
+  }
 
 
 def _like(by_unit, by_feature):
@@ -148,7 +151,7 @@ def _like(by_unit, by_feature):
 
 
 def choose(
-    utility: jax.Array, eligible: jax.Array, due: jax.Array, rate: float
+  utility: jax.Array, eligible: jax.Array, due: jax.Array, rate: float
 ) -> tuple[jax.Array, jax.Array]:
   """Which units to replace, bool `[U]`, and the fraction that remains due."""
   due = due + rate * eligible.sum()
@@ -156,7 +159,7 @@ def choose(
   # No more than this can be due: a static number, and no sort.
   most = min(utility.size, math.ceil(rate * utility.size) + 1)
   _, lowest = jax.lax.top_k(-jnp.where(eligible, utility, jnp.inf), most)
-  chosen = jnp.zeros(utility.shape, bool).at[lowest].set(
-      jnp.arange(most) < number
+  chosen = (
+    jnp.zeros(utility.shape, bool).at[lowest].set(jnp.arange(most) < number)
   )
   return chosen & eligible, due - number

@@ -27,7 +27,7 @@ def reseed(spec: AgentSpec, *, salt: int = 1) -> Intervention:
   del spec
   if type(salt) is not int or not 0 <= salt < 2**32:
     raise errors.UserError(
-        f'reseed: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
+      f'reseed: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
     )
 
   def apply(key, state, batch):

@@ -44,8 +44,7 @@ def parse(text: str) -> Expression:
   """Parses one expression; refuses what is not one in a line."""
   if not isinstance(text, str):
     raise UserError(
-        'an intervention is text such as "reset(scope=\'head\')", '
-        f'not {text!r}'
+      f'an intervention is text such as "reset(scope=\'head\')", not {text!r}'
     )
   match = _LABEL.match(text)
   label, body = match.groups() if match else (None, text)
@@ -66,16 +65,19 @@ def parse(text: str) -> Expression:
       options[keyword.arg] = ast.literal_eval(keyword.value)
   except (SyntaxError, ValueError, AttributeError, TypeError) as error:
     raise UserError(
-        f'cannot read the intervention {text!r}: write name or '
-        f'name(option=value) with plain values ({error})'
+      f'cannot read the intervention {text!r}: write name or '
+      f'name(option=value) with plain values ({error})'
     ) from None
-  triggers = {k: options.pop(k) for k in (*TRIGGERS, *PATIENCE)
-              if k in options}
+  triggers = {k: options.pop(k) for k in (*TRIGGERS, *PATIENCE) if k in options}
   label = label or name
   name = aliases.INTERVENTIONS.get(name, name)
   return Expression(
-      label, name, options, triggers, _call(name, options),
-      _call(name, {**options, **triggers}),
+    label,
+    name,
+    options,
+    triggers,
+    _call(name, options),
+    _call(name, {**options, **triggers}),
   )
 
 

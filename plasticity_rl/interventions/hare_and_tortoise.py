@@ -13,12 +13,12 @@ from plasticity_rl.types import Params
 
 
 def hare_and_tortoise(
-    spec: AgentSpec,
-    *,
-    period: int = 1000,
-    momentum: float = 0.999,
-    optimizer: str = 'keep',
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  period: int = 1000,
+  momentum: float = 0.999,
+  optimizer: str = 'keep',
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Every `period` calls the weights that learn become their slow average.
 
@@ -51,14 +51,12 @@ def hare_and_tortoise(
   def init(state):
     # Copies, since the buffers of a state are donated and so must differ.
     return {
-        name: {
-            'slow': jax.tree.map(
-                jnp.copy, core.trainable(state.nets[name].params)
-            ),
-            'initial': jax.tree.map(jnp.copy, state.nets[name].initial),
-            'calls': jnp.array(0, jnp.int32),
-        }
-        for name in names
+      name: {
+        'slow': jax.tree.map(jnp.copy, core.trainable(state.nets[name].params)),
+        'initial': jax.tree.map(jnp.copy, state.nets[name].initial),
+        'calls': jnp.array(0, jnp.int32),
+      }
+      for name in names
     }
 
   def one(net, state, own):
@@ -66,9 +64,11 @@ def hare_and_tortoise(
     calls = own['calls'] + 1
     new = drawn_since(net, own['initial'], state.initial)
     slow = jax.tree.map(
-        # In this form what is equal stays equal, to the bit.
-        lambda n, s, f: jnp.where(n, f, s + (1 - momentum) * (f - s)),
-        new, own['slow'], fast,
+      # In this form what is equal stays equal, to the bit.
+      lambda n, s, f: jnp.where(n, f, s + (1 - momentum) * (f - s)),
+      new,
+      own['slow'],
+      fast,
     )
     due = calls % period == 0
 
@@ -80,11 +80,12 @@ def hare_and_tortoise(
     if optimizer == 'reset':
       fresh = base.reset_groups(net, state, ('encoder', core.HEAD))
       state = state._replace(
-          opt_state=when_due(fresh.opt_state, state.opt_state)
+        opt_state=when_due(fresh.opt_state, state.opt_state)
       )
     own = {
-        'slow': slow, 'initial': jax.tree.map(jnp.copy, state.initial),
-        'calls': calls,
+      'slow': slow,
+      'initial': jax.tree.map(jnp.copy, state.initial),
+      'calls': calls,
     }
     return state, own
 

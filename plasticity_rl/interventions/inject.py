@@ -15,12 +15,12 @@ from plasticity_rl.types import NetState
 
 
 def injection(
-    spec: AgentSpec,
-    *,
-    nets: Sequence[str] | None = None,
-    third_term: bool = True,
-    freeze_original: bool = True,
-    optimizer_state: str = 'reset_head',
+  spec: AgentSpec,
+  *,
+  nets: Sequence[str] | None = None,
+  third_term: bool = True,
+  freeze_original: bool = True,
+  optimizer_state: str = 'reset_head',
 ) -> Intervention:
   """Injects a fresh head into each network (see `plasticity_rl.injection`).
 
@@ -39,19 +39,24 @@ def injection(
   check_choice('freeze_original', freeze_original, (True, False))
   if spec.slots and not freeze_original:
     raise UserError(
-        'injection: freeze_original=False grows the network, so that '
-        f'network.slots must be 0: {spec.slots}'
+      'injection: freeze_original=False grows the network, so that '
+      f'network.slots must be 0: {spec.slots}'
     )
   options = {
-      'third_term': third_term,
-      'freeze_original': freeze_original,
-      'slots': spec.slots > 0,
+    'third_term': third_term,
+    'freeze_original': freeze_original,
+    'slots': spec.slots > 0,
   }
 
   def transform(key, net, state):
     params, opt_state = core.inject(
-        key, net.network, state.params, net.optimizer, state.opt_state,
-        optimizer_state=optimizer_state, **options,
+      key,
+      net.network,
+      state.params,
+      net.optimizer,
+      state.opt_state,
+      optimizer_state=optimizer_state,
+      **options,
     )
     target = state.target
     if target is not None:
@@ -61,11 +66,12 @@ def injection(
     if options['slots']:
       full = core.is_full(state.params)
       fresh = jax.tree.map(
-          lambda new, old: jnp.where(full, old, new),
-          fresh, {core.HEAD: state.initial[core.HEAD]},
+        lambda new, old: jnp.where(full, old, new),
+        fresh,
+        {core.HEAD: state.initial[core.HEAD]},
       )
     return NetState(
-        params, target, opt_state, initial={**state.initial, **fresh}
+      params, target, opt_state, initial={**state.initial, **fresh}
     )
 
   return on_nets(spec, nets, transform)

@@ -11,7 +11,7 @@ from plasticity_rl.types import AgentSpec
 
 
 def normalize_and_project(
-    spec: AgentSpec, *, nets: Sequence[str] | None = None
+  spec: AgentSpec, *, nets: Sequence[str] | None = None
 ) -> base.Intervention:
   """Rescales each layer's weights to the norm that they were drawn with.
 
@@ -35,9 +35,9 @@ def normalize_and_project(
     nets: networks to act on; by default those that the agent names.
   """
   names = base.check_nets(spec, nets)
-  base.check_able(names, 'layers', {
-      name: net.layers for name, net in spec.nets.items()
-  })
+  base.check_able(
+    names, 'layers', {name: net.layers for name, net in spec.nets.items()}
+  )
 
   def transform(key, net, state):
     del key
@@ -48,13 +48,13 @@ def normalize_and_project(
         own = base.get_layer(plain, layer)
         initial = base.get_layer(state.initial, layer)['w']
         plain = base.put_layer(
-            plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
+          plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
         )
       return core.replace_trainable(params, plain)
 
     return state._replace(
-        params=project(state.params),
-        target=None if state.target is None else project(state.target),
+      params=project(state.params),
+      target=None if state.target is None else project(state.target),
     )
 
   return base.on_nets(spec, names, transform)

@@ -9,10 +9,10 @@ GROUPS = ('encoder', 'head')
 
 
 def optimizer_reset(
-    spec: AgentSpec,
-    *,
-    groups: Sequence[str] = GROUPS,
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  groups: Sequence[str] = GROUPS,
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Moments and counts as at the start, for encoder, head or both.
 
@@ -26,6 +26,7 @@ def optimizer_reset(
   """
   groups = base.check_several('group', groups, GROUPS)
   return base.on_nets(
-      spec, nets,
-      lambda key, net, state: base.reset_groups(net, state, groups),
+    spec,
+    nets,
+    lambda key, net, state: base.reset_groups(net, state, groups),
   )

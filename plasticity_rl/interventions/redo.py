@@ -8,11 +8,11 @@ from plasticity_rl.types import AgentSpec
 
 
 def redo(
-    spec: AgentSpec,
-    *,
-    tau: float = 0.025,
-    count: str = 'reset',
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  tau: float = 0.025,
+  count: str = 'reset',
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Recycles every hidden unit whose dormancy score is at most tau.
 
@@ -43,12 +43,12 @@ def redo(
 
   def transform(key, net, state, own, features):
     dormant = {
-        hidden.name: units.may_recycle(state.params, hidden) & (
-            units.dormancy(
-                features[hidden.name], hidden.layer.features_per_unit
-            ) <= tau
-        )
-        for hidden in units.hidden_layers(net)
+      hidden.name: units.may_recycle(state.params, hidden)
+      & (
+        units.dormancy(features[hidden.name], hidden.layer.features_per_unit)
+        <= tau
+      )
+      for hidden in units.hidden_layers(net)
     }
     return units.recycle(key, net, state, dormant, count=count), own
 

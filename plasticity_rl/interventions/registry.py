@@ -25,21 +25,21 @@ from plasticity_rl.interventions.weight_clipping import weight_clipping
 from plasticity_rl.types import AgentSpec
 
 REGISTRY = {
-    f.__name__: f
-    for f in (
-        continual_backprop,
-        control,
-        hare_and_tortoise,
-        injection,
-        normalize_and_project,
-        optimizer_reset,
-        redo,
-        reseed,
-        reset,
-        self_normalized_resets,
-        shrink_and_perturb,
-        weight_clipping,
-    )
+  f.__name__: f
+  for f in (
+    continual_backprop,
+    control,
+    hare_and_tortoise,
+    injection,
+    normalize_and_project,
+    optimizer_reset,
+    redo,
+    reseed,
+    reset,
+    self_normalized_resets,
+    shrink_and_perturb,
+    weight_clipping,
+  )
 }
 
 
@@ -47,7 +47,7 @@ def make(expression: Expression, spec: AgentSpec) -> Intervention:
   """Builds what the expression names, for this agent."""
   if expression.name not in REGISTRY:
     raise errors.UserError(
-        errors.nearest('intervention', expression.name, REGISTRY)
+      errors.nearest('intervention', expression.name, REGISTRY)
     )
   factory = REGISTRY[expression.name]
   known = [p for p in inspect.signature(factory).parameters if p != 'spec']
@@ -55,14 +55,17 @@ def make(expression: Expression, spec: AgentSpec) -> Intervention:
   who_acts = {k: options.pop(k) for k in acting.OPTIONS if k in options}
   for option in options:
     if option not in known:
-      raise errors.UserError(errors.nearest(
+      raise errors.UserError(
+        errors.nearest(
           f'option of {expression.name}', option, (*known, *acting.OPTIONS)
-      ))
+        )
+      )
   try:
     intervention = factory(spec, **options)
     return acting.with_old_policy(
-        intervention, who_acts.get('act_with', 'new'),
-        who_acts.get('act_steps', 0),
+      intervention,
+      who_acts.get('act_with', 'new'),
+      who_acts.get('act_steps', 0),
     )
   except TypeError as error:
     raise errors.UserError(f'{expression.text}: {error}') from None

@@ -18,13 +18,13 @@ SCOPES = ('head', 'last', 'all_but_encoder', 'everything', 'random')
 
 
 def reset(
-    spec: AgentSpec,
-    *,
-    scope: str = 'head',
-    layers: int = 1,
-    fraction: float = 0.1,
-    nets: Sequence[str] | None = None,
-    optimizer: str = 'reset',
+  spec: AgentSpec,
+  *,
+  scope: str = 'head',
+  layers: int = 1,
+  fraction: float = 0.1,
+  nets: Sequence[str] | None = None,
+  optimizer: str = 'reset',
 ) -> base.Intervention:
   """Draws layers again from their own initialisers; the replay is kept.
 
@@ -51,19 +51,19 @@ def reset(
   base.check_choice('optimizer', optimizer, base.OPTIMIZER)
   base.check_number('reset: fraction', fraction, 0, 1)
   if scope == 'random':
-    return base.on_nets(spec, nets, lambda key, net, state: redraw_some(
-        key, net, state, fraction, optimizer
-    ))
+    return base.on_nets(
+      spec,
+      nets,
+      lambda key, net, state: redraw_some(key, net, state, fraction, optimizer),
+    )
   if scope in ('all_but_encoder', 'everything') and nets is None:
     nets = tuple(spec.nets)
   names = base.check_nets(spec, nets)
-  paths = {
-      name: _paths(spec, name, scope, layers) for name in names
-  }
+  paths = {name: _paths(spec, name, scope, layers) for name in names}
 
   def transform(name):
     return lambda key, net, state: redraw(
-        key, net, state, paths[name], optimizer, slots=spec.slots > 0
+      key, net, state, paths[name], optimizer, slots=spec.slots > 0
     )
 
   def apply(key, state, batch):
@@ -83,29 +83,29 @@ def _paths(spec, name, scope, layers):
     known = tuple(dict.fromkeys(layer.path for layer in net.layers))
     if not known:
       raise errors.UserError(
-          f'reset: network {name!r} has no layers: take another scope'
+        f'reset: network {name!r} has no layers: take another scope'
       )
     if type(layers) is not int or not 1 <= layers <= len(known):
       raise errors.UserError(
-          f'reset: layers must be 1 to {len(known)} for network '
-          f'{name!r}: {layers!r}'
+        f'reset: layers must be 1 to {len(known)} for network '
+        f'{name!r}: {layers!r}'
       )
     return known[-layers:]
   if scope == 'everything' or (
-      scope == 'all_but_encoder' and name != spec.encoder_net
+    scope == 'all_but_encoder' and name != spec.encoder_net
   ):
     return (('encoder',), ('head',))
   return (('head',),)
 
 
 def redraw(
-    key: jax.Array,
-    net: NetSpec,
-    state: NetState,
-    paths: Sequence[tuple[str, ...]],
-    optimizer: str,
-    *,
-    slots: bool,
+  key: jax.Array,
+  net: NetSpec,
+  state: NetState,
+  paths: Sequence[tuple[str, ...]],
+  optimizer: str,
+  *,
+  slots: bool,
 ) -> NetState:
   """Replaces the subtrees at `paths` by fresh ones. The key is consumed."""
   fresh = net.network.init(key)
@@ -122,27 +122,25 @@ def redraw(
   params = fill(state.params)
   target = None if state.target is None else fill(state.target)
   # The frozen stack may be gone: its absence changes the paths of the state.
-  opt_state = core.carry_state(
-      net.optimizer, state.opt_state, params, 'keep'
-  )
+  opt_state = core.carry_state(net.optimizer, state.opt_state, params, 'keep')
   initial = state.initial
   for path in paths:
     initial = base.put(initial, path, base.get(fresh, path))
   state = NetState(params, target, opt_state, initial)
   return (
-      base.reset_groups(net, state, groups) if optimizer == 'reset' else state
+    base.reset_groups(net, state, groups) if optimizer == 'reset' else state
   )
 
 
 def redraw_some(
-    key: Key, net: NetSpec, state: NetState, fraction: float, optimizer: str
+  key: Key, net: NetSpec, state: NetState, fraction: float, optimizer: str
 ) -> NetState:
   """Redraws a random subnetwork of what learns. The key is consumed."""
   mask_key, draw_key = jax.random.split(key)
   fresh = net.network.init(draw_key)
   mask = jax.tree.map(
-      lambda u: u < fraction,
-      optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
+    lambda u: u < fraction,
+    optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
   )
 
   def fill(params):
@@ -153,8 +151,8 @@ def redraw_some(
   if optimizer == 'reset':
     opt_state = units.reset_moments(opt_state, mask, count='reset')
   return NetState(
-      params=fill(state.params),
-      target=None if state.target is None else fill(state.target),
-      opt_state=opt_state,
-      initial=units.select(mask, fresh, state.initial),
+    params=fill(state.params),
+    target=None if state.target is None else fill(state.target),
+    opt_state=opt_state,
+    initial=units.select(mask, fresh, state.initial),
   )

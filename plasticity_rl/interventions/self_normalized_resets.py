@@ -14,12 +14,12 @@ Own = dict[str, jax.Array]
 
 
 def self_normalized_resets(
-    spec: AgentSpec,
-    *,
-    eta: float = 1e-3,
-    decay: float = 0.99,
-    count: str = 'keep',
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  eta: float = 1e-3,
+  decay: float = 0.99,
+  count: str = 'keep',
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Recycles units that have been silent for improbably long, each by itself.
 
@@ -65,9 +65,12 @@ def self_normalized_resets(
     def one(mark):
       zeros = jnp.zeros(mark.shape, jnp.float32)
       return {
-          'silent': zeros.astype(jnp.int32), 'gaps': zeros, 'length': zeros,
-          'drawn': jnp.copy(mark),
+        'silent': zeros.astype(jnp.int32),
+        'gaps': zeros,
+        'length': zeros,
+        'drawn': jnp.copy(mark),
       }
+
     return jax.tree.map(one, units.drawn(net, state))
 
   def transform(key, net, state, own, features):
@@ -76,14 +79,15 @@ def self_normalized_resets(
     for hidden in units.hidden_layers(net):
       name = hidden.name
       mine = observe(
-          restart(own[name], own[name]['drawn'] != marks[name]),
-          fires=units.over_features(
-              hidden.layer, units.unit_activity(features[name])
-          ) > 0,
-          decay=decay,
+        restart(own[name], own[name]['drawn'] != marks[name]),
+        fires=units.over_features(
+          hidden.layer, units.unit_activity(features[name])
+        )
+        > 0,
+        decay=decay,
       )
       silent[name] = units.may_recycle(state.params, hidden) & (
-          log_tail(mine) <= (math.log(eta) if eta else -math.inf)
+        log_tail(mine) <= (math.log(eta) if eta else -math.inf)
       )
       new[name] = restart(mine, silent[name])
     state = units.recycle(key, net, state, silent, count=count)
@@ -97,12 +101,10 @@ def observe(own: Own, *, fires: jax.Array, decay: float) -> Own:
   """Own state of a layer after one more call; all `[U]`."""
   since = own['silent'] + 1
   return {
-      **own,
-      'silent': jnp.where(fires, 0, since),
-      'gaps': jnp.where(fires, decay * own['gaps'] + 1, own['gaps']),
-      'length': jnp.where(
-          fires, decay * own['length'] + since, own['length']
-      ),
+    **own,
+    'silent': jnp.where(fires, 0, since),
+    'gaps': jnp.where(fires, decay * own['gaps'] + 1, own['gaps']),
+    'length': jnp.where(fires, decay * own['length'] + since, own['length']),
   }
 
 
@@ -115,6 +117,7 @@ def log_tail(own: Own) -> jax.Array:
 def restart(own: Own, new: jax.Array) -> Own:
   """Own state of a layer of which some units, bool `[U]`, are new."""
   zeroed = ('silent', 'gaps', 'length')
-  return {**own, **{
-      k: jnp.where(new, jnp.zeros_like(own[k]), own[k]) for k in zeroed
-  }}
+  return {
+    **own,
+    **{k: jnp.where(new, jnp.zeros_like(own[k]), own[k]) for k in zeroed},
+  }

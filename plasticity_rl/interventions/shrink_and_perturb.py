@@ -13,13 +13,13 @@ NOISES = ('initializer', 'gaussian')
 
 
 def shrink_and_perturb(
-    spec: AgentSpec,
-    *,
-    shrink: float = 0.5,
-    perturb: float = 0.5,
-    noise: str = 'initializer',
-    nets: Sequence[str] | None = None,
-    optimizer: str = 'reset',
+  spec: AgentSpec,
+  *,
+  shrink: float = 0.5,
+  perturb: float = 0.5,
+  noise: str = 'initializer',
+  nets: Sequence[str] | None = None,
+  optimizer: str = 'reset',
 ) -> base.Intervention:
   """theta <- shrink * theta + perturb * noise, for all that learns.
 
@@ -50,17 +50,13 @@ def shrink_and_perturb(
       if noise == 'initializer':
         drawn = net.network.init(key)
       else:
-        drawn = optax.tree.random_like(
-            key, plain, sampler=jax.random.normal
-        )
-      plain = jax.tree.map(
-          lambda p, n: shrink * p + perturb * n, plain, drawn
-      )
+        drawn = optax.tree.random_like(key, plain, sampler=jax.random.normal)
+      plain = jax.tree.map(lambda p, n: shrink * p + perturb * n, plain, drawn)
       return core.replace_trainable(params, plain)
 
     state = state._replace(
-        params=change(state.params),
-        target=None if state.target is None else change(state.target),
+      params=change(state.params),
+      target=None if state.target is None else change(state.target),
     )
     if optimizer == 'reset':
       return base.reset_groups(net, state, ('encoder', core.HEAD))

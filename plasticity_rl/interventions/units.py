@@ -91,8 +91,9 @@ def hidden_layers(net: NetSpec) -> tuple[Hidden, ...]:
   Of an injected head, those of the part that learns.
   """
   return tuple(
-      Hidden(layer, feeds(layer, net.layers))
-      for layer in net.layers if layer.hidden
+    Hidden(layer, feeds(layer, net.layers))
+    for layer in net.layers
+    if layer.hidden
   )
 
 
@@ -127,7 +128,7 @@ def outgoing_magnitude(hidden: Hidden, plain: Params) -> jax.Array:
   def into(follower):
     w = jnp.abs(effective_weight(base.get_layer(plain, follower)))
     by_input = w.sum((*range(w.ndim - 2), -1))
-    fed = by_input[:by_input.size - follower.side_inputs]
+    fed = by_input[: by_input.size - follower.side_inputs]
     return fed.reshape(-1, features).sum(0)
 
   return sum(into(follower) for follower in hidden.followers)
@@ -140,9 +141,10 @@ def drawn(net: NetSpec, state: NetState) -> dict[str, jax.Array]:
   layer again changes it, by which own states notice that units are new.
   """
   return {
-      hidden.name: (w := base.get_layer(state.initial, hidden.layer)['w'])
-      .reshape(-1, w.shape[-1])[0]
-      for hidden in hidden_layers(net)
+    hidden.name: (
+      w := base.get_layer(state.initial, hidden.layer)['w']
+    ).reshape(-1, w.shape[-1])[0]
+    for hidden in hidden_layers(net)
   }
 
 
@@ -175,25 +177,25 @@ def weights_of(net: NetSpec, plain: Params, units: ByLayer) -> Weights:
     mask = units[hidden.name]
     into = base.get_layer(none, hidden.layer)
     incoming = base.put_layer(
-        incoming, hidden.layer, {k: x | mask for k, x in into.items()}
+      incoming, hidden.layer, {k: x | mask for k, x in into.items()}
     )
     for follower in hidden.followers:
       out_of = base.get_layer(none, follower)
       fed = rows(follower, of_features(hidden.layer, mask))
       outgoing = base.put_layer(
-          outgoing, follower, {**out_of, 'w': out_of['w'] | fed[:, None]}
+        outgoing, follower, {**out_of, 'w': out_of['w'] | fed[:, None]}
       )
   return Weights(incoming, outgoing)
 
 
 def recycle(
-    key: Key,
-    net: NetSpec,
-    state: NetState,
-    units: ByLayer,
-    *,
-    count: str,
-    means: ByLayer | None = None,
+  key: Key,
+  net: NetSpec,
+  state: NetState,
+  units: ByLayer,
+  *,
+  count: str,
+  means: ByLayer | None = None,
 ) -> NetState:
   """Lets units start anew, in online and target alike. The key is consumed.
 
@@ -213,21 +215,22 @@ def recycle(
   """
   is_any = jnp.any(jnp.concatenate([m.ravel() for m in units.values()]))
   return if_any(
-      is_any,
-      lambda key, *rest: _recycle(key, net, *rest, count=count),
-      lambda key, state, units, means: state,
-      (key, state, dict(units), means and dict(means)),
+    is_any,
+    lambda key, *rest: _recycle(key, net, *rest, count=count),
+    lambda key, state, units, means: state,
+    (key, state, dict(units), means and dict(means)),
   )
 
 
 def if_any(
-    predicate: jax.Array, change: Callable, keep: Callable, operands: tuple
+  predicate: jax.Array, change: Callable, keep: Callable, operands: tuple
 ) -> Any:
   """`change(*operands)` if the predicate is true for any seed, else `keep`.
 
   Both return the same where the predicate is false. Under `vmap` a `lax.cond`
   would always compute both; this looks whether there is anything to do.
   """
+
   @jax.custom_batching.custom_vmap
   def run(predicate, operands):
     return jax.lax.cond(predicate, change, keep, *operands)
@@ -235,14 +238,13 @@ def if_any(
   @run.def_vmap
   def over_seeds(size, batched, predicate, operands):
     operands = jax.tree.map(
-        lambda x, is_batched: x if is_batched else jnp.broadcast_to(
-            x, (size, *jnp.shape(x))
-        ),
-        operands, batched[1],
+      lambda x, is_batched: (
+        x if is_batched else jnp.broadcast_to(x, (size, *jnp.shape(x)))
+      ),
+      operands,
+      batched[1],
     )
-    result = if_any(
-        predicate.any(), jax.vmap(change), jax.vmap(keep), operands
-    )
+    result = if_any(predicate.any(), jax.vmap(change), jax.vmap(keep), operands)
     return result, jax.tree.map(lambda _: True, result)
 
   return run(predicate, operands)
@@ -259,15 +261,15 @@ def _recycle(key, net, state, units, means, *, count):
       plain = move_into_biases(net, plain, units, means)
     plain = select(weights.incoming, fresh, plain)
     without = jax.tree.map(
-        lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain
+      lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain
     )
     return core.replace_trainable(params, _same_rest(net, plain, without))
 
   return NetState(
-      params=fill(state.params),
-      target=None if state.target is None else fill(state.target),
-      opt_state=reset_moments(state.opt_state, weights.either, count=count),
-      initial=select(weights.incoming, fresh, state.initial),
+    params=fill(state.params),
+    target=None if state.target is None else fill(state.target),
+    opt_state=reset_moments(state.opt_state, weights.either, count=count),
+    initial=select(weights.incoming, fresh, state.initial),
   )
 
 
@@ -294,7 +296,7 @@ def select(mask: Params, new: Params, old: Params) -> Params:
 
 
 def move_into_biases(
-    net: NetSpec, plain: Params, units: ByLayer, means: ByLayer
+  net: NetSpec, plain: Params, units: ByLayer, means: ByLayer
 ) -> Params:
   """b <- b + sum_i mean_i w_out,i over `units`: exact where h_i is constant.
 
@@ -306,7 +308,7 @@ def move_into_biases(
     for follower in hidden.followers:
       own = base.get_layer(plain, follower)
       moved = jnp.einsum(
-          '...io,i->o', effective_weight(own), rows(follower, constant)
+        '...io,i->o', effective_weight(own), rows(follower, constant)
       )
       plain = base.put_layer(plain, follower, {**own, 'b': own['b'] + moved})
   return plain
@@ -336,8 +338,8 @@ def reset_moments(opt_state: Any, mask: Params, *, count: str) -> Any:
     part, *rest = _names(path)
     by_part.setdefault(part, []).append((tuple(rest), m))
   is_hit = {
-      part: jnp.any(jnp.stack([m.any() for _, m in leaves]))
-      for part, leaves in by_part.items()
+    part: jnp.any(jnp.stack([m.any() for _, m in leaves]))
+    for part, leaves in by_part.items()
   }
 
   def zero(path, leaf):
@@ -345,9 +347,9 @@ def reset_moments(opt_state: Any, mask: Params, *, count: str) -> Any:
     part = next((name for name in names if name in by_part), None)
     if part is None or fields & {'frozen', 'signs', 'thawed'}:
       return leaf
-    rest = names[names.index(part) + 1:]
+    rest = names[names.index(part) + 1 :]
     for ending, m in by_part[part]:
-      if rest[-len(ending):] == ending and leaf.shape == m.shape:
+      if rest[-len(ending) :] == ending and leaf.shape == m.shape:
         return jnp.where(m, jnp.zeros_like(leaf), leaf)
     is_count = leaf.shape == () and jnp.issubdtype(leaf.dtype, jnp.integer)
     if count == 'reset' and is_count:
@@ -366,12 +368,12 @@ def _names(path):
 
 
 def on_features(
-    spec: AgentSpec,
-    nets: Sequence[str] | None,
-    transform: Callable[
-        [Key, NetSpec, NetState, Any, ByLayer], tuple[NetState, Any]
-    ],
-    init: Callable[[NetSpec, NetState], Any] = lambda net, state: (),
+  spec: AgentSpec,
+  nets: Sequence[str] | None,
+  transform: Callable[
+    [Key, NetSpec, NetState, Any, ByLayer], tuple[NetState, Any]
+  ],
+  init: Callable[[NetSpec, NetState], Any] = lambda net, state: (),
 ) -> base.Intervention:
   """An intervention that looks at the online networks' features.
 
@@ -385,9 +387,11 @@ def on_features(
     init: `(net, state) -> own`, the intervention's own state of a network.
   """
   names = base.check_nets(spec, nets)
-  base.check_able(names, 'hidden units', {
-      name: hidden_layers(net) for name, net in spec.nets.items()
-  })
+  base.check_able(
+    names,
+    'hidden units',
+    {name: hidden_layers(net) for name, net in spec.nets.items()},
+  )
 
   def init_all(state):
     return {name: init(spec.nets[name], state.nets[name]) for name in names}
@@ -401,7 +405,7 @@ def on_features(
       net = spec.nets[name]
       features = net.network.apply(params[name], inputs[name]).layers
       nets[name], own[name] = transform(
-          k, net, state.nets[name], own[name], features
+        k, net, state.nets[name], own[name], features
       )
     return state._replace(nets=nets), own
 

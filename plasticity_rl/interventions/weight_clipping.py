@@ -12,10 +12,10 @@ from plasticity_rl.types import AgentSpec
 
 
 def weight_clipping(
-    spec: AgentSpec,
-    *,
-    kappa: float = 2.0,
-    nets: Sequence[str] | None = None,
+  spec: AgentSpec,
+  *,
+  kappa: float = 2.0,
+  nets: Sequence[str] | None = None,
 ) -> base.Intervention:
   """Keeps each layer's weights and biases within a multiple of their bound.
 
@@ -41,9 +41,9 @@ def weight_clipping(
   if not kappa:
     raise UserError('weight_clipping: kappa must be above 0: 0')
   names = base.check_nets(spec, nets)
-  base.check_able(names, 'layers', {
-      name: net.layers for name, net in spec.nets.items()
-  })
+  base.check_able(
+    names, 'layers', {name: net.layers for name, net in spec.nets.items()}
+  )
 
   def transform(key, net, state):
     del key
@@ -53,14 +53,14 @@ def weight_clipping(
       for layer in net.layers:
         tree = base.get_layer(plain, layer)
         bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
-        plain = base.put_layer(plain, layer, {
-            k: jnp.clip(x, -bound, bound) for k, x in tree.items()
-        })
+        plain = base.put_layer(
+          plain, layer, {k: jnp.clip(x, -bound, bound) for k, x in tree.items()}
+        )
       return core.replace_trainable(params, plain)
 
     return state._replace(
-        params=clip(state.params),
-        target=None if state.target is None else clip(state.target),
+      params=clip(state.params),
+      target=None if state.target is None else clip(state.target),
     )
 
   return base.on_nets(spec, names, transform)

@@ -24,7 +24,7 @@ class ScaleByAdamPerWeightState(NamedTuple):
 
 
 def scale_by_adam_per_weight(
-    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+  b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
   """`optax.scale_by_adam` with a count for every weight.
 
@@ -41,8 +41,9 @@ def scale_by_adam_per_weight(
 
   def init(params: Params) -> ScaleByAdamPerWeightState:
     return ScaleByAdamPerWeightState(
-        optax.tree.zeros_like(params, dtype=jnp.int32),
-        optax.tree.zeros_like(params), optax.tree.zeros_like(params),
+      optax.tree.zeros_like(params, dtype=jnp.int32),
+      optax.tree.zeros_like(params),
+      optax.tree.zeros_like(params),
     )
 
   def update(gradients, state, params=None):

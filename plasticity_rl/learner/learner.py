@@ -47,7 +47,9 @@ class UpdateSchedule(NamedTuple):
     return (row + 1) % self.period == 0
 
 
-def update_schedule(updates_per_step: float, steps_per_row: int) -> UpdateSchedule:
+def update_schedule(
+  updates_per_step: float, steps_per_row: int
+) -> UpdateSchedule:
   """Turns a replay ratio into whole numbers.
 
   Args:
@@ -58,30 +60,32 @@ def update_schedule(updates_per_step: float, steps_per_row: int) -> UpdateSchedu
   ratio = updates_per_step * steps_per_row
   if not 1e-9 < ratio < 1e9:  # NaN is refused as well.
     raise UserError(
-        f'replay.updates_per_step must be positive: {updates_per_step}'
+      f'replay.updates_per_step must be positive: {updates_per_step}'
     )
   result = (
-      UpdateSchedule(round(ratio), 1) if ratio >= 1 else UpdateSchedule(1, round(1 / ratio))
+    UpdateSchedule(round(ratio), 1)
+    if ratio >= 1
+    else UpdateSchedule(1, round(1 / ratio))
   )
   if abs(result.updates / result.period - ratio) > 1e-6 * ratio:
     raise UserError(
-        'replay.updates_per_step times environment.num_envs must be a whole '
-        f'number or one over a whole number: {ratio:g}'
+      'replay.updates_per_step times environment.num_envs must be a whole '
+      f'number or one over a whole number: {ratio:g}'
     )
   return result
 
 
 def learn(
-    key: Key,
-    agent: Agent,
-    nets: Nets,
-    own: dict[str, Any],
-    sample: Sample,
-    updates: jax.Array,
-    num_updates: int,
-    hooks: tuple[Hook, ...] = (),
-    event_key: Key | None = None,
-    shard: Shard = UNSHARDED,
+  key: Key,
+  agent: Agent,
+  nets: Nets,
+  own: dict[str, Any],
+  sample: Sample,
+  updates: jax.Array,
+  num_updates: int,
+  hooks: tuple[Hook, ...] = (),
+  event_key: Key | None = None,
+  shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
   """`num_updates` updates, each on a batch of its own, hooks after each.
 
@@ -113,7 +117,7 @@ def learn(
     nets, metrics = agent.update(update_key, nets, batch, updates + i)
     for hook in hooks:
       nets, own = run_hook(
-          hook, event_key, nets, own, batch, updates + i + 1, shard
+        hook, event_key, nets, own, batch, updates + i + 1, shard
       )
     return (nets, own), shard.mean(metrics)
 
@@ -122,37 +126,44 @@ def learn(
     return nets, own, metrics
   with in_loop(True):
     (nets, own), metrics = jax.lax.scan(
-        one, (nets, own),
-        (jax.random.split(key, num_updates), jnp.arange(num_updates)),
+      one,
+      (nets, own),
+      (jax.random.split(key, num_updates), jnp.arange(num_updates)),
     )
   return nets, own, jax.tree.map(lambda m: m.mean(0), metrics)
 
 
 def run_hook(
-    hook: Hook, event_key: Key, nets: Nets, own: dict[str, Any],
-    batch: Transition, updates: jax.Array, shard: Shard = UNSHARDED,
+  hook: Hook,
+  event_key: Key,
+  nets: Nets,
+  own: dict[str, Any],
+  batch: Transition,
+  updates: jax.Array,
+  shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any]]:
   """The networks and own states after a hook, if `updates` is its time."""
+
   def act():
     key = jax.random.fold_in(
-        jax.random.fold_in(event_key, name_tag(hook.label)), updates
+      jax.random.fold_in(event_key, name_tag(hook.label)), updates
     )
     # It reads nothing but networks; replay and environments stay where they
     # are rather than being carried through a branch.
     state = TrainState(nets, (), (), (), (), {})
     state, mine = hook.intervention.apply(
-        key, state, own[hook.label], shard.gather(batch)
+      key, state, own[hook.label], shard.gather(batch)
     )
     return state.nets, {**own, hook.label: mine}
 
   if structure(jax.eval_shape(act)) != structure((nets, own)):
     raise UserError(
-        f'the intervention {hook.label!r} changes the structure of the '
-        'network, so that it cannot happen every_updates: allocate '
-        'network.slots, or take at_steps, every_steps or when'
+      f'the intervention {hook.label!r} changes the structure of the '
+      'network, so that it cannot happen every_updates: allocate '
+      'network.slots, or take at_steps, every_steps or when'
     )
   if hook.every_updates == 1:
     return act()
   return jax.lax.cond(
-      updates % hook.every_updates == 0, act, lambda: (nets, own)
+    updates % hook.every_updates == 0, act, lambda: (nets, own)
   )

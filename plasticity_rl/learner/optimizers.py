@@ -13,19 +13,19 @@ def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
   decayed = optax.add_decayed_weights(config.weight_decay)
   cores = {
-      'adam': adam,
-      'adam_per_weight': scale_by_adam_per_weight(
-          config.b1, config.b2, config.eps
-      ),
-      'adamw': optax.chain(adam, decayed),
-      'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
-      'sgd': optax.identity(),
-      'upgd': optax.chain(
-          scale_by_upgd(config.utility_decay, config.noise), decayed
-      ),
-      'adam_upgd': optax.chain(
-          scale_by_upgd(config.utility_decay, config.noise, adam), decayed
-      ),
+    'adam': adam,
+    'adam_per_weight': scale_by_adam_per_weight(
+      config.b1, config.b2, config.eps
+    ),
+    'adamw': optax.chain(adam, decayed),
+    'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
+    'sgd': optax.identity(),
+    'upgd': optax.chain(
+      scale_by_upgd(config.utility_decay, config.noise), decayed
+    ),
+    'adam_upgd': optax.chain(
+      scale_by_upgd(config.utility_decay, config.noise, adam), decayed
+    ),
   }
   rate = config.learning_rate
   if config.decay_updates:
@@ -34,6 +34,7 @@ def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
   if config.max_gradient_norm:
     before = optax.clip_by_global_norm(config.max_gradient_norm)
   return injection.grouped(
-      cores[config.name], before=before,
-      after=optax.scale_by_learning_rate(rate),
+    cores[config.name],
+    before=before,
+    after=optax.scale_by_learning_rate(rate),
   )

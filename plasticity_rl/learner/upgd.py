@@ -25,9 +25,9 @@ class ScaleByUpgdState(NamedTuple):
 
 
 def scale_by_upgd(
-    decay: float = 0.999,
-    noise: float = 1e-3,
-    direction: optax.GradientTransformation | None = None,
+  decay: float = 0.999,
+  noise: float = 1e-3,
+  direction: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
   """Protects useful weights and perturbs the others.
 
@@ -63,27 +63,29 @@ def scale_by_upgd(
 
   def init(params: Params) -> ScaleByUpgdState:
     return ScaleByUpgdState(
-        optax.tree.zeros_like(params), _key_of(params), direction.init(params)
+      optax.tree.zeros_like(params), _key_of(params), direction.init(params)
     )
 
   def update(gradients, state, params=None):
     if params is None:
       raise ValueError(optax.NO_PARAMS_MSG)
     utility = jax.tree.map(
-        lambda u, g, w: decay * u - (1 - decay) * g * w,
-        state.utility, gradients, params,
+      lambda u, g, w: decay * u - (1 - decay) * g * w,
+      state.utility,
+      gradients,
+      params,
     )
     scale = _scale(utility)
     key, noise_key = jax.random.split(state.key)
-    xi = optax.tree.random_like(
-        noise_key, gradients, sampler=jax.random.normal
-    )
+    xi = optax.tree.random_like(noise_key, gradients, sampler=jax.random.normal)
     directions, direction_state = direction.update(
-        gradients, state.direction, params
+      gradients, state.direction, params
     )
     updates = jax.tree.map(
-        lambda d, x, u: 2 * (d + noise * x) * (1 - jax.nn.sigmoid(u / scale)),
-        directions, xi, utility,
+      lambda d, x, u: 2 * (d + noise * x) * (1 - jax.nn.sigmoid(u / scale)),
+      directions,
+      xi,
+      utility,
     )
     return updates, ScaleByUpgdState(utility, key, direction_state)
 
@@ -99,7 +101,7 @@ def _scale(utility):
   largest = every.max()
   magnitude = jnp.abs(every).max()
   return jnp.where(
-      largest > 0, largest, jnp.where(magnitude > 0, magnitude, 1.0)
+    largest > 0, largest, jnp.where(magnitude > 0, magnitude, 1.0)
   )
 
 
@@ -107,7 +109,7 @@ def _key_of(params):
   bits = jnp.zeros([], jnp.uint32)
   for leaf in jax.tree.leaves(params):
     words = jax.lax.bitcast_convert_type(
-        jnp.asarray(leaf, jnp.float32), jnp.uint32
+      jnp.asarray(leaf, jnp.float32), jnp.uint32
     )
     bits += jnp.sum(words, dtype=jnp.uint32)  # Wraps around.
   return jax.random.PRNGKey(bits)

@@ -23,12 +23,12 @@ class Activation(NamedTuple):
 
 
 ACTIVATIONS = {
-    'relu': Activation(jax.nn.relu),
-    'crelu': Activation(crelu, 2),
-    'fourier': Activation(fourier, 2),
-    'leaky_relu': Activation(jax.nn.leaky_relu),  # Slope 0.01.
-    'elu': Activation(jax.nn.elu),
-    'gelu': Activation(jax.nn.gelu),
-    'silu': Activation(jax.nn.silu),
-    'tanh': Activation(jnp.tanh),
+  'relu': Activation(jax.nn.relu),
+  'crelu': Activation(crelu, 2),
+  'fourier': Activation(fourier, 2),
+  'leaky_relu': Activation(jax.nn.leaky_relu),  # Slope 0.01.
+  'elu': Activation(jax.nn.elu),
+  'gelu': Activation(jax.nn.gelu),
+  'silu': Activation(jax.nn.silu),
+  'tanh': Activation(jnp.tanh),
 }

@@ -38,23 +38,21 @@ class Gaussian(NamedTuple):
 def actor_config(config: Sequential, action_size: int) -> Sequential:
   """The layers of an actor on the observations of `config`."""
   return dataclasses.replace(
-      config, num_outputs=2 * action_size, output_gains=GAINS
+    config, num_outputs=2 * action_size, output_gains=GAINS
   )
 
 
 def critic_config(config: Sequential, action_size: int) -> Sequential:
   """The layers of one critic on observation and action, side by side."""
   size = math.prod(config.observation_shape) + action_size
-  return dataclasses.replace(
-      config, observation_shape=(size,), num_outputs=1
-  )
+  return dataclasses.replace(config, observation_shape=(size,), num_outputs=1)
 
 
 def actor(config: Sequential) -> Built:
   """Of `actor_config`: outputs a `Gaussian`."""
   network, layers = sequential.build(config)
   return dataclasses.replace(
-      network, head_apply=gaussian(network.head_apply)
+    network, head_apply=gaussian(network.head_apply)
   ), layers
 
 
@@ -64,14 +62,14 @@ def critic(config: Sequential, action_size: int, members: int) -> Built:
   encoder_init, encoder_apply = network.encoder_init, network.encoder_apply
   size = config.observation_shape[0] - action_size
   return dataclasses.replace(
-      network,
-      encoder_init=lambda key, x: encoder_init(key, _side_by_side(x)),
-      encoder_apply=lambda params, x: encoder_apply(params, _side_by_side(x)),
-      head_apply=values(network.head_apply),
-      example=(
-          jax.ShapeDtypeStruct((1, size), jnp.float32),
-          jax.ShapeDtypeStruct((1, action_size), jnp.float32),
-      ),
+    network,
+    encoder_init=lambda key, x: encoder_init(key, _side_by_side(x)),
+    encoder_apply=lambda params, x: encoder_apply(params, _side_by_side(x)),
+    head_apply=values(network.head_apply),
+    example=(
+      jax.ShapeDtypeStruct((1, size), jnp.float32),
+      jax.ShapeDtypeStruct((1, action_size), jnp.float32),
+    ),
   ), layers
 
 
@@ -84,17 +82,21 @@ def _side_by_side(x):
 
 def gaussian(head_apply: Callable[..., Any]) -> Callable[..., Any]:
   """A head of outputs `[B, 2 A]` as one of a `Gaussian`."""
+
   def apply(params, features):
     outputs, layers = head_apply(params, features)
     return Gaussian(*jnp.split(outputs, 2, -1)), layers
+
   return apply
 
 
 def values(head_apply: Callable[..., Any]) -> Callable[..., Any]:
   """Heads of outputs `[members, B, 1]` as one of `[B, members]`."""
+
   def apply(params, features):
     outputs, layers = head_apply(params, features)
     return outputs[..., 0].T, layers
+
   return apply
 
 
@@ -105,12 +107,12 @@ def temperature(initial: float) -> SplitNetwork:
   at `['head']['log_alpha']`.
   """
   return SplitNetwork(
-      encoder_init=lambda key, x: {},
-      encoder_apply=lambda params, x: (x, {}),
-      head_init=lambda key, x: {
-          'log_alpha': jnp.full([], math.log(initial), jnp.float32)
-      },
-      head_apply=lambda params, x: (params['log_alpha'], {}),
-      with_layers=True,
-      example=(),
+    encoder_init=lambda key, x: {},
+    encoder_apply=lambda params, x: (x, {}),
+    head_init=lambda key, x: {
+      'log_alpha': jnp.full([], math.log(initial), jnp.float32)
+    },
+    head_apply=lambda params, x: (params['log_alpha'], {}),
+    with_layers=True,
+    example=(),
   )

@@ -36,8 +36,11 @@ def in_loop(value: bool) -> Iterator[None]:
 def lax_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
   """VALID convolution of `[B, H, W, C]` with `[k, k, C, D]`."""
   return jax.lax.conv_general_dilated(
-      x, w, (stride, stride), 'VALID',
-      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    x,
+    w,
+    (stride, stride),
+    'VALID',
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )
 
 
@@ -48,22 +51,27 @@ def sliced_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
   stride x stride pixels: fewer and longer slices of the same patches.
   """
   kernel, _, channels, filters = w.shape
-  height, width = (
-      (size - kernel) // stride + 1 for size in x.shape[1:3]
-  )
+  height, width = ((size - kernel) // stride + 1 for size in x.shape[1:3])
   if stride > 1 and kernel % stride == 0:
     blocks = kernel // stride
     x = _to_blocks(
-        x[:, :stride * (height - 1 + blocks), :stride * (width - 1 + blocks)],
-        stride,
+      x[:, : stride * (height - 1 + blocks), : stride * (width - 1 + blocks)],
+      stride,
     )
     w = _to_blocks(w.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
     kernel, channels, stride = blocks, w.shape[2], 1
-  patches = jnp.concatenate([
-      x[:, i:i + stride * (height - 1) + 1:stride,
-        j:j + stride * (width - 1) + 1:stride]
-      for i in range(kernel) for j in range(kernel)
-  ], axis=-1)
+  patches = jnp.concatenate(
+    [
+      x[
+        :,
+        i : i + stride * (height - 1) + 1 : stride,
+        j : j + stride * (width - 1) + 1 : stride,
+      ]
+      for i in range(kernel)
+      for j in range(kernel)
+    ],
+    axis=-1,
+  )
   return patches @ w.reshape(kernel * kernel * channels, filters)
 
 
@@ -72,12 +80,12 @@ def _to_blocks(x, size):
   batch, height, width, channels = x.shape
   x = x.reshape(batch, height // size, size, width // size, size, channels)
   return x.transpose(0, 1, 3, 2, 4, 5).reshape(
-      batch, height // size, width // size, size * size * channels
+    batch, height // size, width // size, size * size * channels
   )
 
 
 def convolve(
-    x: jax.Array, w: jax.Array, stride: int, form: str = 'auto'
+  x: jax.Array, w: jax.Array, stride: int, form: str = 'auto'
 ) -> jax.Array:
   """VALID convolution; the form 'auto' looks at the backend and `in_loop`."""
   if form == 'auto':

@@ -13,8 +13,10 @@ FORMS = ('auto', 'batched', 'unrolled')
 
 
 def build(
-    network: SplitNetwork, layers: Sequence[Layer], members: int,
-    form: str = 'auto',
+  network: SplitNetwork,
+  layers: Sequence[Layer],
+  members: int,
+  form: str = 'auto',
 ) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   """`members` networks that are drawn independently and fed the same.
 
@@ -37,21 +39,23 @@ def build(
 
   def over(axis):
     """Of what each member is fed: 0 for its own, None for the same."""
+
     def init(function):
       return lambda key, x: jax.vmap(function, in_axes=(0, axis))(
-          jax.random.split(key, members), x
+        jax.random.split(key, members), x
       )
 
     def unrolled(function):
       def each(params, x):
         results = [
-            function(
-                jax.tree.map(lambda p, m=m: p[m], params),
-                x if axis is None else jax.tree.map(lambda v, m=m: v[m], x),
-            )
-            for m in range(members)
+          function(
+            jax.tree.map(lambda p, m=m: p[m], params),
+            x if axis is None else jax.tree.map(lambda v, m=m: v[m], x),
+          )
+          for m in range(members)
         ]
         return jax.tree.map(lambda *r: jnp.stack(r), *results)
+
       return each
 
     def batched(function):
@@ -69,6 +73,7 @@ def build(
         else:
           named[name] = jnp.concatenate(list(h), -1)
       return result, named
+
     return apply
 
   init_same, apply_same = over(None)
@@ -78,10 +83,14 @@ def build(
     encoder_init = init_same(encoder_init)
     encoder_apply = by_member(apply_same(encoder_apply))
   return SplitNetwork(
-      encoder_init, encoder_apply, init_head(network.head_init),
-      by_member(apply_head(network.head_apply)), with_layers=True,
-      example=network.example,
+    encoder_init,
+    encoder_apply,
+    init_head(network.head_init),
+    by_member(apply_head(network.head_apply)),
+    with_layers=True,
+    example=network.example,
   ), tuple(
-      dataclasses.replace(layer, name=f'{layer.name}.{m}', member=m)
-      for layer in layers for m in range(members)
+    dataclasses.replace(layer, name=f'{layer.name}.{m}', member=m)
+    for layer in layers
+    for m in range(members)
   )

@@ -29,10 +29,11 @@ def orthogonal(gains: Sequence[float] = (GAIN,)) -> Initializer:
   Args:
     gains: of equal parts of the outputs, each drawn by itself.
   """
+
   def draw(shape, dtype):
     part = [*shape[:-1], shape[-1] // len(gains)]
     return jnp.concatenate(
-        [hk.initializers.Orthogonal(gain)(part, dtype) for gain in gains], -1
+      [hk.initializers.Orthogonal(gain)(part, dtype) for gain in gains], -1
     )
 
   return draw

@@ -4,7 +4,7 @@ import jax
 
 
 def layer_norm(
-    x: jax.Array, scale: jax.Array, offset: jax.Array, eps: float = 1e-5
+  x: jax.Array, scale: jax.Array, offset: jax.Array, eps: float = 1e-5
 ) -> jax.Array:
   """(x - mean) / sqrt(variance + eps) * scale + offset, before an activation.
 

@@ -34,8 +34,11 @@ class _Layer(hk.Module):
   """Parameters `w`, `b`, and those of the norms, under the layer's name."""
 
   def __init__(
-      self, units: int, norms: Norms, name: str,
-      initializer: Initializer = truncated_normal,
+    self,
+    units: int,
+    norms: Norms,
+    name: str,
+    initializer: Initializer = truncated_normal,
   ):
     super().__init__(name=name)
     self._initializer = initializer
@@ -44,17 +47,17 @@ class _Layer(hk.Module):
 
   def _weights(self, *shape: int) -> tuple[jax.Array, jax.Array]:
     """W, `[*shape, units]`, and b, `[units]`."""
-    w = hk.get_parameter(
-        'w', [*shape, self._units], init=self._initializer
-    )
+    w = hk.get_parameter('w', [*shape, self._units], init=self._initializer)
     b = hk.get_parameter(
-        'b', [self._units],
-        init=of_biases(self._initializer, math.prod(shape)),
+      'b',
+      [self._units],
+      init=of_biases(self._initializer, math.prod(shape)),
     )
     if self._norms.weight:
       g = hk.get_parameter(
-          'g', [self._units],
-          init=lambda *_: weight_norm.norms(w),
+        'g',
+        [self._units],
+        init=lambda *_: weight_norm.norms(w),
       )
       w = weight_norm.weight_normalization(*_exact(w, g)).astype(w.dtype)
     return w, b
@@ -80,8 +83,14 @@ class Convolution(_Layer):
   """A VALID convolution of `units` filters."""
 
   def __init__(
-      self, filters: int, kernel: int, stride: int, form: str, norms: Norms,
-      name: str, initializer: Initializer = truncated_normal,
+    self,
+    filters: int,
+    kernel: int,
+    stride: int,
+    form: str,
+    norms: Norms,
+    name: str,
+    initializer: Initializer = truncated_normal,
   ):
     super().__init__(filters, norms, name, initializer)
     self._kernel = kernel

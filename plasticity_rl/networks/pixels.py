@@ -39,13 +39,13 @@ def check(config: Sequential) -> None:
   after = len(config.hidden) + 2
   if config.split not in (count, -after):
     raise UserError(
-        'drq shares its convolutions, so that network.split must be '
-        f'{count} or -{after}: {config.split}'
+      'drq shares its convolutions, so that network.split must be '
+      f'{count} or -{after}: {config.split}'
     )
 
 
 def critic(
-    config: Sequential, latent: int, action_size: int, members: int
+  config: Sequential, latent: int, action_size: int, members: int
 ) -> Built:
   """`(images [B, H, W, C], a [B, A]) -> Q`, `[B, members]`.
 
@@ -54,10 +54,10 @@ def critic(
   check(config)
   count = len(config.convolutions)
   convolutions, declared = sequential.build(
-      dataclasses.replace(config, hidden=(), num_outputs=1, split=count)
+    dataclasses.replace(config, hidden=(), num_outputs=1, split=count)
   )
   mlp, mlp_layers = ensemble.build(
-      *_mlp(config, latent + action_size, num_outputs=1), members
+    *_mlp(config, latent + action_size, num_outputs=1), members
   )
   trunk = _trunk(config, latent)
   mlp_apply = values(mlp.head_apply)
@@ -76,28 +76,35 @@ def critic(
   def head_apply(params, features):
     image, action = features
     z = trunk.apply(params, image)
-    q, layers = mlp_apply(_without_trunk(params),
-                          jnp.concatenate([z, action], -1))
+    q, layers = mlp_apply(
+      _without_trunk(params), jnp.concatenate([z, action], -1)
+    )
     return q, {TRUNK: z, **layers}
 
   network = SplitNetwork(
-      encoder_init, encoder_apply, head_init, head_apply, with_layers=True,
-      example=(
-          convolutions.example,
-          jax.ShapeDtypeStruct((1, action_size), jnp.float32),
-      ),
+    encoder_init,
+    encoder_apply,
+    head_init,
+    head_apply,
+    with_layers=True,
+    example=(
+      convolutions.example,
+      jax.ShapeDtypeStruct((1, action_size), jnp.float32),
+    ),
   )
   first = mlp_layers[0].path
   return network, (
-      *declared[:count],
-      # It flattens what the last convolution makes.
-      dataclasses.replace(
-          declared[count], name=TRUNK, path=('head', TRUNK), hidden=True
-      ),
-      *(
-          dataclasses.replace(layer, side_inputs=action_size)
-          if layer.path == first else layer for layer in mlp_layers
-      ),
+    *declared[:count],
+    # It flattens what the last convolution makes.
+    dataclasses.replace(
+      declared[count], name=TRUNK, path=('head', TRUNK), hidden=True
+    ),
+    *(
+      dataclasses.replace(layer, side_inputs=action_size)
+      if layer.path == first
+      else layer
+      for layer in mlp_layers
+    ),
   )
 
 
@@ -120,30 +127,38 @@ def actor(config: Sequential, latent: int, action_size: int) -> Built:
     return outputs, {TRUNK: z, **layers}
 
   return SplitNetwork(
-      encoder_init=lambda key, x: {},
-      encoder_apply=lambda params, x: (x, {}),
-      head_init=lambda key, x: _init(key, trunk, mlp, x, latent),
-      head_apply=head_apply,
-      with_layers=True,
-      example=jax.ShapeDtypeStruct(
-          (1, *sequential.image_sizes(config)[-1]), jnp.float32
-      ),
+    encoder_init=lambda key, x: {},
+    encoder_apply=lambda params, x: (x, {}),
+    head_init=lambda key, x: _init(key, trunk, mlp, x, latent),
+    head_apply=head_apply,
+    with_layers=True,
+    example=jax.ShapeDtypeStruct(
+      (1, *sequential.image_sizes(config)[-1]), jnp.float32
+    ),
   ), (Layer(TRUNK, ('head', TRUNK)), *mlp_layers)
 
 
 def _mlp(config, size, **changes):
   """Dense layers on `[B, size]`, all of them in the head."""
-  return sequential.build(dataclasses.replace(
-      config, observation_shape=(size,), convolutions=(), split=0,
-      infer_heads=0, **changes,
-  ))
+  return sequential.build(
+    dataclasses.replace(
+      config,
+      observation_shape=(size,),
+      convolutions=(),
+      split=0,
+      infer_heads=0,
+      **changes,
+    )
+  )
 
 
 def _trunk(config, latent):
   def run(x):
     layer = layers_lib.Dense(
-        latent, layers_lib.Norms(layer=True, weight=config.weight_norm),
-        TRUNK, initializers.make(config.initializer),
+      latent,
+      layers_lib.Norms(layer=True, weight=config.weight_norm),
+      TRUNK,
+      initializers.make(config.initializer),
     )
     return jnp.tanh(layer(x))
 

@@ -10,11 +10,12 @@ import jmp
 from plasticity_rl.split import SplitNetwork
 
 POLICIES = {
-    'float32': None,
-    'bfloat16': jmp.Policy(
-        param_dtype=jnp.float32, compute_dtype=jnp.bfloat16,
-        output_dtype=jnp.float32,
-    ),
+  'float32': None,
+  'bfloat16': jmp.Policy(
+    param_dtype=jnp.float32,
+    compute_dtype=jnp.bfloat16,
+    output_dtype=jnp.float32,
+  ),
 }
 
 
@@ -37,10 +38,11 @@ def compute_in(precision: str, network: SplitNetwork) -> SplitNetwork:
 
   def rounded(apply: Callable[..., Any]) -> Callable[..., Any]:
     return lambda params, x: policy.cast_to_output(
-        apply(*policy.cast_to_compute((params, x)))
+      apply(*policy.cast_to_compute((params, x)))
     )
 
   return dataclasses.replace(
-      network, encoder_apply=rounded(network.encoder_apply),
-      head_apply=rounded(network.head_apply),
+    network,
+    encoder_apply=rounded(network.encoder_apply),
+    head_apply=rounded(network.head_apply),
   )

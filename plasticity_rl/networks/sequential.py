@@ -62,8 +62,8 @@ class Sequential:
     split = self.split + count if self.split < 0 else self.split
     if not 0 <= split < count:
       raise UserError(
-          f'network.split is {self.split}, but a network of {count} layers '
-          f'can be split at {-count} to {count - 1}'
+        f'network.split is {self.split}, but a network of {count} layers '
+        f'can be split at {-count} to {count - 1}'
       )
     return split
 
@@ -77,10 +77,10 @@ class Sequential:
       return width
     if width % self.features_per_unit:
       raise UserError(
-          f'network.activation {self.activation!r} makes '
-          f'{self.features_per_unit} features of a unit, so that widths must '
-          f'be multiples of it: {width}; or let network.width_counts be '
-          "'units'"
+        f'network.activation {self.activation!r} makes '
+        f'{self.features_per_unit} features of a unit, so that widths must '
+        f'be multiples of it: {width}; or let network.width_counts be '
+        "'units'"
       )
     return width // self.features_per_unit
 
@@ -98,19 +98,17 @@ def image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
     return []
   if len(config.observation_shape) != 3:
     raise UserError(
-        'network.convolutions needs images [H, W, C], but observations have '
-        f'shape {config.observation_shape}'
+      'network.convolutions needs images [H, W, C], but observations have '
+      f'shape {config.observation_shape}'
     )
   sizes = []
   height, width, _ = config.observation_shape
   for filters, kernel, stride in config.convolutions:
-    height, width = (
-        (size - kernel) // stride + 1 for size in (height, width)
-    )
+    height, width = ((size - kernel) // stride + 1 for size in (height, width))
     if height < 1 or width < 1:
       raise UserError(
-          f'network.convolutions {config.convolutions} leave nothing of '
-          f'observations of shape {config.observation_shape}'
+        f'network.convolutions {config.convolutions} leave nothing of '
+        f'observations of shape {config.observation_shape}'
       )
     channels = config.units(filters) * config.features_per_unit
     sizes.append((height, width, channels))
@@ -122,8 +120,8 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   split = config.split_index
   if config.infer_heads and not split:
     raise UserError(
-        'regularizer.infer needs an encoder, but network.split is '
-        f'{config.split}: all layers are in the head'
+      'regularizer.infer needs an encoder, but network.split is '
+      f'{config.split}: all layers are in the head'
     )
   sizes = image_sizes(config)
   n_conv = len(config.convolutions)
@@ -136,17 +134,22 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     for i in range(begin, end):
       is_hidden = i < config.num_layers - 1
       norms = layers_lib.Norms(
-          config.layer_norm and is_hidden, config.weight_norm
+        config.layer_norm and is_hidden, config.weight_norm
       )
       draw = initializers.make(
-          config.initializer,
-          *([] if is_hidden else [config.output_gains]),
+        config.initializer,
+        *([] if is_hidden else [config.output_gains]),
       )
       if i < n_conv:
         filters, kernel, stride = config.convolutions[i]
         layer = layers_lib.Convolution(
-            config.units(filters), kernel, stride, config.convolution, norms,
-            names[i], draw,
+          config.units(filters),
+          kernel,
+          stride,
+          config.convolution,
+          norms,
+          names[i],
+          draw,
         )
       else:
         units = widths[i - n_conv]
@@ -167,23 +170,26 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   # hk.transform refuses modules with a state, which could not be summed.
   encoder = hk.without_apply_rng(hk.transform(encode))
   head = hk.without_apply_rng(
-      hk.transform(lambda x: run(x, split, config.num_layers))
+    hk.transform(lambda x: run(x, split, config.num_layers))
   )
   network = SplitNetwork(
-      encoder.init, encoder.apply, head.init, head.apply, with_layers=True,
-      example=jax.ShapeDtypeStruct((1, *config.observation_shape),
-                                   jnp.float32),
+    encoder.init,
+    encoder.apply,
+    head.init,
+    head.apply,
+    with_layers=True,
+    example=jax.ShapeDtypeStruct((1, *config.observation_shape), jnp.float32),
   )
   layers = tuple(
-      Layer(
-          name,
-          ('encoder' if i < split else 'head', name),
-          hidden=i < config.num_layers - 1,
-          flattened_from=sizes[-1] if sizes and i == n_conv else None,
-          features_per_unit=(
-              config.features_per_unit if i < config.num_layers - 1 else 1
-          ),
-      )
-      for i, name in enumerate(names)
+    Layer(
+      name,
+      ('encoder' if i < split else 'head', name),
+      hidden=i < config.num_layers - 1,
+      flattened_from=sizes[-1] if sizes and i == n_conv else None,
+      features_per_unit=(
+        config.features_per_unit if i < config.num_layers - 1 else 1
+      ),
+    )
+    for i, name in enumerate(names)
   )
   return network, layers

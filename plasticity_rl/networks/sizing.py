@@ -22,8 +22,8 @@ def parameter_count(config: Sequential, injections: int = 0) -> int:
   network, _ = sequential.build(config)
   params = jax.eval_shape(network.init, jax.random.PRNGKey(0))
   total, head = (
-      sum(x.size for x in jax.tree.leaves(tree))
-      for tree in (params, params[HEAD])
+    sum(x.size for x in jax.tree.leaves(tree))
+    for tree in (params, params[HEAD])
   )
   return total + 2 * injections * head
 
@@ -45,8 +45,8 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
   n_conv = len(config.convolutions)
   if first >= config.num_layers - 1:
     raise UserError(
-        'network.sized_part is \'head\', but the head has no hidden layer: '
-        "split the network earlier, or take 'all'"
+      "network.sized_part is 'head', but the head has no hidden layer: "
+      "split the network earlier, or take 'all'"
     )
   # Widths that count features come in whole units.
   step = config.features_per_unit if config.width_counts == 'features' else 1
@@ -58,14 +58,14 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
       return step * max(1, round(factor * size / step))
 
     return dataclasses.replace(
-        config,
-        convolutions=tuple(
-            (width(i, filters), *rest)
-            for i, (filters, *rest) in enumerate(config.convolutions)
-        ),
-        hidden=tuple(
-            width(n_conv + i, size) for i, size in enumerate(config.hidden)
-        ),
+      config,
+      convolutions=tuple(
+        (width(i, filters), *rest)
+        for i, (filters, *rest) in enumerate(config.convolutions)
+      ),
+      hidden=tuple(
+        width(n_conv + i, size) for i, size in enumerate(config.hidden)
+      ),
     )
 
   size = functools.cache(parameter_count)
@@ -79,6 +79,4 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
       low = middle
     else:
       high = middle
-  return min(
-      (scaled(low), scaled(high)), key=lambda c: abs(size(c) - count)
-  )
+  return min((scaled(low), scaled(high)), key=lambda c: abs(size(c) - count))

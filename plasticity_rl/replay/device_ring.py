@@ -65,15 +65,16 @@ class DeviceRing:
   def init(self, row: Row) -> Row:
     """An empty ring for rows like `row` (arrays or their shapes)."""
     return jax.tree.map(
-        lambda x: jnp.zeros((self.num_rows, *x.shape), x.dtype), row
+      lambda x: jnp.zeros((self.num_rows, *x.shape), x.dtype), row
     )
 
   def add(self, ring: Row, counters: Counters, row: Row) -> Row:
     """Writes a row over the oldest one."""
     head = counters.stored % self.num_rows
     return jax.tree.map(
-        lambda x, r: jax.lax.dynamic_update_index_in_dim(x, r, head, 0),
-        ring, row,
+      lambda x, r: jax.lax.dynamic_update_index_in_dim(x, r, head, 0),
+      ring,
+      row,
     )
 
   def num_stored(self, counters: Counters) -> jax.Array:
@@ -81,12 +82,12 @@ class DeviceRing:
     return jnp.minimum(counters.stored - counters.cleared, self.num_rows)
 
   def sample(
-      self,
-      key: Key,
-      ring: Row,
-      counters: Counters,
-      batch_size: int | None = None,
-      shard: Shard = UNSHARDED,
+    self,
+    key: Key,
+    ring: Row,
+    counters: Counters,
+    batch_size: int | None = None,
+    shard: Shard = UNSHARDED,
   ) -> Transition:
     """Uniform n-step transitions, with replacement. The key is consumed.
 
@@ -115,15 +116,13 @@ class DeviceRing:
     final = jnp.zeros(shape, jnp.int32)
     for k in range(self.n_step):
       r_t += jnp.where(alive, discount_t * at(ring.r_t, k), 0)
-      discount_t *= jnp.where(
-          alive, self.discount * at(ring.discount_t, k), 1
-      )
+      discount_t *= jnp.where(alive, self.discount * at(ring.discount_t, k), 1)
       final = jnp.where(alive, k, final)
       alive &= ~at(ring.last, k)
     return Transition(
-        s_tm1=jax.tree.map(lambda x: at(x, 0), ring.s_tm1),
-        a_tm1=at(ring.a_tm1, 0),
-        r_t=r_t,
-        discount_t=discount_t,
-        s_t=jax.tree.map(lambda x: at(x, final), ring.s_t),
+      s_tm1=jax.tree.map(lambda x: at(x, 0), ring.s_tm1),
+      a_tm1=at(ring.a_tm1, 0),
+      r_t=r_t,
+      discount_t=discount_t,
+      s_t=jax.tree.map(lambda x: at(x, final), ring.s_t),
     )

@@ -32,8 +32,13 @@ class FrameStore:
   """
 
   def __init__(
-      self, shape: tuple[int, ...], dtype: np.dtype, *,
-      chunk_frames: int, num_streams: int = 1, compress: bool = False,
+    self,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    *,
+    chunk_frames: int,
+    num_streams: int = 1,
+    compress: bool = False,
   ):
     """An empty store.
 
@@ -59,7 +64,7 @@ class FrameStore:
   def nbytes(self) -> int:
     """Memory of the chunks, with the objects that they are."""
     return sys.getsizeof(self._chunks) + sum(
-        sys.getsizeof(chunk) for chunk in self._chunks.values()
+      sys.getsizeof(chunk) for chunk in self._chunks.values()
     )
 
   def append(self, stream: int, frames: np.ndarray) -> np.ndarray:
@@ -70,10 +75,10 @@ class FrameStore:
         self._open(stream)
       number, begin = int(self._filling[stream]), int(self._filled[stream])
       end = min(begin + len(frames), self._chunk_frames)
-      self._chunks[number][begin:end] = frames[:end - begin]
+      self._chunks[number][begin:end] = frames[: end - begin]
       first = number * self._chunk_frames
       slots.append(np.arange(first + begin, first + end))
-      frames = frames[end - begin:]
+      frames = frames[end - begin :]
       self._filled[stream] = end
       if end == self._chunk_frames:
         self._seal(number)
@@ -92,12 +97,15 @@ class FrameStore:
     begins = [0, *borders.tolist()]
     ends = [*begins[1:], len(slots)]
     for begin, end, number in zip(
-        begins, ends, numbers[begins].tolist(), strict=True
+      begins, ends, numbers[begins].tolist(), strict=True
     ):
       # With another mode than 'clip', numpy buffers the output.
       np.take(
-          self._chunk(number), offsets[begin:end], axis=0,
-          out=frames[begin:end], mode='clip',
+        self._chunk(number),
+        offsets[begin:end],
+        axis=0,
+        out=frames[begin:end],
+        mode='clip',
       )
     if order is None:
       return frames
@@ -136,26 +144,29 @@ class FrameStore:
       for number in sorted(self._chunks):
         chunk = self._chunks[number]
         if number in filled:
-          chunk = chunk[:filled[number]]
+          chunk = chunk[: filled[number]]
         if isinstance(chunk, np.ndarray):
           chunk = chunk.reshape(-1).view(np.uint8).data
         table.append((number, len(chunk)))
         file.write(chunk)
     np.save(folder / _TABLE, np.array(table, np.int64).reshape(-1, 2))
-    np.save(folder / _STREAMS, np.stack([
-        np.append(self._filling, self._first),
-        np.append(self._filled, self._next),
-    ]))
+    np.save(
+      folder / _STREAMS,
+      np.stack(
+        [
+          np.append(self._filling, self._first),
+          np.append(self._filled, self._next),
+        ]
+      ),
+    )
 
   def load(self, folder: pathlib.Path) -> None:
     """Becomes the store, of the same settings, that was saved."""
     streams = np.load(folder / _STREAMS)
     (*self._filling, self._first), (*self._filled, self._next) = (
-        streams.tolist()
+      streams.tolist()
     )
-    self._filling, self._filled = map(
-        np.array, (self._filling, self._filled)
-    )
+    self._filling, self._filled = map(np.array, (self._filling, self._filled))
     self._chunks = {}
     filled = dict(self._open_chunks())
     with (folder / _BYTES).open('rb') as file:
@@ -174,7 +185,7 @@ class FrameStore:
   def _open_chunks(self) -> Iterator[tuple[int, int]]:
     """Number and frames of the chunks that are being filled."""
     for number, filled in zip(
-        self._filling.tolist(), self._filled.tolist(), strict=True
+      self._filling.tolist(), self._filled.tolist(), strict=True
     ):
       if filled < self._chunk_frames:
         yield number, filled
@@ -182,7 +193,7 @@ class FrameStore:
   def _open(self, stream):
     self._filling[stream], self._filled[stream] = self._next, 0
     self._chunks[self._next] = np.empty(
-        (self._chunk_frames, *self._shape), self._dtype
+      (self._chunk_frames, *self._shape), self._dtype
     )
     self._next += 1
 
@@ -198,6 +209,6 @@ class FrameStore:
     if isinstance(chunk, np.ndarray):
       return chunk
     raw = lz4.block.decompress(
-        chunk, uncompressed_size=self._chunk_frames * self._frame_bytes
+      chunk, uncompressed_size=self._chunk_frames * self._frame_bytes
     )
     return np.frombuffer(raw, self._dtype).reshape(-1, *self._shape)

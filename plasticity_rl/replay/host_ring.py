@@ -40,28 +40,27 @@ class HostRing:
     shape, dtype = settings.action
     # By row, modulo their number. Zeros take no memory until written.
     self._columns = {
-        'a_tm1': np.zeros((rows, envs, *shape), dtype),
-        'r_t': np.zeros((rows, envs), np.float32),
-        'discount_t': np.zeros((rows, envs), np.float32),
-        'last': np.zeros((rows, envs), bool),
-        # Slots of a row's k + 1 frames, from a base to save half of the bytes.
-        'base': np.zeros((rows,), np.int64),
-        'slots': np.zeros((rows, envs, settings.stack + 1), np.int32),
+      'a_tm1': np.zeros((rows, envs, *shape), dtype),
+      'r_t': np.zeros((rows, envs), np.float32),
+      'discount_t': np.zeros((rows, envs), np.float32),
+      'last': np.zeros((rows, envs), bool),
+      # Slots of a row's k + 1 frames, from a base to save half of the bytes.
+      'base': np.zeros((rows,), np.int64),
+      'slots': np.zeros((rows, envs, settings.stack + 1), np.int32),
     }
     self._frames = FrameStore(
-        settings.frame_shape, settings.spaces.observation_dtype,
-        chunk_frames=settings.chunk_frames,
-        # Frames of one environment are alike, and so compressed together.
-        num_streams=envs if settings.compress else 1,
-        compress=settings.compress,
+      settings.frame_shape,
+      settings.spaces.observation_dtype,
+      chunk_frames=settings.chunk_frames,
+      # Frames of one environment are alike, and so compressed together.
+      num_streams=envs if settings.compress else 1,
+      compress=settings.compress,
     )
     self._stored, self._cleared = 0, 0
     # Whether an environment's next row begins anew, and if not, with what.
     self._begins = np.ones([envs], bool)
     shape = settings.spaces.observation_shape
-    self._newest = np.zeros(
-        (envs, *shape), settings.spaces.observation_dtype
-    )
+    self._newest = np.zeros((envs, *shape), settings.spaces.observation_dtype)
 
   @property
   def ids(self) -> range:
@@ -82,8 +81,10 @@ class HostRing:
   @property
   def nbytes(self) -> int:
     """Memory in use: frames, and the columns once the ring has been full."""
-    return self._frames.nbytes + self._newest.nbytes + sum(
-        x.nbytes for x in self._columns.values()
+    return (
+      self._frames.nbytes
+      + self._newest.nbytes
+      + sum(x.nbytes for x in self._columns.values())
     )
 
   @property
@@ -123,7 +124,7 @@ class HostRing:
     self._newest[:] = s_t
     # No later row has frames before the oldest row's first ones.
     self._frames.drop(
-        int(columns['base'][self._first_row % self.settings.num_rows])
+      int(columns['base'][self._first_row % self.settings.num_rows])
     )
 
   def end_episodes(self) -> None:
@@ -143,10 +144,10 @@ class HostRing:
     self._begins[:] = True
 
   def sample(
-      self,
-      rng: np.random.Generator,
-      batch_size: int,
-      num_batches: int | None = None,
+    self,
+    rng: np.random.Generator,
+    batch_size: int,
+    num_batches: int | None = None,
   ) -> Transition:
     """Uniform n-step transitions, with replacement.
 
@@ -167,15 +168,13 @@ class HostRing:
     return Transition(*_with_leading(ids.shape, transition))
 
   def sample_frames(
-      self,
-      rng: np.random.Generator,
-      batch_size: int,
-      num_batches: int | None = None,
+    self,
+    rng: np.random.Generator,
+    batch_size: int,
+    num_batches: int | None = None,
   ) -> FrameBatch:
     """What `sample` draws, for `stacking.stacked` to stack inside jit."""
-    return self.batch(
-        uniform(rng, self.ids, _shape(batch_size, num_batches))
-    )
+    return self.batch(uniform(rng, self.ids, _shape(batch_size, num_batches)))
 
   def batch(self, ids: np.ndarray) -> FrameBatch:
     """The transitions of these ids, `[...]`, out of those in `self.ids`."""
@@ -194,19 +193,21 @@ class HostRing:
       at = (row + k) % settings.num_rows, env
       r_t += np.where(alive, discount_t * columns['r_t'][at], 0)
       discount_t *= np.where(
-          alive, settings.discount * columns['discount_t'][at], 1
+        alive, settings.discount * columns['discount_t'][at], 1
       )
       final = np.where(alive, at[0], final)
       alive &= ~columns['last'][at]
     slots = self._slots(places, env)
     if settings.n_step > 1:
       slots = np.concatenate(
-          [slots[:, :-1], self._slots(final, env)[:, 1:]], axis=1
+        [slots[:, :-1], self._slots(final, env)[:, 1:]], axis=1
       )
     frames = self._frames.gather(slots.reshape(-1))
     return FrameBatch(
-        frames.reshape(*slots.shape, *frames.shape[1:]),
-        columns['a_tm1'][places, env], r_t, discount_t,
+      frames.reshape(*slots.shape, *frames.shape[1:]),
+      columns['a_tm1'][places, env],
+      r_t,
+      discount_t,
     )
 
   def copy(self) -> 'HostRing':
@@ -225,11 +226,15 @@ class HostRing:
   def save(self, folder: pathlib.Path) -> None:
     """Writes everything into a folder, which is made if there is none."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _META).write_text(json.dumps({
-        'settings': self.settings.describe(),
-        'stored': self._stored,
-        'cleared': self._cleared,
-    }))
+    (folder / _META).write_text(
+      json.dumps(
+        {
+          'settings': self.settings.describe(),
+          'stored': self._stored,
+          'cleared': self._cleared,
+        }
+      )
+    )
     places = self._places()
     for name, column in self._columns.items():
       np.save(folder / f'{name}.npy', column[places])
@@ -252,10 +257,15 @@ class HostRing:
 
     Environments fill it with one frame, which is kept once.
     """
-    new = np.array([True, *(
-        frames[k].tobytes() != frames[k - 1].tobytes()
-        for k in range(1, len(frames))
-    )])
+    new = np.array(
+      [
+        True,
+        *(
+          frames[k].tobytes() != frames[k - 1].tobytes()
+          for k in range(1, len(frames))
+        ),
+      ]
+    )
     stream = int(env) if self.settings.compress else 0
     slots = self._frames.append(stream, frames[new])
     return slots[np.cumsum(new) - 1]
@@ -265,38 +275,42 @@ class HostRing:
     settings = self.settings
     shape, dtype = settings.action
     observation = (
-        tuple(settings.spaces.observation_shape),
-        np.dtype(settings.spaces.observation_dtype),
+      tuple(settings.spaces.observation_shape),
+      np.dtype(settings.spaces.observation_dtype),
     )
     expected = {
-        's_tm1': observation, 'a_tm1': (shape, dtype), 'r_t': ((), None),
-        'discount_t': ((), None), 's_t': observation, 'last': ((), bool),
+      's_tm1': observation,
+      'a_tm1': (shape, dtype),
+      'r_t': ((), None),
+      'discount_t': ((), None),
+      's_t': observation,
+      'last': ((), bool),
     }
     for name, (shape, dtype) in expected.items():
       x, shape = getattr(row, name), (settings.num_envs, *shape)
       if x.shape != shape or dtype not in (None, x.dtype):
         raise UserError(
-            f'replay: {name} is {x.dtype}{list(x.shape)}, expected '
-            f'{np.dtype(dtype or np.float32)}{list(shape)}'
+          f'replay: {name} is {x.dtype}{list(x.shape)}, expected '
+          f'{np.dtype(dtype or np.float32)}{list(shape)}'
         )
     s_tm1, s_t = map(np.ascontiguousarray, (row.s_tm1, row.s_t))
     if not stacking.is_next(s_tm1, s_t, settings.stack):
       raise UserError(
-          f'replay: observations are not stacks of {settings.stack} frames '
-          'along the last axis, newest last, each with one frame more than '
-          'the one before; store them with stack=1'
+        f'replay: observations are not stacks of {settings.stack} frames '
+        'along the last axis, newest last, each with one frame more than '
+        'the one before; store them with stack=1'
       )
     goes_on = ~self._begins
     if s_tm1[goes_on].tobytes() != self._newest[goes_on].tobytes():
       raise UserError(
-          'replay: an observation before an action is not the one after the '
-          'action before it, though no episode ended between them'
+        'replay: an observation before an action is not the one after the '
+        'action before it, though no episode ended between them'
       )
     return s_tm1, s_t
 
 
 def uniform(
-    rng: np.random.Generator, ids: range, shape: tuple[int, ...]
+  rng: np.random.Generator, ids: range, shape: tuple[int, ...]
 ) -> np.ndarray:
   """Draws from ids, with replacement. Other samplers are to look like it."""
   if not ids:
@@ -317,13 +331,13 @@ def load(folder: pathlib.Path, settings: HostReplaySpec) -> HostRing:
   meta = json.loads(path.read_text())
   here, there = settings.describe(), meta['settings']
   differ = [
-      f'{name} is {there.get(name)} there and {here.get(name)} here'
-      for name in sorted({*here, *there})
-      if here.get(name) != there.get(name)
+    f'{name} is {there.get(name)} there and {here.get(name)} here'
+    for name in sorted({*here, *there})
+    if here.get(name) != there.get(name)
   ]
   if differ:
     raise UserError(
-        f'the replay in {folder} is of other settings: {"; ".join(differ)}'
+      f'the replay in {folder} is of other settings: {"; ".join(differ)}'
     )
   ring = HostRing(settings)
   ring._stored, ring._cleared = meta['stored'], meta['cleared']

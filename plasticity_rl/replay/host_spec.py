@@ -59,15 +59,15 @@ class HostReplaySpec:
       raise UserError(f'replay: discount={self.discount} is not in [0, 1]')
     if self.num_rows < self.n_step:
       raise UserError(
-          f'replay: capacity={self.capacity} is less than the '
-          f'{self.n_step * self.num_envs} of n_step={self.n_step} in each of '
-          f'{self.num_envs} environments'
+        f'replay: capacity={self.capacity} is less than the '
+        f'{self.n_step * self.num_envs} of n_step={self.n_step} in each of '
+        f'{self.num_envs} environments'
       )
     shape = self.spaces.observation_shape
     if self.stack > 1 and (not shape or shape[-1] % self.stack):
       raise UserError(
-          f'replay: the last axis of observations {shape} does not hold '
-          f'stack={self.stack} frames'
+        f'replay: the last axis of observations {shape} does not hold '
+        f'stack={self.stack} frames'
       )
 
   @property
@@ -108,12 +108,12 @@ class HostReplaySpec:
     """The settings as JSON has them, to compare with those of a file."""
     spaces = self.spaces
     described = {
-        **dataclasses.asdict(self),
-        'spaces': {
-            'observation_shape': tuple(spaces.observation_shape),
-            'observation_dtype': str(np.dtype(spaces.observation_dtype)),
-            'actions': repr(spaces.actions),
-        },
+      **dataclasses.asdict(self),
+      'spaces': {
+        'observation_shape': tuple(spaces.observation_shape),
+        'observation_dtype': str(np.dtype(spaces.observation_dtype)),
+        'actions': repr(spaces.actions),
+      },
     }
     return json.loads(json.dumps(described))
 
@@ -129,9 +129,7 @@ def bytes_needed(settings: HostReplaySpec) -> int:
   dtypes are counted in full, as noise has to be.
   """
   transition, fixed = _costs(settings)
-  return fixed + int(
-      settings.num_rows * settings.num_envs * transition
-  )
+  return fixed + int(settings.num_rows * settings.num_envs * transition)
 
 
 def check_fits(settings: HostReplaySpec, available: int) -> None:
@@ -142,9 +140,12 @@ def check_fits(settings: HostReplaySpec, available: int) -> None:
   """
   transition, fixed = _costs(settings)
   memory.check(
-      settings.capacity, available, transition=transition, fixed=fixed,
-      multiple=settings.num_envs,
-      hint='' if settings.compress else ', or compress it',
+    settings.capacity,
+    available,
+    transition=transition,
+    fixed=fixed,
+    multiple=settings.num_envs,
+    hint='' if settings.compress else ', or compress it',
   )
 
 

@@ -20,8 +20,13 @@ def of_device(limit: int) -> int:
 
 
 def check(
-    capacity: int, available: int, *, transition: float, fixed: int = 0,
-    multiple: int = 1, hint: str = '',
+  capacity: int,
+  available: int,
+  *,
+  transition: float,
+  fixed: int = 0,
+  multiple: int = 1,
+  hint: str = '',
 ) -> None:
   """Refuses a replay that takes more than is available; says what would fit.
 
@@ -42,7 +47,7 @@ def check(
   fits = max(0, int((available - fixed) / transition))
   fits -= fits % multiple
   raise MissingDependencyError(
-      f'a replay of {capacity} transitions needs about '
-      f'{needed / 1e9:.3g} GB of memory, of which {available / 1e9:.3g} GB '
-      f'may be used; {fits} transitions would fit{hint}'
+    f'a replay of {capacity} transitions needs about '
+    f'{needed / 1e9:.3g} GB of memory, of which {available / 1e9:.3g} GB '
+    f'may be used; {fits} transitions would fit{hint}'
   )

@@ -43,20 +43,18 @@ def stacked(batch: FrameBatch, stack: int) -> Transition:
   axis = batch.r_t.ndim
 
   def observations(begin):
-    frames = jax.lax.slice_in_dim(
-        batch.frames, begin, begin + stack, axis=axis
-    )
+    frames = jax.lax.slice_in_dim(batch.frames, begin, begin + stack, axis=axis)
     if stack == 1:
       return jnp.squeeze(frames, axis)
     frames = jnp.moveaxis(frames, axis, -2)
     return frames.reshape(*frames.shape[:-2], -1)
 
   return Transition(
-      s_tm1=observations(0),
-      a_tm1=batch.a_tm1,
-      r_t=batch.r_t,
-      discount_t=batch.discount_t,
-      s_t=observations(batch.frames.shape[axis] - stack),
+    s_tm1=observations(0),
+    a_tm1=batch.a_tm1,
+    r_t=batch.r_t,
+    discount_t=batch.discount_t,
+    s_t=observations(batch.frames.shape[axis] - stack),
   )
 
 
@@ -69,19 +67,19 @@ def stacked_on_host(batch: FrameBatch, stack: int) -> Transition:
       return np.ascontiguousarray(frames[:, begin])
     channels = frames.shape[-1]
     joined = np.empty(
-        (len(frames), *frames.shape[2:-1], stack * channels), frames.dtype
+      (len(frames), *frames.shape[2:-1], stack * channels), frames.dtype
     )
     # Frame by frame is three times as fast as one copy of a transposed view.
     for k in range(stack):
-      joined[..., k * channels:(k + 1) * channels] = frames[:, begin + k]
+      joined[..., k * channels : (k + 1) * channels] = frames[:, begin + k]
     return joined
 
   return Transition(
-      s_tm1=observations(0),
-      a_tm1=batch.a_tm1,
-      r_t=batch.r_t,
-      discount_t=batch.discount_t,
-      s_t=observations(frames.shape[1] - stack),
+    s_tm1=observations(0),
+    a_tm1=batch.a_tm1,
+    r_t=batch.r_t,
+    discount_t=batch.discount_t,
+    s_t=observations(frames.shape[1] - stack),
   )
 
 

@@ -60,8 +60,8 @@ _RETRIES, _RETRY_SECONDS = 50, 0.1
 def by_path(state: TrainState) -> dict[str, Any]:
   """The leaves of a state by their paths, `nets.q.params.encoder...`."""
   return {
-      jax.tree_util.keystr(path, simple=True, separator='.'): leaf
-      for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    jax.tree_util.keystr(path, simple=True, separator='.'): leaf
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state)
   }
 
 
@@ -69,8 +69,10 @@ class Checkpoints:
   """The checkpoints of one run folder."""
 
   def __init__(
-      self, folder: pathlib.Path, keep: int = 2,
-      keep_steps: Collection[int] = (),
+    self,
+    folder: pathlib.Path,
+    keep: int = 2,
+    keep_steps: Collection[int] = (),
   ):
     """Looks at `folder/checkpoints`.
 
@@ -96,8 +98,11 @@ class Checkpoints:
       (self.path(step) / _KEPT).touch()
     except OSError as error:
       logging.warning(
-          'the checkpoint of step %d in %s cannot be marked as kept (%s): '
-          'training on there may delete it', step, self._folder, error,
+        'the checkpoint of step %d in %s cannot be marked as kept (%s): '
+        'training on there may delete it',
+        step,
+        self._folder,
+        error,
       )
 
   def path(self, step: int) -> pathlib.Path:
@@ -107,9 +112,12 @@ class Checkpoints:
     return replaced if replaced.exists() and not path.exists() else path
 
   def save(
-      self, step: int, state: TrainState, meta: dict[str, Any],
-      snapshots: Mapping[str, Snapshot] | None = None,
-      axes: TrainState | None = None,
+    self,
+    step: int,
+    state: TrainState,
+    meta: dict[str, Any],
+    snapshots: Mapping[str, Snapshot] | None = None,
+    axes: TrainState | None = None,
   ) -> None:
     """Copies the state; writes it and `snapshots` while training goes on.
 
@@ -132,15 +140,19 @@ class Checkpoints:
     if hosts.count() > 1 and axes is not None:
       parts = {k: axis for k, axis in by_path(axes).items() if axis >= 0}
     leaves = {
-        k: [_whole_shape(v.shape, parts.get(k)), str(v.dtype)]
-        for k, v in arrays.items()
+      k: [_whole_shape(v.shape, parts.get(k)), str(v.dtype)]
+      for k, v in arrays.items()
     }
-    record = json.dumps({
-        **meta, 'step': step, 'leaves': leaves,
+    record = json.dumps(
+      {
+        **meta,
+        'step': step,
+        'leaves': leaves,
         'parts': {'count': hosts.count(), 'axes': parts},
-    })
+      }
+    )
     self._pending = self._pool.submit(
-        self._write, step, arrays, record, dict(snapshots or {}), parts
+      self._write, step, arrays, record, dict(snapshots or {}), parts
     )
 
   def poll(self) -> None:
@@ -161,9 +173,13 @@ class Checkpoints:
       except Exception as error:  # Whatever Orbax raises for a full disk.
         kept = self.steps()
         raise RunError(
-            f'could not save a checkpoint in {self._folder}: {_why(error)}; '
-            + (f'the one of step {kept[-1]} is kept, from which the same '
-               'command goes on' if kept else 'there is none before it')
+          f'could not save a checkpoint in {self._folder}: {_why(error)}; '
+          + (
+            f'the one of step {kept[-1]} is kept, from which the same '
+            'command goes on'
+            if kept
+            else 'there is none before it'
+          )
         ) from error
 
   def _write(self, step, arrays, record, snapshots, parts):
@@ -179,17 +195,15 @@ class Checkpoints:
           with _errors_said_once():
             _save_arrays(temporary / names[0], arrays)
         else:
-          np.savez(
-              temporary / names[0], **{k: arrays[k] for k in parts}
-          )
+          np.savez(temporary / names[0], **{k: arrays[k] for k in parts})
         for name, snapshot in snapshots.items():
           snapshot.save(temporary / _DATA / name)
           names.append(f'{_DATA}/{name}')
         digests = _digests(temporary, names)
       if len(set(crcs)) > 1:
         raise RunError(
-            f'hosts have come apart by step {step}: networks that should be '
-            'the same on all of them are not'
+          f'hosts have come apart by step {step}: networks that should be '
+          'the same on all of them are not'
         )
       manifest = {}
       for one in hosts.all_gather_object('digests', digests):
@@ -218,10 +232,11 @@ class Checkpoints:
 
   def _prune(self):
     passing = [
-        s for s in self.steps()
-        if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
+      s
+      for s in self.steps()
+      if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
     ]
-    for old in passing[:-self._keep]:
+    for old in passing[: -self._keep]:
       os.rename(self.path(old), self._own(old))
     self._clear()
 
@@ -253,8 +268,8 @@ class Checkpoints:
     folder = self.path(step)
     if not folder.exists():
       raise UserError(
-          f'there is no checkpoint of step {step} in {self._folder}; there '
-          f'are: {", ".join(map(str, self.steps())) or "none"}'
+        f'there is no checkpoint of step {step} in {self._folder}; there '
+        f'are: {", ".join(map(str, self.steps())) or "none"}'
       )
     problem = verify(folder)
     if problem:
@@ -268,15 +283,18 @@ class Checkpoints:
       if not problem:
         return step
       logging.warning(
-          'the checkpoint of step %d in %s is damaged (%s); trying the one '
-          'before it', step, self._folder, problem,
+        'the checkpoint of step %d in %s is damaged (%s); trying the one '
+        'before it',
+        step,
+        self._folder,
+        problem,
       )
     if self.steps():
       raise UserError(f'every checkpoint in {self._folder} is damaged')
     return None
 
   def restore(
-      self, step: int, experiment: Experiment
+    self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
     """Reads the checkpoint of a step: the state and the metadata."""
     shapes, meta = self.check(step, experiment)
@@ -284,20 +302,27 @@ class Checkpoints:
     folder = self.path(step)
     parts = meta.get('parts', {'count': 1, 'axes': {}})
     of_hosts = [
-        _read_arrays(folder / _arrays_of(host), {
-            k: _part_of(v, parts['axes'].get(k), parts['count'])
-            for k, v in leaves.items() if host == 0 or k in parts['axes']
-        }) for host in range(parts['count'])
+      _read_arrays(
+        folder / _arrays_of(host),
+        {
+          k: _part_of(v, parts['axes'].get(k), parts['count'])
+          for k, v in leaves.items()
+          if host == 0 or k in parts['axes']
+        },
+      )
+      for host in range(parts['count'])
     ]
     flat = [
-        np.concatenate([one[k] for one in of_hosts], parts['axes'][k])
-        if k in parts['axes'] else of_hosts[0][k] for k in leaves
+      np.concatenate([one[k] for one in of_hosts], parts['axes'][k])
+      if k in parts['axes']
+      else of_hosts[0][k]
+      for k in leaves
     ]
     state = jax.tree.unflatten(jax.tree.structure(shapes), flat)
     return experiment.trainer.load(state, folder / _DATA), meta
 
   def check(
-      self, step: int, experiment: Experiment
+    self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
     """Refuses a checkpoint that `restore` could not read.
 
@@ -308,18 +333,19 @@ class Checkpoints:
     shapes = experiment.shapes(meta['history'])
     leaves = by_path(shapes)
     expected = {
-        k: [list(v.shape), str(np.dtype(v.dtype))] for k, v in leaves.items()
+      k: [list(v.shape), str(np.dtype(v.dtype))] for k, v in leaves.items()
     }
     if expected != meta['leaves']:
       differ = sorted(
-          k for k in {*expected, *meta['leaves']}
-          if expected.get(k) != meta['leaves'].get(k)
+        k
+        for k in {*expected, *meta['leaves']}
+        if expected.get(k) != meta['leaves'].get(k)
       )
       raise UserError(
-          f'the checkpoint of step {step} in {self._folder} is of another '
-          f'agent or config: {len(differ)} arrays differ, such as {differ[0]} '
-          f'(there {meta["leaves"].get(differ[0])}, here '
-          f'{expected.get(differ[0])})'
+        f'the checkpoint of step {step} in {self._folder} is of another '
+        f'agent or config: {len(differ)} arrays differ, such as {differ[0]} '
+        f'(there {meta["leaves"].get(differ[0])}, here '
+        f'{expected.get(differ[0])})'
       )
     return shapes, meta
 
@@ -345,6 +371,7 @@ def _why(error):
 @contextlib.contextmanager
 def _errors_said_once() -> Iterator[None]:
   """Orbax's threads log what they raise, each with its traceback."""
+
   def keep(record):
     return 'orbax' not in record.pathname or record.exc_info is None
 
@@ -440,9 +467,10 @@ def _part_of(shape, axis, count):
   """The shape of one of `count` parts."""
   if axis is None:
     return shape
-  return jax.ShapeDtypeStruct(tuple(
-      n // count if i == axis else n for i, n in enumerate(shape.shape)
-  ), shape.dtype)
+  return jax.ShapeDtypeStruct(
+    tuple(n // count if i == axis else n for i, n in enumerate(shape.shape)),
+    shape.dtype,
+  )
 
 
 def _checkpointer():
@@ -450,10 +478,13 @@ def _checkpointer():
   alone = {}
   if hosts.count() > 1:
     me = hosts.index()
-    alone = {'multiprocessing_options': ocp.options.MultiprocessingOptions(
-        primary_host=me, active_processes={me},
+    alone = {
+      'multiprocessing_options': ocp.options.MultiprocessingOptions(
+        primary_host=me,
+        active_processes={me},
         barrier_sync_key_prefix=f'host_{me}',
-    )}
+      )
+    }
   return ocp.Checkpointer(ocp.StandardCheckpointHandler(**alone), **alone)
 
 
@@ -474,7 +505,5 @@ def _read_arrays(folder, shapes):
   wanted = {k: v for k, v in empty.items() if v.size}
   if not wanted:
     return empty
-  found = _checkpointer().restore(
-      folder, args=ocp.args.StandardRestore(wanted)
-  )
+  found = _checkpointer().restore(folder, args=ocp.args.StandardRestore(wanted))
   return {**empty, **{k: np.asarray(v) for k, v in found.items()}}

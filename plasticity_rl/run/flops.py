@@ -29,8 +29,9 @@ def parameters(state: TrainState) -> dict[str, int]:
       head = (head.trainable, head.frozen, head.thawed)
     every = {**net.params, injection.HEAD: head}
     learns = jax.tree.map(
-        lambda mask, x: x if mask else None,
-        injection.trainable_mask(net.params), net.params,
+      lambda mask, x: x if mask else None,
+      injection.trainable_mask(net.params),
+      net.params,
     )
     counts['parameters'] += _size(every)
     counts['trainable_parameters'] += _size(learns)
@@ -59,12 +60,12 @@ def costs(agent: Agent, batch: Transition, state: TrainState) -> Costs:
   `batch` has the shapes of an update's.
   """
   nets = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.nets
+    lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.nets
   )
   key = jax.ShapeDtypeStruct((2,), 'uint32')
   updates = jax.ShapeDtypeStruct((), 'int32')
   one = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), batch
+    lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), batch
   )
   act = _flops(agent.act_greedily, key, nets, one.s_tm1)
   update = _flops(agent.update, key, nets, batch, updates)

@@ -65,8 +65,8 @@ def _writing(path: pathlib.Path) -> Iterator[None]:
     yield
   except OSError as error:
     raise errors.RunError(
-        f'could not write {path}: {error.strerror}; checkpoints are kept, and '
-        'the same command goes on from the last one'
+      f'could not write {path}: {error.strerror}; checkpoints are kept, and '
+      'the same command goes on from the last one'
     ) from error
 
 
@@ -82,12 +82,12 @@ class Writers:
   """Everything that a run logs to."""
 
   def __init__(
-      self,
-      folder: pathlib.Path,
-      log: settings_lib.LogConfig,
-      resume_step: int,
-      first_seed: int,
-      frames_per_step: int = 1,
+    self,
+    folder: pathlib.Path,
+    log: settings_lib.LogConfig,
+    resume_step: int,
+    first_seed: int,
+    frames_per_step: int = 1,
   ):
     """Opens the writers; `resume_step` is -1 for a run that starts."""
     self._first_seed = first_seed
@@ -100,43 +100,54 @@ class Writers:
       kept = [x for x in lines if _event_step(x) <= resume_step]
     with _writing(self._events):
       run_folder.write_atomically(
-          self._events, ''.join(f'{line}\n' for line in kept)
+        self._events, ''.join(f'{line}\n' for line in kept)
       )
     self._tensorboard = self._wandb = None
     if log.tensorboard:
       tensorboard = _optional('tensorboardX', 'tensorboard')
       self._tensorboard = tensorboard.SummaryWriter(
-          str(folder / 'tb'), purge_step=resume_step + 1
+        str(folder / 'tb'), purge_step=resume_step + 1
       )
     if log.wandb:
       self._wandb = _optional('wandb', 'wandb').init(
-          project=log.wandb, dir=str(folder), name=folder.name,
-          id=_wandb_id(folder), resume='allow',
+        project=log.wandb,
+        dir=str(folder),
+        name=folder.name,
+        id=_wandb_id(folder),
+        resume='allow',
       )
 
   def write(
-      self, step: int, updates: int, seconds: float,
-      metrics: Mapping[str, np.ndarray],
+    self,
+    step: int,
+    updates: int,
+    seconds: float,
+    metrics: Mapping[str, np.ndarray],
   ) -> None:
     """One point of all seeds; metrics are `[S]`, a NaN is left empty."""
     num_seeds = len(next(iter(metrics.values())))
-    self._csv.write([
+    self._csv.write(
+      [
         {
-            'seed': self._first_seed + i, 'step': step,
-            'frames': step * self._frames_per_step,
-            'updates': updates, 'seconds': f'{seconds:.3f}',
-            **{
-                k: '' if np.isnan(v[i]) else repr(float(v[i]))
-                for k, v in metrics.items()
-            },
+          'seed': self._first_seed + i,
+          'step': step,
+          'frames': step * self._frames_per_step,
+          'updates': updates,
+          'seconds': f'{seconds:.3f}',
+          **{
+            k: '' if np.isnan(v[i]) else repr(float(v[i]))
+            for k, v in metrics.items()
+          },
         }
         for i in range(num_seeds)
-    ])
+      ]
+    )
     if self._tensorboard or self._wandb:
       # The mean over seeds: curves by seed are in metrics.csv.
       means = {
-          k: float(np.nanmean(v)) for k, v in metrics.items()
-          if not np.isnan(v).all()
+        k: float(np.nanmean(v))
+        for k, v in metrics.items()
+        if not np.isnan(v).all()
       }
       if self._tensorboard:
         for name, value in means.items():
@@ -190,6 +201,6 @@ def _optional(module, extra):
     return __import__(module)
   except ImportError:
     raise errors.UserError(
-        f'config.log asks for {module}, which is not installed: '
-        f"pip install 'plasticity_rl[{extra}]'"
+      f'config.log asks for {module}, which is not installed: '
+      f"pip install 'plasticity_rl[{extra}]'"
     ) from None

@@ -31,6 +31,7 @@ class PreemptionHandler:
       raise KeyboardInterrupt
     self.requested = True
     print(
-        '\nasked to stop: saving after the current segment',
-        file=sys.stderr, flush=True,
+      '\nasked to stop: saving after the current segment',
+      file=sys.stderr,
+      flush=True,
     )

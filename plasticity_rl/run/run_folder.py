@@ -20,8 +20,16 @@ from plasticity_rl.errors import UserError
 
 CONFIG = 'config.json'
 _PACKAGES = (
-    'jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'chex', 'numpy', 'scipy',
-    'orbax-checkpoint', 'pgx',
+  'jax',
+  'jaxlib',
+  'dm-haiku',
+  'optax',
+  'rlax',
+  'chex',
+  'numpy',
+  'scipy',
+  'orbax-checkpoint',
+  'pgx',
 )
 # What the same command may say otherwise: it does not change any result.
 _FREE = ('log',)
@@ -37,9 +45,7 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
     temporary.unlink(missing_ok=True)
 
 
-def prepare(
-    folder: pathlib.Path, settings: settings_lib.Settings
-) -> None:
+def prepare(folder: pathlib.Path, settings: settings_lib.Settings) -> None:
   """Makes the folder, or checks that it is this config's.
 
   Another config on the same folder is refused, with the keys that differ. Of
@@ -50,8 +56,8 @@ def prepare(
   hosts.all_gather_object('folder', None)
   if not (folder / CONFIG).exists():
     raise UserError(
-        f'{folder} is not on this host what it is on the first one: --workdir '
-        'must be a folder that all hosts share'
+      f'{folder} is not on this host what it is on the first one: --workdir '
+      'must be a folder that all hosts share'
     )
 
 
@@ -61,19 +67,19 @@ def _prepare(folder, settings):
     differ = differences(read_config(folder), settings)
     if differ:
       raise UserError(
-          f'{folder} holds a run of another config; they differ in '
-          f'{"; ".join(differ)}: choose another --workdir, or the same config'
+        f'{folder} holds a run of another config; they differ in '
+        f'{"; ".join(differ)}: choose another --workdir, or the same config'
       )
     return
   if folder.exists() and not folder.is_dir():
     raise UserError(f'{folder} is a file: choose another --workdir')
   # Beside what a process left that was killed while it began here.
   if folder.exists() and any(
-      not path.name.startswith(f'.{CONFIG}.') for path in folder.iterdir()
+    not path.name.startswith(f'.{CONFIG}.') for path in folder.iterdir()
   ):
     raise UserError(
-        f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
-        'another --workdir'
+      f'{folder} is neither empty nor a run (it has no {CONFIG}): choose '
+      'another --workdir'
     )
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +90,7 @@ def _prepare(folder, settings):
 
 
 def differences(
-    recorded: Mapping[str, Any], settings: settings_lib.Settings
+  recorded: Mapping[str, Any], settings: settings_lib.Settings
 ) -> list[str]:
   """How a config that was written down differs, 'key (there 1, here 2)'.
 
@@ -95,9 +101,9 @@ def differences(
   # Through JSON, where a tuple is a list.
   theirs, ours = json.loads(json.dumps([theirs, flat(settings)]))
   return [
-      f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
-      for key in dict.fromkeys([*theirs, *ours])
-      if theirs.get(key) != ours.get(key)
+    f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
+    for key in dict.fromkeys([*theirs, *ours])
+    if theirs.get(key) != ours.get(key)
   ]
 
 
@@ -122,8 +128,8 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       raise RunError(
-          f'another process is running {folder} at this moment: wait for it, '
-          'or choose another --workdir'
+        f'another process is running {folder} at this moment: wait for it, '
+        'or choose another --workdir'
       ) from None
     except OSError:  # No locks here.
       pass
@@ -164,13 +170,12 @@ def origin() -> dict[str, Any]:
     except importlib.metadata.PackageNotFoundError:
       continue
   return {
-      'versions': versions,
-      'git_revision': _git_revision(),
-      'command': _command(),
-      'machine': (
-          f'{platform.system()} {platform.machine()}, '
-          f'{os.cpu_count()} cores'
-      ),
+    'versions': versions,
+    'git_revision': _git_revision(),
+    'command': _command(),
+    'machine': (
+      f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores'
+    ),
   }
 
 
@@ -185,8 +190,12 @@ def _command():
 def _git_revision():
   def git(*words):
     return subprocess.run(
-        ['git', *words], cwd=pathlib.Path(__file__).parent,
-        capture_output=True, text=True, timeout=10, check=True,
+      ['git', *words],
+      cwd=pathlib.Path(__file__).parent,
+      capture_output=True,
+      text=True,
+      timeout=10,
+      check=True,
     ).stdout.strip()
 
   try:

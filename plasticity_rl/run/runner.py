@@ -73,13 +73,13 @@ def check(experiment: Experiment) -> None:
 
 
 def run(
-    experiment: Experiment,
-    folder: pathlib.Path,
-    *,
-    start: Callable[[], Start] | None = None,
-    num_steps: int | None = None,
-    name: str = '',
-    keep_steps: Collection[int] = (),
+  experiment: Experiment,
+  folder: pathlib.Path,
+  *,
+  start: Callable[[], Start] | None = None,
+  num_steps: int | None = None,
+  name: str = '',
+  keep_steps: Collection[int] = (),
 ) -> None:
   """Runs an experiment in its folder to the end, or on from where it was.
 
@@ -98,14 +98,22 @@ def run(
     return
   with PreemptionHandler() as interrupts, run_folder.alone(folder):
     _Run(
-        experiment, folder, start, num_steps, name, keep_steps, interrupts,
+      experiment,
+      folder,
+      start,
+      num_steps,
+      name,
+      keep_steps,
+      interrupts,
     ).run()
 
 
 def _is_done(folder, end):
   """Whether all is there: the ledger is written last."""
-  return hosts.is_first() and (folder / LEDGER).exists() and (
-      Checkpoints(folder).newest() == end
+  return (
+    hosts.is_first()
+    and (folder / LEDGER).exists()
+    and (Checkpoints(folder).newest() == end)
   )
 
 
@@ -113,7 +121,14 @@ class _Run:
   """The mutable state of a run on the host."""
 
   def __init__(
-      self, experiment, folder, start, num_steps, name, keep_steps, interrupts,
+    self,
+    experiment,
+    folder,
+    start,
+    num_steps,
+    name,
+    keep_steps,
+    interrupts,
   ):
     self._experiment = experiment
     self._folder = folder
@@ -123,19 +138,21 @@ class _Run:
     self._schedule = schedule_lib.schedule(settings)
     self._end = num_steps or self._schedule.num_steps
     self._interventions = [
-        (i, experiment.intervene(i.expression))
-        for i in self._schedule.interventions if i.at_steps or i.every_steps
+      (i, experiment.intervene(i.expression))
+      for i in self._schedule.interventions
+      if i.at_steps or i.every_steps
     ]
     self._waiting = Triggers(experiment)
     self._keep_steps = keep_steps
     self._checkpoints = Checkpoints(
-        folder, settings.checkpoint.keep, keep_steps
+      folder, settings.checkpoint.keep, keep_steps
     )
     self._clock = _Clock()
     self._pending = None
-    newest = hosts.broadcast_object('newest checkpoint', (
-        self._checkpoints.newest() if hosts.is_first() else None
-    ))
+    newest = hosts.broadcast_object(
+      'newest checkpoint',
+      (self._checkpoints.newest() if hosts.is_first() else None),
+    )
     if newest is not None:
       self._state, meta = self._checkpoints.restore(newest, experiment)
       self._tell_of_moving(newest, meta)
@@ -152,8 +169,11 @@ class _Run:
     self._writers = Silent()
     if hosts.is_first():
       self._writers = Writers(
-          folder, settings.log, -1 if newest is None else newest,
-          settings.seed, experiment.trainer.frames_per_step,
+        folder,
+        settings.log,
+        -1 if newest is None else newest,
+        settings.seed,
+        experiment.trainer.frames_per_step,
       )
     self._updates = int(self._state.counters.updates)
     self._costs = self._cost()
@@ -162,11 +182,16 @@ class _Run:
 
   def run(self) -> None:
     bar = tqdm.tqdm(
-        total=self._end, initial=self._step, desc=self._name or 'train',
-        unit=' steps', unit_scale=True, dynamic_ncols=True, mininterval=0.5,
-        disable=(
-            not self._experiment.settings.log.progress or not hosts.is_first()
-        ),
+      total=self._end,
+      initial=self._step,
+      desc=self._name or 'train',
+      unit=' steps',
+      unit_scale=True,
+      dynamic_ncols=True,
+      mininterval=0.5,
+      disable=(
+        not self._experiment.settings.log.progress or not hosts.is_first()
+      ),
     )
     listener = self._listen_to_compilation()
     self._begun = time.monotonic() - self._clock.seconds
@@ -205,9 +230,9 @@ class _Run:
     step, schedule = self._step, self._schedule
     keep = step in self._keep_steps
     self._look(
-        evaluate=keep or step % schedule.evaluate == 0,
-        measure=keep or step % schedule.measure == 0,
-        metrics=metrics,
+      evaluate=keep or step % schedule.evaluate == 0,
+      measure=keep or step % schedule.measure == 0,
+      metrics=metrics,
     )
     seen = self._pending[1]
     if self._goes_on_from(step):
@@ -251,7 +276,7 @@ class _Run:
       metrics.update(measured)
       if remember:
         self._state = self._state._replace(
-            interventions={**self._state.interventions, **own}
+          interventions={**self._state.interventions, **own}
         )
     self._pending = (self._step, metrics)
 
@@ -261,36 +286,41 @@ class _Run:
     if why:
       replay = self._experiment.settings.replay
       self._writers.event(
-          self._step, event='replay_ratio', why=why,
-          updates_per_step=replay.later_updates_per_step,
+        self._step,
+        event='replay_ratio',
+        why=why,
+        updates_per_step=replay.later_updates_per_step,
       )
     for one in due:
-      self._intervene(
-          one.intervention, one.apply, seeds=one.seeds, why=one.why
-      )
+      self._intervene(one.intervention, one.apply, seeds=one.seeds, why=one.why)
 
   def _intervene(self, intervention, apply, **facts):
     self._flush()  # What was computed so far has the costs of before.
     before, expression = self._state, intervention.expression
     self._state = apply(before)
     jumps = self._experiment.parts.metrics(
-        self._experiment.compare(before, self._state)
+      self._experiment.compare(before, self._state)
     )
     self._writers.event(
-        self._step, event='intervention', label=expression.label,
-        expression=expression.text, **facts,
-        **{k: v.tolist() for k, v in jumps.items()},
+      self._step,
+      event='intervention',
+      label=expression.label,
+      expression=expression.text,
+      **facts,
+      **{k: v.tolist() for k, v in jumps.items()},
     )
     if structure(before) != structure(self._state):
-      self._history.append({
+      self._history.append(
+        {
           'step': self._step,
           'expression': f'{expression.label}={expression.text}',
-      })
+        }
+      )
       self._costs = self._cost()
 
   def _cost(self):
     return ledger_lib.costs(
-        self._experiment.agent, self._experiment.trainer.batch, self._state
+      self._experiment.agent, self._experiment.trainer.batch, self._state
     )
 
   def _flush(self):
@@ -323,7 +353,7 @@ class _Run:
     clock.update_flops += (updates - self._updates) * self._costs.update
     if 'eval/steps' in metrics:
       clock.evaluation_flops += (
-          float(metrics['eval/steps'].mean()) * self._costs.act
+        float(metrics['eval/steps'].mean()) * self._costs.act
       )
     self._updates = updates
     return updates
@@ -333,31 +363,39 @@ class _Run:
     finite = bool(self._experiment.is_finite(self._state))
     if not all(hosts.all_gather_object('finite weights', finite)):
       raise RunError(
-          f'the weights became NaN or infinite before step {self._step}: most '
-          'likely optimizer.learning_rate '
-          f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
-          f'high; last good checkpoint: {self._last_good()}'
+        f'the weights became NaN or infinite before step {self._step}: most '
+        'likely optimizer.learning_rate '
+        f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
+        f'high; last good checkpoint: {self._last_good()}'
       )
     parts = self._experiment.parts
     portable = self._experiment.trainer.portable(self._state)
-    self._checkpoints.save(self._step, portable, {
+    self._checkpoints.save(
+      self._step,
+      portable,
+      {
         'history': self._history,
         'clock': dataclasses.asdict(self._clock),
         'primed': self._primed,
         'watches': self._waiting.save(),
         'origin': run_folder.origin(),
         'layout': str(parts.layout),
-    }, self._experiment.trainer.snapshots(self._state), parts.by_leaf(portable))
+      },
+      self._experiment.trainer.snapshots(self._state),
+      parts.by_leaf(portable),
+    )
 
   def _stop_if_asked(self):
     """Saves and leaves if any host was asked to: all do, at the same step."""
-    if not any(hosts.all_gather_object('asked to stop', self._interrupts.requested)):
+    if not any(
+      hosts.all_gather_object('asked to stop', self._interrupts.requested)
+    ):
       return
     self._save()
     self._checkpoints.wait()
     raise Interrupted(
-        f'stopped at step {self._step} of {self._end}, saved in '
-        f'{self._folder}; the same command continues'
+      f'stopped at step {self._step} of {self._end}, saved in '
+      f'{self._folder}; the same command continues'
     )
 
   def _diverged(self, bad):
@@ -366,25 +404,27 @@ class _Run:
     optimizer = self._experiment.settings.optimizer
     if math.isnan(self._last_loss):
       cause = (
-          'it was so in the first segment with updates'
-          + (f' after step {self._begin}' if self._begin else '')
-          + ': look at the observations and rewards, and at '
-          'optimizer.learning_rate '
-          f'({optimizer.learning_rate:g})'
+        'it was so in the first segment with updates'
+        + (f' after step {self._begin}' if self._begin else '')
+        + ': look at the observations and rewards, and at '
+        'optimizer.learning_rate '
+        f'({optimizer.learning_rate:g})'
       )
     else:
       cause = (
-          f'the mean loss of the segment before was {self._last_loss:.3g}: '
-          'most likely optimizer.learning_rate '
-          f'({optimizer.learning_rate:g}) is too high'
-          + ('' if optimizer.max_gradient_norm
-             else ', or gradients want optimizer.max_gradient_norm')
+        f'the mean loss of the segment before was {self._last_loss:.3g}: '
+        'most likely optimizer.learning_rate '
+        f'({optimizer.learning_rate:g}) is too high'
+        + (
+          ''
+          if optimizer.max_gradient_norm
+          else ', or gradients want optimizer.max_gradient_norm'
+        )
       )
     raise RunError(
-        f'the loss became NaN or infinite at step {first} (seed '
-        f'{self._experiment.settings.seed + int(seeds[0])}, {len(seeds)} of '
-        f'{len(bad)} seeds); {cause}; last good checkpoint: '
-        + self._last_good()
+      f'the loss became NaN or infinite at step {first} (seed '
+      f'{self._experiment.settings.seed + int(seeds[0])}, {len(seeds)} of '
+      f'{len(bad)} seeds); {cause}; last good checkpoint: ' + self._last_good()
     )
 
   def _last_good(self):
@@ -397,6 +437,7 @@ class _Run:
       del kwargs
       if event.endswith('backend_compile_duration'):
         self._clock.compile_seconds += duration
+
     jax.monitoring.register_event_duration_secs_listener(listener)
     return listener
 
@@ -408,11 +449,13 @@ class _Run:
       return
     emptied = 0 < int(counters.stored) == int(counters.cleared)
     logging.warning(
-        'the checkpoint of step %d was saved on %s and goes on on %s: %s',
-        step, there, here,
-        'the replay begins empty, and updates wait for it' if emptied
-        else 'what each had of seeds, environments and replay is shared out '
-        'anew',
+      'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+      step,
+      there,
+      here,
+      'the replay begins empty, and updates wait for it'
+      if emptied
+      else 'what each had of seeds, environments and replay is shared out anew',
     )
 
   def _write_ledger(self):
@@ -421,9 +464,13 @@ class _Run:
     clock = dataclasses.asdict(self._clock)
     total = sum(v for k, v in clock.items() if k.endswith('flops'))
     run_folder.write_atomically(
-        self._folder / LEDGER,
-        json.dumps({
-            **clock, 'total_flops': total,
-            **ledger_lib.parameters(self._state),
-        }, indent=2),
+      self._folder / LEDGER,
+      json.dumps(
+        {
+          **clock,
+          'total_flops': total,
+          **ledger_lib.parameters(self._state),
+        },
+        indent=2,
+      ),
     )

@@ -45,9 +45,9 @@ class Triggers:
     """Refuses criteria that could not be met as the config asks."""
     self._experiment = experiment
     self._awaited = {
-        one.expression.label: _await(experiment, one)
-        for one in schedule_lib.schedule(experiment.settings).interventions
-        if one.when
+      one.expression.label: _await(experiment, one)
+      for one in schedule_lib.schedule(experiment.settings).interventions
+      if one.when
     }
     self._ratio = _await_ratio(experiment)
 
@@ -67,7 +67,7 @@ class Triggers:
         watch.restore(saved[label])
 
   def observe(
-      self, step: int, metrics: Mapping[str, Any]
+    self, step: int, metrics: Mapping[str, Any]
   ) -> tuple[str, list[Due]]:
     """Looks at the metrics of a step, those that anything waits for.
 
@@ -81,7 +81,7 @@ class Triggers:
     if self._ratio is not None and self._ratio.criterion.metric in values:
       each = values[self._ratio.criterion.metric]
       mean = np.nan if np.isnan(each).all() else np.nanmean(each)
-      risen, = self._ratio.observe(step, np.array([mean]))
+      (risen,) = self._ratio.observe(step, np.array([mean]))
     found = []
     for intervention, watch, apply in self._awaited.values():
       if watch.criterion.metric not in values:
@@ -90,11 +90,14 @@ class Triggers:
       due = np.array([bool(reason) for reason in why])
       if due.any():
         own, first = parts.seeds(due), self._experiment.settings.seed
-        found.append(Due(
-            intervention, lambda state, a=apply, d=own: a(state, d),
+        found.append(
+          Due(
+            intervention,
+            lambda state, a=apply, d=own: a(state, d),
             (first + np.flatnonzero(due)).tolist(),
             [reason for reason in why if reason],
-        ))
+          )
+        )
     return risen, found
 
   def _watches(self):
@@ -109,8 +112,8 @@ def _await(experiment, intervention):
   slots = experiment.agent.spec.slots
   if expression.name == 'injection' and 0 < slots < when.max_times:
     raise UserError(
-        f'config.interventions: {expression.label!r} may happen '
-        f'{when.max_times} times, but network.slots is {slots}'
+      f'config.interventions: {expression.label!r} may happen '
+      f'{when.max_times} times, but network.slots is {slots}'
     )
   if num_seeds > 1:
     apply = experiment.intervene_where(expression)
@@ -125,8 +128,6 @@ def _await_ratio(experiment):
   replay = experiment.settings.replay
   if experiment.trainer.segment_later is None:
     return None
-  criterion = criteria.parse(
-      replay.later_when, patience=replay.later_patience
-  )
+  criterion = criteria.parse(replay.later_when, patience=replay.later_patience)
   check_metric(experiment, criterion.metric, 'metric in when')
   return criteria.CriterionState(criterion, 1)

@@ -17,24 +17,24 @@ from plasticity_rl.settings.data import DatasetConfig as DatasetConfig
 from plasticity_rl.settings.data import DeviceReplayConfig as DeviceReplayConfig
 from plasticity_rl.settings.data import EnvironmentConfig as EnvironmentConfig
 from plasticity_rl.settings.data import (
-    HostEnvironmentConfig as HostEnvironmentConfig,
+  HostEnvironmentConfig as HostEnvironmentConfig,
 )
 from plasticity_rl.settings.data import HostReplayConfig as HostReplayConfig
 from plasticity_rl.settings.data import RandomLabelsConfig as RandomLabelsConfig
 from plasticity_rl.settings.data import (
-    RecordedValuesConfig as RecordedValuesConfig,
+  RecordedValuesConfig as RecordedValuesConfig,
 )
 from plasticity_rl.settings.data import ReplayConfig as ReplayConfig
 from plasticity_rl.settings.experiment import DEFAULT_ARMS as DEFAULT_ARMS
 from plasticity_rl.settings.experiment import PRIMING_CHUNK as PRIMING_CHUNK
 from plasticity_rl.settings.experiment import (
-    CheckpointConfig as CheckpointConfig,
+  CheckpointConfig as CheckpointConfig,
 )
 from plasticity_rl.settings.experiment import (
-    DiagnosticsConfig as DiagnosticsConfig,
+  DiagnosticsConfig as DiagnosticsConfig,
 )
 from plasticity_rl.settings.experiment import (
-    EvaluationConfig as EvaluationConfig,
+  EvaluationConfig as EvaluationConfig,
 )
 from plasticity_rl.settings.experiment import ForkConfig as ForkConfig
 from plasticity_rl.settings.experiment import LogConfig as LogConfig
@@ -42,5 +42,5 @@ from plasticity_rl.settings.experiment import Settings as Settings
 from plasticity_rl.settings.network import NetworkConfig as NetworkConfig
 from plasticity_rl.settings.network import OptimizerConfig as OptimizerConfig
 from plasticity_rl.settings.network import (
-    RegularizerConfig as RegularizerConfig,
+  RegularizerConfig as RegularizerConfig,
 )

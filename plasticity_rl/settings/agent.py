@@ -90,20 +90,46 @@ class DrQConfig(SACConfig):
   value_augmentations: int = 1
 
 
-AGENTS = {'dqn': DQNConfig, 'supervised': SupervisedConfig, 'sac': SACConfig, 'drq': DrQConfig}
+AGENTS = {
+  'dqn': DQNConfig,
+  'supervised': SupervisedConfig,
+  'sac': SACConfig,
+  'drq': DrQConfig,
+}
 
 # Bounds, inclusive; None for none.
-RANGES = dict.fromkeys((
-    'agent.target_period_updates', 'agent.critics', 'agent.latent',
-    'agent.target_augmentations', 'agent.value_augmentations',
-), (1, None)) | dict.fromkeys((
-    'agent.epsilon_hold_steps', 'agent.epsilon_decay_steps',
-    'agent.random_steps', 'agent.shift',
-), (0, None)) | dict.fromkeys((
-    'agent.epsilon_begin', 'agent.epsilon_end', 'agent.epsilon_evaluation',
-    'agent.tau',
-), (0, 1)) | {'agent.initial_temperature': (1e-8, None)}
+RANGES = (
+  dict.fromkeys(
+    (
+      'agent.target_period_updates',
+      'agent.critics',
+      'agent.latent',
+      'agent.target_augmentations',
+      'agent.value_augmentations',
+    ),
+    (1, None),
+  )
+  | dict.fromkeys(
+    (
+      'agent.epsilon_hold_steps',
+      'agent.epsilon_decay_steps',
+      'agent.random_steps',
+      'agent.shift',
+    ),
+    (0, None),
+  )
+  | dict.fromkeys(
+    (
+      'agent.epsilon_begin',
+      'agent.epsilon_end',
+      'agent.epsilon_evaluation',
+      'agent.tau',
+    ),
+    (0, 1),
+  )
+  | {'agent.initial_temperature': (1e-8, None)}
+)
 CHOICES = {
-    'agent.loss': ('huber', 'squared'),
-    'agent.log_std_bound': ('tanh', 'clip'),
+  'agent.loss': ('huber', 'squared'),
+  'agent.log_std_bound': ('tanh', 'clip'),
 }

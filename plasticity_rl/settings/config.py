@@ -28,31 +28,55 @@ from plasticity_rl.settings.experiment import PRIMING_CHUNK
 from plasticity_rl.settings.experiment import Settings
 
 # Bounds, inclusive; None for none. Names not listed are free.
-_RANGES = {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)} | dict.fromkeys((
-    'diagnostics.probe_size', 'diagnostics.covariance_examples',
-), (2, None)) | dict.fromkeys((
-    'num_seeds', 'num_steps', 'segment_steps',
-    'evaluation.every_steps', 'evaluation.episodes', 'evaluation.max_steps',
-    'diagnostics.every_steps', 'checkpoint.every_steps', 'checkpoint.keep',
-    'fork.horizon',
-    'diagnostics.hessian_iterations', 'diagnostics.fit_steps',
-    'diagnostics.fit_draws',
-), (1, None)) | dict.fromkeys((
-    'diagnostics.tau', 'fork.margin',
-    'fork.replicates', 'devices',
-), (0, None)) | dict.fromkeys((
-    'diagnostics.delta',
-), (0, 1)) | agent_settings.RANGES | data_settings.RANGES | (
-    network_settings.RANGES
+_RANGES = (
+  {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)}
+  | dict.fromkeys(
+    (
+      'diagnostics.probe_size',
+      'diagnostics.covariance_examples',
+    ),
+    (2, None),
+  )
+  | dict.fromkeys(
+    (
+      'num_seeds',
+      'num_steps',
+      'segment_steps',
+      'evaluation.every_steps',
+      'evaluation.episodes',
+      'evaluation.max_steps',
+      'diagnostics.every_steps',
+      'checkpoint.every_steps',
+      'checkpoint.keep',
+      'fork.horizon',
+      'diagnostics.hessian_iterations',
+      'diagnostics.fit_steps',
+      'diagnostics.fit_draws',
+    ),
+    (1, None),
+  )
+  | dict.fromkeys(
+    (
+      'diagnostics.tau',
+      'fork.margin',
+      'fork.replicates',
+      'devices',
+    ),
+    (0, None),
+  )
+  | dict.fromkeys(('diagnostics.delta',), (0, 1))
+  | agent_settings.RANGES
+  | data_settings.RANGES
+  | (network_settings.RANGES)
 )
 _CHOICES = {'parallel': ('none', 'data', 'seeds', 'auto')} | (
-    agent_settings.CHOICES | data_settings.CHOICES | network_settings.CHOICES
+  agent_settings.CHOICES | data_settings.CHOICES | network_settings.CHOICES
 )
 _AGENTS = agent_settings.AGENTS
 
 
 def default_config(
-    agent: str = 'dqn', environment: str = 'catch'
+  agent: str = 'dqn', environment: str = 'catch'
 ) -> ml_collections.ConfigDict:
   """Every key that a config of this agent and environment has."""
   return ml_collections.ConfigDict(_defaults(agent, environment))
@@ -77,7 +101,7 @@ def _data(agent, environment):
     datasets = data_settings.DATASETS
     if environment not in datasets:
       raise errors.UserError(
-          errors.nearest(f'environment for {agent}', environment, datasets)
+        errors.nearest(f'environment for {agent}', environment, datasets)
       )
     return datasets[environment], DatasetConfig
   environments.options(environment)  # Refuses unknown names.
@@ -100,9 +124,9 @@ def resolve(config: Mapping[str, Any]) -> Settings:
   tree = _check(config, _defaults(*names), '')
   kind, replay = _data(*names)
   section, common = tree['environment'], dataclasses.fields(kind)
-  tree['environment'] = kind(**{
-      field.name: section.pop(field.name) for field in common
-  })
+  tree['environment'] = kind(
+    **{field.name: section.pop(field.name) for field in common}
+  )
   tree['agent'] = _AGENTS[names[0]](**tree['agent'])
   tree['replay'] = replay(**tree['replay'])
   for field in dataclasses.fields(Settings):
@@ -129,29 +153,26 @@ def _check(value, default, path):
     for key in value:
       if key not in default:
         raise errors.UserError(
-            errors.nearest(f'config key in {path or "config"}', key, default)
+          errors.nearest(f'config key in {path or "config"}', key, default)
         )
     # What a run of an earlier version does not name had no effect there.
     return {
-        key: _check(value.get(key, default[key]), default[key],
-                    f'{prefix}{key}')
-        for key in default
+      key: _check(value.get(key, default[key]), default[key], f'{prefix}{key}')
+      for key in default
     }
   if isinstance(default, tuple):
     if isinstance(value, str) or not isinstance(value, (tuple, list)):
       raise errors.UserError(f'config.{path} must be a tuple: {value!r}')
-    return tuple(
-        tuple(v) if isinstance(v, (tuple, list)) else v for v in value
-    )
+    return tuple(tuple(v) if isinstance(v, (tuple, list)) else v for v in value)
   if isinstance(default, float) and type(value) is int:
     value = float(value)
   if type(value) is not type(default):
     raise errors.UserError(
-        f'config.{path} must be of type {type(default).__name__}: {value!r}'
+      f'config.{path} must be of type {type(default).__name__}: {value!r}'
     )
   low, high = _RANGES.get(path, (None, None))
   if (low is not None and not value >= low) or (
-      high is not None and not value <= high
+    high is not None and not value <= high
   ):
     bounds = f'at least {low}' if high is None else f'{low} to {high}'
     raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
@@ -159,7 +180,7 @@ def _check(value, default, path):
     raise errors.UserError(f'config.{path} must be a finite number: {value!r}')
   if path in _CHOICES and value not in _CHOICES[path]:
     raise errors.UserError(
-        errors.nearest(f'config.{path}', value, _CHOICES[path])
+      errors.nearest(f'config.{path}', value, _CHOICES[path])
     )
   return value
 
@@ -170,65 +191,70 @@ def _check_together(s):
     for item in getattr(s.network, name):
       sizes = item if name == 'convolutions' else (item,)
       length = 3 if name == 'convolutions' else 1
-      good = isinstance(sizes, tuple) and len(sizes) == length and all(
-          type(size) is int and size > 0 for size in sizes
+      good = (
+        isinstance(sizes, tuple)
+        and len(sizes) == length
+        and all(type(size) is int and size > 0 for size in sizes)
       )
       if not good:
         raise errors.UserError(
-            f'config.network.{name} must hold positive whole numbers'
-            f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
+          f'config.network.{name} must hold positive whole numbers'
+          f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
   if s.replay.batch_size % s.optimizer.microbatches:
     raise errors.UserError(
-        f'config.replay.batch_size ({s.replay.batch_size}) must be a multiple '
-        f'of optimizer.microbatches ({s.optimizer.microbatches})'
+      f'config.replay.batch_size ({s.replay.batch_size}) must be a multiple '
+      f'of optimizer.microbatches ({s.optimizer.microbatches})'
     )
   for name in ('b1', 'b2'):
     if getattr(s.optimizer, name) == 1:  # Its bias could not be corrected.
       raise errors.UserError(f'config.optimizer.{name} must be below 1: 1.0')
-  if isinstance(s.agent, SACConfig) and s.agent.log_std_min >= s.agent.log_std_max:
+  if (
+    isinstance(s.agent, SACConfig)
+    and s.agent.log_std_min >= s.agent.log_std_max
+  ):
     raise errors.UserError(
-        f'config.agent.log_std_min ({s.agent.log_std_min}) must be below '
-        f'log_std_max ({s.agent.log_std_max})'
+      f'config.agent.log_std_min ({s.agent.log_std_min}) must be below '
+      f'log_std_max ({s.agent.log_std_max})'
     )
   if not isinstance(s.environment, (EnvironmentConfig, HostEnvironmentConfig)):
     return
   env, replay = s.environment, s.replay
   switch_every = getattr(env, 'switch_every_steps', 0)
   for label, steps in (
-      ('environment.switch_every_steps', switch_every),
-      ('segment_steps', s.segment_steps),
-      ('replay.capacity', replay.capacity),
+    ('environment.switch_every_steps', switch_every),
+    ('segment_steps', s.segment_steps),
+    ('replay.capacity', replay.capacity),
   ):
     if steps % env.num_envs:
       raise errors.UserError(
-          f'config.{label} ({steps}) must be a multiple of '
-          f'environment.num_envs ({env.num_envs})'
+        f'config.{label} ({steps}) must be a multiple of '
+        f'environment.num_envs ({env.num_envs})'
       )
   if not replay.n_step * env.num_envs <= replay.min_size <= replay.capacity:
     raise errors.UserError(
-        'config.replay.min_size must be between n_step * num_envs '
-        f'({replay.n_step * env.num_envs}) and capacity '
-        f'({replay.capacity}): {replay.min_size}'
+      'config.replay.min_size must be between n_step * num_envs '
+      f'({replay.n_step * env.num_envs}) and capacity '
+      f'({replay.capacity}): {replay.min_size}'
     )
   if bool(replay.later_updates_per_step) != bool(replay.later_when):
     raise errors.UserError(
-        'config.replay.later_updates_per_step and later_when go together: '
-        f'{replay.later_updates_per_step} and {replay.later_when!r}'
+      'config.replay.later_updates_per_step and later_when go together: '
+      f'{replay.later_updates_per_step} and {replay.later_when!r}'
     )
   chunk = PRIMING_CHUNK
   if replay.priming_updates > chunk and replay.priming_updates % chunk:
     raise errors.UserError(
-        f'config.replay.priming_updates must be a multiple of {chunk}, or '
-        f'less: {replay.priming_updates}'
+      f'config.replay.priming_updates must be a multiple of {chunk}, or '
+      f'less: {replay.priming_updates}'
     )
   if isinstance(env, HostEnvironmentConfig):
     return
   switches = env.permute != 'none' or env.permute_actions
   if switches != bool(env.switch_every_steps):
     raise errors.UserError(
-        'config.environment.switch_every_steps is '
-        f'{env.switch_every_steps}, but permute is {env.permute!r} and '
-        f'permute_actions is {env.permute_actions}: a sequence of tasks '
-        'needs both a permutation and a length'
+      'config.environment.switch_every_steps is '
+      f'{env.switch_every_steps}, but permute is {env.permute!r} and '
+      f'permute_actions is {env.permute_actions}: a sequence of tasks '
+      'needs both a permutation and a length'
     )

@@ -129,17 +129,36 @@ class RecordedValuesConfig:
 
 
 # Bounds, inclusive; None for none.
-RANGES = dict.fromkeys((
-    'environment.num_envs', 'environment.examples', 'environment.input_size',
-    'replay.capacity', 'replay.min_size', 'replay.batch_size',
-    'replay.n_step', 'replay.later_patience',
-), (1, None)) | dict.fromkeys((
-    'environment.switch_every_steps', 'environment.max_episode_steps',
-    'replay.priming_updates', 'replay.later_updates_per_step',
-), (0, None)) | {
-    'environment.classes': (2, None), 'replay.discount': (0, 1),
-}
+RANGES = (
+  dict.fromkeys(
+    (
+      'environment.num_envs',
+      'environment.examples',
+      'environment.input_size',
+      'replay.capacity',
+      'replay.min_size',
+      'replay.batch_size',
+      'replay.n_step',
+      'replay.later_patience',
+    ),
+    (1, None),
+  )
+  | dict.fromkeys(
+    (
+      'environment.switch_every_steps',
+      'environment.max_episode_steps',
+      'replay.priming_updates',
+      'replay.later_updates_per_step',
+    ),
+    (0, None),
+  )
+  | {
+    'environment.classes': (2, None),
+    'replay.discount': (0, 1),
+  }
+)
 CHOICES = {'environment.permute': ('none', 'inputs', 'channels')}
 DATASETS = {
-    'random_labels': RandomLabelsConfig, 'recorded_values': RecordedValuesConfig
+  'random_labels': RandomLabelsConfig,
+  'recorded_values': RecordedValuesConfig,
 }

@@ -20,11 +20,11 @@ from plasticity_rl.settings.network import OptimizerConfig
 from plasticity_rl.settings.network import RegularizerConfig
 
 DEFAULT_ARMS = (
-    'control',
-    'injection',
-    'head_reset=reset(scope="head")',
-    'shrink_and_perturb',
-    'optimizer_reset',
+  'control',
+  'injection',
+  'head_reset=reset(scope="head")',
+  'shrink_and_perturb',
+  'optimizer_reset',
 )
 
 # Updates in a compiled call while priming, between which a run can be stopped.
@@ -156,10 +156,13 @@ class Settings:
   regularizer: RegularizerConfig = RegularizerConfig()
   optimizer: OptimizerConfig = OptimizerConfig()
   environment: (
-      EnvironmentConfig | HostEnvironmentConfig | RandomLabelsConfig | RecordedValuesConfig
+    EnvironmentConfig
+    | HostEnvironmentConfig
+    | RandomLabelsConfig
+    | RecordedValuesConfig
   ) = EnvironmentConfig()
   environment_options: Mapping[str, Any] = dataclasses.field(
-      default_factory=dict
+    default_factory=dict
   )
   replay: ReplayConfig | DatasetConfig = DeviceReplayConfig()
   evaluation: EvaluationConfig = EvaluationConfig()

@@ -133,33 +133,70 @@ class OptimizerConfig:
 
 
 # Bounds, inclusive; None for none.
-RANGES = dict.fromkeys((
-    'network.slots', 'network.sized_for_injections', 'regularizer.l2',
-    'regularizer.l2_init',
-    'regularizer.parseval', 'regularizer.parseval_scale',
-    'regularizer.spectral_norm', 'regularizer.feature_norm',
-    'regularizer.infer', 'regularizer.infer_scale', 'optimizer.learning_rate',
-    'optimizer.decay_updates', 'optimizer.eps', 'optimizer.weight_decay',
-    'optimizer.noise', 'optimizer.max_gradient_norm',
-), (0, None)) | dict.fromkeys((
-    'regularizer.power_iterations', 'regularizer.infer_heads',
-    'optimizer.microbatches',
-), (1, None)) | dict.fromkeys((
-    'optimizer.b1', 'optimizer.b2', 'optimizer.decay',
-    'optimizer.utility_decay',
-), (0, 1))
+RANGES = (
+  dict.fromkeys(
+    (
+      'network.slots',
+      'network.sized_for_injections',
+      'regularizer.l2',
+      'regularizer.l2_init',
+      'regularizer.parseval',
+      'regularizer.parseval_scale',
+      'regularizer.spectral_norm',
+      'regularizer.feature_norm',
+      'regularizer.infer',
+      'regularizer.infer_scale',
+      'optimizer.learning_rate',
+      'optimizer.decay_updates',
+      'optimizer.eps',
+      'optimizer.weight_decay',
+      'optimizer.noise',
+      'optimizer.max_gradient_norm',
+    ),
+    (0, None),
+  )
+  | dict.fromkeys(
+    (
+      'regularizer.power_iterations',
+      'regularizer.infer_heads',
+      'optimizer.microbatches',
+    ),
+    (1, None),
+  )
+  | dict.fromkeys(
+    (
+      'optimizer.b1',
+      'optimizer.b2',
+      'optimizer.decay',
+      'optimizer.utility_decay',
+    ),
+    (0, 1),
+  )
+)
 CHOICES = {
-    'network.convolution': ('auto', 'lax', 'slices'),
-    'network.activation': (
-        'relu', 'crelu', 'fourier', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh'
-    ),
-    'network.initializer': ('truncated_normal', 'orthogonal', 'uniform'),
-    'network.width_counts': ('features', 'units'),
-    'network.sized_part': ('head', 'all'),
-    'network.precision': ('float32', 'bfloat16'),
-    'regularizer.feature_norm_of': ('penultimate', 'encoder'),
-    'optimizer.name': (
-        'adam', 'adam_per_weight', 'adam_upgd', 'adamw', 'rmsprop_centered',
-        'sgd', 'upgd',
-    ),
+  'network.convolution': ('auto', 'lax', 'slices'),
+  'network.activation': (
+    'relu',
+    'crelu',
+    'fourier',
+    'leaky_relu',
+    'elu',
+    'gelu',
+    'silu',
+    'tanh',
+  ),
+  'network.initializer': ('truncated_normal', 'orthogonal', 'uniform'),
+  'network.width_counts': ('features', 'units'),
+  'network.sized_part': ('head', 'all'),
+  'network.precision': ('float32', 'bfloat16'),
+  'regularizer.feature_norm_of': ('penultimate', 'encoder'),
+  'optimizer.name': (
+    'adam',
+    'adam_per_weight',
+    'adam_upgd',
+    'adamw',
+    'rmsprop_centered',
+    'sgd',
+    'upgd',
+  ),
 }

@@ -6,8 +6,12 @@ from plasticity_rl import errors
 
 
 def parse(
-    variant: str, tasks: Collection[str], others: Collection[str],
-    *, default: str, kind: str,
+  variant: str,
+  tasks: Collection[str],
+  others: Collection[str],
+  *,
+  default: str,
+  kind: str,
 ) -> tuple[str, list[str]]:
   """The task that is named, or the default, and all words.
 
@@ -23,8 +27,12 @@ def parse(
     if word in tasks:
       task = word
     elif word not in others:
-      raise errors.UserError(errors.nearest(
-          'variant', word, (*tasks, *others),
+      raise errors.UserError(
+        errors.nearest(
+          'variant',
+          word,
+          (*tasks, *others),
           listed=(f'{kind} (such as {default})', *others),
-      ))
+        )
+      )
   return task, words

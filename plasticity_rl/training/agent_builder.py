@@ -31,11 +31,13 @@ def _sees_images(spaces):
 
 # Which spaces an agent can take.
 _TAKES = {
-    'dqn': lambda spaces: isinstance(spaces.actions, Discrete),
-    'sac': lambda spaces: isinstance(spaces.actions, Continuous)
-    and not _sees_images(spaces),
-    'drq': lambda spaces: isinstance(spaces.actions, Continuous)
-    and _sees_images(spaces),
+  'dqn': lambda spaces: isinstance(spaces.actions, Discrete),
+  'sac': lambda spaces: (
+    isinstance(spaces.actions, Continuous) and not _sees_images(spaces)
+  ),
+  'drq': lambda spaces: (
+    isinstance(spaces.actions, Continuous) and _sees_images(spaces)
+  ),
 }
 
 
@@ -45,20 +47,19 @@ def check(name: str, spaces: Spaces) -> None:
     return
   actions = spaces.actions
   described = (
-      f'{actions.num_actions} discrete actions'
-      if isinstance(actions, Discrete)
-      else f'continuous actions of size {actions.size}'
+    f'{actions.num_actions} discrete actions'
+    if isinstance(actions, Discrete)
+    else f'continuous actions of size {actions.size}'
   )
   able = [agent for agent, takes in _TAKES.items() if takes(spaces)]
   raise UserError(
-      f'config.agent.name: {name!r} cannot take observations of shape '
-      f'{spaces.observation_shape} and {described}; what can: '
-      + ', '.join(able)
+    f'config.agent.name: {name!r} cannot take observations of shape '
+    f'{spaces.observation_shape} and {described}; what can: ' + ', '.join(able)
   )
 
 
 def make(
-    settings: settings_lib.Settings, spaces: Spaces, shard: Shard = UNSHARDED
+  settings: settings_lib.Settings, spaces: Spaces, shard: Shard = UNSHARDED
 ) -> Agent:
   """The agent of these settings; refuses spaces that it cannot take.
 
@@ -71,25 +72,36 @@ def make(
   check(name, spaces)
   if name == 'sac':
     return sac.make(
-        _of(shard, _sac_nets(settings, spaces)), settings.agent,
-        spaces.actions.size, slots=slots,
+      _of(shard, _sac_nets(settings, spaces)),
+      settings.agent,
+      spaces.actions.size,
+      slots=slots,
     )
   if name == 'drq':
     return drq.make(
-        _of(shard, _drq_nets(settings, spaces)), settings.agent,
-        spaces.actions.size, slots=slots,
+      _of(shard, _drq_nets(settings, spaces)),
+      settings.agent,
+      spaces.actions.size,
+      slots=slots,
     )
   values = settings.environment.name == 'recorded_values'
   outputs = 1 if values else spaces.actions.num_actions
   net = _net(
-      settings, sequential.build(_sized(settings, dataclasses.replace(
+    settings,
+    sequential.build(
+      _sized(
+        settings,
+        dataclasses.replace(
           network_config(settings, spaces), num_outputs=outputs
-      ))), has_target=name == 'dqn',
+        ),
+      )
+    ),
+    has_target=name == 'dqn',
   )
   net = dataclasses.replace(net, shard=shard)
   if values:
     return supervised.make(
-        net, slots=slots, name='value', error=supervised.squared_error
+      net, slots=slots, name='value', error=supervised.squared_error
     )
   if name == 'supervised':
     return supervised.make(net, slots=slots)
@@ -99,29 +111,28 @@ def make(
 def _of(shard, nets):
   """The same networks, whose updates see a share of a batch."""
   return {
-      name: dataclasses.replace(net, shard=shard)
-      for name, net in nets.items()
+    name: dataclasses.replace(net, shard=shard) for name, net in nets.items()
   }
 
 
 def network_config(
-    settings: settings_lib.Settings, spaces: Spaces
+  settings: settings_lib.Settings, spaces: Spaces
 ) -> Sequential:
   """The layers that the settings ask for, with one output."""
   one = settings.network
   return Sequential(
-      observation_shape=spaces.observation_shape,
-      convolutions=one.convolutions,
-      hidden=one.hidden,
-      num_outputs=1,
-      split=one.split,
-      convolution=one.convolution,
-      infer_heads=regularizers.infer_heads(settings.regularizer),
-      activation=one.activation,
-      width_counts=one.width_counts,
-      layer_norm=one.layer_norm,
-      weight_norm=one.weight_norm,
-      initializer=one.initializer,
+    observation_shape=spaces.observation_shape,
+    convolutions=one.convolutions,
+    hidden=one.hidden,
+    num_outputs=1,
+    split=one.split,
+    convolution=one.convolution,
+    infer_heads=regularizers.infer_heads(settings.regularizer),
+    activation=one.activation,
+    width_counts=one.width_counts,
+    layer_norm=one.layer_norm,
+    weight_norm=one.weight_norm,
+    initializer=one.initializer,
   )
 
 
@@ -139,20 +150,25 @@ def _net(settings, built, *, has_target=False, regularizer=None):
   network = precision.compute_in(settings.network.precision, network)
   regularizer = regularizer or settings.regularizer
   return NetSpec(
-      network, optimizers.make(settings.optimizer), layers, has_target,
-      penalty=regularizers.make(regularizer, network, layers),
-      microbatches=settings.optimizer.microbatches,
+    network,
+    optimizers.make(settings.optimizer),
+    layers,
+    has_target,
+    penalty=regularizers.make(regularizer, network, layers),
+    microbatches=settings.optimizer.microbatches,
   )
 
 
 def _temperature(settings):
   """Trained by Adam, whatever the others are; nothing decays or clips it."""
   adam = dataclasses.replace(
-      settings.optimizer, name='adam', max_gradient_norm=0.0
+    settings.optimizer, name='adam', max_gradient_norm=0.0
   )
   return NetSpec(
-      actor_critic.temperature(settings.agent.initial_temperature),
-      optimizers.make(adam), layers=(), has_target=False,
+    actor_critic.temperature(settings.agent.initial_temperature),
+    optimizers.make(adam),
+    layers=(),
+    has_target=False,
   )
 
 
@@ -160,18 +176,19 @@ def _sac_nets(settings, spaces):
   size, config = spaces.actions.size, network_config(settings, spaces)
   if config.convolutions:
     raise UserError(
-        'sac sees vectors: network.convolutions must be (): '
-        f'{config.convolutions}'
+      'sac sees vectors: network.convolutions must be (): '
+      f'{config.convolutions}'
     )
   critic = _sized(settings, actor_critic.critic_config(config, size))
   actor = _sized(settings, actor_critic.actor_config(config, size))
   return {
-      'critic': _net(
-          settings, actor_critic.critic(critic, size, settings.agent.critics),
-          has_target=True,
-      ),
-      'actor': _net(settings, actor_critic.actor(actor)),
-      'temperature': _temperature(settings),
+    'critic': _net(
+      settings,
+      actor_critic.critic(critic, size, settings.agent.critics),
+      has_target=True,
+    ),
+    'actor': _net(settings, actor_critic.actor(actor)),
+    'temperature': _temperature(settings),
   }
 
 
@@ -185,13 +202,13 @@ def _drq_nets(settings, spaces):
   if of_actor.feature_norm_of == 'encoder':
     of_actor = dataclasses.replace(of_actor, feature_norm=0.0)
   return {
-      'critic': _net(
-          settings,
-          pixels.critic(config, latent, size, settings.agent.critics),
-          has_target=True,
-      ),
-      'actor': _net(
-          settings, pixels.actor(config, latent, size), regularizer=of_actor
-      ),
-      'temperature': _temperature(settings),
+    'critic': _net(
+      settings,
+      pixels.critic(config, latent, size, settings.agent.critics),
+      has_target=True,
+    ),
+    'actor': _net(
+      settings, pixels.actor(config, latent, size), regularizer=of_actor
+    ),
+    'temperature': _temperature(settings),
   }

@@ -27,7 +27,7 @@ class Labelled(NamedTuple):
 
 
 def random_labels(
-    agent: Agent, settings: settings_lib.Settings, shard: Shard = UNSHARDED
+  agent: Agent, settings: settings_lib.Settings, shard: Shard = UNSHARDED
 ) -> DataSource:
   """Memorising random labels, drawn again with every task.
 
@@ -50,37 +50,38 @@ def random_labels(
     del nets
     if task.switch_every_steps:
       labels = jax.lax.cond(
-          (counters.step > 0)
-          & (counters.step % task.switch_every_steps == 0),
-          lambda: draw_labels(key), lambda: env.labels,
+        (counters.step > 0) & (counters.step % task.switch_every_steps == 0),
+        lambda: draw_labels(key),
+        lambda: env.labels,
       )
       env = env._replace(labels=labels)
     return env, replay, {}
 
   def sample(key, env, replay, counters, batch_size=None):
     del replay, counters
-    return _examples(
-        key, env.inputs, env.labels, batch_size or batch, shard
-    )
+    return _examples(key, env.inputs, env.labels, batch_size or batch, shard)
 
   def evaluate(key, nets, env):
     logits = agent.act_greedily(key, nets, env.inputs)
     loss = supervised.cross_entropy(logits, env.labels).mean()
     correct = jnp.argmax(logits, -1) == env.labels
     return {
-        'eval/return': -loss,
-        'eval/accuracy': correct.mean(),
-        'eval/steps': jnp.array(task.examples, jnp.float32),
+      'eval/return': -loss,
+      'eval/accuracy': correct.mean(),
+      'eval/steps': jnp.array(task.examples, jnp.float32),
     }
 
   return DataSource(
-      init, collect,
-      advance=lambda c: c._replace(step=c.step + 1),
-      ready=lambda c: jnp.array(True),
-      sample=sample, evaluate=evaluate, steps_per_row=1,
-      # From guessing, whose loss is that of the uniform distribution, to all
-      # labels known.
-      return_range=(-float(jnp.log(task.classes)), 0.0),
+    init,
+    collect,
+    advance=lambda c: c._replace(step=c.step + 1),
+    ready=lambda c: jnp.array(True),
+    sample=sample,
+    evaluate=evaluate,
+    steps_per_row=1,
+    # From guessing, whose loss is that of the uniform distribution, to all
+    # labels known.
+    return_range=(-float(jnp.log(task.classes)), 0.0),
   )
 
 
@@ -88,15 +89,18 @@ def _examples(key, inputs, wanted, count, shard):
   """A share of a batch of `count` inputs and what is wanted of them."""
   index = shard.of(jax.random.randint(key, [count], 0, len(inputs)))
   zeros = jnp.zeros(index.shape)
-  return Transition(
-      inputs[index], wanted[index], zeros, zeros, inputs[index]
-  )
+  return Transition(inputs[index], wanted[index], zeros, zeros, inputs[index])
 
 
 # What numpy raises for a file that is empty, cut off, damaged or a lone array.
 _NOT_READ = (
-    OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile,
-    zlib.error,
+  OSError,
+  KeyError,
+  ValueError,
+  EOFError,
+  TypeError,
+  zipfile.BadZipFile,
+  zlib.error,
 )
 
 
@@ -116,31 +120,35 @@ def load(path: str) -> Recording:
   """Reads a recording; refuses what is none."""
   try:
     # Opened here, as NumPy leaves open what it cannot read.
-    with pathlib.Path(path).open('rb') as stream, np.load(
-        stream, allow_pickle=False
-    ) as file:
+    with (
+      pathlib.Path(path).open('rb') as stream,
+      np.load(stream, allow_pickle=False) as file,
+    ):
       found = Recording(file['inputs'], file['values'])
   except _NOT_READ as error:
     raise UserError(
-        f'config.environment.path: {path!r} is not a recording of inputs and '
-        f'values ({error})'
+      f'config.environment.path: {path!r} is not a recording of inputs and '
+      f'values ({error})'
     ) from None
-  if found.values.ndim != 3 or (
-      found.inputs.shape[:3] != found.values.shape
-  ) or not np.issubdtype(found.values.dtype, np.number) or (
-      not np.isfinite(found.values).all()
+  if (
+    found.values.ndim != 3
+    or (found.inputs.shape[:3] != found.values.shape)
+    or not np.issubdtype(found.values.dtype, np.number)
+    or (not np.isfinite(found.values).all())
   ):
     raise UserError(
-        f'config.environment.path: {path!r} must hold finite values [R, T, N] '
-        f'and inputs [R, T, N, ...], not {found.values.shape} and '
-        f'{found.inputs.shape}'
+      f'config.environment.path: {path!r} must hold finite values [R, T, N] '
+      f'and inputs [R, T, N, ...], not {found.values.shape} and '
+      f'{found.inputs.shape}'
     )
   return found
 
 
 def recorded_values(
-    agent: Agent, settings: settings_lib.Settings, recording: Recording,
-    shard: Shard = UNSHARDED,
+  agent: Agent,
+  settings: settings_lib.Settings,
+  recording: Recording,
+  shard: Shard = UNSHARDED,
 ) -> DataSource:
   """Fitting the values of one point of a run after another.
 
@@ -165,9 +173,7 @@ def recorded_values(
     del replay
     # The data of the step that was just begun.
     now = jnp.maximum(counters.step - 1, 0)
-    return _examples(
-        key, *task(env['run'], now), batch_size or batch, shard
-    )
+    return _examples(key, *task(env['run'], now), batch_size or batch, shard)
 
   def collect(key, nets, env, replay, counters):
     del key, nets
@@ -178,19 +184,24 @@ def recorded_values(
     outputs = agent.act_greedily(key, nets, x)
     error = supervised.squared_error(outputs, y).mean()
     return {
-        'eval/return': -error,
-        'eval/unexplained': error / jnp.maximum(y.var(), 1e-8),
-        'eval/steps': jnp.array(float(y.size)),
+      'eval/return': -error,
+      'eval/unexplained': error / jnp.maximum(y.var(), 1e-8),
+      'eval/steps': jnp.array(float(y.size)),
     }
 
   return DataSource(
-      init=lambda key: ({
-          'run': jax.random.randint(key, [], 0, runs),
-          'step': jnp.array(0, jnp.int32),
-      }, ()),
-      collect=collect,
-      advance=lambda c: c._replace(step=c.step + 1),
-      ready=lambda c: jnp.array(True),
-      sample=sample, evaluate=evaluate, steps_per_row=1,
-      return_range=(-1.0, 0.0),
+    init=lambda key: (
+      {
+        'run': jax.random.randint(key, [], 0, runs),
+        'step': jnp.array(0, jnp.int32),
+      },
+      (),
+    ),
+    collect=collect,
+    advance=lambda c: c._replace(step=c.step + 1),
+    ready=lambda c: jnp.array(True),
+    sample=sample,
+    evaluate=evaluate,
+    steps_per_row=1,
+    return_range=(-1.0, 0.0),
   )

@@ -28,8 +28,10 @@ AXES = trainer_lib.AXES
 
 
 def init_seed(
-    key: Key, agent: Agent, init_data: Callable[[Key], tuple[Any, Any]],
-    hooks: Hooks = (),
+  key: Key,
+  agent: Agent,
+  init_data: Callable[[Key], tuple[Any, Any]],
+  hooks: Hooks = (),
 ) -> TrainState:
   """The state of one seed before the first step. The key is consumed.
 
@@ -39,43 +41,50 @@ def init_seed(
   env, replay = init_data(stream_key)
   # Distinct buffers, since the state is donated.
   zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
-  return attach(TrainState(
+  return attach(
+    TrainState(
       nets=agent.init(nets_key),
       replay=replay,
       env=env,
       keys=Keys(run_key, event_key),
       counters=zeros,
       interventions={},
-  ), hooks)
+    ),
+    hooks,
+  )
 
 
 def attach(state: TrainState, hooks: Hooks) -> TrainState:
   """Gives hooks that have none yet their own state, for one seed."""
   new = {
-      # Copies: what is taken from the networks must not share their buffers.
-      hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))
-      for hook in hooks
-      if hook.label not in state.interventions
+    # Copies: what is taken from the networks must not share their buffers.
+    hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))
+    for hook in hooks
+    if hook.label not in state.interventions
   }
   return state._replace(interventions={**state.interventions, **new})
 
 
 def init(
-    seeds: jax.Array, agent: Agent,
-    init_data: Callable[[Key], tuple[Any, Any]], hooks: Hooks = (),
+  seeds: jax.Array,
+  agent: Agent,
+  init_data: Callable[[Key], tuple[Any, Any]],
+  hooks: Hooks = (),
 ) -> TrainState:
   """The state of all seeds, int32 `[S]`."""
   return jax.vmap(
-      lambda seed: init_seed(
-          jax.random.PRNGKey(seed), agent, init_data, hooks
-      ),
-      out_axes=AXES,
+    lambda seed: init_seed(jax.random.PRNGKey(seed), agent, init_data, hooks),
+    out_axes=AXES,
   )(seeds)
 
 
 def row(
-    state: TrainState, agent: Agent, stream: DataSource,
-    schedule: learner.UpdateSchedule, hooks: Hooks = (), shard: Shard = UNSHARDED,
+  state: TrainState,
+  agent: Agent,
+  stream: DataSource,
+  schedule: learner.UpdateSchedule,
+  hooks: Hooks = (),
+  shard: Shard = UNSHARDED,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """One row: every environment steps once, then updates if they are due.
 
@@ -85,28 +94,40 @@ def row(
   counters = state.counters
   collected = stream.advance(counters)
   due = stream.ready(collected) & schedule.due(
-      counters.step // stream.steps_per_row
+    counters.step // stream.steps_per_row
   )
 
   def one_seed(nets, replay, env, keys, own):
     key = jax.random.fold_in(keys.run, counters.step)
     collect_key, learn_key = jax.random.split(key)
     env, replay, metrics = stream.collect(
-        collect_key, acting.acting(nets, own, counters.step), env, replay,
-        counters,
+      collect_key,
+      acting.acting(nets, own, counters.step),
+      env,
+      replay,
+      counters,
     )
 
     def update():
       return learner.learn(
-          learn_key, agent, nets, own,
-          lambda k, _: stream.sample(k, env, replay, collected),
-          counters.updates, schedule.updates, hooks, keys.event, shard,
+        learn_key,
+        agent,
+        nets,
+        own,
+        lambda k, _: stream.sample(k, env, replay, collected),
+        counters.updates,
+        schedule.updates,
+        hooks,
+        keys.event,
+        shard,
       )
 
     def skip():
       losses = jax.eval_shape(update)[2]
-      return nets, own, jax.tree.map(
-          lambda x: jnp.zeros(x.shape, x.dtype), losses
+      return (
+        nets,
+        own,
+        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), losses),
       )
 
     # `due` is the same for all seeds, so that this stays a branch under vmap.
@@ -114,20 +135,24 @@ def row(
     return nets, replay, env, own, {**metrics, **losses}
 
   nets, replay, env, own, metrics = jax.vmap(one_seed)(
-      state.nets, state.replay, state.env, state.keys, state.interventions
+    state.nets, state.replay, state.env, state.keys, state.interventions
   )
   counters = collected._replace(
-      updates=counters.updates + due * schedule.updates
+    updates=counters.updates + due * schedule.updates
   )
   state = state._replace(
-      nets=nets, replay=replay, env=env, counters=counters, interventions=own
+    nets=nets, replay=replay, env=env, counters=counters, interventions=own
   )
   return state, {**metrics, 'updated': due}
 
 
 def prime(
-    state: TrainState, num_updates: int, agent: Agent, stream: DataSource,
-    hooks: Hooks = (), shard: Shard = UNSHARDED,
+  state: TrainState,
+  num_updates: int,
+  agent: Agent,
+  stream: DataSource,
+  hooks: Hooks = (),
+  shard: Shard = UNSHARDED,
 ) -> TrainState:
   """Updates on what the replay holds; nothing is collected."""
   counters = state.counters
@@ -136,22 +161,34 @@ def prime(
     # No step has this number, so that no key is used twice.
     root = jax.random.fold_in(keys.run, 2**31 - 1)
     nets, own, _ = learner.learn(
-        jax.random.fold_in(root, counters.updates), agent, nets, own,
-        lambda k, _: stream.sample(k, env, replay, counters),
-        counters.updates, num_updates, hooks, keys.event, shard,
+      jax.random.fold_in(root, counters.updates),
+      agent,
+      nets,
+      own,
+      lambda k, _: stream.sample(k, env, replay, counters),
+      counters.updates,
+      num_updates,
+      hooks,
+      keys.event,
+      shard,
     )
     return nets, own
 
   nets, own = jax.vmap(one_seed)(
-      state.nets, state.replay, state.env, state.keys, state.interventions
+    state.nets, state.replay, state.env, state.keys, state.interventions
   )
   counters = counters._replace(updates=counters.updates + num_updates)
   return state._replace(nets=nets, counters=counters, interventions=own)
 
 
 def segment(
-    state: TrainState, num_rows: int, agent: Agent, stream: DataSource,
-    schedule: learner.UpdateSchedule, hooks: Hooks = (), shard: Shard = UNSHARDED,
+  state: TrainState,
+  num_rows: int,
+  agent: Agent,
+  stream: DataSource,
+  schedule: learner.UpdateSchedule,
+  hooks: Hooks = (),
+  shard: Shard = UNSHARDED,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """`num_rows` rows in one program.
 
@@ -163,8 +200,10 @@ def segment(
   """
   begin = state.counters.step
   state, stacked = jax.lax.scan(
-      lambda s, _: row(s, agent, stream, schedule, hooks, shard), state, None,
-      length=num_rows,
+    lambda s, _: row(s, agent, stream, schedule, hooks, shard),
+    state,
+    None,
+    length=num_rows,
   )
   updated = stacked.pop('updated')[:, None]
   metrics = {}
@@ -217,16 +256,19 @@ def _check_memory(settings, stream, layout):
       return
     available = memory.of_device(limit)
   memory.check(
-      settings.replay.capacity, int(available / copies),
-      transition=stream.transition_bytes,
-      multiple=settings.environment.num_envs,
+    settings.replay.capacity,
+    int(available / copies),
+    transition=stream.transition_bytes,
+    multiple=settings.environment.num_envs,
   )
 
 
 def make(
-    settings: settings_lib.Settings, learners: Learners,
-    schedule: learner.UpdateSchedule, later: learner.UpdateSchedule | None,
-    hooks: Hooks,
+  settings: settings_lib.Settings,
+  learners: Learners,
+  schedule: learner.UpdateSchedule,
+  later: learner.UpdateSchedule | None,
+  hooks: Hooks,
 ) -> trainer_lib.Trainer:
   """The loop of these settings, compiled.
 
@@ -248,9 +290,12 @@ def make(
     return init(seeds, agent, stream.init)
 
   def segment_at(schedule):
-    return shares.training(lambda state: segment(
+    return shares.training(
+      lambda state: segment(
         state, rows, *learners.shared, schedule, hooks, layout.shard
-    ), metrics=True)
+      ),
+      metrics=True,
+    )
 
   def prime_chunk(state):
     updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
@@ -261,16 +306,14 @@ def make(
 
   def sample_of(stream, keys, env, replay, counters, size):
     return jax.vmap(
-        lambda key, env, replay: stream.sample(
-            key, env, replay, counters, size
-        )
+      lambda key, env, replay: stream.sample(key, env, replay, counters, size)
     )(keys, env, replay)
 
   start_all = layout.jit(start, seeds=parallel.Axes((0,), AXES))
   evaluate_all = layout.jit(evaluate, seeds=parallel.Axes((0, 0, 0), 0))
   sample_all = layout.jit(
-      lambda *args: sample_of(stream, *args, probe_size),
-      seeds=parallel.Axes((0, 0, 0, None), 0),
+    lambda *args: sample_of(stream, *args, probe_size),
+    seeds=parallel.Axes((0, 0, 0, None), 0),
   )
 
   def sample_parts(*args):
@@ -281,7 +324,7 @@ def make(
 
   if shares.are_apart:
     sample_all = layout.jit(
-        sample_parts, data=parallel.Axes((None, 0, 0, None), None)
+      sample_parts, data=parallel.Axes((None, 0, 0, None), None)
     )
 
   def sample(keys, state):
@@ -298,25 +341,23 @@ def make(
 
   def batch():
     many = jax.eval_shape(
-        lambda keys, s: sample_of(
-            stream, keys, s.env, s.replay, s.counters, None
-        ), keys(), shapes()
+      lambda keys, s: sample_of(
+        stream, keys, s.env, s.replay, s.counters, None
+      ),
+      keys(),
+      shapes(),
     )
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), many
+      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), many
     )
 
   def metrics():
-    state = jax.eval_shape(
-        lambda: init(seeds, agent, stream.init, hooks)
-    )
+    state = jax.eval_shape(lambda: init(seeds, agent, stream.init, hooks))
     _, trained = jax.eval_shape(
-        lambda state: segment(state, rows, agent, stream, schedule, hooks),
-        state,
+      lambda state: segment(state, rows, agent, stream, schedule, hooks),
+      state,
     )
-    return {
-        *trained, *jax.eval_shape(evaluate, keys(), state.nets, state.env)
-    }
+    return {*trained, *jax.eval_shape(evaluate, keys(), state.nets, state.env)}
 
   train = segment_at(schedule)
   train_later = segment_at(later) if later else None
@@ -324,30 +365,30 @@ def make(
   def replicate(state, count):
     state = shares.together(state)
     env, replay = jax.tree.map(
-        lambda x: jnp.repeat(x, count, axis=0), (state.env, state.replay)
+      lambda x: jnp.repeat(x, count, axis=0), (state.env, state.replay)
     )
     return shares.apart(state._replace(env=env, replay=replay))
 
   return trainer_lib.Trainer(
-      steps_per_row=stream.steps_per_row,
-      frames_per_step=1,
-      return_range=stream.return_range,
-      batch=batch(),
-      metrics=metrics,
-      init=lambda: shares.apart(start_all(seeds)),
-      shapes=shapes,
-      segment=train,
-      segment_later=train_later,
-      prime=shares.training(prime_chunk),
-      evaluate=lambda keys, state: evaluate_all(
-          keys, state.nets, shares.first(state.env)
-      ),
-      sample=sample,
-      snapshots=lambda state: {},
-      portable=shares.together,
-      load=lambda state, folder: shares.apart(layout.place_state(
-          jax.tree.map(jnp.asarray, state), AXES
-      )),
-      replicate=replicate,
-      host_axes=shares.axes,
+    steps_per_row=stream.steps_per_row,
+    frames_per_step=1,
+    return_range=stream.return_range,
+    batch=batch(),
+    metrics=metrics,
+    init=lambda: shares.apart(start_all(seeds)),
+    shapes=shapes,
+    segment=train,
+    segment_later=train_later,
+    prime=shares.training(prime_chunk),
+    evaluate=lambda keys, state: evaluate_all(
+      keys, state.nets, shares.first(state.env)
+    ),
+    sample=sample,
+    snapshots=lambda state: {},
+    portable=shares.together,
+    load=lambda state, folder: shares.apart(
+      layout.place_state(jax.tree.map(jnp.asarray, state), AXES)
+    ),
+    replicate=replicate,
+    host_axes=shares.axes,
   )

@@ -83,11 +83,11 @@ class Experiment(NamedTuple):
   is_finite: Callable[[TrainState], jax.Array]
   compare: Callable[[TrainState, TrainState], Metrics]
   intervene: Callable[
-      [expressions.Expression], Callable[[TrainState], TrainState]
+    [expressions.Expression], Callable[[TrainState], TrainState]
   ]
   intervene_where: Callable[
-      [expressions.Expression],
-      Callable[[TrainState, jax.Array], TrainState],
+    [expressions.Expression],
+    Callable[[TrainState, jax.Array], TrainState],
   ]
   attach: Callable[[TrainState], TrainState]
   replicate: Callable[[TrainState, int], TrainState]
@@ -95,7 +95,7 @@ class Experiment(NamedTuple):
 
 
 def build_agent_and_data(
-    settings: settings_lib.Settings, shard: Shard = UNSHARDED
+  settings: settings_lib.Settings, shard: Shard = UNSHARDED
 ) -> tuple[Agent, rollout.DataSource]:
   """The agent and its stream on the device; refuses what does not fit.
 
@@ -105,23 +105,26 @@ def build_agent_and_data(
   if task.name == 'recorded_values':
     recording = datasets.load(task.path)
     agent = agent_builder.make(
-        settings, _spaces(recording.inputs.shape[3:], 1), shard
+      settings, _spaces(recording.inputs.shape[3:], 1), shard
     )
     return agent, datasets.recorded_values(agent, settings, recording, shard)
   if settings.agent.name == 'supervised':
     agent = agent_builder.make(
-        settings, _spaces((task.input_size,), task.classes), shard
+      settings, _spaces((task.input_size,), task.classes), shard
     )
     return agent, datasets.random_labels(agent, settings, shard)
   environment = environments.make(
-      task.name, permute=task.permute,
-      permute_actions=task.permute_actions,
-      max_episode_steps=task.max_episode_steps,
-      **settings.environment_options,
+    task.name,
+    permute=task.permute,
+    permute_actions=task.permute_actions,
+    max_episode_steps=task.max_episode_steps,
+    **settings.environment_options,
   )
-  agent = agent_builder.make(settings, _spaces(
-      environment.observation_shape, environment.num_actions
-  ), shard)
+  agent = agent_builder.make(
+    settings,
+    _spaces(environment.observation_shape, environment.num_actions),
+    shard,
+  )
   return agent, rollout.environment_source(agent, environment, settings, shard)
 
 
@@ -137,13 +140,19 @@ def _build_trainer(settings, layout):
     shared = whole
     if layout.shard.axis is not None:
       shared = build_agent_and_data(settings, layout.shard)
-    return agent, device_trainer.make(
-        settings, device_trainer.Learners(whole, shared, layout),
-        *_schedules(settings, stream.steps_per_row), hooks,
-    ), hooks
+    return (
+      agent,
+      device_trainer.make(
+        settings,
+        device_trainer.Learners(whole, shared, layout),
+        *_schedules(settings, stream.steps_per_row),
+        hooks,
+      ),
+      hooks,
+    )
   task = settings.environment
   make = functools.partial(
-      host_registry.make, task.name, **settings.environment_options
+    host_registry.make, task.name, **settings.environment_options
   )
   each = host_data_source.own_environments(settings, layout)
   training = make(each * settings.num_seeds, evaluation=False)
@@ -152,10 +161,18 @@ def _build_trainer(settings, layout):
   shared = agent
   if layout.shard.axis is not None:
     shared = agent_builder.make(settings, training.spaces, layout.shard)
-  return agent, host_trainer.make(
-      settings, host_trainer.Learners(agent, shared, layout), make, training,
-      *_schedules(settings, task.num_envs), hooks,
-  ), hooks
+  return (
+    agent,
+    host_trainer.make(
+      settings,
+      host_trainer.Learners(agent, shared, layout),
+      make,
+      training,
+      *_schedules(settings, task.num_envs),
+      hooks,
+    ),
+    hooks,
+  )
 
 
 def event_keys(state: TrainState, name: str) -> jax.Array:
@@ -174,7 +191,7 @@ def _root(state, name):
 
 def _folded(keys, step, tag):
   return jax.vmap(
-      lambda key: jax.random.fold_in(jax.random.fold_in(key, tag), step)
+    lambda key: jax.random.fold_in(jax.random.fold_in(key, tag), step)
   )(keys)
 
 
@@ -188,7 +205,9 @@ def build(settings: settings_lib.Settings) -> Experiment:
   layout = parallel.choose(settings)
   agent, trainer, hooks = _build_trainer(layout.own_settings(settings), layout)
   parts = host_partition.of_trainer(trainer, layout)
-  trainer = trainer._replace(load=host_partition.loading_own(trainer.load, parts))
+  trainer = trainer._replace(
+    load=host_partition.loading_own(trainer.load, parts)
+  )
   _check_hooks(agent, hooks, trainer.batch)
   # Have their own states from the start: in the trainer, and where one seed may
   # be changed before another.
@@ -202,20 +221,20 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return keys, trainer.sample(batch_keys, state)
 
   def over_seeds(function, out_axes=0):
-    """`function(key, state without its data, batch)` of one seed, over all; compiled."""
+    """`function(key, state, batch)` of one seed, over all seeds."""
     axes = parallel.Axes((0, trainer_lib.AXES, 0), out_axes)
     return layout.jit(
-        jax.vmap(function, in_axes=axes.inputs, out_axes=axes.outputs),
-        seeds=axes,
+      jax.vmap(function, in_axes=axes.inputs, out_axes=axes.outputs),
+      seeds=axes,
     )
 
   def evaluate(state):
     return trainer.evaluate(keys_of(*_root(state, 'evaluate')), state)
 
   measure_each = over_seeds(
-      lambda key, state, batch: looks.measure(
-          key, state.nets, batch, state.interventions
-      )
+    lambda key, state, batch: looks.measure(
+      key, state.nets, batch, state.interventions
+    )
   )
 
   def measure(state):
@@ -236,17 +255,19 @@ def build(settings: settings_lib.Settings) -> Experiment:
   def compare(before, after):
     keys, batch = probe(before, 'probe')
     return _differences(
-        look(keys, without_data(before), batch), look(keys, without_data(after), batch)
+      look(keys, without_data(before), batch),
+      look(keys, without_data(after), batch),
     )
 
   @functools.cache
   def compiled(label, text):
-    """The intervention on state without its datas, `(keys, state, batch) -> state`."""
+    """The intervention, without data: `(keys, state, batch) -> state`."""
     intervention = interventions.make(expressions.parse(text), agent.spec)
     return over_seeds(
-        lambda key, state, batch: _intervene(
-            key, state, batch, intervention, label
-        ), out_axes=trainer_lib.AXES,
+      lambda key, state, batch: _intervene(
+        key, state, batch, intervention, label
+      ),
+      out_axes=trainer_lib.AXES,
     )
 
   def apply(function, label, state, *more):
@@ -263,9 +284,9 @@ def build(settings: settings_lib.Settings) -> Experiment:
     before = without_data(own_shapes(()))
     if structure(shapes_of(change, before)) != structure(before):
       raise UserError(
-          f'{text!r} changes the network\'s structure, so that it cannot '
-          'happen to one seed and not to another: allocate network.slots, or '
-          'take one seed a run'
+        f"{text!r} changes the network's structure, so that it cannot "
+        'happen to one seed and not to another: allocate network.slots, or '
+        'take one seed a run'
       )
 
     def where(keys, state, batch, mask):
@@ -285,11 +306,11 @@ def build(settings: settings_lib.Settings) -> Experiment:
     return lambda state, mask: apply(function, expression.label, state, mask)
 
   def shapes_of(function, state):
-    """Shapes of what a function `over_seeds` makes of a state without its data's."""
+    """Shapes of what a function `over_seeds` makes of a state without data."""
     keys = state.keys.event
     batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((keys.shape[0], *x.shape), x.dtype),
-        trainer.batch,
+      lambda x: jax.ShapeDtypeStruct((keys.shape[0], *x.shape), x.dtype),
+      trainer.batch,
     )
     return jax.eval_shape(function, keys, state, batch)
 
@@ -306,8 +327,9 @@ def build(settings: settings_lib.Settings) -> Experiment:
     empty = jax.vmap(looks.init)(state.nets)
     state = state._replace(interventions={**empty, **state.interventions})
     return jax.vmap(
-        lambda one: device_trainer.attach(one, owners),
-        in_axes=(trainer_lib.AXES,), out_axes=trainer_lib.AXES,
+      lambda one: device_trainer.attach(one, owners),
+      in_axes=(trainer_lib.AXES,),
+      out_axes=trainer_lib.AXES,
     )(state)
 
   def attach(state):
@@ -315,25 +337,25 @@ def build(settings: settings_lib.Settings) -> Experiment:
 
   def replicate(state, count):
     return with_data(
-        _replicate(without_data(state), count), trainer.replicate(state, count)
+      _replicate(without_data(state), count), trainer.replicate(state, count)
     )
 
   return Experiment(
-      settings=settings,
-      agent=agent,
-      trainer=trainer,
-      init=lambda: attach(trainer.init()),
-      shapes=lambda history: parts.whole(own_shapes(history)),
-      metrics=metrics,
-      evaluate=evaluate,
-      measure=measure,
-      is_finite=lambda state: is_finite(state.nets),
-      compare=compare,
-      intervene=intervene,
-      intervene_where=intervene_where,
-      attach=attach,
-      replicate=replicate,
-      parts=parts,
+    settings=settings,
+    agent=agent,
+    trainer=trainer,
+    init=lambda: attach(trainer.init()),
+    shapes=lambda history: parts.whole(own_shapes(history)),
+    metrics=metrics,
+    evaluate=evaluate,
+    measure=measure,
+    is_finite=lambda state: is_finite(state.nets),
+    compare=compare,
+    intervene=intervene,
+    intervene_where=intervene_where,
+    attach=attach,
+    replicate=replicate,
+    parts=parts,
   )
 
 
@@ -343,7 +365,9 @@ def _schedules(settings, steps_per_row):
     return learner.update_schedule(1.0, steps_per_row), None
   replay, later = settings.replay, None
   if replay.later_updates_per_step:
-    later = learner.update_schedule(replay.later_updates_per_step, steps_per_row)
+    later = learner.update_schedule(
+      replay.later_updates_per_step, steps_per_row
+    )
   return learner.update_schedule(replay.updates_per_step, steps_per_row), later
 
 
@@ -352,10 +376,10 @@ def _look(agent, state, batch):
   params = {name: net.params for name, net in state.nets.items()}
   inputs = agent.spec.inputs(params, batch)
   outputs = {
-      name: agent.spec.nets[name].network.apply(
-          params[name], inputs[name]
-      ).outputs
-      for name in agent.spec.default_nets
+    name: agent.spec.nets[name]
+    .network.apply(params[name], inputs[name])
+    .outputs
+    for name in agent.spec.default_nets
   }
   return outputs, agent.spec.policy(params, batch)
 
@@ -370,8 +394,8 @@ def _differences(before, after):
     return x.reshape(num_seeds, -1)
 
   change = [
-      jnp.abs(flat(a) - flat(b)).max(-1)
-      for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
+    jnp.abs(flat(a) - flat(b)).max(-1)
+    for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
   ]
   found = {'largest_output_change': jnp.stack(change).max(0)}
   if jnp.issubdtype(old_policy.dtype, jnp.floating):
@@ -385,16 +409,18 @@ def _diagnostics(agent, config):
   """The diagnostics of the config, with their options."""
   tau = {'tau': config.tau}
   return diagnostics.make(
-      agent.spec, agent.update, config.names, {
-          'dormant_units': tau,
-          'dormant_overlap': tau,
-          'srank': {'delta': config.delta},
-          'gradient_covariance': {'examples': config.covariance_examples},
-          'hessian': {'iterations': config.hessian_iterations},
-          'target_fitting': {
-              'steps': config.fit_steps, 'draws': config.fit_draws
-          },
-      }, target=config.target,
+    agent.spec,
+    agent.update,
+    config.names,
+    {
+      'dormant_units': tau,
+      'dormant_overlap': tau,
+      'srank': {'delta': config.delta},
+      'gradient_covariance': {'examples': config.covariance_examples},
+      'hessian': {'iterations': config.hessian_iterations},
+      'target_fitting': {'steps': config.fit_steps, 'draws': config.fit_draws},
+    },
+    target=config.target,
   )
 
 
@@ -408,12 +434,12 @@ def _hooks(settings, agent):
     text = one.expression.text
     if not intervention.nets_only:
       raise UserError(
-          f'config.interventions: {text!r} changes more than networks, so that '
-          'it cannot happen every_updates; take at_steps, every_steps or when'
+        f'config.interventions: {text!r} changes more than networks, so that '
+        'it cannot happen every_updates; take at_steps, every_steps or when'
       )
-    hooks.append(learner.Hook(
-        one.expression.label, one.every_updates, intervention
-    ))
+    hooks.append(
+      learner.Hook(one.expression.label, one.every_updates, intervention)
+    )
   return tuple(hooks)
 
 
@@ -424,7 +450,7 @@ def _check_hooks(agent, hooks, batch):
   def run(key, batch, hook):
     state = device_trainer.init_seed(key, agent, lambda key: ((), ()), (hook,))
     return learner.run_hook(
-        hook, key, state.nets, state.interventions, batch, 1
+      hook, key, state.nets, state.interventions, batch, 1
     )
 
   for hook in hooks:
@@ -434,11 +460,13 @@ def _check_hooks(agent, hooks, batch):
 def _waiting(settings, agent):
   """Interventions that wait for something, for their own states."""
   return tuple(
-      learner.Hook(
-          one.expression.label, 0,
-          interventions.make(one.expression, agent.spec),
-      )
-      for one in schedule_lib.schedule(settings).interventions if one.when
+    learner.Hook(
+      one.expression.label,
+      0,
+      interventions.make(one.expression, agent.spec),
+    )
+    for one in schedule_lib.schedule(settings).interventions
+    if one.when
   )
 
 
@@ -456,20 +484,16 @@ def _intervene(key, state, batch, intervention, label):
     own = intervention.init(state)
   state, own = intervention.apply(key, state, own, batch)
   if jax.tree.leaves(own):
-    state = state._replace(
-        interventions={**state.interventions, label: own}
-    )
+    state = state._replace(interventions={**state.interventions, label: own})
   return state
 
 
 def _replicate(state, count):
-  """A state without its data's seed so many times, each with keys of its own."""
+  """One seed, without its data, so many times, each with keys of its own."""
   nets, keys, own = jax.tree.map(
-      lambda x: jnp.repeat(x, count, axis=0),
-      (state.nets, state.keys, state.interventions),
+    lambda x: jnp.repeat(x, count, axis=0),
+    (state.nets, state.keys, state.interventions),
   )
   salts = jnp.arange(count)
-  keys = jax.tree.map(
-      lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys
-  )
+  keys = jax.tree.map(lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys)
   return state._replace(nets=nets, keys=keys, interventions=own)

@@ -56,38 +56,38 @@ class HostReplays:
     self.of_seed = tuple(of_seed)
 
 
-def generator(
-    key: np.ndarray, name: str, number: int
-) -> np.random.Generator:
+def generator(key: np.ndarray, name: str, number: int) -> np.random.Generator:
   """The host's randomness for one purpose and step, from a key `[2]`."""
-  return np.random.Generator(np.random.Philox(np.random.SeedSequence(
-      [*map(int, key), int(name_tag(name)), number]
-  )))
+  return np.random.Generator(
+    np.random.Philox(
+      np.random.SeedSequence([*map(int, key), int(name_tag(name)), number])
+    )
+  )
 
 
 def own_environments(
-    settings: settings_lib.Settings, layout: parallel.Layout
+  settings: settings_lib.Settings, layout: parallel.Layout
 ) -> int:
   """Environments of a seed on this host; refuses what cannot be shared."""
   env, sharers = settings.environment, layout.sharers
   if env.num_envs % sharers:
     raise UserError(
-        f'config.environment.num_envs ({env.num_envs}) is not a multiple of '
-        f'the {sharers} hosts, each of which steps its own: take '
-        f'{-(-env.num_envs // sharers) * sharers}, or '
-        'config.parallel="seeds" with as many seeds as devices'
+      f'config.environment.num_envs ({env.num_envs}) is not a multiple of '
+      f'the {sharers} hosts, each of which steps its own: take '
+      f'{-(-env.num_envs // sharers) * sharers}, or '
+      'config.parallel="seeds" with as many seeds as devices'
     )
   if sharers > 1 and env.normalize_observations:
     raise UserError(
-        'config.environment.normalize_observations: hosts that share batches '
-        '(config.parallel is "data") would each have other statistics: take '
-        '"seeds"'
+      'config.environment.normalize_observations: hosts that share batches '
+      '(config.parallel is "data") would each have other statistics: take '
+      '"seeds"'
     )
   return env.num_envs // sharers
 
 
 def replay_settings(
-    settings: settings_lib.Settings, spaces: Spaces, sharers: int = 1
+  settings: settings_lib.Settings, spaces: Spaces, sharers: int = 1
 ) -> host_spec.HostReplaySpec:
   """What the replay of one seed is to be; refused where memory is too small.
 
@@ -95,11 +95,13 @@ def replay_settings(
   """
   replay = settings.replay
   found = host_spec.HostReplaySpec(
-      capacity=replay.capacity // sharers,
-      num_envs=settings.environment.num_envs // sharers,
-      spaces=spaces, discount=replay.discount, n_step=replay.n_step,
-      stack=settings.environment_options.get('stack_frames', 1),
-      compress=replay.compress,
+    capacity=replay.capacity // sharers,
+    num_envs=settings.environment.num_envs // sharers,
+    spaces=spaces,
+    discount=replay.discount,
+    n_step=replay.n_step,
+    stack=settings.environment_options.get('stack_frames', 1),
+    compress=replay.compress,
   )
   host_spec.check_fits(found, memory.of_host() // settings.num_seeds)
   return found
@@ -116,8 +118,10 @@ class HostDataSource:
   """
 
   def __init__(
-      self, settings: settings_lib.Settings, environments: HostEnvironments,
-      layout: parallel.Layout = parallel.ONE,
+    self,
+    settings: settings_lib.Settings,
+    environments: HostEnvironments,
+    layout: parallel.Layout = parallel.ONE,
   ):
     spaces = environments.spaces
     self.num_seeds = settings.num_seeds
@@ -132,13 +136,13 @@ class HostDataSource:
     self._batch_size = settings.replay.batch_size
     if sharers > 1:
       self._batch_size = (
-          self._batch_size * len(layout.local) // len(layout.devices)
+        self._batch_size * len(layout.local) // len(layout.devices)
       )
     self._normalizes = settings.environment.normalize_observations
     if self._normalizes and len(spaces.observation_shape) != 1:
       raise UserError(
-          'config.environment.normalize_observations is for vectors, but '
-          f'observations have the shape {spaces.observation_shape}'
+        'config.environment.normalize_observations is for vectors, but '
+        f'observations have the shape {spaces.observation_shape}'
       )
     # The value that the environments are at.
     self._at: HostEnvState | None = None
@@ -157,33 +161,37 @@ class HostDataSource:
     """Environments at the start of a run."""
     env = self._begin(run_keys, 0)
     if self._normalizes:
-      env = env._replace(statistics=running_statistics.init(
+      env = env._replace(
+        statistics=running_statistics.init(
           self.num_seeds, self.environments.spaces.observation_shape
-      ))
+        )
+      )
     return self.now(*env[1:])
 
   def now(
-      self, observation: np.ndarray, episode_return: np.ndarray,
-      statistics: dict[str, np.ndarray],
+    self,
+    observation: np.ndarray,
+    episode_return: np.ndarray,
+    statistics: dict[str, np.ndarray],
   ) -> HostEnvState:
     """What the environments are, with what else belongs to it."""
     simulators = {}
     if self.environments.can_copy:
       simulators = {
-          k: self.by_seed(v) for k, v in self.environments.get_state().items()
+        k: self.by_seed(v) for k, v in self.environments.get_state().items()
       }
     self._at = HostEnvState(simulators, observation, episode_return, statistics)
     return self._at
 
   def settle(
-      self, env: HostEnvState, rings: HostReplays, run_keys: np.ndarray, step: int
+    self, env: HostEnvState, rings: HostReplays, run_keys: np.ndarray, step: int
   ) -> HostEnvState:
     """Brings the environments to where `env` says that they are at `step`."""
     is_there = env is self._at
     if self.environments.can_copy:
       if not is_there:
         self.environments.set_state(
-            {k: self.flat(v) for k, v in env.simulators.items()}
+          {k: self.flat(v) for k, v in env.simulators.items()}
         )
       return env
     if is_there and step % self._save_every:
@@ -198,11 +206,14 @@ class HostDataSource:
 
   def _begin(self, run_keys, step):
     """New episodes everywhere, by seed and step."""
-    seeds = np.concatenate([
+    seeds = np.concatenate(
+      [
         generator(key, 'environments', step).integers(
-            2**32, size=self.num_envs, dtype=np.uint32
-        )[self._own_envs] for key in run_keys
-    ])
+          2**32, size=self.num_envs, dtype=np.uint32
+        )[self._own_envs]
+        for key in run_keys
+      ]
+    )
     observation = self.by_seed(self.environments.begin(seeds))
     zeros = np.zeros(observation.shape[:2], np.float32)
     return HostEnvState({}, observation, zeros, {})
@@ -210,7 +221,7 @@ class HostDataSource:
   # --- Observations ---
 
   def count(
-      self, statistics: dict[str, np.ndarray], observations: np.ndarray
+    self, statistics: dict[str, np.ndarray], observations: np.ndarray
   ) -> dict[str, np.ndarray]:
     """Statistics with observations `[S, E, ...]`, where they are wanted."""
     if not self._normalizes:
@@ -218,7 +229,7 @@ class HostDataSource:
     return running_statistics.update(statistics, observations)
 
   def seen(
-      self, statistics: dict[str, np.ndarray], observations: np.ndarray
+    self, statistics: dict[str, np.ndarray], observations: np.ndarray
   ) -> np.ndarray:
     """Observations `[S, ...]` as networks see them."""
     if not self._normalizes:
@@ -230,7 +241,7 @@ class HostDataSource:
   def new_rings(self) -> HostReplays:
     """Empty replays."""
     return HostReplays(
-        [host_ring.HostRing(self.replay) for _ in range(self.num_seeds)]
+      [host_ring.HostRing(self.replay) for _ in range(self.num_seeds)]
     )
 
   def load(self, folder: pathlib.Path) -> HostReplays | None:
@@ -243,8 +254,7 @@ class HostDataSource:
   def snapshots(self, rings: HostReplays) -> dict[str, host_ring.HostRing]:
     """Copies by name, which share what they hold with the originals."""
     return {
-        self._name(seed): ring.copy()
-        for seed, ring in enumerate(rings.of_seed)
+      self._name(seed): ring.copy() for seed, ring in enumerate(rings.of_seed)
     }
 
   def _name(self, seed):
@@ -260,9 +270,10 @@ class HostDataSource:
     if self._layout.sharers == 1:
       return env
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(
-            (x.shape[0], self.num_envs, *x.shape[2:]), x.dtype
-        ), env,
+      lambda x: jax.ShapeDtypeStruct(
+        (x.shape[0], self.num_envs, *x.shape[2:]), x.dtype
+      ),
+      env,
     )
 
   def own(self, env: HostEnvState) -> HostEnvState:
@@ -272,9 +283,14 @@ class HostDataSource:
     return jax.tree.map(lambda x: x[:, self._own_envs], env)
 
   def draw(
-      self, rings: HostReplays, env: HostEnvState, keys: np.ndarray, name: str,
-      number: int, batch_size: int | None = None,
-      num_batches: int | None = None,
+    self,
+    rings: HostReplays,
+    env: HostEnvState,
+    keys: np.ndarray,
+    name: str,
+    number: int,
+    batch_size: int | None = None,
+    num_batches: int | None = None,
   ) -> FrameBatch:
     """Batches of each seed, `[S, (U,) B, ...]`.
 
@@ -293,16 +309,18 @@ class HostDataSource:
     if self._layout.sharers > 1:
       name = f'{name} on host {self._layout.host}'
     drawn = [
-        ring.sample_frames(
-            generator(key, name, number), batch_size or self._batch_size,
-            num_batches,
-        ) for ring, key in zip(rings.of_seed, keys, strict=True)
+      ring.sample_frames(
+        generator(key, name, number),
+        batch_size or self._batch_size,
+        num_batches,
+      )
+      for ring, key in zip(rings.of_seed, keys, strict=True)
     ]
     batch = FrameBatch._make(map(_joined, zip(*drawn, strict=True)))
     return batch._replace(frames=self.seen(env.statistics, batch.frames))
 
   def batch_shapes(
-      self, batch_size: int | None = None, num_batches: int | None = None
+    self, batch_size: int | None = None, num_batches: int | None = None
   ) -> FrameBatch:
     """Shapes and dtypes of what `draw` returns."""
     many = () if num_batches is None else (num_batches,)
@@ -314,11 +332,9 @@ class HostDataSource:
     frames = stack + 1 if self.replay.n_step == 1 else 2 * stack
     shape, action = self.replay.action
     return FrameBatch(
-        jax.ShapeDtypeStruct(
-            (*leading, frames, *self.replay.frame_shape), dtype
-        ),
-        jax.ShapeDtypeStruct((*leading, *shape), action),
-        *(jax.ShapeDtypeStruct(leading, np.float32) for _ in range(2)),
+      jax.ShapeDtypeStruct((*leading, frames, *self.replay.frame_shape), dtype),
+      jax.ShapeDtypeStruct((*leading, *shape), action),
+      *(jax.ShapeDtypeStruct(leading, np.float32) for _ in range(2)),
     )
 
 

@@ -37,18 +37,24 @@ class HostPartition(NamedTuple):
   def by_leaf(self, state: TrainState) -> TrainState:
     """The axis of each leaf of a portable state; -1 for none."""
     return jax.tree.map(
-        lambda axis, tree: jax.tree.map(
-            lambda _: -1 if axis is None else axis, tree
-        ), self.axes, state, is_leaf=lambda x: x is None,
+      lambda axis, tree: jax.tree.map(
+        lambda _: -1 if axis is None else axis, tree
+      ),
+      self.axes,
+      state,
+      is_leaf=lambda x: x is None,
     )
 
   def whole(self, shapes: TrainState) -> TrainState:
     """Shapes of all seeds, of a host's."""
     if not self.layout.hosts_have_seeds:
       return shapes
-    return self._over_seeds(lambda x: jax.ShapeDtypeStruct(
+    return self._over_seeds(
+      lambda x: jax.ShapeDtypeStruct(
         (x.shape[0] * self.layout.num_hosts, *x.shape[1:]), x.dtype
-    ), shapes)
+      ),
+      shapes,
+    )
 
   def own(self, state: TrainState) -> TrainState:
     """A host's seeds, of all."""
@@ -65,7 +71,7 @@ class HostPartition(NamedTuple):
     if not self.layout.hosts_have_seeds:
       return of_all
     each = of_all.shape[0] // self.layout.num_hosts
-    return of_all[self.layout.host * each:][:each]
+    return of_all[self.layout.host * each :][:each]
 
   def metrics(self, metrics: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Metrics of all seeds `[S]`, the same on every host.
@@ -81,7 +87,7 @@ class HostPartition(NamedTuple):
       return _arrays(hosts.broadcast_object('metrics', lists))
     of_hosts = map(_arrays, hosts.all_gather_object('metrics', lists))
     return {
-        k: np.concatenate(values) for k, values in _by_name(of_hosts).items()
+      k: np.concatenate(values) for k, values in _by_name(of_hosts).items()
     }
 
 
@@ -97,17 +103,19 @@ def _by_name(dicts):
   return found
 
 
-def of_trainer(made: trainer_lib.Trainer, layout: parallel.Layout) -> HostPartition:
+def of_trainer(
+  made: trainer_lib.Trainer, layout: parallel.Layout
+) -> HostPartition:
   """The parts of a run with this trainer."""
   if layout.num_hosts == 1:
     return HostPartition(layout)
   return HostPartition(
-      layout, trainer_lib.AXES if layout.hosts_have_seeds else made.host_axes
+    layout, trainer_lib.AXES if layout.hosts_have_seeds else made.host_axes
   )
 
 
 def loading_own(
-    load: Callable[..., TrainState], parts: HostPartition
+  load: Callable[..., TrainState], parts: HostPartition
 ) -> Callable[..., TrainState]:
   """A trainer's `load`, from arrays of all seeds."""
   return lambda state, folder: load(parts.own(state), folder)

@@ -43,15 +43,19 @@ class _Counts:
 
   def __init__(self, state: TrainState):
     self.step, self.updates, self.stored, self.cleared = map(
-        int, state.counters
+      int, state.counters
     )
 
   def put(self, state: TrainState) -> TrainState:
     """The state with these counters."""
-    return state._replace(counters=state.counters._replace(**{
-        name: jnp.array(value, jnp.int32)
-        for name, value in vars(self).items()
-    }))
+    return state._replace(
+      counters=state.counters._replace(
+        **{
+          name: jnp.array(value, jnp.int32)
+          for name, value in vars(self).items()
+        }
+      )
+    )
 
 
 class Learners(NamedTuple):
@@ -66,12 +70,12 @@ class HostTrainer:
   """The functions of a `trainer_lib.Trainer`."""
 
   def __init__(
-      self,
-      settings: settings_lib.Settings,
-      learners: Learners,
-      environments: Callable[..., HostEnvironments],
-      data: HostDataSource,
-      hooks: device_trainer.Hooks,
+    self,
+    settings: settings_lib.Settings,
+    learners: Learners,
+    environments: Callable[..., HostEnvironments],
+    data: HostDataSource,
+    hooks: device_trainer.Hooks,
   ):
     """Compiles nothing yet.
 
@@ -92,7 +96,7 @@ class HostTrainer:
     stack = data.replay.stack
     num_groups = len(layout.local) if layout.mode == 'seeds' else 1
     over_seeds = functools.partial(
-        _over_seeds, settings.num_seeds // num_groups
+      _over_seeds, settings.num_seeds // num_groups
     )
 
     def act(key, step, nets, own, observation):
@@ -100,13 +104,11 @@ class HostTrainer:
       if layout.sharers > 1:
         key = jax.random.fold_in(key, layout.host)
       return rollout.act(
-          agent, key, acting.acting(nets, own, step), observation, step
+        agent, key, acting.acting(nets, own, step), observation, step
       )
 
     def act_greedily(key, t, nets, observation):
-      return agent.act_greedily(
-          jax.random.fold_in(key, t), nets, observation
-      )
+      return agent.act_greedily(jax.random.fold_in(key, t), nets, observation)
 
     def learn(count, nets, own, sums, keys, numbers, batches):
       step, updates = numbers  # In one array, which is put on devices once.
@@ -118,40 +120,54 @@ class HostTrainer:
         return stacking.stacked(one, stack)
 
       nets, own, metrics = learner.learn(
-          key, shared, nets, own, sample, updates, count, hooks, keys.event,
-          layout.shard,
+        key,
+        shared,
+        nets,
+        own,
+        sample,
+        updates,
+        count,
+        hooks,
+        keys.event,
+        layout.shard,
       )
       bad = ~jnp.isfinite(metrics['loss']) & (sums['bad_step'] < 0)
-      return nets, own, {
+      return (
+        nets,
+        own,
+        {
           **{name: sums[name] + value for name, value in metrics.items()},
           'bad_step': jnp.where(bad, step, sums['bad_step']),
-      }
+        },
+      )
 
     def compiled(function, *axes, **options):
       return layout.jit(
-          over_seeds(function, axes), seeds=parallel.Axes(axes, 0), **options
+        over_seeds(function, axes), seeds=parallel.Axes(axes, 0), **options
       )
 
     learning = (0, 0, 0, 0, None, 0)
     self._act = compiled(act, 0, None, 0, 0, 0)
     self._act_greedily = compiled(act_greedily, 0, None, 0, 0)
     self._learn = layout.jit(
-        lambda count, *args: over_seeds(
-            functools.partial(learn, count), learning
-        )(*args),
-        static=(0,), donate=(1, 2, 3), seeds=parallel.Axes(learning, 0),
-        # A batch is the third axis, after seeds and updates: `_shared_out`.
-        data=parallel.Axes((*[None] * 5, 2), None),
+      lambda count, *args: over_seeds(
+        functools.partial(learn, count), learning
+      )(*args),
+      static=(0,),
+      donate=(1, 2, 3),
+      seeds=parallel.Axes(learning, 0),
+      # A batch is the third axis, after seeds and updates: `_shared_out`.
+      data=parallel.Axes((*[None] * 5, 2), None),
     )
     self._stacked = layout.jit(
-        jax.vmap(lambda batch: stacking.stacked(batch, stack)),
-        seeds=parallel.Axes((0,), 0),
+      jax.vmap(lambda batch: stacking.stacked(batch, stack)),
+      seeds=parallel.Axes((0,), 0),
     )
     seeds = np.arange(
-        settings.seed, settings.seed + settings.num_seeds, dtype=np.int32
+      settings.seed, settings.seed + settings.num_seeds, dtype=np.int32
     )
     self._init = functools.partial(
-        device_trainer.init, seeds, agent, lambda key: ((), ())
+      device_trainer.init, seeds, agent, lambda key: ((), ())
     )
 
   # --- The state ---
@@ -160,8 +176,8 @@ class HostTrainer:
     """Networks and keys as on the device, environments begun."""
     state = self._settled(jax.jit(self._init)())
     return state._replace(
-        replay=self._data.new_rings(),
-        env=self._data.begin(np.asarray(state.keys.run)),
+      replay=self._data.new_rings(),
+      env=self._data.begin(np.asarray(state.keys.run)),
     )
 
   def shapes(self) -> TrainState:
@@ -169,9 +185,11 @@ class HostTrainer:
     state = jax.eval_shape(self._init)
     env = self._data.begin(np.zeros(state.keys.run.shape, np.uint32))
     self._data.forget()
-    return state._replace(env=self._data.of_all(jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), env
-    )))
+    return state._replace(
+      env=self._data.of_all(
+        jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), env)
+      )
+    )
 
   def load(self, state: TrainState, folder: pathlib.Path) -> TrainState:
     """From a checkpoint's arrays and its folder of data.
@@ -179,14 +197,12 @@ class HostTrainer:
     Hosts that share batches have environments of their own each: their replays
     fit no other number of hosts, on which the replay begins empty.
     """
-    on_device = self._settled(
-        jax.tree.map(jnp.asarray, state._replace(env=()))
-    )
+    on_device = self._settled(jax.tree.map(jnp.asarray, state._replace(env=())))
     rings = self._data.load(folder)
     if rings is None:  # To be filled again, as far as updates can see.
       rings, counters = self._data.new_rings(), on_device.counters
       on_device = on_device._replace(
-          counters=counters._replace(cleared=jnp.copy(counters.stored))
+        counters=counters._replace(cleared=jnp.copy(counters.stored))
       )
     return on_device._replace(env=self._data.own(state.env), replay=rings)
 
@@ -205,7 +221,7 @@ class HostTrainer:
   # --- Time ---
 
   def segment(
-      self, state: TrainState, schedule: learner.UpdateSchedule
+    self, state: TrainState, schedule: learner.UpdateSchedule
   ) -> tuple[TrainState, trainer_lib.Metrics]:
     """As `device_trainer.segment`; the replays are changed in place."""
     data, config = self._data, self._settings.environment
@@ -220,16 +236,24 @@ class HostTrainer:
 
     def draw():
       return data.draw(
-          state.replay, env, keys, 'sample', step,
-          num_batches=schedule.updates,
+        state.replay,
+        env,
+        keys,
+        'sample',
+        step,
+        num_batches=schedule.updates,
       )
 
     def learn(batches):
       nonlocal nets, own, sums, updated, acting
       nets, own, sums = self._learn(
-          schedule.updates, nets, own, sums, learning_keys,
-          np.array([step, counts.updates], np.int32),
-          self._shared_out(batches),
+        schedule.updates,
+        nets,
+        own,
+        sums,
+        learning_keys,
+        np.array([step, counts.updates], np.int32),
+        self._shared_out(batches),
       )
       acting = self._layout.to_first_device((nets, own))
       counts.updates += schedule.updates
@@ -242,26 +266,41 @@ class HostTrainer:
       # what was stored before, and is acted upon one step later.
       overlaps = config.overlap and due and self._is_ready(counts)
       batches = draw() if overlaps else None
-      actions = np.asarray(self._act(
-          state.keys.run, np.int32(step), *acting,
+      actions = np.asarray(
+        self._act(
+          state.keys.run,
+          np.int32(step),
+          *acting,
           data.seen(env.statistics, env.observation),
-      ))
+        )
+      )
       if overlaps:
         learn(batches)
       result = data.environments.step(data.flat(actions))
       result = result._make(map(data.by_seed, result))
       for seed, ring in enumerate(state.replay.of_seed):
-        ring.add(Row(*(x[seed] for x in (
-            env.observation, actions, result.reward, result.discount,
-            result.observation, result.last,
-        ))))
+        ring.add(
+          Row(
+            *(
+              x[seed]
+              for x in (
+                env.observation,
+                actions,
+                result.reward,
+                result.discount,
+                result.observation,
+                result.last,
+              )
+            )
+          )
+        )
       returns += result.score
       ended += result.last.sum(1)
       return_sum += np.where(result.last, returns, 0).sum(1)
       returns[result.last] = 0
       env = env._replace(
-          observation=result.next_observation,
-          statistics=data.count(env.statistics, result.observation),
+        observation=result.next_observation,
+        statistics=data.count(env.statistics, result.observation),
       )
       counts.step += data.num_envs
       counts.stored += 1
@@ -272,21 +311,28 @@ class HostTrainer:
     sums = {name: np.asarray(value) for name, value in sums.items()}
     bad_step = sums.pop('bad_step')
     if self._layout.sharers > 1:
-      ended, return_sum = np.sum(hosts.all_gather_object(
+      ended, return_sum = np.sum(
+        hosts.all_gather_object(
           'episodes', [ended.tolist(), return_sum.tolist()]
-      ), axis=0)
+        ),
+        axis=0,
+      )
     metrics = {'train/return': return_sum, 'train/episodes': ended}
     with np.errstate(invalid='ignore'):  # None ended, or none was made.
       metrics['train/return'] = return_sum / ended
       for name, value in sums.items():
         metrics[f'train/{name}'] = value / np.float32(updated)
     nets, own = acting
-    return counts.put(state._replace(
-        nets=nets, interventions=own,
+    return counts.put(
+      state._replace(
+        nets=nets,
+        interventions=own,
         env=data.now(env.observation, returns, env.statistics),
-    )), {
-        **metrics, 'bad_step': bad_step,
-        'updates': np.full(data.num_seeds, counts.updates),
+      )
+    ), {
+      **metrics,
+      'bad_step': bad_step,
+      'updates': np.full(data.num_seeds, counts.updates),
     }
 
   def prime(self, state: TrainState) -> TrainState:
@@ -296,17 +342,26 @@ class HostTrainer:
     # Folded by update, under a step that there is not.
     roots = jax.vmap(jax.random.fold_in, (0, None))(state.keys.run, _NO_STEP)
     left = min(
-        self._settings.replay.priming_updates, settings_lib.PRIMING_CHUNK
+      self._settings.replay.priming_updates, settings_lib.PRIMING_CHUNK
     )
     while left:
       count = min(left, _PRIMING_CALL)
       batches = self._data.draw(
-          state.replay, state.env, keys, 'prime', counts.updates,
-          num_batches=count,
+        state.replay,
+        state.env,
+        keys,
+        'prime',
+        counts.updates,
+        num_batches=count,
       )
       nets, own, _ = self._learn(
-          count, nets, own, self._no_sums(), state.keys._replace(run=roots),
-          np.array([counts.updates] * 2, np.int32), self._shared_out(batches),
+        count,
+        nets,
+        own,
+        self._no_sums(),
+        state.keys._replace(run=roots),
+        np.array([counts.updates] * 2, np.int32),
+        self._shared_out(batches),
       )
       counts.updates += count
       left -= count
@@ -318,21 +373,30 @@ class HostTrainer:
     data, config = self._data, self._settings.evaluation
     if self._evaluation is None:
       self._evaluation = self._environments(
-          data.num_seeds * config.episodes, evaluation=True
+        data.num_seeds * config.episodes, evaluation=True
       )
     first = self._settings.seed
-    observation = self._evaluation.begin(np.concatenate([
-        np.random.default_rng([int(name_tag('evaluate')), first + seed])
-        .integers(2**32, size=config.episodes, dtype=np.uint32)
-        for seed in range(data.num_seeds)
-    ]))
+    observation = self._evaluation.begin(
+      np.concatenate(
+        [
+          np.random.default_rng(
+            [int(name_tag('evaluate')), first + seed]
+          ).integers(2**32, size=config.episodes, dtype=np.uint32)
+          for seed in range(data.num_seeds)
+        ]
+      )
+    )
     returns, steps = np.zeros((2, data.num_seeds, config.episodes))
     playing = np.ones(returns.shape, bool)
     for t in range(config.max_steps):
-      actions = np.asarray(self._act_greedily(
-          keys, np.int32(t), state.nets,
+      actions = np.asarray(
+        self._act_greedily(
+          keys,
+          np.int32(t),
+          state.nets,
           data.seen(state.env.statistics, data.by_seed(observation)),
-      ))
+        )
+      )
       result = self._evaluation.step(data.flat(actions))
       returns += np.where(playing, data.by_seed(result.score), 0)
       steps += playing
@@ -345,26 +409,36 @@ class HostTrainer:
   def sample(self, keys: jax.Array, state: TrainState) -> Transition:
     """A probe batch of each seed, `[S, P, ...]`."""
     size = self._settings.diagnostics.probe_size
-    drawn = self._layout.gathered(self._data.draw(
-        state.replay, state.env, np.asarray(keys), 'probe', 0,
+    drawn = self._layout.gathered(
+      self._data.draw(
+        state.replay,
+        state.env,
+        np.asarray(keys),
+        'probe',
+        0,
         -(-size // self._layout.sharers),
-    ))
+      )
+    )
     return self._stacked(jax.tree.map(lambda x: x[:, :size], drawn))
 
   def metrics(self) -> set[str]:
     """Names of what segments and evaluations report."""
     return {
-        'train/return', 'train/episodes', 'bad_step', 'updates',
-        'eval/return', 'eval/steps',
-        *(f'train/{name}' for name in self._update_metrics),
+      'train/return',
+      'train/episodes',
+      'bad_step',
+      'updates',
+      'eval/return',
+      'eval/steps',
+      *(f'train/{name}' for name in self._update_metrics),
     }
 
   def batch(self) -> Transition:
     """Shapes of the batch of an update, of one seed."""
     return _of_one_seed(
-        jax.eval_shape(self._stacked, self._data.batch_shapes(
-            self._settings.replay.batch_size
-        ))
+      jax.eval_shape(
+        self._stacked, self._data.batch_shapes(self._settings.replay.batch_size)
+      )
     )
 
   def _shared_out(self, batches):
@@ -373,9 +447,10 @@ class HostTrainer:
       return batches
     count = len(self._layout.local)
     return jax.tree.map(
-        lambda x: x.reshape(
-            *x.shape[:2], count, x.shape[2] // count, *x.shape[3:]
-        ), batches,
+      lambda x: x.reshape(
+        *x.shape[:2], count, x.shape[2] // count, *x.shape[3:]
+      ),
+      batches,
     )
 
   def _is_ready(self, counts):
@@ -387,22 +462,24 @@ class HostTrainer:
     """Names of what an update reports."""
     key = jax.ShapeDtypeStruct((2,), 'uint32')
     nets = _of_one_seed(jax.eval_shape(self._init).nets)
-    return tuple(jax.eval_shape(
+    return tuple(
+      jax.eval_shape(
         lambda *args: self._agent.update(*args, 0)[1], key, nets, self.batch()
-    ))
+      )
+    )
 
   def _no_sums(self):
     """What the metrics of updates are added to."""
     count = self._data.num_seeds
     return {
-        **{name: np.zeros(count, np.float32) for name in self._update_metrics},
-        'bad_step': np.full(count, -1, np.int32),
+      **{name: np.zeros(count, np.float32) for name in self._update_metrics},
+      'bad_step': np.full(count, -1, np.int32),
     }
 
 
 def _of_one_seed(shapes: Any) -> Any:
   return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), shapes
+    lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), shapes
   )
 
 
@@ -413,8 +490,8 @@ def _over_seeds(num_seeds, function, in_axes):
 
   def one(*args):
     args = [
-        x if axis is None else jax.tree.map(lambda leaf: leaf[0], x)
-        for x, axis in zip(args, in_axes, strict=True)
+      x if axis is None else jax.tree.map(lambda leaf: leaf[0], x)
+      for x, axis in zip(args, in_axes, strict=True)
     ]
     with in_loop(False):
       results = function(*args)
@@ -424,10 +501,13 @@ def _over_seeds(num_seeds, function, in_axes):
 
 
 def make(
-    settings: settings_lib.Settings, learners: Learners,
-    environments: Callable[..., HostEnvironments], training: HostEnvironments,
-    schedule: learner.UpdateSchedule, later: learner.UpdateSchedule | None,
-    hooks: device_trainer.Hooks,
+  settings: settings_lib.Settings,
+  learners: Learners,
+  environments: Callable[..., HostEnvironments],
+  training: HostEnvironments,
+  schedule: learner.UpdateSchedule,
+  later: learner.UpdateSchedule | None,
+  hooks: device_trainer.Hooks,
 ) -> trainer_lib.Trainer:
   """The loop of these settings; see `HostTrainer` and `device_trainer.make`."""
   data = HostDataSource(settings, training, learners.layout)
@@ -437,21 +517,21 @@ def make(
     return lambda state: host.segment(state, schedule)
 
   return trainer_lib.Trainer(
-      steps_per_row=data.num_envs,
-      frames_per_step=training.frames_per_step,
-      return_range=training.return_range,
-      batch=host.batch(),
-      metrics=host.metrics,
-      init=host.init,
-      shapes=host.shapes,
-      segment=segment_at(schedule),
-      segment_later=segment_at(later) if later else None,
-      prime=host.prime,
-      evaluate=host.evaluate,
-      sample=host.sample,
-      snapshots=lambda state: data.snapshots(state.replay),
-      portable=lambda state: state,
-      load=host.load,
-      replicate=host.replicate,
-      host_axes=trainer_lib.REPLICATED_AXES._replace(env=1),
+    steps_per_row=data.num_envs,
+    frames_per_step=training.frames_per_step,
+    return_range=training.return_range,
+    batch=host.batch(),
+    metrics=host.metrics,
+    init=host.init,
+    shapes=host.shapes,
+    segment=segment_at(schedule),
+    segment_later=segment_at(later) if later else None,
+    prime=host.prime,
+    evaluate=host.evaluate,
+    sample=host.sample,
+    snapshots=lambda state: data.snapshots(state.replay),
+    portable=lambda state: state,
+    load=host.load,
+    replicate=host.replicate,
+    host_axes=trainer_lib.REPLICATED_AXES._replace(env=1),
   )

@@ -74,8 +74,10 @@ class EnvState(NamedTuple):
 
 
 def environment_source(
-    agent: Agent, environment: Environment, settings: settings_lib.Settings,
-    shard: Shard = UNSHARDED,
+  agent: Agent,
+  environment: Environment,
+  settings: settings_lib.Settings,
+  shard: Shard = UNSHARDED,
 ) -> DataSource:
   """The agent plays `num_envs` environments, one step of each a row.
 
@@ -91,57 +93,57 @@ def environment_source(
   switch_every = settings.environment.switch_every_steps
   replay_settings = settings.replay
   ring = DeviceRing(
-      num_rows=replay_settings.capacity // all_envs,
-      batch_size=replay_settings.batch_size // others.count,
-      n_step=replay_settings.n_step,
-      discount=replay_settings.discount,
+    num_rows=replay_settings.capacity // all_envs,
+    batch_size=replay_settings.batch_size // others.count,
+    n_step=replay_settings.n_step,
+    discount=replay_settings.discount,
   )
 
   def begin(key, state):
     state, timestep = jax.vmap(environment.reset)(
-        jax.random.split(key, num_envs), state
+      jax.random.split(key, num_envs), state
     )
     return EnvState(state, timestep.observation, jnp.zeros(num_envs))
 
   def init(key):
     task_key, reset_key = jax.random.split(key)
     # The environments of a seed share the task, hence the key.
-    state = jax.vmap(
-        environment.init, in_axes=None, axis_size=num_envs
-    )(task_key)
+    state = jax.vmap(environment.init, in_axes=None, axis_size=num_envs)(
+      task_key
+    )
     env = begin(reset_key, state)
     zeros = jnp.zeros(num_envs)
     row = Row(
-        env.observation, zeros.astype(jnp.int32), zeros, zeros,
-        env.observation, zeros.astype(bool),
+      env.observation,
+      zeros.astype(jnp.int32),
+      zeros,
+      zeros,
+      env.observation,
+      zeros.astype(bool),
     )
     return env, ring.init(row)
 
   def switch(key, env):
     task_key, reset_key = jax.random.split(key)
     reset_key = others.key(reset_key)  # The task is the same everywhere.
-    state = jax.vmap(environment.switch, in_axes=(None, 0))(
-        task_key, env.state
-    )
+    state = jax.vmap(environment.switch, in_axes=(None, 0))(task_key, env.state)
     return begin(reset_key, state)
 
   def collect(key, nets, env, replay, counters):
     switch_key, act_key, step_key, reset_key = jax.random.split(key, 4)
     act_key, step_key, reset_key = map(
-        others.key, (act_key, step_key, reset_key)
+      others.key, (act_key, step_key, reset_key)
     )
     step = counters.step
     exploring_since = step
     if switch_every:
       new_task = (step > 0) & (step % switch_every == 0)
-      env = jax.lax.cond(
-          new_task, lambda: switch(switch_key, env), lambda: env
-      )
+      env = jax.lax.cond(new_task, lambda: switch(switch_key, env), lambda: env)
       if settings.agent.epsilon_restart_on_switch:
         exploring_since = step % switch_every
     action = act(agent, act_key, nets, env.observation, exploring_since)
     state, timestep = jax.vmap(environment.step)(
-        jax.random.split(step_key, num_envs), env.state, action
+      jax.random.split(step_key, num_envs), env.state, action
     )
     ended = timestep.last()
     # The last step before a switch is the last of its episode, truncated:
@@ -151,21 +153,30 @@ def environment_source(
       cut = ended | ((step + all_envs) % switch_every == 0)
     episode_return = env.episode_return + timestep.reward
     row = Row(
-        env.observation, action, timestep.reward, timestep.discount,
-        timestep.observation, cut,
+      env.observation,
+      action,
+      timestep.reward,
+      timestep.discount,
+      timestep.observation,
+      cut,
     )
     replay = ring.add(replay, counters, row)
     fresh = begin(reset_key, state)
     env = jax.tree.map(
-        lambda a, b: jnp.where(
-            cut.reshape(num_envs, *[1] * (a.ndim - 1)), a, b
-        ),
-        fresh, EnvState(state, timestep.observation, episode_return),
+      lambda a, b: jnp.where(cut.reshape(num_envs, *[1] * (a.ndim - 1)), a, b),
+      fresh,
+      EnvState(state, timestep.observation, episode_return),
     )
-    return env, replay, others.sum({
-        'episodes': ended.sum().astype(jnp.float32),
-        'return_sum': jnp.where(ended, episode_return, 0).sum(),
-    })
+    return (
+      env,
+      replay,
+      others.sum(
+        {
+          'episodes': ended.sum().astype(jnp.float32),
+          'return_sum': jnp.where(ended, episode_return, 0).sum(),
+        }
+      ),
+    )
 
   def advance(counters):
     cleared = counters.cleared
@@ -173,8 +184,9 @@ def environment_source(
       new_task = (counters.step > 0) & (counters.step % switch_every == 0)
       cleared = jnp.where(new_task, counters.stored, cleared)
     return counters._replace(
-        step=counters.step + all_envs, stored=counters.stored + 1,
-        cleared=cleared,
+      step=counters.step + all_envs,
+      stored=counters.stored + 1,
+      cleared=cleared,
     )
 
   def ready(counters):
@@ -191,7 +203,7 @@ def environment_source(
     episodes = settings.evaluation.episodes
     task = jax.tree.map(lambda x: x[0], env.state)
     state, timestep = jax.vmap(environment.reset, in_axes=(0, None))(
-        jax.random.split(reset_key, episodes), task
+      jax.random.split(reset_key, episodes), task
     )
 
     def unfinished(carry):
@@ -203,41 +215,58 @@ def environment_source(
       act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
       action = agent.act_greedily(act_key, nets, observation)
       state, timestep = jax.vmap(environment.step)(
-          jax.random.split(step_key, episodes), state, action
+        jax.random.split(step_key, episodes), state, action
       )
       returns += jnp.where(playing, timestep.reward, 0)
       steps += playing
       playing &= ~timestep.last()
       return t + 1, state, timestep.observation, returns, steps, playing
 
-    *_, returns, steps, _ = jax.lax.while_loop(unfinished, play, (
-        0, state, timestep.observation, jnp.zeros(episodes),
-        jnp.zeros(episodes, jnp.int32), jnp.ones(episodes, bool),
-    ))
+    *_, returns, steps, _ = jax.lax.while_loop(
+      unfinished,
+      play,
+      (
+        0,
+        state,
+        timestep.observation,
+        jnp.zeros(episodes),
+        jnp.zeros(episodes, jnp.int32),
+        jnp.ones(episodes, bool),
+      ),
+    )
     return {
-        'eval/return': returns.mean(),
-        'eval/steps': steps.sum().astype(jnp.float32),
+      'eval/return': returns.mean(),
+      'eval/steps': steps.sum().astype(jnp.float32),
     }
 
   return DataSource(
-      init, collect, advance, ready, sample, evaluate,
-      steps_per_row=all_envs, return_range=environment.return_range,
-      transition_bytes=device_ring.transition_bytes(
-          environment.observation_shape, environment.observation_dtype
-      ),
-      is_shared_out=is_shared_out,
+    init,
+    collect,
+    advance,
+    ready,
+    sample,
+    evaluate,
+    steps_per_row=all_envs,
+    return_range=environment.return_range,
+    transition_bytes=device_ring.transition_bytes(
+      environment.observation_shape, environment.observation_dtype
+    ),
+    is_shared_out=is_shared_out,
   )
 
 
 def act(
-    agent: Agent, key: Key, nets: Any, observations: jax.Array,
-    step: jax.Array,
+  agent: Agent,
+  key: Key,
+  nets: Any,
+  observations: jax.Array,
+  step: jax.Array,
 ) -> jax.Array:
   """Actions in training, by `nets` or what an `Acting` says."""
   if not isinstance(nets, Acting):
     return agent.act(key, nets, observations, step)
   return jax.lax.cond(
-      nets.use_old,
-      lambda: agent.act(key, nets.old, observations, step),
-      lambda: agent.act(key, nets.nets, observations, step),
+    nets.use_old,
+    lambda: agent.act(key, nets.old, observations, step),
+    lambda: agent.act(key, nets.nets, observations, step),
   )

@@ -14,14 +14,14 @@ LIMIT = 10.0  # Normalised observations are clipped to this many deviations.
 def init(num_seeds: int, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
   """Statistics of no observation yet."""
   return {
-      'count': np.zeros(num_seeds),
-      'mean': np.zeros((num_seeds, *shape)),
-      'squares': np.zeros((num_seeds, *shape)),
+    'count': np.zeros(num_seeds),
+    'mean': np.zeros((num_seeds, *shape)),
+    'squares': np.zeros((num_seeds, *shape)),
   }
 
 
 def update(
-    statistics: dict[str, np.ndarray], observations: np.ndarray
+  statistics: dict[str, np.ndarray], observations: np.ndarray
 ) -> dict[str, np.ndarray]:
   """New statistics, with observations `[S, E, ...]` counted in."""
   ones = (slice(None), *[None] * (observations.ndim - 2))
@@ -31,16 +31,16 @@ def update(
   squares = np.square(observations - mean[:, None], dtype=np.float64).sum(1)
   delta = mean - statistics['mean']
   return {
-      'count': total,
-      'mean': statistics['mean'] + delta * (added / total)[ones],
-      'squares': statistics['squares'] + squares + (
-          np.square(delta) * (count * added / total)[ones]
-      ),
+    'count': total,
+    'mean': statistics['mean'] + delta * (added / total)[ones],
+    'squares': statistics['squares']
+    + squares
+    + (np.square(delta) * (count * added / total)[ones]),
   }
 
 
 def normalize(
-    statistics: dict[str, np.ndarray], observations: np.ndarray
+  statistics: dict[str, np.ndarray], observations: np.ndarray
 ) -> np.ndarray:
   """(x - mean) / deviation, clipped, float32; `[S, ..., *shape]` to the same.
 

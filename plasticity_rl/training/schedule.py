@@ -16,8 +16,8 @@ def on_grid(steps: int, segment: int, what: str) -> int:
   rounded = -(-steps // segment) * segment
   if rounded != steps:
     _tell(
-        f'{what} = {steps} is rounded up to {rounded}, a multiple of '
-        f'segment_steps = {segment}'
+      f'{what} = {steps} is rounded up to {rounded}, a multiple of '
+      f'segment_steps = {segment}'
     )
   return rounded
 
@@ -82,36 +82,37 @@ def _intervention(text, expression, segment, last):
   kinds = [kind for kind in expressions.TRIGGERS if kind in triggers]
   if len(kinds) != 1:
     raise UserError(
-        f'config.interventions: {text!r} needs one of '
-        f'{", ".join(expressions.TRIGGERS)}'
+      f'config.interventions: {text!r} needs one of '
+      f'{", ".join(expressions.TRIGGERS)}'
     )
   value = triggers.pop(kinds[0])
   if kinds == ['when']:
-    return ScheduledIntervention(expression, when=criteria.parse(value, **triggers))
+    return ScheduledIntervention(
+      expression, when=criteria.parse(value, **triggers)
+    )
   if triggers:
     raise UserError(
-        f'config.interventions: {text!r}: {", ".join(triggers)} goes with '
-        'when'
+      f'config.interventions: {text!r}: {", ".join(triggers)} goes with when'
     )
   if kinds == ['every_updates']:
     if type(value) is not int or value < 1:
       raise UserError(
-          f'config.interventions: {text!r}: every_updates must be a positive '
-          f'whole number: {value!r}'
+        f'config.interventions: {text!r}: every_updates must be a positive '
+        f'whole number: {value!r}'
       )
     return ScheduledIntervention(expression, every_updates=value)
   asked = tuple(value) if isinstance(value, (tuple, list)) else (value,)
   if not asked or (kinds == ['every_steps'] and len(asked) > 1):
     raise UserError(
-        f'config.interventions: {text!r}: at_steps is a step or several, '
-        'every_steps is one'
+      f'config.interventions: {text!r}: at_steps is a step or several, '
+      'every_steps is one'
     )
   for step in asked:
     # What is rounded up to the end would not happen either.
     if type(step) is not int or not 0 < step <= last:
       raise UserError(
-          f'config.interventions: {text!r} happens at step {step!r}, but '
-          f'the last point before the end is {last}'
+        f'config.interventions: {text!r} happens at step {step!r}, but '
+        f'the last point before the end is {last}'
       )
   steps = tuple(on_grid(s, segment, f'{kinds[0]} of {text}') for s in asked)
   if kinds == ['every_steps']:
@@ -129,34 +130,34 @@ def schedule(settings: settings_lib.Settings) -> EventSchedule:
     expression = expressions.parse(text)
     if expression.label in labels:
       raise UserError(
-          f'config.interventions: {expression.label!r} is there twice; label '
-          f'one: "other={expression.text}"'
+        f'config.interventions: {expression.label!r} is there twice; label '
+        f'one: "other={expression.text}"'
       )
     labels.add(expression.label)
     interventions.append(
-        _intervention(text, expression, segment, num_steps - segment)
+      _intervention(text, expression, segment, num_steps - segment)
     )
   prime = 0
   if getattr(settings.replay, 'priming_updates', 0):
     prime = on_grid(settings.replay.min_size, segment, 'replay.min_size')
     if prime > num_steps:
       raise UserError(
-          'config.replay.priming_updates: the replay is primed at step '
-          f'{prime}, when it holds min_size transitions, but the run ends at '
-          f'{num_steps}'
+        'config.replay.priming_updates: the replay is primed at step '
+        f'{prime}, when it holds min_size transitions, but the run ends at '
+        f'{num_steps}'
       )
   return EventSchedule(
-      num_steps=num_steps,
-      segment=segment,
-      evaluate=on_grid(
-          settings.evaluation.every_steps, segment, 'evaluation.every_steps'
-      ),
-      measure=on_grid(
-          settings.diagnostics.every_steps, segment, 'diagnostics.every_steps'
-      ),
-      save=on_grid(
-          settings.checkpoint.every_steps, segment, 'checkpoint.every_steps'
-      ),
-      prime=prime,
-      interventions=tuple(interventions),
+    num_steps=num_steps,
+    segment=segment,
+    evaluate=on_grid(
+      settings.evaluation.every_steps, segment, 'evaluation.every_steps'
+    ),
+    measure=on_grid(
+      settings.diagnostics.every_steps, segment, 'diagnostics.every_steps'
+    ),
+    save=on_grid(
+      settings.checkpoint.every_steps, segment, 'checkpoint.every_steps'
+    ),
+    prime=prime,
+    interventions=tuple(interventions),
   )

@@ -28,15 +28,17 @@ class ShardedData:
     self._first = layout.jit(lambda env: jax.tree.map(lambda x: x[0], env))
 
   def training(
-      self, function: Callable[..., Any], metrics: bool = False
+    self, function: Callable[..., Any], metrics: bool = False
   ) -> Callable[..., Any]:
     """Compiles `(state) -> state`, or `(state, metrics)`; state is donated."""
     apart = 0 if self.are_apart else None
     state = TrainState(None, apart, apart, None, None, None)
     seeds = (trainer_lib.AXES, 0) if metrics else trainer_lib.AXES
     run = self._layout.jit(
-        function, donate=(0,), seeds=parallel.Axes((trainer_lib.AXES,), seeds),
-        data=parallel.Axes((state,), (state, None) if metrics else state),
+      function,
+      donate=(0,),
+      seeds=parallel.Axes((trainer_lib.AXES,), seeds),
+      data=parallel.Axes((state,), (state, None) if metrics else state),
     )
     if self._layout.mode != 'data':
       return run
@@ -45,12 +47,16 @@ class ShardedData:
       result = run(state)
       if not metrics:
         return self._events_on_one(result)
-      return self._events_on_one(result[0]), self._layout.to_first_device(result[1])
+      return self._events_on_one(result[0]), self._layout.to_first_device(
+        result[1]
+      )
 
     return with_events_on_one
 
   def _events_on_one(self, state):
-    return trainer_lib.with_data(self._layout.to_first_device(trainer_lib.without_data(state)), state)
+    return trainer_lib.with_data(
+      self._layout.to_first_device(trainer_lib.without_data(state)), state
+    )
 
   @property
   def axes(self) -> TrainState:
@@ -77,9 +83,10 @@ class ShardedData:
     def cut(axis, tree):
       def one(x):
         x = x.reshape(
-            *x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1:]
+          *x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1 :]
         )
         return jnp.moveaxis(x, axis, 0)[own]
+
       return jax.tree.map(one, tree)
 
     env, replay = self._layout.place(0, (cut(1, data[0]), cut(2, data[1])))
@@ -98,9 +105,11 @@ class ShardedData:
       def one(x):
         x = np.moveaxis(np.asarray(x), 0, axis)
         return x.reshape(
-            *x.shape[:axis], x.shape[axis] * x.shape[axis + 1],
-            *x.shape[axis + 2:]
+          *x.shape[:axis],
+          x.shape[axis] * x.shape[axis + 1],
+          *x.shape[axis + 2 :],
         )
+
       return jax.tree.map(one, tree)
 
     return state._replace(env=joined(1, data[0]), replay=joined(2, data[1]))

@@ -16,7 +16,7 @@ Segment = Callable[[TrainState], tuple[TrainState, Metrics]]
 
 # Everything has a leading axis of seeds, except what all seeds share.
 AXES = TrainState(
-    nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
+  nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
 )
 
 # Nothing of it: every host has the same.

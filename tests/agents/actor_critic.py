@@ -22,16 +22,21 @@ def make(agent=None, slots=0, **network):
   agent = agent or settings.SACConfig()
   pixels = isinstance(agent, settings.DrQConfig)
   one = {
-      'hidden': (4, 3), 'split': 1, 'slots': slots,
-      'convolutions': ((3, 3, 2),) if pixels else (), **network,
+    'hidden': (4, 3),
+    'split': 1,
+    'slots': slots,
+    'convolutions': ((3, 3, 2),) if pixels else (),
+    **network,
   }
   return agent_builder.make(
-      dataclasses.replace(
-          settings.Settings(), agent=agent, network=settings.NetworkConfig(**one),
-          # One step of it is the gradient.
-          optimizer=settings.OptimizerConfig(name='sgd', learning_rate=1.0),
-      ),
-      Spaces(IMAGE if pixels else (SIZE,), np.float32, Continuous(ACTIONS)),
+    dataclasses.replace(
+      settings.Settings(),
+      agent=agent,
+      network=settings.NetworkConfig(**one),
+      # One step of it is the gradient.
+      optimizer=settings.OptimizerConfig(name='sgd', learning_rate=1.0),
+    ),
+    Spaces(IMAGE if pixels else (SIZE,), np.float32, Continuous(ACTIONS)),
   )
 
 
@@ -44,11 +49,12 @@ def batch(shape=(SIZE,), size=BATCH):
     return rng.standard_normal((size, *shape), np.float32)
 
   return Transition(
-      observations(), rng.uniform(-1, 1, (size, ACTIONS)).astype(np.float32),
-      rng.standard_normal(size, np.float32),
-      # The second one ended its episode.
-      np.array([0.9, 0.0, 0.9, 0.5, 0.9], np.float32)[:size],
-      observations(),
+    observations(),
+    rng.uniform(-1, 1, (size, ACTIONS)).astype(np.float32),
+    rng.standard_normal(size, np.float32),
+    # The second one ended its episode.
+    np.array([0.9, 0.0, 0.9, 0.5, 0.9], np.float32)[:size],
+    observations(),
   )
 
 
@@ -60,11 +66,11 @@ def init(agent, seed=0):
     return jnp.asarray(x + rng.normal(size=x.shape) * 0.3, jnp.float32)
 
   return {
-      name: net._replace(
-          params=jax.tree.map(own, net.params),
-          target=None if net.target is None else jax.tree.map(own, net.target),
-      )
-      for name, net in agent.init(KEY).items()
+    name: net._replace(
+      params=jax.tree.map(own, net.params),
+      target=None if net.target is None else jax.tree.map(own, net.target),
+    )
+    for name, net in agent.init(KEY).items()
   }
 
 
@@ -81,8 +87,8 @@ def layers_of(params, member=None):
   """Those of a perceptron in order, of one member of an ensemble."""
   flat = {**params['encoder'], **params['head']}
   return [
-      flat[name] if member is None else jax.tree.map(
-          lambda x: x[member], flat[name]
-      )
-      for name in sorted(flat)
+    flat[name]
+    if member is None
+    else jax.tree.map(lambda x: x[member], flat[name])
+    for name in sorted(flat)
   ]

@@ -19,10 +19,10 @@ KEY = jax.random.PRNGKey(2)
 @pytest.fixture(name='net', scope='module')
 def fixture_net():
   network, layers = sequential.build(
-      sequential.Sequential((3,), (), (4,), 2, 1)
+    sequential.Sequential((3,), (), (4,), 2, 1)
   )
   optimizer = injection.grouped(
-      optax.scale_by_adam(), after=optax.scale_by_learning_rate(0.1)
+    optax.scale_by_adam(), after=optax.scale_by_learning_rate(0.1)
   )
   return NetSpec(network, optimizer, layers, has_target=True)
 
@@ -30,8 +30,9 @@ def fixture_net():
 def test_target_is_a_copy_in_buffers_of_its_own(net):
   state = base.init_net(KEY, net, slots=0)
   pairs = zip(
-      jax.tree.leaves(state.params), jax.tree.leaves(state.target),
-      strict=True,
+    jax.tree.leaves(state.params),
+    jax.tree.leaves(state.target),
+    strict=True,
   )
   for online, target in pairs:
     np.testing.assert_array_equal(online, target)
@@ -47,32 +48,37 @@ def test_slots_are_allocated_closed(net):
   assert head.signs.tolist() == [0, 0, 0, 0]
   x = jnp.ones([1, 3])
   np.testing.assert_array_equal(
-      net.network.apply(state.params, x).outputs,
-      net.network.apply(base.init_net(KEY, net, 0).params, x).outputs,
+    net.network.apply(state.params, x).outputs,
+    net.network.apply(base.init_net(KEY, net, 0).params, x).outputs,
   )
 
 
 def test_apply_gradients_leaves_frozen_heads_alone(net):
   state = base.init_net(KEY, net, slots=0)
-  params, opt_state = jax.jit(lambda s: injection.inject(
+  params, opt_state = jax.jit(
+    lambda s: injection.inject(
       KEY, net.network, s.params, net.optimizer, s.opt_state
-  ))(state)
+    )
+  )(state)
   state = state._replace(params=params, opt_state=opt_state)
   gradients = jax.tree.map(jnp.ones_like, params)
   after = base.apply_gradients(net, state, gradients).params
   head, before = after['head'], params['head']
   for name in ('frozen', 'signs'):
     jax.tree.map(
-        np.testing.assert_array_equal, getattr(head, name),
-        getattr(before, name),
+      np.testing.assert_array_equal,
+      getattr(head, name),
+      getattr(before, name),
     )
   # The first step of Adam is the learning rate.
   for new, old in (
-      (after['encoder'], params['encoder']), (head.trainable, before.trainable)
+    (after['encoder'], params['encoder']),
+    (head.trainable, before.trainable),
   ):
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b - 0.1, rtol=1e-5), new,
-        old,
+      lambda a, b: np.testing.assert_allclose(a, b - 0.1, rtol=1e-5),
+      new,
+      old,
     )
 
 
@@ -81,10 +87,16 @@ def test_copies_every_period_updates_the_frozen_ones_too(net):
   moved = jax.tree.map(lambda x: x + 1, state.params)
   state = state._replace(params=moved)
   copy = jax.jit(base.copy_periodically, static_argnums=2)
-  for updates, copied in ((1, False), (2, False), (3, True), (4, False),
-                          (6, True)):
+  for updates, copied in (
+    (1, False),
+    (2, False),
+    (3, True),
+    (4, False),
+    (6, True),
+  ):
     target = copy(state, updates, 3).target
     jax.tree.map(
-        np.testing.assert_array_equal, target,
-        moved if copied else state.target,
+      np.testing.assert_array_equal,
+      target,
+      moved if copied else state.target,
     )

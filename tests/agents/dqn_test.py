@@ -18,8 +18,11 @@ from plasticity_rl.types import Transition
 
 KEY = jax.random.PRNGKey(3)
 CONFIG = settings.DQNConfig(
-    target_period_updates=3, epsilon_begin=0.9, epsilon_end=0.1,
-    epsilon_decay_steps=100, epsilon_evaluation=0.3,
+  target_period_updates=3,
+  epsilon_begin=0.9,
+  epsilon_end=0.1,
+  epsilon_decay_steps=100,
+  epsilon_evaluation=0.3,
 )
 
 
@@ -27,18 +30,24 @@ CONFIG = settings.DQNConfig(
 def fixture_net():
   """Q = x W + b for two inputs and three actions; SGD with a rate of 1."""
   network, layers = sequential.build(
-      sequential.Sequential((2,), (), (), 3, split=0)
+    sequential.Sequential((2,), (), (), 3, split=0)
   )
   optimizer = injection.grouped(
-      optax.identity(), after=optax.scale_by_learning_rate(1.0)
+    optax.identity(), after=optax.scale_by_learning_rate(1.0)
   )
   return NetSpec(network, optimizer, layers, has_target=True)
 
 
 def linear(w, b):
-  return {'encoder': {}, 'head': {'dense_0': {
-      'w': jnp.array(w, jnp.float32), 'b': jnp.array(b, jnp.float32)
-  }}}
+  return {
+    'encoder': {},
+    'head': {
+      'dense_0': {
+        'w': jnp.array(w, jnp.float32),
+        'b': jnp.array(b, jnp.float32),
+      }
+    },
+  }
 
 
 # Online and target prefer different actions in s_t, so that Double DQN and DQN
@@ -46,11 +55,11 @@ def linear(w, b):
 ONLINE = linear([[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]], [0.5, 0.0, 0.0])
 TARGET = linear([[0.0, 3.0, 1.0], [1.0, 0.0, 0.5]], [0.0, 0.1, 0.2])
 BATCH = Transition(
-    s_tm1=jnp.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]),
-    a_tm1=jnp.array([0, 2, 1, 1]),
-    r_t=jnp.array([1.0, 0.0, -0.5, 2.0]),
-    discount_t=jnp.array([0.9, 0.9, 0.0, 0.5]),
-    s_t=jnp.array([[1.0, -1.0], [0.2, 0.1], [5.0, 5.0], [1.0, 0.0]]),
+  s_tm1=jnp.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]),
+  a_tm1=jnp.array([0, 2, 1, 1]),
+  r_t=jnp.array([1.0, 0.0, -0.5, 2.0]),
+  discount_t=jnp.array([0.9, 0.9, 0.0, 0.5]),
+  s_t=jnp.array([[1.0, -1.0], [0.2, 0.1], [5.0, 5.0], [1.0, 0.0]]),
 )
 
 
@@ -84,8 +93,12 @@ def test_errors_by_hand():
   value = jnp.array([[3.0, 7.0], [4.0, 6.0]])
   selector = jnp.array([[9.0, 0.0], [0.0, 9.0]])
   errors = dqn.td_errors(
-      q_tm1, jnp.array([1, 0]), jnp.array([0.5, -1.0]),
-      jnp.array([0.5, 0.0]), value, selector,
+    q_tm1,
+    jnp.array([1, 0]),
+    jnp.array([0.5, -1.0]),
+    jnp.array([0.5, 0.0]),
+    value,
+    selector,
   )
   # 0.5 + 0.5 * 3 - 5, and after a termination -1 - 2.
   assert errors.tolist() == [-3.0, -3.0]
@@ -138,37 +151,43 @@ def frequencies(act, *args):
   return np.bincount(actions, minlength=3) / len(actions)
 
 
-@pytest.mark.parametrize('step, epsilon', (
-    (0, 0.9), (50, 0.5), (100, 0.1), (1_000_000, 0.1)
-))
+@pytest.mark.parametrize(
+  'step, epsilon', ((0, 0.9), (50, 0.5), (100, 0.1), (1_000_000, 0.1))
+)
 def test_exploration_decays_linearly(net, step, epsilon):
   found = frequencies(dqn.make(net, CONFIG).act, step)
   third = epsilon / 3
   # Action 2 is the best one; three standard errors.
   np.testing.assert_allclose(
-      found, [third, third, third + 1 - epsilon], atol=0.0105
+    found, [third, third, third + 1 - epsilon], atol=0.0105
   )
 
 
-@pytest.mark.parametrize('decay, step, epsilon', (
-    (100, 0, 0.9), (100, 30, 0.9), (100, 80, 0.5), (100, 130, 0.1),
-    (0, 29, 0.9), (0, 30, 0.1),
-))
+@pytest.mark.parametrize(
+  'decay, step, epsilon',
+  (
+    (100, 0, 0.9),
+    (100, 30, 0.9),
+    (100, 80, 0.5),
+    (100, 130, 0.1),
+    (0, 29, 0.9),
+    (0, 30, 0.1),
+  ),
+)
 def test_exploration_may_be_held_before_it_decays(net, decay, step, epsilon):
   config = dataclasses.replace(
-      CONFIG, epsilon_hold_steps=30, epsilon_decay_steps=decay
+    CONFIG, epsilon_hold_steps=30, epsilon_decay_steps=decay
   )
   found = frequencies(dqn.make(net, config).act, step)
-  np.testing.assert_allclose(
-      found[:2], [epsilon / 3, epsilon / 3], atol=0.0105
-  )
+  np.testing.assert_allclose(found[:2], [epsilon / 3, epsilon / 3], atol=0.0105)
 
 
 def test_exploration_without_decay_begins_at_its_end(net):
   config = dataclasses.replace(CONFIG, epsilon_decay_steps=0)
   found = frequencies(dqn.make(net, config).act, 0)
-  np.testing.assert_allclose(found, [0.1 / 3, 0.1 / 3, 1 - 0.2 / 3],
-                             atol=0.0105)
+  np.testing.assert_allclose(
+    found, [0.1 / 3, 0.1 / 3, 1 - 0.2 / 3], atol=0.0105
+  )
 
 
 def test_exploration_in_evaluation_is_its_own(net):

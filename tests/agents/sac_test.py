@@ -55,16 +55,14 @@ def test_log_probability_is_that_of_the_density():
   """The probability of a small interval around the action, one dimension."""
   outputs = Gaussian(jnp.array([[0.3]]), jnp.array([[-0.5]]))
   action, log_pi = squashed_gaussian.sample(
-      outputs, jnp.array([[0.7]]), lambda x: x
+    outputs, jnp.array([[0.7]]), lambda x: x
   )
   normal = scipy.stats.norm(0.3, np.exp(-0.5))
   a = float(action[0, 0])
   assert a == pytest.approx(np.tanh(0.3 + 0.7 * np.exp(-0.5)), rel=1e-6)
   width = 1e-5
   mass = normal.cdf(np.arctanh(a + width)) - normal.cdf(np.arctanh(a - width))
-  assert float(log_pi[0]) == pytest.approx(
-      np.log(mass / (2 * width)), abs=1e-4
-  )
+  assert float(log_pi[0]) == pytest.approx(np.log(mass / (2 * width)), abs=1e-4)
 
 
 def test_log_probabilities_add_up_and_stay_finite():
@@ -80,7 +78,7 @@ def test_bounds_of_the_spread():
   x = jnp.array([-100.0, 0.0, 1.0, 100.0])
   by_tanh = squashed_gaussian.bound(settings.SACConfig())(x)
   np.testing.assert_allclose(
-      by_tanh, [-10, -4, -4 + 6 * np.tanh(1), 2], rtol=1e-6
+    by_tanh, [-10, -4, -4 + 6 * np.tanh(1), 2], rtol=1e-6
   )
   clip = settings.SACConfig(log_std_bound='clip', log_std_min=-5.0)
   assert squashed_gaussian.bound(clip)(x).tolist() == [-5, 0, 1, 2]
@@ -111,12 +109,15 @@ def in_numpy(nets, key, config=CONFIG):
   y = data.r_t + data.discount_t * value
   q_tm1 = q(nets['critic'].params, data.s_tm1, data.a_tm1)
   a, log_pi = sample(data.s_tm1, noise[:, 1])
-  return {
+  return (
+    {
       'critic': ((q_tm1 - y[:, None]) ** 2).sum(-1),
-      'actor': alpha * log_pi
-      - q(nets['critic'].params, data.s_tm1, a).min(-1),
+      'actor': alpha * log_pi - q(nets['critic'].params, data.s_tm1, a).min(-1),
       'temperature': alpha * (-log_pi + 0.5 * ACTIONS),
-  }, -log_pi.mean(), q_tm1.mean()
+    },
+    -log_pi.mean(),
+    q_tm1.mean(),
+  )
 
 
 @pytest.mark.parametrize('backup_entropy', (True, False))
@@ -128,7 +129,7 @@ def test_losses_by_hand(nets, backup_entropy):
   for name, loss in losses.items():
     found, _ = loss(nets[name].params)
     np.testing.assert_allclose(
-        found, wanted[name], rtol=1e-4, atol=1e-5, err_msg=name
+      found, wanted[name], rtol=1e-4, atol=1e-5, err_msg=name
     )
 
 
@@ -137,14 +138,14 @@ def test_an_update_descends_in_order(nets, update, agent):
   new, metrics = update(KEY, nets, batch(), 0)
   wanted, entropy, q_mean = in_numpy(nets, KEY)
   assert float(metrics['loss']) == pytest.approx(
-      wanted['critic'].mean(), rel=1e-4
+    wanted['critic'].mean(), rel=1e-4
   )
   assert float(metrics['entropy']) == pytest.approx(entropy, rel=1e-4)
   assert float(metrics['q_mean']) == pytest.approx(q_mean, rel=1e-4)
   with_critic = {**nets, 'critic': new['critic']}
   wanted, *_ = in_numpy(with_critic, KEY)
   assert float(metrics['actor_loss']) == pytest.approx(
-      wanted['actor'].mean(), rel=1e-3
+    wanted['actor'].mean(), rel=1e-3
   )
   # With a rate of 1, what changes is the gradient of the mean loss. (The
   # temperature has an optimizer of its own.)
@@ -152,8 +153,8 @@ def test_an_update_descends_in_order(nets, update, agent):
     loss = agent.spec.losses(KEY, seen, batch())[name]
     gradient = jax.grad(lambda p, f=loss: f(p)[0].mean())(nets[name].params)
     for old, now, g in zip(
-        *map(jax.tree.leaves, (nets[name].params, new[name].params, gradient)),
-        strict=True,
+      *map(jax.tree.leaves, (nets[name].params, new[name].params, gradient)),
+      strict=True,
     ):
       np.testing.assert_allclose(old - g, now, rtol=1e-3, atol=1e-4)
 
@@ -161,30 +162,33 @@ def test_an_update_descends_in_order(nets, update, agent):
 def test_the_target_moves_by_tau_and_stays_where_equal(nets, update):
   new, _ = update(KEY, nets, batch(), 0)
   for online, old, now in zip(
-      *map(jax.tree.leaves, (
-          new['critic'].params, nets['critic'].target, new['critic'].target
-      )), strict=True,
+    *map(
+      jax.tree.leaves,
+      (new['critic'].params, nets['critic'].target, new['critic'].target),
+    ),
+    strict=True,
   ):
     np.testing.assert_allclose(
-        now, 0.75 * old + 0.25 * online, rtol=1e-5, atol=1e-5
+      now, 0.75 * old + 0.25 * online, rtol=1e-5, atol=1e-5
     )
   state = NetState(nets['critic'].params, nets['critic'].params, None, None)
   for _ in range(10):
     state = base.polyak_update(state, 0.005)
   for a, b in zip(
-      jax.tree.leaves(state.params), jax.tree.leaves(state.target), strict=True
+    jax.tree.leaves(state.params), jax.tree.leaves(state.target), strict=True
   ):
     np.testing.assert_array_equal(a, b)
 
 
 def test_a_loss_moves_its_own_network_alone(agent, nets):
   """Gradients of one network's loss by the others' parameters are zero."""
+
   def total(params, name):
     seen = {k: nets[k]._replace(params=params[k]) for k in nets}
     # Its own parameters are the argument of the loss.
-    return agent.spec.losses(KEY, seen, batch())[name](
-        nets[name].params
-    )[0].mean()
+    return agent.spec.losses(KEY, seen, batch())[name](nets[name].params)[
+      0
+    ].mean()
 
   params = {name: net.params for name, net in nets.items()}
   through_targets = jax.grad(total)(params, 'critic')
@@ -199,7 +203,7 @@ def test_temperature_rises_where_entropy_is_too_low(nets, target, rises):
   config = dataclasses.replace(CONFIG, target_entropy_per_action=target)
   new, _ = jax.jit(make(config).update)(KEY, nets, batch(), 0)
   old, now = (
-      float(x['temperature'].params['head']['log_alpha']) for x in (nets, new)
+    float(x['temperature'].params['head']['log_alpha']) for x in (nets, new)
   )
   assert (now > old) == rises and now != old
 
@@ -219,13 +223,15 @@ def test_noise_is_each_examples_own(agent, nets, update):
     mine = agent.spec.losses(keys[begin:end], nets, part)
     for name in losses:
       np.testing.assert_allclose(
-          mine[name](nets[name].params)[0],
-          losses[name](nets[name].params)[0][begin:end], rtol=1e-5, atol=1e-5,
+        mine[name](nets[name].params)[0],
+        losses[name](nets[name].params)[0][begin:end],
+        rtol=1e-5,
+        atol=1e-5,
       )
   whole, _ = update(KEY, nets, batch(), 0)
   by_example, _ = update(keys, nets, batch(), 0)
   for a, b in zip(
-      jax.tree.leaves(whole), jax.tree.leaves(by_example), strict=True
+    jax.tree.leaves(whole), jax.tree.leaves(by_example), strict=True
   ):
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
@@ -234,12 +240,13 @@ def test_actions_are_random_at_first_and_then_the_policys(agent, nets):
   observations = jnp.zeros([2000, 3])
   act = jax.jit(agent.act)
   first = np.asarray(act(KEY, nets, observations, CONFIG.random_steps - 1))
-  assert scipy.stats.kstest(
-      first.ravel(), scipy.stats.uniform(-1, 2).cdf
-  ).pvalue > 1e-3
+  assert (
+    scipy.stats.kstest(first.ravel(), scipy.stats.uniform(-1, 2).cdf).pvalue
+    > 1e-3
+  )
   later = np.asarray(act(KEY, nets, observations, CONFIG.random_steps))
   mean, raw = np.split(
-      mlp(layers_of(nets['actor'].params), np.zeros([1, 3])), 2, -1
+    mlp(layers_of(nets['actor'].params), np.zeros([1, 3])), 2, -1
   )
   std = np.exp(-10 + 6 * (1 + np.tanh(raw)))
   scores = (np.arctanh(later.astype(float)) - mean) / std
@@ -257,10 +264,13 @@ def test_members_are_drawn_independently(agent):
   for layer in layers_of(critic):
     assert not np.any(layer['w'][0] == layer['w'][1])
   # The target starts as a copy.
-  assert jax.tree.all(jax.tree.map(
-      lambda a, b: bool((a == b).all()), critic,
+  assert jax.tree.all(
+    jax.tree.map(
+      lambda a, b: bool((a == b).all()),
+      critic,
       agent.init(KEY)['critic'].target,
-  ))
+    )
+  )
 
 
 @pytest.mark.slow
@@ -273,24 +283,24 @@ def test_injection_changes_no_output_to_the_bit(split, slots):
   intervention = registry.make(expression.parse('injection'), agent.spec)
   after, _ = jax.jit(intervention.apply)(KEY, state, (), batch())
   inputs = agent.spec.inputs(
-      {name: net.params for name, net in nets.items()}, batch()
+    {name: net.params for name, net in nets.items()}, batch()
   )
   for name in ('critic', 'actor'):
-    assert isinstance(
-        after.nets[name].params['head'], injection.InjectedHead
-    )
+    assert isinstance(after.nets[name].params['head'], injection.InjectedHead)
     apply = jax.jit(agent.spec.nets[name].network.apply)
     for kind in ('params', 'target'):
-      old, new = (
-          getattr(x[name], kind) for x in (nets, after.nets)
-      )
+      old, new = (getattr(x[name], kind) for x in (nets, after.nets))
       if old is None:
         continue
       for a, b in zip(
-          *map(jax.tree.leaves, (
-              apply(old, inputs[name]).outputs,
-              apply(new, inputs[name]).outputs,
-          )), strict=True,
+        *map(
+          jax.tree.leaves,
+          (
+            apply(old, inputs[name]).outputs,
+            apply(new, inputs[name]).outputs,
+          ),
+        ),
+        strict=True,
       ):
         np.testing.assert_array_equal(a, b)
   # Members of the new head are drawn independently too.
@@ -298,7 +308,7 @@ def test_injection_changes_no_output_to_the_bit(split, slots):
   assert not np.any(fresh[0] == fresh[1])
   assert after.nets['temperature'] is not None
   assert not isinstance(
-      after.nets['temperature'].params['head'], injection.InjectedHead
+    after.nets['temperature'].params['head'], injection.InjectedHead
   )
 
 
@@ -309,10 +319,10 @@ def test_spec_tells_what_interventions_may_know(agent, nets):
   assert [net.has_target for net in spec.nets.values()] == [True, False, False]
   params = {name: net.params for name, net in nets.items()}
   mean, _ = np.split(
-      mlp(layers_of(params['actor']), batch().s_tm1.astype(float)), 2, -1
+    mlp(layers_of(params['actor']), batch().s_tm1.astype(float)), 2, -1
   )
   np.testing.assert_allclose(
-      spec.policy(params, batch()), np.tanh(mean), rtol=1e-4
+    spec.policy(params, batch()), np.tanh(mean), rtol=1e-4
   )
 
 
@@ -329,10 +339,12 @@ def test_learns_to_brake_at_the_origin():
   config = settings.SACConfig(random_steps=0, tau=0.02, initial_temperature=0.1)
   agent = make(config, hidden=(32, 32))
   agent = sac.make(
-      {
-          name: dataclasses.replace(net, optimizer=ADAM)
-          for name, net in agent.spec.nets.items()
-      }, config, ACTIONS,
+    {
+      name: dataclasses.replace(net, optimizer=ADAM)
+      for name, net in agent.spec.nets.items()
+    },
+    config,
+    ACTIONS,
   )
 
   def begin(key):
@@ -349,9 +361,10 @@ def test_learns_to_brake_at_the_origin():
     def step(x, key):
       x, reward = push(x, act(key, seen(x)))
       return x, reward
-    return jax.lax.scan(step, begin(key), jax.random.split(key, 10))[1].sum(
-        0
-    ).mean()
+
+    return (
+      jax.lax.scan(step, begin(key), jax.random.split(key, 10))[1].sum(0).mean()
+    )
 
   def train(key):
     def one(nets, key):
@@ -360,16 +373,20 @@ def test_learns_to_brake_at_the_origin():
       x = 2 * begin(start_key)
       action = agent.act(act_key, nets, seen(x), 1)
       after, reward = push(x, action)
-      nets, _ = agent.update(update_key, nets, Transition(
-          seen(x), action, reward, jnp.full(64, 0.9), seen(after)
-      ), 0)
+      nets, _ = agent.update(
+        update_key,
+        nets,
+        Transition(seen(x), action, reward, jnp.full(64, 0.9), seen(after)),
+        0,
+      )
       return nets, None
+
     keys = jax.random.split(key, 600)
     return jax.lax.scan(one, agent.init(key), keys)[0]
 
   nets = jax.jit(train)(KEY)
   random = returns(
-      lambda key, s: jax.random.uniform(key, [64, ACTIONS], minval=-1.0), KEY
+    lambda key, s: jax.random.uniform(key, [64, ACTIONS], minval=-1.0), KEY
   )
   learned = returns(lambda key, s: agent.act_greedily(key, nets, s), KEY)
   fresh = agent.init(KEY)

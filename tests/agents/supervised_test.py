@@ -20,10 +20,10 @@ LABELS = np.array([0, 2, 1])
 @pytest.fixture(name='agent', scope='module')
 def fixture_agent():
   network, layers = sequential.build(
-      sequential.Sequential((2,), (), (), 3, split=0)
+    sequential.Sequential((2,), (), (), 3, split=0)
   )
   optimizer = injection.grouped(
-      optax.identity(), after=optax.scale_by_learning_rate(1.0)
+    optax.identity(), after=optax.scale_by_learning_rate(1.0)
   )
   return supervised.make(NetSpec(network, optimizer, layers, has_target=False))
 
@@ -39,16 +39,16 @@ def test_update_is_the_gradient_by_hand(agent):
   p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
   rows = np.arange(3)
   np.testing.assert_allclose(
-      metrics['loss'], -np.log(p[rows, LABELS]).mean(), rtol=1e-5
+    metrics['loss'], -np.log(p[rows, LABELS]).mean(), rtol=1e-5
   )
   slope = p.copy()
   slope[rows, LABELS] -= 1
   new = nets['classifier'].params['head']['dense_0']
   np.testing.assert_allclose(
-      old['w'] - new['w'], X.T @ slope / 3, rtol=1e-4, atol=1e-6
+    old['w'] - new['w'], X.T @ slope / 3, rtol=1e-4, atol=1e-6
   )
   np.testing.assert_allclose(
-      old['b'] - new['b'], slope.mean(0), rtol=1e-4, atol=1e-6
+    old['b'] - new['b'], slope.mean(0), rtol=1e-4, atol=1e-6
   )
 
 
@@ -59,8 +59,6 @@ def test_decisions_are_labels(agent):
   logits = agent.act_greedily(KEY, nets, jnp.array(X))
   assert logits.shape == (3, 3)
   np.testing.assert_array_equal(
-      agent.spec.policy(params, batch), logits.argmax(-1)
+    agent.spec.policy(params, batch), logits.argmax(-1)
   )
-  np.testing.assert_array_equal(
-      agent.act(KEY, nets, jnp.array(X), 0), logits
-  )
+  np.testing.assert_array_equal(agent.act(KEY, nets, jnp.array(X), 0), logits)

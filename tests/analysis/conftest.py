@@ -13,7 +13,7 @@ def synthetic():
   """The module beside this file, which writes small folders."""
   # By path: an installed package named `tests` would hide this one.
   spec = importlib.util.spec_from_file_location(
-      'synthetic', _HERE / 'synthetic.py'
+    'synthetic', _HERE / 'synthetic.py'
   )
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
@@ -24,7 +24,7 @@ def synthetic():
 def check_page():
   """The function that checks what must hold of every page."""
   spec = importlib.util.spec_from_file_location(
-      'page_test', _HERE / 'page_test.py'
+    'page_test', _HERE / 'page_test.py'
   )
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)

@@ -39,17 +39,17 @@ def test_loads_and_judges(original):
 
 
 def test_the_score_is_the_mean_after_the_fork_without_the_fork(
-    synthetic, original
+  synthetic, original
 ):
   d = diagnosis.load(original)
   header, rows = synthetic.read_csv(
-      original / 'arms' / 'control' / 'metrics.csv'
+    original / 'arms' / 'control' / 'metrics.csv'
   )
   rows = [dict(zip(header, r, strict=True)) for r in rows]
   values = [
-      float(r['eval/return'])
-      for r in rows
-      if r['eval/return'] and 6000 < int(r['step']) <= 9000
+    float(r['eval/return'])
+    for r in rows
+    if r['eval/return'] and 6000 < int(r['step']) <= 9000
   ]
   assert len(values) == 60
   assert d.verdict.control_mean == pytest.approx(np.mean(values))
@@ -70,8 +70,9 @@ def test_replicates_are_told_by_the_config(synthetic, tmp_path):
 
 def test_an_injection_is_known_by_its_intervention(synthetic, tmp_path):
   path = synthetic.write_diagnosis(
-      tmp_path / 'd', arms={'control': 0, 'a_reset': 0.5, 'pi': 0.5},
-      interventions={'pi': 'injection(times=2)'},
+    tmp_path / 'd',
+    arms={'control': 0, 'a_reset': 0.5, 'pi': 0.5},
+    interventions={'pi': 'injection(times=2)'},
   )  # pyformat: disable
   d = diagnosis.load(path)
   assert d.verdict.arm == 'pi' and list(d.arms) == ['control', 'pi', 'a_reset']
@@ -100,8 +101,9 @@ def test_gaps_are_allowed_in_what_is_not_an_evaluation(synthetic, folder):
 
 def test_a_missing_seed_is_named(synthetic, folder):
   _filter(
-      synthetic, folder / 'arms' / 'head_reset' / 'metrics.csv',
-      lambda r: r['seed'] != '4',
+    synthetic,
+    folder / 'arms' / 'head_reset' / 'metrics.csv',
+    lambda r: r['seed'] != '4',
   )  # pyformat: disable
   with pytest.raises(UserError, match="'head_reset' is incomplete.* no seed 4"):
     diagnosis.load(folder)
@@ -109,19 +111,21 @@ def test_a_missing_seed_is_named(synthetic, folder):
 
 def test_a_missing_step_is_named(synthetic, folder):
   _filter(
-      synthetic, folder / 'arms' / 'injection' / 'metrics.csv',
-      lambda r: (r['seed'], r['step']) != ('3', '7500'),
+    synthetic,
+    folder / 'arms' / 'injection' / 'metrics.csv',
+    lambda r: (r['seed'], r['step']) != ('3', '7500'),
   )  # pyformat: disable
   with pytest.raises(
-      UserError, match="'injection'.*eval/return for seed 3 at step 7500"
+    UserError, match="'injection'.*eval/return for seed 3 at step 7500"
   ):
     diagnosis.load(folder)
 
 
 def test_an_arm_that_was_stopped_is_named(synthetic, folder):
   _filter(
-      synthetic, folder / 'arms' / 'control' / 'metrics.csv',
-      lambda r: int(r['step']) <= 8000,
+    synthetic,
+    folder / 'arms' / 'control' / 'metrics.csv',
+    lambda r: int(r['step']) <= 8000,
   )  # pyformat: disable
   with pytest.raises(UserError, match="'control'.*stops at step 8000 of 9000"):
     diagnosis.load(folder)

@@ -59,9 +59,10 @@ def check(page):
   drawings = re.findall(r'<svg.*?</svg>', page, re.S)
   for drawing in drawings:
     xml.etree.ElementTree.fromstring(drawing)
-  assert ('meta', {
-      'name': 'viewport', 'content': 'width=device-width, initial-scale=1'
-  }) in checker.tags  # pyformat: disable
+  assert (
+    'meta',
+    {'name': 'viewport', 'content': 'width=device-width, initial-scale=1'},
+  ) in checker.tags  # pyformat: disable
   assert 'prefers-color-scheme: dark' in page
   return checker, drawings
 
@@ -83,10 +84,20 @@ def test_page_of_a_diagnosis(loaded, page):
   text = ' '.join(checker.text)
   v = loaded.verdict
   assert v.verdict in checker.text  # The heading holds it alone.
-  for said in ('95 % interval', 'sign-flip test', 'p = 0.002', '0.2',
-               'eval/return', 'greedy actions kept', '0123456789abcdef',
-               'python -m plasticity_rl.diagnose --config=catch.py',
-               '2 x some cpu', 'jax 0.10.2', 'learning_rate', '343 G'):
+  for said in (
+    '95 % interval',
+    'sign-flip test',
+    'p = 0.002',
+    '0.2',
+    'eval/return',
+    'greedy actions kept',
+    '0123456789abcdef',
+    'python -m plasticity_rl.diagnose --config=catch.py',
+    '2 x some cpu',
+    'jax 0.10.2',
+    'learning_rate',
+    '343 G',
+  ):
     assert said in text, said  # pyformat: disable
   # Curves and differences twice (wide, narrow), 4 at the fork, 5 in time.
   assert len(drawings) == 2 + 2 + 4 + 5
@@ -96,13 +107,16 @@ def test_page_of_a_diagnosis(loaded, page):
 def test_data_of_figures_can_be_downloaded(loaded, page):
   checker, _ = check(page)
   files = {
-      a['download']: urllib.parse.unquote(a['href'].split(',', 1)[1])
-      for t, a in checker.tags
-      if t == 'a' and 'download' in a
+    a['download']: urllib.parse.unquote(a['href'].split(',', 1)[1])
+    for t, a in checker.tags
+    if t == 'a' and 'download' in a
   }
   assert set(files) == {
-      'learning_curves.csv', 'differences.csv', 'at_fork.csv',
-      'diagnostics.csv', 'compute.csv',
+    'learning_curves.csv',
+    'differences.csv',
+    'at_fork.csv',
+    'diagnostics.csv',
+    'compute.csv',
   }  # pyformat: disable
   lines = files['differences.csv'].splitlines()
   assert lines[0] == 'arm,seed,difference' and len(lines) == 1 + 2 * 10
@@ -112,14 +126,18 @@ def test_data_of_figures_can_be_downloaded(loaded, page):
   assert 'prefix,1,0,' in files['learning_curves.csv']
 
 
-@pytest.mark.parametrize('seeds, interval', (
-    (5, 'Student’s t'), (6, 'studentised bootstrap'),
-))
+@pytest.mark.parametrize(
+  'seeds, interval',
+  (
+    (5, 'Student’s t'),
+    (6, 'studentised bootstrap'),
+  ),
+)
 def test_what_numbers_are_is_said_as_it_is(
-    synthetic, tmp_path, seeds, interval
+  synthetic, tmp_path, seeds, interval
 ):
   folder = synthetic.write_diagnosis(
-      tmp_path / 'd', seeds=seeds, arms={'control': 0.0, 'injection': 0.5}
+    tmp_path / 'd', seeds=seeds, arms={'control': 0.0, 'injection': 0.5}
   )
   page = diagnosis_page.build(diagnosis.load(folder))
   assert f'95 % interval ({interval}). p: exact' in page
@@ -130,7 +148,7 @@ def test_what_numbers_are_is_said_as_it_is(
 def test_names_are_escaped(synthetic, tmp_path):
   evil = _EVIL.replace('/', '_')  # A name of a folder.
   path = synthetic.write_diagnosis(
-      tmp_path / 'd', seeds=6, arms={'control': 0, 'injection': 0, evil: 1}
+    tmp_path / 'd', seeds=6, arms={'control': 0, 'injection': 0, evil: 1}
   )
   config = path / 'prefix' / 'config.json'
   record = json.loads(config.read_text())
@@ -165,16 +183,25 @@ def test_page_of_runs(synthetic, tmp_path):
     for rate in (0.1, 0.2):
       folder = tmp_path / f'{name}{rate}'
       synthetic.write_run(
-          folder, (0, 500, 1000), rng.normal(size=(3, 3)),
-          record={'config': synthetic.config(
-              environment__name=name, optimizer__learning_rate=rate)},
+        folder,
+        (0, 500, 1000),
+        rng.normal(size=(3, 3)),
+        record={
+          'config': synthetic.config(
+            environment__name=name, optimizer__learning_rate=rate
+          )
+        },
       )  # pyformat: disable
       loaded.append(runs.load(folder))
   groups = runs.group(loaded, 'eval/return')
   values = scores.from_groups(groups)
   page = runs_page.build(
-      loaded, groups, scores.summarise(values, resamples=100),
-      metric='eval/return', resampling='pooled', notes=['<b>'],
+    loaded,
+    groups,
+    scores.summarise(values, resamples=100),
+    metric='eval/return',
+    resampling='pooled',
+    notes=['<b>'],
   )  # pyformat: disable
   checker, drawings = check(page)
   assert len(drawings) == 2 + 2 * 2
@@ -203,9 +230,9 @@ def test_a_figure_alone_has_its_colors(page):
 
 
 def _luminance(color):
-  channels = np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
+  channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
   linear = np.where(
-      channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+    channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
   )
   return linear @ [0.2126, 0.7152, 0.0722]
 
@@ -239,8 +266,8 @@ def test_curves_with_gaps_have_the_band_of_what_is_there():
 
 def test_markup_is_escaped_unless_it_is_markup():
   assert html.tag('p', '<i>', html.tag('b', '&'), title='"') == (
-      '<p title="&quot;">&lt;i&gt;<b>&amp;</b></p>'
+    '<p title="&quot;">&lt;i&gt;<b>&amp;</b></p>'
   )
   assert html.csv_text(('a', 'b'), [(1, float('nan')), ('x,y', 0.5)]) == (
-      'a,b\n1,\n"x,y",0.5\n'
+    'a,b\n1,\n"x,y",0.5\n'
   )

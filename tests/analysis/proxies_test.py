@@ -27,21 +27,21 @@ def fixture_planted():
   lacking = rng.normal(size=(8, 3))
   lacking[2, 1] = lacking[5, 0] = np.nan
   return benefit, {
-      Q + 'dormant_units/head': np.exp(benefit),
-      Q + 'srank/dense_0': -benefit,
-      Q + 'weight_norm/all': -(benefit**3),
-      Q + 'dead_units/head': np.zeros((8, 3)),
-      Q + 'dead_units/encoder': np.tile([0, 0, 1.0], (8, 1)),
-      Q + 'something_new/x': 2 * benefit,
-      Q + 'srank/dense_1': lacking,
-      Q + 'srank/dense_2': benefit * [0, 1, 1],
+    Q + 'dormant_units/head': np.exp(benefit),
+    Q + 'srank/dense_0': -benefit,
+    Q + 'weight_norm/all': -(benefit**3),
+    Q + 'dead_units/head': np.zeros((8, 3)),
+    Q + 'dead_units/encoder': np.tile([0, 0, 1.0], (8, 1)),
+    Q + 'something_new/x': 2 * benefit,
+    Q + 'srank/dense_1': lacking,
+    Q + 'srank/dense_2': benefit * [0, 1, 1],
   }
 
 
 @pytest.fixture(name='folder', scope='module')
 def fixture_folder(synthetic, planted, tmp_path_factory):
   return synthetic.write_forks(
-      tmp_path_factory.mktemp('forks') / 'd', STEPS, *planted
+    tmp_path_factory.mktemp('forks') / 'd', STEPS, *planted
   )
 
 
@@ -63,13 +63,13 @@ def test_benefit_and_values_are_those_of_the_fork(found, planted):
   for name, value in values.items():
     np.testing.assert_allclose(found.values[name], value)
   np.testing.assert_array_equal(
-      found.values['step'], np.broadcast_to(STEPS, (8, 3))
+    found.values['step'], np.broadcast_to(STEPS, (8, 3))
   )
   assert found.values['eval/return'].shape == (8, 3)
 
 
 def test_what_the_prefix_measured_at_a_fork_comes_first(
-    synthetic, planted, tmp_path
+  synthetic, planted, tmp_path
 ):
   folder = synthetic.write_forks(tmp_path / 'd', STEPS, *planted)
   name = Q + 'srank/dense_0'
@@ -82,17 +82,20 @@ def test_what_the_prefix_measured_at_a_fork_comes_first(
   np.testing.assert_array_equal(values[name][:, 1:2], planted[1][name][:, 1:2])
   # Of seed 8 it has nothing at step 4000.
   np.testing.assert_array_equal(
-      values[name][:, 2], [1, 2, 3, 4, 5, 6, 7, planted[1][name][7, 2]]
+    values[name][:, 2], [1, 2, 3, 4, 5, 6, 7, planted[1][name][7, 2]]
   )
   assert not values[Q + 'dead_units/head'].any()
 
 
-@pytest.mark.parametrize('name, sign, tells', (
+@pytest.mark.parametrize(
+  'name, sign, tells',
+  (
     ('dormant_units/head', 1, 'yes'),
     ('srank/dense_0', -1, 'yes'),
     ('weight_norm/all', -1, 'reversed'),
     ('something_new/x', 1, 'yes, sign unstated'),
-))
+  ),
+)
 def test_planted_relations_are_found(found, name, sign, tells):
   r = row(found, Q + name)
   np.testing.assert_allclose([*r.within, *r.pooled], 6 * [sign])
@@ -103,7 +106,7 @@ def test_time_is_a_proxy_that_tells_nothing_within_forks(found):
   time = found.rows[0]
   assert (time.proxy, time.expected) == ('step', 1)
   expected = stats.spearmanr(
-      np.broadcast_to(STEPS, (8, 3)).ravel(), found.benefit.ravel()
+    np.broadcast_to(STEPS, (8, 3)).ravel(), found.benefit.ravel()
   ).statistic
   assert time.pooled.estimate == pytest.approx(expected)
   assert time.pooled.low > 0.5
@@ -128,7 +131,7 @@ def test_what_is_constant_or_missing_is_said_and_not_dropped(found, planted):
   x = values[Q + 'srank/dense_1']
   kept = np.isfinite(x)
   assert lacking.pooled.estimate == pytest.approx(
-      stats.spearmanr(x[kept], benefit[kept]).statistic
+    stats.spearmanr(x[kept], benefit[kept]).statistic
   )
   assert len(found.rows) == len(values) + 2
 
@@ -142,9 +145,7 @@ def test_references_come_first_then_the_strongest(found):
 
 def test_the_count_of_those_that_tell(found):
   told = sum(r.tells.startswith('yes') for r in found.diagnostics)
-  assert found.statement == (
-      f'{told} of 8 proxies tell, 2 the wrong way round'
-  )
+  assert found.statement == (f'{told} of 8 proxies tell, 2 the wrong way round')
   assert 3 <= told <= 4  # The one that lacks values is noise.
 
 
@@ -169,7 +170,9 @@ def test_files(found, folder):
   by_name = {r['proxy']: r for r in rows}
   srank = by_name[Q + 'srank/dense_0']
   assert (srank['expected'], srank['within_low'], srank['tells']) == (
-      '-1', '-1', 'yes'
+    '-1',
+    '-1',
+    'yes',
   )
   assert by_name['step']['within'] == ''
   assert (folder / 'proxies.html').exists()
@@ -188,12 +191,15 @@ def test_the_table_names_the_strongest_and_counts_the_rest(found):
   assert '1.00 [' in lines[3]
 
 
-@pytest.mark.parametrize('interval, expected', (
+@pytest.mark.parametrize(
+  'interval, expected',
+  (
     ((-0.2, -0.4, -0.001), '-0.20 [-0.40, -0.00]'),
     ((-0.0, -0.2, 0.2), '+0.00 [-0.20, +0.20]'),
     ((0.5, math.nan, math.nan), '+0.50'),
     ((math.nan, math.nan, math.nan), '-'),
-))
+  ),
+)
 def test_text_of_an_interval(interval, expected):
   assert proxies.text(statistics.Interval(*interval)) == expected
 
@@ -228,15 +234,18 @@ def _no_forks(folder):
   path.write_text(json.dumps(record))
 
 
-@pytest.mark.parametrize('damage, message', (
+@pytest.mark.parametrize(
+  'damage, message',
+  (
     (_lose_fork, 'no such file: .*2000.control.metrics.csv'),
     (_lose_rows, r"2000: arm 'injection' is incomplete: .* seed 8"),
     (_other_step, '2000: the arms were forked at step 1500'),
     (_other_horizon, 'differ: at step 2000'),
     (_no_forks, 'was not made by --proxies'),
-))
+  ),
+)
 def test_damaged_folders_are_refused(
-    synthetic, planted, tmp_path, damage, message
+  synthetic, planted, tmp_path, damage, message
 ):
   folder = synthetic.write_forks(tmp_path / 'd', STEPS, *planted)
   damage(folder)

@@ -15,7 +15,7 @@ def test_spearman_is_scipys_with_ties():
   x = np.round(noise(5, 30), 0)
   y = np.round(x + noise(5, 30, seed=1), 0)
   expected = [
-      stats.spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)
+    stats.spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)
   ]
   np.testing.assert_allclose(rank_correlation.spearman(x, y), expected)
 
@@ -24,7 +24,7 @@ def test_spearman_by_hand():
   # Ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: centred products 2.25 + 0 + 0 + 2.25
   # over sqrt(4.5 * 5).
   rho = rank_correlation.spearman(
-      np.array([0.0, 7, 7, 100]), np.array([-5.0, 2, 1, 3])
+    np.array([0.0, 7, 7, 100]), np.array([-5.0, 2, 1, 3])
   )
   assert rho == pytest.approx(4.5 / np.sqrt(4.5 * 5))
 
@@ -34,13 +34,14 @@ def test_spearman_leaves_out_what_is_missing():
   x[3] = y[7] = np.nan
   kept = np.isfinite(x) & np.isfinite(y)
   assert rank_correlation.spearman(x, y) == pytest.approx(
-      stats.spearmanr(x[kept], y[kept]).statistic
+    stats.spearmanr(x[kept], y[kept]).statistic
   )
 
 
-@pytest.mark.parametrize('x', (
-    np.ones(5), np.full(5, np.nan), np.array([np.nan, np.nan, np.nan, 1, 2.0])
-))  # pyformat: disable
+@pytest.mark.parametrize(
+  'x',
+  (np.ones(5), np.full(5, np.nan), np.array([np.nan, np.nan, np.nan, 1, 2.0])),
+)  # pyformat: disable
 def test_spearman_of_what_ranks_nothing_is_nan(x):
   y = np.array([1.0, 2, 3, 4, np.nan])
   assert np.isnan(rank_correlation.spearman(x, y))
@@ -90,15 +91,13 @@ def test_intervals_resample_seeds_with_all_of_their_forks():
   x, y = noise(6, 4), noise(6, 4, seed=1)
   drawn = np.random.default_rng(3).integers(6, size=(50, 6))
   for statistic in (rank_correlation.pooled, rank_correlation.within):
-    values = [
-        float(statistic(x[list(rows)], y[list(rows)])) for rows in drawn
-    ]
+    values = [float(statistic(x[list(rows)], y[list(rows)])) for rows in drawn]
     found = rank_correlation.interval(statistic, x, y, resamples=50, seed=3)
     estimate = float(statistic(x, y))
     bias = np.mean(values) - estimate
     assert found.estimate == pytest.approx(estimate)
     np.testing.assert_allclose(
-        found[1:], np.quantile(values, [0.025, 0.975]) - bias
+      found[1:], np.quantile(values, [0.025, 0.975]) - bias
     )
 
 
@@ -107,7 +106,7 @@ def test_forks_of_a_seed_that_repeat_it_add_nothing():
   x, y = noise(12, 1), noise(12, 1, seed=1)
   one = rank_correlation.interval(rank_correlation.within, x, y)
   many = rank_correlation.interval(
-      rank_correlation.within, np.tile(x, 40), np.tile(y, 40)
+    rank_correlation.within, np.tile(x, 40), np.tile(y, 40)
   )
   np.testing.assert_allclose(one, many)
 
@@ -135,7 +134,7 @@ def test_intervals_follow_the_seed():
 
   def interval(seed):
     return rank_correlation.interval(
-        rank_correlation.pooled, x, y, resamples=200, seed=seed
+      rank_correlation.pooled, x, y, resamples=200, seed=seed
     )
 
   assert interval(0) == interval(0) != interval(1)
@@ -154,7 +153,7 @@ def test_intervals_cover(rho):
   covered = []
   for i in range(200):
     found = rank_correlation.interval(
-        rank_correlation.within, *draw(10, 1 + i), resamples=200, seed=i
+      rank_correlation.within, *draw(10, 1 + i), resamples=200, seed=i
     )
     covered.append(found.low <= truth <= found.high)
   assert 0.87 <= np.mean(covered) <= 0.99

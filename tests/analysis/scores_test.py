@@ -8,12 +8,12 @@ from plasticity_rl.errors import UserError
 
 # IQM and mean of tests/data/README.md, and the published interval.
 PUBLISHED = {
-    ('sac', 'no_resets_rr1'): (501.0, 484.4, (389, 609)),
-    ('sac', 'no_resets_rr32'): (301.3, 384.3, None),
-    ('sac', 'resets_rr1'): (401.3, 410.6, None),
-    ('sac', 'resets_rr32'): (651.5, 600.6, (549, 753)),
-    ('drq', 'no_resets'): (569.6, 535.3, (475, 662)),
-    ('drq', 'resets'): (757.5, 673.7, (704, 815)),
+  ('sac', 'no_resets_rr1'): (501.0, 484.4, (389, 609)),
+  ('sac', 'no_resets_rr32'): (301.3, 384.3, None),
+  ('sac', 'resets_rr1'): (401.3, 410.6, None),
+  ('sac', 'resets_rr32'): (651.5, 600.6, (549, 753)),
+  ('drq', 'no_resets'): (569.6, 535.3, (475, 662)),
+  ('drq', 'resets'): (757.5, 673.7, (704, 815)),
 }
 
 
@@ -39,10 +39,10 @@ def test_published_scores_give_the_published_table(published):
 def test_stratified_intervals_are_rliables(published):
   # By rliable 1.2.0, 20,000 resamples of the runs within each task.
   expected = {
-      ('sac', 'no_resets_rr1'): (472.8, 526.3),
-      ('sac', 'resets_rr32'): (631.1, 670.9),
-      ('drq', 'no_resets'): (524.7, 612.8),
-      ('drq', 'resets'): (739.3, 774.0),
+    ('sac', 'no_resets_rr1'): (472.8, 526.3),
+    ('sac', 'resets_rr32'): (631.1, 670.9),
+    ('drq', 'no_resets'): (524.7, 612.8),
+    ('drq', 'resets'): (739.3, 774.0),
   }
   for row in scores.summarise(published, resampling='stratified'):
     if row[:2] in expected:
@@ -70,22 +70,22 @@ def test_csv_has_the_columns_of_the_contract(published):
 
 def test_arms_on_different_tasks_are_noted():
   rows = [
-      scores.Score('a', 'b', 'x', '0', 1.0),
-      scores.Score('a', 'c', 'y', '0', 1.0),
+    scores.Score('a', 'b', 'x', '0', 1.0),
+    scores.Score('a', 'c', 'y', '0', 1.0),
   ]
   said = scores.notes(rows, scores.summarise(rows, resamples=10))
   assert 'different tasks' in said[0] and 'no interval' in said[1]
 
 
 @pytest.mark.parametrize(
-    'rows, message',
-    [
-        ('a,b,t,0,nan\n', "line 2, column 'return': 'nan' is not a finite"),
-        ('a,b,t,0,1\na,b,t,1,inf\n', "line 3, column 'return'"),
-        ('a,b,t,0,\n', "column 'return': '' is not a number"),
-        ('a,,t,0,1\n', "column 'arm' is empty"),
-        ('a,b,t,0,1\na,b,t,0,2\n', r'line 3: the same run \(a, b, t, 0\)'),
-    ],
+  'rows, message',
+  [
+    ('a,b,t,0,nan\n', "line 2, column 'return': 'nan' is not a finite"),
+    ('a,b,t,0,1\na,b,t,1,inf\n', "line 3, column 'return'"),
+    ('a,b,t,0,\n', "column 'return': '' is not a number"),
+    ('a,,t,0,1\n', "column 'arm' is empty"),
+    ('a,b,t,0,1\na,b,t,0,2\n', r'line 3: the same run \(a, b, t, 0\)'),
+  ],
 )
 def test_bad_scores(tmp_path, rows, message):
   path = tmp_path / 'scores.csv'
@@ -103,24 +103,28 @@ def _load(synthetic, folder, returns, steps=(0, 500), seeds=None, **changes):
 def test_runs_are_grouped_by_what_differs(synthetic, tmp_path):
   zeros = np.zeros((2, 2))
   loaded = [
-      _load(synthetic, tmp_path / 'a', zeros, optimizer__learning_rate=0.1),
-      _load(synthetic, tmp_path / 'b', zeros, optimizer__learning_rate=0.2),
-      _load(
-          synthetic, tmp_path / 'c', zeros, seeds=(7, 8),
-          optimizer__learning_rate=0.2, seed=7,
-      ),
+    _load(synthetic, tmp_path / 'a', zeros, optimizer__learning_rate=0.1),
+    _load(synthetic, tmp_path / 'b', zeros, optimizer__learning_rate=0.2),
+    _load(
+      synthetic,
+      tmp_path / 'c',
+      zeros,
+      seeds=(7, 8),
+      optimizer__learning_rate=0.2,
+      seed=7,
+    ),
   ]  # pyformat: disable
   groups = runs.group(loaded, 'eval/return')
   assert [(g.algorithm, g.arm, g.task) for g in groups] == [
-      ('dqn', 'learning_rate=0.1', 'catch'),
-      ('dqn', 'learning_rate=0.2', 'catch'),
+    ('dqn', 'learning_rate=0.1', 'catch'),
+    ('dqn', 'learning_rate=0.2', 'catch'),
   ]
   np.testing.assert_array_equal(groups[1].seeds, [1, 2, 7, 8])
 
 
 def test_the_same_seed_twice_is_refused(synthetic, tmp_path):
   loaded = [
-      _load(synthetic, tmp_path / name, np.zeros((2, 2))) for name in 'ab'
+    _load(synthetic, tmp_path / name, np.zeros((2, 2))) for name in 'ab'
   ]
   with pytest.raises(UserError, match='seed 1 is both in'):
     runs.group(loaded, 'eval/return')
@@ -128,10 +132,8 @@ def test_the_same_seed_twice_is_refused(synthetic, tmp_path):
 
 def test_scores_are_taken_at_the_last_common_step(synthetic, tmp_path):
   loaded = [
-      _load(synthetic, tmp_path / 'a', [[1, 2, 3]], (0, 500, 1000)),
-      _load(
-          synthetic, tmp_path / 'b', [[4, 5]], optimizer__learning_rate=1.0
-      ),
+    _load(synthetic, tmp_path / 'a', [[1, 2, 3]], (0, 500, 1000)),
+    _load(synthetic, tmp_path / 'b', [[4, 5]], optimizer__learning_rate=1.0),
   ]
   groups = runs.group(loaded, 'eval/return')
   assert runs.common_step(groups) == 500

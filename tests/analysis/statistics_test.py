@@ -18,17 +18,17 @@ _finite = st.floats(-1e6, 1e6, allow_nan=False)
 def test_iqm_is_the_mean_of_the_middle_half(scores):
   ordered = sorted(scores)
   cut = len(ordered) // 4  # n * 0.25 rounded down, from each end.
-  middle = ordered[cut:len(ordered) - cut]
+  middle = ordered[cut : len(ordered) - cut]
   expected = math.fsum(middle) / len(middle)
   np.testing.assert_allclose(
-      statistics.iqm(scores), expected, rtol=1e-9, atol=1e-6
+    statistics.iqm(scores), expected, rtol=1e-9, atol=1e-6
   )
 
 
 @pytest.mark.parametrize('n', [1, 3, 5, 6, 7, 8, 10, 190])
 def test_iqm_is_rliables_at_every_length(n):
   metrics = pytest.importorskip(
-      'rliable.metrics', reason='rliable is not installed'
+    'rliable.metrics', reason='rliable is not installed'
   )
   scores = np.random.default_rng(n).normal(size=(n, 3))
   assert statistics.iqm(scores) == metrics.aggregate_iqm(scores)
@@ -37,7 +37,7 @@ def test_iqm_is_rliables_at_every_length(n):
 def test_iqm_by_hand():
   assert statistics.iqm(np.array([100.0, 1, 2, 3, -50])) == 2.0
   np.testing.assert_array_equal(
-      statistics.iqm(np.array([[0.0, 4, 6, 99], [1, 1, 3, 3]]), axis=1), [5, 2]
+    statistics.iqm(np.array([[0.0, 4, 6, 99], [1, 1, 3, 3]]), axis=1), [5, 2]
   )
 
 
@@ -45,29 +45,29 @@ def test_stratified_bootstrap_of_a_mean_has_the_known_width():
   rng = np.random.default_rng(0)
   tasks = [rng.normal(m, 1.0, size=n) for m, n in ((0, 40), (100, 25))]
   interval = statistics.stratified_bootstrap(
-      tasks, lambda x: np.mean(x, axis=-1), resamples=20_000, seed=1
+    tasks, lambda x: np.mean(x, axis=-1), resamples=20_000, seed=1
   )
   # Var of the pooled mean with the tasks fixed: sum n_t var_t / N^2.
   pooled = np.concatenate(tasks)
   error = math.sqrt(sum(len(t) * np.var(t) for t in tasks)) / len(pooled)
   assert interval.estimate == pytest.approx(np.mean(pooled))
   assert interval.low == pytest.approx(
-      interval.estimate - 1.96 * error, abs=0.05 * error
+    interval.estimate - 1.96 * error, abs=0.05 * error
   )
   assert interval.high == pytest.approx(
-      interval.estimate + 1.96 * error, abs=0.05 * error
+    interval.estimate + 1.96 * error, abs=0.05 * error
   )
 
 
 def test_stratified_bootstrap_agrees_with_rliable():
   library = pytest.importorskip(
-      'rliable.library', reason='rliable is not installed'
+    'rliable.library', reason='rliable is not installed'
   )
   scores = np.random.default_rng(5).lognormal(size=(10, 6))
   ours = statistics.stratified_bootstrap(list(scores.T))
   np.random.seed(0)  # rliable resamples by the global generator.
   points, intervals = library.get_interval_estimates(
-      {'x': scores}, lambda x: np.array([statistics.iqm(x)]), reps=1000
+    {'x': scores}, lambda x: np.array([statistics.iqm(x)]), reps=1000
   )
   low, high = intervals['x'][:, 0]
   width = high - low
@@ -106,8 +106,11 @@ def test_studentised_bootstrap_by_scipy():
     return (sample.mean(axis=axis) - x.mean()) / error
 
   drawn = stats.bootstrap(
-      (x,), t, n_resamples=40_000, method='percentile',
-      rng=np.random.default_rng(0),
+    (x,),
+    t,
+    n_resamples=40_000,
+    method='percentile',
+    rng=np.random.default_rng(0),
   ).bootstrap_distribution  # pyformat: disable
   low, high = np.quantile(drawn, [0.025, 0.975])
   error = x.std(ddof=1) / math.sqrt(12)
@@ -133,12 +136,12 @@ def test_paired_interval_of_ties_is_finite():
 
 
 @pytest.mark.parametrize(
-    'draw, at_least',
-    [
-        (lambda rng, size: rng.normal(size=size), 0.935),
-        (lambda rng, size: rng.exponential(size=size) - 1, 0.925),
-    ],
-    ids=['normal', 'exponential'],
+  'draw, at_least',
+  [
+    (lambda rng, size: rng.normal(size=size), 0.935),
+    (lambda rng, size: rng.exponential(size=size) - 1, 0.925),
+  ],
+  ids=['normal', 'exponential'],
 )
 def test_coverage_of_the_paired_interval_at_ten_seeds(draw, at_least):
   # Measured on 20,000: .949 and .943.
@@ -158,13 +161,13 @@ def test_sign_flip_by_hand():
 def test_sign_flip_by_scipy(n):
   d = np.random.default_rng(n).normal(0.4, 1, size=n)
   expected = stats.permutation_test(
-      (d,), np.sum, permutation_type='samples', n_resamples=np.inf
+    (d,), np.sum, permutation_type='samples', n_resamples=np.inf
   ).pvalue
   assert statistics.sign_flip_test(d) == pytest.approx(expected, abs=1e-12)
 
 
 @hypothesis.given(
-    hnp.arrays(float, st.integers(1, 8), elements=st.integers(-3, 3))
+  hnp.arrays(float, st.integers(1, 8), elements=st.integers(-3, 3))
 )
 @hypothesis.settings(deadline=None)
 def test_sign_flip_counts_ties(d):

@@ -20,18 +20,27 @@ def write(folder, runs, synthetic, *, failed=(), **facts):
       # It rises to its return at nine tenths, and stays.
       values = returns * np.minimum(1, STEPS / 900)
       values[:, -1] = returns[:, 0]
-      config = synthetic.config(environment__name=task,
-                                num_seeds=len(returns))
+      config = synthetic.config(environment__name=task, num_seeds=len(returns))
       synthetic.write_run(
-          folder / 'runs' / name, STEPS, values, record={'config': config},
-          seeds=range(seed, seed + len(returns)),
+        folder / 'runs' / name,
+        STEPS,
+        values,
+        record={'config': config},
+        seeds=range(seed, seed + len(returns)),
       )
     job = folder / 'jobs' / name
     job.mkdir(parents=True)
     (job / 'state.json').write_text(json.dumps(state))
-  (folder / 'study.json').write_text(json.dumps({
-      'source': 'nowhere/study.py:small', 'title': 'Does it help?',
-      'command': 'train', 'runs': listed,
-      'origin': {'git_revision': '0123abc', 'command': 'python -m x'}, **facts,
-  }))
+  (folder / 'study.json').write_text(
+    json.dumps(
+      {
+        'source': 'nowhere/study.py:small',
+        'title': 'Does it help?',
+        'command': 'train',
+        'runs': listed,
+        'origin': {'git_revision': '0123abc', 'command': 'python -m x'},
+        **facts,
+      }
+    )
+  )
   return folder

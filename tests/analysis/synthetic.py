@@ -7,11 +7,11 @@ import pathlib
 import numpy as np
 
 ARMS = {
-    'control': ('control', 0.0),
-    'injection': ('injection()', 0.5),
-    'head_reset': ("reset(scope='head')", 0.45),
-    'shrink_and_perturb': ('shrink_and_perturb()', 0.35),
-    'optimizer_reset': ('optimizer_reset()', 0.0),
+  'control': ('control', 0.0),
+  'injection': ('injection()', 0.5),
+  'head_reset': ("reset(scope='head')", 0.45),
+  'shrink_and_perturb': ('shrink_and_perturb()', 0.35),
+  'optimizer_reset': ('optimizer_reset()', 0.0),
 }
 FORK, HORIZON, EVERY = 6000, 3000, 500
 DIAGNOSTICS = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
@@ -20,15 +20,18 @@ DIAGNOSTICS = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
 def config(**changes):
   """A config as `settings.to_dict` gives it, cut short."""
   tree = {
-      'seed': 1,
-      'num_seeds': 10,
-      'agent': {'name': 'dqn', 'double': True},
-      'environment': {'name': 'catch', 'switch_every_steps': 3000},
-      'optimizer': {'name': 'adam', 'learning_rate': 3e-3},
-      'fork': {
-          'step': FORK, 'horizon': HORIZON, 'metric': 'eval/return',
-          'margin': 0.2, 'replicates': 0,
-      },
+    'seed': 1,
+    'num_seeds': 10,
+    'agent': {'name': 'dqn', 'double': True},
+    'environment': {'name': 'catch', 'switch_every_steps': 3000},
+    'optimizer': {'name': 'adam', 'learning_rate': 3e-3},
+    'fork': {
+      'step': FORK,
+      'horizon': HORIZON,
+      'metric': 'eval/return',
+      'margin': 0.2,
+      'replicates': 0,
+    },
   }
   for path, value in changes.items():
     *sections, key = path.split('__')
@@ -51,7 +54,7 @@ def read_csv(path):
 
 
 def write_run(
-    folder, steps, returns, *, seeds=None, record=None, ledger=True, rng=None
+  folder, steps, returns, *, seeds=None, record=None, ledger=True, rng=None
 ):
   """A run folder; `returns` is [seeds, steps]."""
   folder.mkdir(parents=True)
@@ -64,35 +67,67 @@ def write_run(
   for j, step in enumerate(steps):
     for i, seed in enumerate(seeds):
       # Between evaluations there are rows that have a loss and no return.
-      rows.append([
-          seed, step, step, step, step / 100, round(rng.exponential(), 4),
+      rows.append(
+        [
+          seed,
+          step,
+          step,
+          step,
+          step / 100,
+          round(rng.exponential(), 4),
           round(returns[i, j], 4),
           *(round(k + step / 5000 + rng.normal() / 5, 4) for k in range(4)),
-      ])
+        ]
+      )
       if j:
-        rows.append([
-            seed, step - EVERY // 2, step - EVERY // 2, step, step / 100,
-            round(rng.exponential(), 4), '', '', '', '', '',
-        ])
+        rows.append(
+          [
+            seed,
+            step - EVERY // 2,
+            step - EVERY // 2,
+            step,
+            step / 100,
+            round(rng.exponential(), 4),
+            '',
+            '',
+            '',
+            '',
+            '',
+          ]
+        )
   write_csv(folder / 'metrics.csv', header, rows)
   record = {
-      'config': config(),
-      'versions': {'python': '3.11.9', 'jax': '0.10.2', 'numpy': '2.4.6'},
-      'git_revision': '0123456789abcdef',
-      'command': 'python -m plasticity_rl.diagnose --config=catch.py',
-      'machine': '2 x some cpu',
+    'config': config(),
+    'versions': {'python': '3.11.9', 'jax': '0.10.2', 'numpy': '2.4.6'},
+    'git_revision': '0123456789abcdef',
+    'command': 'python -m plasticity_rl.diagnose --config=catch.py',
+    'machine': '2 x some cpu',
   } | (record or {})
   (folder / 'config.json').write_text(json.dumps(record))
   if ledger:
-    (folder / 'ledger.json').write_text(json.dumps({
-        'act_flops': 2.1e9, 'update_flops': 3.4e11, 'evaluation_flops': 1e9,
-        'total_flops': 3.43e11, 'seconds': 12.5, 'compile_seconds': 3.25,
-    }))
+    (folder / 'ledger.json').write_text(
+      json.dumps(
+        {
+          'act_flops': 2.1e9,
+          'update_flops': 3.4e11,
+          'evaluation_flops': 1e9,
+          'total_flops': 3.43e11,
+          'seconds': 12.5,
+          'compile_seconds': 3.25,
+        }
+      )
+    )
 
 
 def write_diagnosis(
-    folder: pathlib.Path, *, seeds=10, arms=None, noise=0.15, seed=0,
-    replicates=0, interventions=None,
+  folder: pathlib.Path,
+  *,
+  seeds=10,
+  arms=None,
+  noise=0.15,
+  seed=0,
+  replicates=0,
+  interventions=None,
 ):
   """A diagnosis folder: `arms` maps a name to its true effect."""
   rng = np.random.default_rng(seed)
@@ -121,18 +156,21 @@ def write_diagnosis(
     text = interventions.get(name, name)
     jump = 'reset' in name or 'shrink' in name
     jump = jump and 'optimizer' not in name
-    (path / 'fork.json').write_text(json.dumps({
-        'source': 'prefix', 'step': FORK, 'horizon': HORIZON, 'arm': name,
-        'intervention': text,
-        'at_fork': {
-            'largest_output_change': list(
-                rng.uniform(0.5, 2.0, seeds) * jump
-            ),
-            'greedy_agreement': list(
-                1 - rng.uniform(0.4, 0.7, seeds) * jump
-            ),
-        },
-    }))
+    (path / 'fork.json').write_text(
+      json.dumps(
+        {
+          'source': 'prefix',
+          'step': FORK,
+          'horizon': HORIZON,
+          'arm': name,
+          'intervention': text,
+          'at_fork': {
+            'largest_output_change': list(rng.uniform(0.5, 2.0, seeds) * jump),
+            'greedy_agreement': list(1 - rng.uniform(0.4, 0.7, seeds) * jump),
+          },
+        }
+      )
+    )
   return folder
 
 
@@ -145,10 +183,11 @@ def write_forks(folder: pathlib.Path, steps, benefit, proxies, *, evaluate=500):
   rng = np.random.default_rng(1)
   seeds = len(benefit)
   record = {
-      'config': config(num_seeds=seeds, fork__proxy_steps=list(steps)),
-      'versions': {'jax': '0.10.2'}, 'git_revision': '0123456789abcdef',
-      'command': 'python -m plasticity_rl.diagnose --proxies',
-      'machine': '2 x some cpu',
+    'config': config(num_seeds=seeds, fork__proxy_steps=list(steps)),
+    'versions': {'jax': '0.10.2'},
+    'git_revision': '0123456789abcdef',
+    'command': 'python -m plasticity_rl.diagnose --proxies',
+    'machine': '2 x some cpu',
   }
   folder = pathlib.Path(folder)
   (folder / 'prefix').mkdir(parents=True)
@@ -161,10 +200,16 @@ def write_forks(folder: pathlib.Path, steps, benefit, proxies, *, evaluate=500):
       path = folder / 'forks' / str(step) / name
       path.mkdir(parents=True)
       (path / 'config.json').write_text(json.dumps(record))
-      (path / 'fork.json').write_text(json.dumps({
-          'step': step, 'horizon': 2 * evaluate, 'arm': name,
-          'intervention': name,
-      }))
+      (path / 'fork.json').write_text(
+        json.dumps(
+          {
+            'step': step,
+            'horizon': 2 * evaluate,
+            'arm': name,
+            'intervention': name,
+          }
+        )
+      )
       rows = []
       for i in range(seeds):
         for k, extra in enumerate((0, 0.5, -0.5)):
@@ -172,12 +217,19 @@ def write_forks(folder: pathlib.Path, steps, benefit, proxies, *, evaluate=500):
           gain = sign * (benefit[i][j] + extra) * bool(k)
           # Only what the control measured at the fork itself is the proxy's.
           values = [
-              proxies[n][i][j] if (k, sign) == (0, 0) else rng.normal()
-              for n in names
+            proxies[n][i][j] if (k, sign) == (0, 0) else rng.normal()
+            for n in names
           ]
-          rows.append([
-              1 + i, at, at, at, 0.0, base[i, k] + gain,
+          rows.append(
+            [
+              1 + i,
+              at,
+              at,
+              at,
+              0.0,
+              base[i, k] + gain,
               *('' if np.isnan(v) else v for v in values),
-          ])
+            ]
+          )
       write_csv(path / 'metrics.csv', header + names, rows)
   return folder

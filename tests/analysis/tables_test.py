@@ -16,10 +16,12 @@ def write(tmp_path):
 
 
 def test_columns_and_series(write):
-  table = tables.read_metrics(write(
+  table = tables.read_metrics(
+    write(
       'seed,step,frames,eval/return,train/loss\n'
       '2,0,0,1.5,\n1,0,0,0.5,\n1,10,40,,nan\n2,20,80,3,0.1\n'
-  ))  # pyformat: disable
+    )
+  )  # pyformat: disable
   assert len(table) == 4
   assert table.metrics == ('eval/return', 'train/loss')
   series = table.series('eval/return')
@@ -39,18 +41,18 @@ def test_between_leaves_out_its_start_and_keeps_its_end(write):
 
 
 @pytest.mark.parametrize(
-    'text, message',
-    [
-        ('', 'metrics.csv is empty'),
-        ('seed,step,a/b\n', 'no rows'),
-        ('step,a/b\n1,2\n', "no column 'seed'; needed: seed, step"),
-        ('seed,step,a/b\n1,2,x\n', r"line 2, column 'a/b': 'x' is not a num"),
-        ('seed,step,a/b\n1,2\n', 'line 2: 2 cells under a header of 3'),
-        ('seed,step,a/b\n1.5,2,3\n', "line 2, column 'seed': a whole number"),
-        ('seed,step,a/b\n1,,3\n', "line 2, column 'step': a whole number"),
-        ('seed,step\n1,2\n1,3\n1,2\n', 'line 4: seed 1, step 2 stands there'),
-        ('seed,step,seed\n1,2,1\n', "column 'seed' twice"),
-    ],
+  'text, message',
+  [
+    ('', 'metrics.csv is empty'),
+    ('seed,step,a/b\n', 'no rows'),
+    ('step,a/b\n1,2\n', "no column 'seed'; needed: seed, step"),
+    ('seed,step,a/b\n1,2,x\n', r"line 2, column 'a/b': 'x' is not a num"),
+    ('seed,step,a/b\n1,2\n', 'line 2: 2 cells under a header of 3'),
+    ('seed,step,a/b\n1.5,2,3\n', "line 2, column 'seed': a whole number"),
+    ('seed,step,a/b\n1,,3\n', "line 2, column 'step': a whole number"),
+    ('seed,step\n1,2\n1,3\n1,2\n', 'line 4: seed 1, step 2 stands there'),
+    ('seed,step,seed\n1,2,1\n', "column 'seed' twice"),
+  ],
 )
 def test_bad_files_are_named_in_one_line(write, text, message):
   with pytest.raises(UserError, match=message) as caught:

@@ -91,16 +91,16 @@ def test_a_reset_that_helps_alone_is_not_plasticity():
 def test_variants_of_injection_are_not_resets():
   arms = {'injection': _noise(), 'late': _noise(seed=1) + 0.5}
   v = verdicts.assess(
-      np.zeros(10), arms, margin=0.2, injections=('injection', 'late')
+    np.zeros(10), arms, margin=0.2, injections=('injection', 'late')
   )
   assert 'not attributable' not in ' '.join(v.notes)
 
 
 def test_secondary_arms_are_adjusted_and_the_primary_one_is_not():
   arms = {
-      'b': _noise(seed=1) + 0.5,
-      'injection': _noise() + 0.5,
-      'c': _noise(seed=2) + 0.5,
+    'b': _noise(seed=1) + 0.5,
+    'injection': _noise() + 0.5,
+    'c': _noise(seed=2) + 0.5,
   }
   v = verdicts.assess(np.zeros(10), arms, margin=0.2)
   assert [a.arm for a in v.arms] == ['injection', 'b', 'c']
@@ -153,8 +153,7 @@ def _rate(name, draw, count=1000):
   """How often a verdict comes out at ten seeds."""
   rng = np.random.default_rng(2026)
   found = [
-      verdicts.assess(*_pair(draw, rng), margin=0.5).verdict
-      for _ in range(count)
+    verdicts.assess(*_pair(draw, rng), margin=0.5).verdict for _ in range(count)
   ]
   return np.mean([f == name for f in found])
 
@@ -166,18 +165,18 @@ def _pair(draw, rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'draw, at_most',
-    [
-        # Equal arms of skewed returns: the null itself. Measured on 20,000:
-        # .023. (The sign-flip test is exact there.)
-        (lambda r: r.lognormal(size=(2, 10)), 0.05),
-        (lambda r: r.exponential(size=(2, 10)), 0.05),
-        # Equal means, but differences skewed downwards, where no test of the
-        # mean is exact. Measured on 20,000: .047.
-        (lambda r: (r.exponential(size=10), np.ones(10)), 0.056),
-        (lambda r: (np.ones(10), r.exponential(size=10)), 0.05),
-    ],
-    ids=['log-normal', 'exponential', 'skewed down', 'skewed up'],
+  'draw, at_most',
+  [
+    # Equal arms of skewed returns: the null itself. Measured on 20,000:
+    # .023. (The sign-flip test is exact there.)
+    (lambda r: r.lognormal(size=(2, 10)), 0.05),
+    (lambda r: r.exponential(size=(2, 10)), 0.05),
+    # Equal means, but differences skewed downwards, where no test of the
+    # mean is exact. Measured on 20,000: .047.
+    (lambda r: (r.exponential(size=10), np.ones(10)), 0.056),
+    (lambda r: (np.ones(10), r.exponential(size=10)), 0.05),
+  ],
+  ids=['log-normal', 'exponential', 'skewed down', 'skewed up'],
 )
 def test_a_null_seldom_looks_like_plasticity_loss(draw, at_most):
   assert _rate('losing plasticity', draw) <= at_most

@@ -28,15 +28,17 @@ def test_monte_carlo_by_hand():
   discount = np.array([[1, 1], [0, 1], [1, 1], [0, 0]], float)
   last = np.array([[0, 0], [1, 1], [0, 0], [1, 1]], bool)
   found = recorded.monte_carlo(r, discount, last, 0.5)
-  np.testing.assert_array_equal(found, [
-      [1 + 0.5 * 2, NAN], [2, NAN], [4 + 0.5 * 8] * 2, [8, 8]
-  ])
+  np.testing.assert_array_equal(
+    found, [[1 + 0.5 * 2, NAN], [2, NAN], [4 + 0.5 * 8] * 2, [8, 8]]
+  )
 
 
 def test_an_episode_that_goes_on_is_not_known():
   found = recorded.monte_carlo(
-      np.ones([3, 1]), np.array([[0.], [1], [1]]),
-      np.array([[True], [False], [False]]), 0.9,
+    np.ones([3, 1]),
+    np.array([[0.0], [1], [1]]),
+    np.array([[True], [False], [False]]),
+    0.9,
   )
   np.testing.assert_array_equal(found[:, 0], [1, NAN, NAN])
 
@@ -44,10 +46,15 @@ def test_an_episode_that_goes_on_is_not_known():
 @pytest.fixture(name='recording', scope='module')
 def fixture_recording(tmp_path_factory):
   """Of a run of Catch, whose episodes have three steps and one reward."""
-  experiment = small.build(small.dqn(**{
-      'checkpoint.keep': 2, 'replay.clear_on_switch': False,
-      'replay.capacity': 32,
-  }))
+  experiment = small.build(
+    small.dqn(
+      **{
+        'checkpoint.keep': 2,
+        'replay.clear_on_switch': False,
+        'replay.capacity': 32,
+      }
+    )
+  )
   folder = tmp_path_factory.mktemp('recorded')
   run_folder.prepare(folder / 'run', experiment.settings)
   runner.run(experiment, folder / 'run')
@@ -86,24 +93,32 @@ def test_what_is_no_recording_is_refused(tmp_path):
   inputs, values = np.zeros([1, 2, 3, 4]), np.zeros([1, 2, 3])
   np.save(tmp_path / 'lone.npy', values)
   whole = pathlib.Path(
-      write(tmp_path / 'whole.npz', inputs=inputs, values=values)
+    write(tmp_path / 'whole.npz', inputs=inputs, values=values)
   ).read_bytes()
-  (tmp_path / 'cut.npz').write_bytes(whole[:len(whole) // 2])
+  (tmp_path / 'cut.npz').write_bytes(whole[: len(whole) // 2])
   for path, message in (
-      (str(tmp_path / 'none.npz'), 'is not a recording'),
-      *(
-          (str(tmp_path / name), 'is not a recording')
-          for name in ('text.npz', 'empty.npz', 'lone.npy', 'cut.npz')
-      ),
-      (write(tmp_path / 'e.npz', inputs=inputs, values=values.astype(str)),
-       'must hold finite values'),
-      (write(tmp_path / 'a.npz', inputs=inputs), 'is not a recording'),
-      (write(tmp_path / 'b.npz', inputs=inputs, values=values[0]),
-       'must hold finite values'),
-      (write(tmp_path / 'c.npz', inputs=inputs, values=values + NAN),
-       'must hold finite values'),
-      (write(tmp_path / 'd.npz', inputs=inputs, values=np.array([None])),
-       'is not a recording'),
+    (str(tmp_path / 'none.npz'), 'is not a recording'),
+    *(
+      (str(tmp_path / name), 'is not a recording')
+      for name in ('text.npz', 'empty.npz', 'lone.npy', 'cut.npz')
+    ),
+    (
+      write(tmp_path / 'e.npz', inputs=inputs, values=values.astype(str)),
+      'must hold finite values',
+    ),
+    (write(tmp_path / 'a.npz', inputs=inputs), 'is not a recording'),
+    (
+      write(tmp_path / 'b.npz', inputs=inputs, values=values[0]),
+      'must hold finite values',
+    ),
+    (
+      write(tmp_path / 'c.npz', inputs=inputs, values=values + NAN),
+      'must hold finite values',
+    ),
+    (
+      write(tmp_path / 'd.npz', inputs=inputs, values=np.array([None])),
+      'is not a recording',
+    ),
   ):
     config = settings_lib.default_config('supervised', 'recorded_values')
     config.environment.path = path
@@ -122,8 +137,8 @@ class Mean:
 def test_tasks_follow_each_other_and_are_evaluated():
   rng = np.random.default_rng(0)
   recording = datasets.Recording(
-      np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1),
-      rng.standard_normal([1, 3, 4]),
+    np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1),
+    rng.standard_normal([1, 3, 4]),
   )
   config = settings_lib.default_config('supervised', 'recorded_values')
   config.environment.switch_every_steps = 5
@@ -134,7 +149,7 @@ def test_tasks_follow_each_other_and_are_evaluated():
   env, replay = stream.init(key)
   counters = small.build(small.supervised()).init().counters
   standard = (recording.values - recording.values.mean()) / (
-      recording.values.std()
+    recording.values.std()
   )
   seen = []
   for step in range(17):
@@ -146,16 +161,16 @@ def test_tasks_follow_each_other_and_are_evaluated():
     assert len(points) == 1
     point = points.pop()
     seen.append(point)
-    wanted = dict(zip(
-        recording.inputs[0, point].ravel(), standard[0, point], strict=True
-    ))
+    wanted = dict(
+      zip(recording.inputs[0, point].ravel(), standard[0, point], strict=True)
+    )
     for x, y in zip(batch.s_tm1.ravel(), batch.a_tm1, strict=True):
       assert wanted[float(x)] == pytest.approx(float(y), abs=1e-6)
     metrics = stream.evaluate(key, None, env)
-    error = np.mean((0.5 - standard[0, point])**2)
+    error = np.mean((0.5 - standard[0, point]) ** 2)
     assert -metrics['eval/return'] == pytest.approx(error, rel=1e-5)
     assert metrics['eval/unexplained'] == pytest.approx(
-        error / standard[0, point].var(), rel=1e-5
+      error / standard[0, point].var(), rel=1e-5
     )
   assert seen == [0] * 5 + [1] * 5 + [2] * 7
 

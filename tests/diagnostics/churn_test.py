@@ -14,7 +14,6 @@ Q = jnp.array([[0.0, 9.0], [0.0, 9.0], [0.0, 1.0], [0.0, 4.0]])
 
 
 class Network:
-
   @staticmethod
   def apply(params, x):
     # Twice as much on the half that was learned from.
@@ -25,12 +24,12 @@ class Network:
 def probe(change, policy=None, network=Network):
   """An update on n examples adds n times `change`."""
   return base.Probe(
-      NetSpec(network, None, (), has_target=False),
-      NetState(jnp.array(0.0), None, None, None), Q, NetworkOutput(Q, {}),
-      updated=lambda n: NetState(jnp.array(n * change), None, None, None),
-      policy=policy or (lambda p: jnp.argmax(
-          Network.apply(p, Q).outputs, -1
-      )),
+    NetSpec(network, None, (), has_target=False),
+    NetState(jnp.array(0.0), None, None, None),
+    Q,
+    NetworkOutput(Q, {}),
+    updated=lambda n: NetState(jnp.array(n * change), None, None, None),
+    policy=policy or (lambda p: jnp.argmax(Network.apply(p, Q).outputs, -1)),
   )
 
 
@@ -45,7 +44,8 @@ def test_churn():
 
 def test_nothing_changes_without_a_change():
   assert {k: float(v) for k, v in churn(probe(0.0)).items()} == {
-      'value': 0, 'policy': 0
+    'value': 0,
+    'policy': 0,
   }
 
 
@@ -55,12 +55,18 @@ def test_continuous_decisions_change_by_so_much():
   there = jnp.array([[9.0, 9.0], [9.0, 9.0], [0.0, 1.0], [0.0, -1.0]])
   values = churn(probe(1.0, policy=lambda p: p * there))
   assert {k: float(v) for k, v in values.items()} == {
-      'value': 1.0, 'action': 1.0
+    'value': 1.0,
+    'action': 1.0,
   }
 
 
 def test_a_decision_of_several_parts_changes_once():
-  values = churn(probe(1.0, policy=lambda p: jnp.where(
-      jnp.arange(4)[:, None] == 3, jnp.stack([p, 0 * p]), 0.0
-  ).astype(jnp.int32)))
+  values = churn(
+    probe(
+      1.0,
+      policy=lambda p: jnp.where(
+        jnp.arange(4)[:, None] == 3, jnp.stack([p, 0 * p]), 0.0
+      ).astype(jnp.int32),
+    )
+  )
   assert float(values['policy']) == pytest.approx(0.5)

@@ -24,13 +24,13 @@ def test_gradient_norms(of):
   """
   probe = regression(of(two_layers()), X, Y)
   assert floats(gradient_l0(probe)) == pytest.approx(
-      {'first': 4 / 6, 'last': 3 / 4, 'trainable': 7 / 10}
+    {'first': 4 / 6, 'last': 3 / 4, 'trainable': 7 / 10}
   )
   assert floats(gradient_l1(probe)) == pytest.approx(
-      {'first': 13, 'last': 2.5, 'trainable': 15.5}, rel=1e-5
+    {'first': 13, 'last': 2.5, 'trainable': 15.5}, rel=1e-5
   )
   assert floats(gradient_l2(probe)) == pytest.approx(
-      {'first': 54.5**0.5, 'last': 1.5, 'trainable': 56.75**0.5}, rel=1e-5
+    {'first': 54.5**0.5, 'last': 1.5, 'trainable': 56.75**0.5}, rel=1e-5
   )
 
 
@@ -58,25 +58,25 @@ def test_gradient_covariance(of):
 def test_gradient_covariance_of_some_examples():
   """Twice the same gradient, and one that is not looked at."""
   probe = regression(
-      two_layers(), [[1.0], [-1.0], [1.0], [3.0]], [[5.0], [7.0], [4.0], [0.0]]
+    two_layers(), [[1.0], [-1.0], [1.0], [3.0]], [[5.0], [7.0], [4.0], [0.0]]
   )
   values = gradient_covariance(probe, examples=3)
   assert floats(values) == pytest.approx(
-      {'cosine': (1 + 2 * COSINE) / 3, 'rank': 2}, rel=1e-5
+    {'cosine': (1 + 2 * COSINE) / 3, 'rank': 2}, rel=1e-5
   )
 
 
 def test_gradient_covariance_without_some_gradients():
   """A fit that is exact counts as orthogonal to all."""
   probe = regression(
-      two_layers(), [[1.0], [-1.0], [1.0]], [[5.0], [7.0], [6.0]]
+    two_layers(), [[1.0], [-1.0], [1.0]], [[5.0], [7.0], [6.0]]
   )
   values = gradient_covariance(probe)
   assert floats(values) == pytest.approx(
-      {'cosine': 2 * COSINE / 6, 'rank': 2}, rel=1e-5
+    {'cosine': 2 * COSINE / 6, 'rank': 2}, rel=1e-5
   )
   values = gradient_covariance(
-      regression(two_layers(), [[1.0], [-1.0]], [[6.0], [5.0]])
+    regression(two_layers(), [[1.0], [-1.0]], [[6.0], [5.0]])
   )
   assert floats(values) == {'cosine': 0, 'rank': 0}
 

@@ -37,9 +37,10 @@ def test_hessian(of):
   exact = dense(probe)
   assert exact.size == 10 and exact[0] < -1
   for iterations in (10, 50):
-    assert floats(hessian(probe, iterations)) == pytest.approx({
-        'smallest': exact[0], 'largest': exact[-1], 'spectral_norm': exact[-1]
-    }, rel=1e-3)
+    assert floats(hessian(probe, iterations)) == pytest.approx(
+      {'smallest': exact[0], 'largest': exact[-1], 'spectral_norm': exact[-1]},
+      rel=1e-3,
+    )
 
 
 def test_one_iteration_is_a_mean_of_the_spectrum():
@@ -73,9 +74,9 @@ def test_many_iterations_find_every_eigenvalue_once():
   np.testing.assert_allclose(values, eigenvalues, atol=2e-3)
 
 
-@pytest.mark.parametrize('eigenvalues', (
-    [-2.0] * 6, [3.0] * 6, [-5.0] * 3 + [-2.0] * 3
-))
+@pytest.mark.parametrize(
+  'eigenvalues', ([-2.0] * 6, [3.0] * 6, [-5.0] * 3 + [-2.0] * 3)
+)
 def test_an_invariant_space_adds_nothing(eigenvalues):
   """The steps left over must not bring in a zero."""
   a = symmetric(eigenvalues)

@@ -55,23 +55,26 @@ def test_srank_looks_at_dense_layers_and_at_the_end_of_the_encoder():
   assert floats(srank(probe_of(features))) == {'first': 2, 'second': 2}
   # Where a convolution ends the encoder, its flattened output.
   layers = (
-      Layer('inner', ('encoder', 'inner')), Layer('conv', ('encoder', 'conv')),
-      Layer('second', ('head', 'second')),
-      Layer('last', ('head', 'last'), hidden=False),
+    Layer('inner', ('encoder', 'inner')),
+    Layer('conv', ('encoder', 'conv')),
+    Layer('second', ('head', 'second')),
+    Layer('last', ('head', 'last'), hidden=False),
   )
   conv = np.zeros([3, 1, 2, 2])
   conv[0, 0, 0, 0] = conv[1, 0, 1, 0] = conv[2, 0, 0, 1] = 1.0
   features = {**FEATURES, 'inner': conv, 'conv': conv, 'second': np.eye(3)}
   assert floats(srank(probe_of(features, layers=layers))) == {
-      'conv': 3, 'second': 3
+    'conv': 3,
+    'second': 3,
   }
 
 
 def rank(measure, features, **options):
   """The rank of one layer's features."""
   probe = probe_of(
-      {'second': features}, layers=(Layer('second', ('head', 'second')),),
-      inputs=np.zeros([len(features), 1]),
+    {'second': features},
+    layers=(Layer('second', ('head', 'second')),),
+    inputs=np.zeros([len(features), 1]),
   )
   return float(measure(probe, **options)['second'])
 
@@ -79,7 +82,7 @@ def rank(measure, features, **options):
 def test_effective_rank():
   # ShardedData 1/2, 1/4, 1/4: an entropy of 1.5 bits.
   assert rank(effective_rank, matrix(4.0, 2.0, 2.0)) == pytest.approx(
-      2**1.5, rel=1e-4
+    2**1.5, rel=1e-4
   )
   assert rank(effective_rank, matrix(5.0)) == pytest.approx(1, rel=1e-3)
   assert rank(effective_rank, np.eye(5)) == pytest.approx(5)

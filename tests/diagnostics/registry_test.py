@@ -29,10 +29,12 @@ from tests.properties import cases
 
 ALL = tuple(registry.REGISTRY)
 QUICK = {
-    'target_fitting': {'steps': 2, 'draws': 2}, 'hessian': {'iterations': 3},
-    'gradient_covariance': {'examples': 4},
-    # Half of the units and more are dormant.
-    'dormant_units': {'tau': 1.0}, 'dormant_overlap': {'tau': 1.0},
+  'target_fitting': {'steps': 2, 'draws': 2},
+  'hessian': {'iterations': 3},
+  'gradient_covariance': {'examples': 4},
+  # Half of the units and more are dormant.
+  'dormant_units': {'tau': 1.0},
+  'dormant_overlap': {'tau': 1.0},
 }
 
 
@@ -42,22 +44,26 @@ class Network:
   @staticmethod
   def apply(params, x):
     del params
-    return NetworkOutput(None, {
-        k: x * jnp.array(v, jnp.float32) for k, v in FEATURES.items()
-    })
+    return NetworkOutput(
+      None, {k: x * jnp.array(v, jnp.float32) for k, v in FEATURES.items()}
+    )
 
 
 def test_every_network_is_measured_by_name():
   net = NetSpec(Network, None, LAYERS, has_target=False)
   spec = AgentSpec(
-      nets={'a': net, 'b': net}, default_nets=('a',), encoder_net='a',
-      inputs=lambda params, batch: {'a': batch.s_tm1, 'b': 0 * batch.s_tm1},
-      policy=None,
-      losses=lambda key, nets, batch: {'a': None, 'b': None},
+    nets={'a': net, 'b': net},
+    default_nets=('a',),
+    encoder_net='a',
+    inputs=lambda params, batch: {'a': batch.s_tm1, 'b': 0 * batch.s_tm1},
+    policy=None,
+    losses=lambda key, nets, batch: {'a': None, 'b': None},
   )
   diagnostics = registry.make(
-      spec, None, ('dead_units', 'dormant_units'),
-      {'dormant_units': {'tau': 1.0}},
+    spec,
+    None,
+    ('dead_units', 'dormant_units'),
+    {'dormant_units': {'tau': 1.0}},
   )
   nets = {name: NetState(None, None, None, None) for name in 'ab'}
   assert diagnostics.init(nets) == {}
@@ -78,6 +84,7 @@ def test_unknown_diagnostic_is_refused_with_the_nearest():
 
 def agent_of(net):
   """An agent of one network; an update adds the number of examples to all."""
+
   def update(key, nets, batch, updates):
     del key, updates
     add = float(len(batch.s_tm1))
@@ -85,14 +92,16 @@ def agent_of(net):
     return {'net': nets['net']._replace(params=params)}, {}
 
   return AgentSpec(
-      nets={'net': net}, default_nets=('net',), encoder_net='net',
-      inputs=lambda params, batch: {'net': batch.s_tm1},
-      policy=lambda params, batch: jnp.argmax(
-          NETWORK.apply(params['net'], batch.s_tm1).outputs, -1
-      ),
-      losses=lambda key, nets, batch: {
-          'net': lambda p: squared(p, batch.s_tm1, batch.a_tm1)
-      },
+    nets={'net': net},
+    default_nets=('net',),
+    encoder_net='net',
+    inputs=lambda params, batch: {'net': batch.s_tm1},
+    policy=lambda params, batch: jnp.argmax(
+      NETWORK.apply(params['net'], batch.s_tm1).outputs, -1
+    ),
+    losses=lambda key, nets, batch: {
+      'net': lambda p: squared(p, batch.s_tm1, batch.a_tm1)
+    },
   ), update
 
 
@@ -104,20 +113,22 @@ def test_updates_and_losses_are_on_as_many_examples_as_are_asked_for():
   spec, update = agent_of(NetSpec(NETWORK, None, TWO_LAYERS, has_target=False))
   nets = {'net': NetState(two_layers(), None, None, two_layers())}
   diagnostics = registry.make(
-      spec, update, ('update_ratio', 'churn', 'gradient_covariance'),
-      {'gradient_covariance': {'examples': 2}},
+    spec,
+    update,
+    ('update_ratio', 'churn', 'gradient_covariance'),
+    {'gradient_covariance': {'examples': 2}},
   )
   values = floats(diagnostics.measure(KEY, nets, BATCH, {})[0])
   # Four examples: every one of ten weights by 4, over their norm.
   norm = (4 + 1 + 1 + 9 + 25 + 16) ** 0.5
   assert values['plasticity/net/update_ratio/trainable'] == pytest.approx(
-      4 * 10**0.5 / norm, rel=1e-5
+    4 * 10**0.5 / norm, rel=1e-5
   )
   # Two examples: w = 4, 1, 2; b = 2, 2, 1; w = 5, 7, 6; b = 2, on the last
   # two, x = 1 and -1: y = 30 + 21 + 18 + 2 and 0 + 7 + 0 + 2, from 6 and 5.
   assert values['plasticity/net/churn/value'] == pytest.approx((65 + 4) / 2)
   assert values['plasticity/net/gradient_covariance/cosine'] == pytest.approx(
-      -2 / (23 * 208) ** 0.5, rel=1e-5
+    -2 / (23 * 208) ** 0.5, rel=1e-5
   )
 
 
@@ -129,7 +140,7 @@ def test_targets_are_measured_where_that_is_asked_for():
   nets = {'net': NetState(two_layers(), target, None, two_layers())}
   names = ('weight_growth', 'dead_units', 'gradient_l1', 'update_ratio')
   values, _ = registry.make(spec, update, names, {}, target=True).measure(
-      KEY, nets, BATCH, {}
+    KEY, nets, BATCH, {}
   )
   values = floats(values)
   assert values['plasticity/net/weight_growth/trainable'] == 1
@@ -138,8 +149,9 @@ def test_targets_are_measured_where_that_is_asked_for():
   assert values['plasticity/net_target/dead_units/first'] == 0
   measured = {tuple(k.split('/')[1:3]) for k in values}
   assert measured == {
-      *(('net', name) for name in names),
-      ('net_target', 'weight_growth'), ('net_target', 'dead_units'),
+    *(('net', name) for name in names),
+    ('net_target', 'weight_growth'),
+    ('net_target', 'dead_units'),
   }
 
 
@@ -153,7 +165,7 @@ def test_dormant_sets_are_remembered():
   spec, update = agent_of(NetSpec(NETWORK, None, TWO_LAYERS, has_target=False))
   nets = {'net': NetState(two_layers(), None, None, two_layers())}
   diagnostics = registry.make(
-      spec, update, ('dormant_overlap',), {'dormant_overlap': {'tau': 0.9}}
+    spec, update, ('dormant_overlap',), {'dormant_overlap': {'tau': 0.9}}
   )
   empty = diagnostics.init(nets)
   values, own = diagnostics.measure(KEY, nets, BATCH, empty)
@@ -164,9 +176,7 @@ def test_dormant_sets_are_remembered():
   assert jax.tree.structure(own) == jax.tree.structure(empty)
   values, again = diagnostics.measure(KEY, nets, BATCH, own)
   assert float(values[where]) == 1
-  assert again[registry.MEMORY]['net']['first'].tolist() == [
-      False, False, True
-  ]
+  assert again[registry.MEMORY]['net']['first'].tolist() == [False, False, True]
 
 
 def test_no_label_of_an_intervention_is_that_of_the_memory():
@@ -180,7 +190,7 @@ def diagnosed(agent_name, history):
   """`(networks of all seeds, init, measure)`, of every diagnostic."""
   agent, state, batch = cases.case(agent_name, history)
   diagnostics = registry.make(
-      agent.spec, agent.update, ALL, QUICK, target=agent_name != 'classifier'
+    agent.spec, agent.update, ALL, QUICK, target=agent_name != 'classifier'
   )
 
   def measure(key, nets, own):
@@ -202,10 +212,15 @@ def test_every_agent_is_measured(agent_name, history):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('agent_name, history', (
-    ('dqn_mlp', 'fresh'), ('dqn_conv', 'slots'), ('classifier', 'injected'),
+@pytest.mark.parametrize(
+  'agent_name, history',
+  (
+    ('dqn_mlp', 'fresh'),
+    ('dqn_conv', 'slots'),
+    ('classifier', 'injected'),
     ('sac_mlp', 'injected'),
-))
+  ),
+)
 def test_what_is_measured_is_a_number(agent_name, history):
   nets, init, measure = diagnosed(agent_name, history)
   measure = jax.jit(jax.vmap(measure))
@@ -222,11 +237,14 @@ def test_what_is_measured_is_a_number(agent_name, history):
       assert (values == 1).all(), key
 
 
-@pytest.mark.parametrize('config', (
+@pytest.mark.parametrize(
+  'config',
+  (
     {'hidden': (), 'split': 0},
     {'hidden': (4,), 'split': 0},
     {'hidden': (), 'split': 1, 'convolutions': ((2, 2, 1),)},
-))
+  ),
+)
 def test_networks_without_this_or_that_are_measured(config):
   """No hidden layer, no encoder, no hidden layer in the head."""
   config = {'convolutions': (), **config}
@@ -234,17 +252,21 @@ def test_networks_without_this_or_that_are_measured(config):
   network, layers = cases.split_network(shape, **config)
   for has_target in (True, False):
     net = NetSpec(
-        network, optimizers.make(settings.OptimizerConfig()), layers, has_target
+      network, optimizers.make(settings.OptimizerConfig()), layers, has_target
     )
-    agent = dqn.make(net, settings.DQNConfig()) if has_target else supervised.make(
-        net
+    agent = (
+      dqn.make(net, settings.DQNConfig())
+      if has_target
+      else supervised.make(net)
     )
     diagnostics = registry.make(
-        agent.spec, agent.update, ALL, QUICK, target=has_target
+      agent.spec, agent.update, ALL, QUICK, target=has_target
     )
     batch = Transition(
-        jnp.ones([4, *shape]), jnp.zeros(4, int), *[jnp.ones(4)] * 2,
-        jnp.ones([4, *shape]),
+      jnp.ones([4, *shape]),
+      jnp.zeros(4, int),
+      *[jnp.ones(4)] * 2,
+      jnp.ones([4, *shape]),
     )
 
     def look(key, diagnostics=diagnostics, agent=agent, batch=batch):

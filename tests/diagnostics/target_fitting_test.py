@@ -28,8 +28,12 @@ def linear(draw):
     return y, {'last': y}
 
   return injection.SplitNetwork(
-      lambda key, x: {}, lambda params, x: (x, {}), draw, apply,
-      with_layers=True, example=jax.ShapeDtypeStruct((1, 2), jnp.float32),
+    lambda key, x: {},
+    lambda params, x: (x, {}),
+    draw,
+    apply,
+    with_layers=True,
+    example=jax.ShapeDtypeStruct((1, 2), jnp.float32),
   )
 
 
@@ -37,13 +41,16 @@ def probe(params, draw=lambda key, x: head(FRESH), decay=None):
   network, x = linear(draw), jnp.array(X, jnp.float32)
   rate = optax.linear_schedule(RATE, 0.0, decay) if decay else RATE
   optimizer = injection.grouped(
-      optax.trace(0.9), after=optax.scale_by_learning_rate(rate)
+    optax.trace(0.9), after=optax.scale_by_learning_rate(rate)
   )
   # A state as after long training, which a fit must not go on from.
   old = jax.tree.map(lambda s: s + 100, optimizer.init(params))
   return base.Probe(
-      NetSpec(network, optimizer, (), has_target=False),
-      NetState(params, None, old, None), x, network.apply(params, x), key=KEY,
+    NetSpec(network, optimizer, (), has_target=False),
+    NetState(params, None, old, None),
+    x,
+    network.apply(params, x),
+    key=KEY,
   )
 
 
@@ -67,8 +74,8 @@ def test_target_fitting(steps):
   values = target_fitting(probe({'encoder': {}, 'head': head(NOW)}), steps, 3)
   current, fresh = numpy_fit(NOW, steps), numpy_fit(FRESH, steps)
   assert floats(values) == pytest.approx(
-      {'current': current, 'fresh': fresh, 'relative': current / fresh},
-      rel=1e-3,
+    {'current': current, 'fresh': fresh, 'relative': current / fresh},
+    rel=1e-3,
   )
 
 
@@ -82,8 +89,9 @@ def test_frozen_heads_contribute_and_are_not_trained():
   # What learns begins at zero, the function where it was: the same descent.
   frozen = jax.tree.map(lambda x: jnp.stack([x, 0 * x]), params['head'])
   zero = injection.InjectedHead(
-      jax.tree.map(jnp.zeros_like, params['head']), frozen,
-      jnp.array([1.0, -1.0]),
+    jax.tree.map(jnp.zeros_like, params['head']),
+    frozen,
+    jnp.array([1.0, -1.0]),
   )
   values = target_fitting(probe({**params, 'head': zero}), 5, 2)
   assert floats(values) == pytest.approx(floats(plain), rel=1e-4)
@@ -104,7 +112,7 @@ def test_draws_differ_and_are_averaged():
 
   params = {'encoder': {}, 'head': head(NOW)}
   one, two, many = (
-      floats(target_fitting(probe(params, draw), 0, n)) for n in (1, 2, 64)
+    floats(target_fitting(probe(params, draw), 0, n)) for n in (1, 2, 64)
   )
   assert one['fresh'] != two['fresh'] != many['fresh']
   # The sine of a wide spread: mean square 1/2 beside that of the current fit.

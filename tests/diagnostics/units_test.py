@@ -27,26 +27,35 @@ def test_activity_of_dense_units_and_of_channels():
 
 
 def test_dead_units():
-  assert floats(dead_units(probe_of(FEATURES))) == pytest.approx({
-      'conv': 1 / 3, 'first': 1 / 4, 'second': 1 / 2,
+  assert floats(dead_units(probe_of(FEATURES))) == pytest.approx(
+    {
+      'conv': 1 / 3,
+      'first': 1 / 4,
+      'second': 1 / 2,
       'encoder': 2 / 7,  # Over units, not over layers.
       'head': 1 / 2,
-  })
+    }
+  )
 
 
 def test_dormancy():
   np.testing.assert_allclose(
-      dormancy(jnp.array(FEATURES['first'])), [2, 0, 1, 1]
+    dormancy(jnp.array(FEATURES['first'])), [2, 0, 1, 1]
   )
   assert dormancy(jnp.zeros([4, 3])).tolist() == [0, 0, 0]
 
 
 def test_dormant_units():
   # Scores of the channels: 0, 0.01 / 0.67, 2 / 0.67.
-  assert floats(dormant_units(probe_of(FEATURES))) == pytest.approx({
-      'conv': 2 / 3, 'first': 1 / 4, 'second': 1 / 2, 'encoder': 3 / 7,
+  assert floats(dormant_units(probe_of(FEATURES))) == pytest.approx(
+    {
+      'conv': 2 / 3,
+      'first': 1 / 4,
+      'second': 1 / 2,
+      'encoder': 3 / 7,
       'head': 1 / 2,
-  })
+    }
+  )
   # At most tau counts, not below it alone.
   for tau, share in ((0.0, 1 / 4), (0.99, 1 / 4), (1.0, 3 / 4), (2.0, 1.0)):
     values = dormant_units(probe_of(FEATURES), tau=tau)
@@ -61,10 +70,15 @@ def test_no_hidden_layer_in_a_part():
 def test_active_units():
   # Means of the channels 0, 0.01, 2; of the units 2, 0, 1, 1 and 0, 0.5.
   values = floats(active_units(probe_of(FEATURES)))
-  assert values == pytest.approx({
-      'conv': 2 / 3, 'first': 3 / 4, 'second': 1 / 2, 'encoder': 5 / 7,
+  assert values == pytest.approx(
+    {
+      'conv': 2 / 3,
+      'first': 3 / 4,
+      'second': 1 / 2,
+      'encoder': 5 / 7,
       'head': 1 / 2,
-  })
+    }
+  )
   assert float(active_units(probe_of(FEATURES), 1.0)['first']) == 1 / 4
 
 
@@ -77,26 +91,41 @@ def test_active_units_are_those_with_a_positive_mean():
 def test_dormant_sets():
   sets = dormant_sets(probe_of(FEATURES))
   assert {k: v.tolist() for k, v in sets.items()} == {
-      'conv': [True, True, False], 'first': [False, True, False, False],
-      'second': [True, False],
+    'conv': [True, True, False],
+    'first': [False, True, False, False],
+    'second': [True, False],
   }
 
 
 def test_dormant_overlap():
   """The share of the smaller of the sets, not of the larger or of both."""
   before = {
-      'conv': np.array([True, False, False]), 'first': np.zeros(4, bool),
-      'second': np.array([False, True]),
+    'conv': np.array([True, False, False]),
+    'first': np.zeros(4, bool),
+    'second': np.array([False, True]),
   }
   values = floats(dormant_overlap(probe_of(FEATURES, memory=before)))
-  assert values == pytest.approx({
-      'conv': 1, 'first': np.nan, 'second': 0, 'encoder': 1, 'head': 0,
-  }, nan_ok=True)
+  assert values == pytest.approx(
+    {
+      'conv': 1,
+      'first': np.nan,
+      'second': 0,
+      'encoder': 1,
+      'head': 0,
+    },
+    nan_ok=True,
+  )
   before['conv'], before['first'] = np.ones(3, bool), np.arange(4) > 1
   values = floats(dormant_overlap(probe_of(FEATURES, memory=before)))
-  assert values == pytest.approx({
-      'conv': 1, 'first': 0, 'second': 0, 'encoder': 2 / 3, 'head': 0,
-  })
+  assert values == pytest.approx(
+    {
+      'conv': 1,
+      'first': 0,
+      'second': 0,
+      'encoder': 2 / 3,
+      'head': 0,
+    }
+  )
 
 
 def test_no_dormant_sets_have_the_shapes_of_those_to_come():

@@ -17,11 +17,13 @@ from tests.diagnostics.probes import probe_of
 
 def weights():
   """Norms: conv 3, first 4, second 12, last 84 -> 13 and 85 cumulated."""
+
   def layer(w, b):
     return {'w': jnp.array([w], jnp.float32), 'b': jnp.array([b], jnp.float32)}
+
   return {
-      'encoder': {'conv': layer(1.8, 2.4), 'first': layer(4.0, 0.0)},
-      'head': {'second': layer(0.0, 12.0), 'last': layer(84.0, 0.0)},
+    'encoder': {'conv': layer(1.8, 2.4), 'first': layer(4.0, 0.0)},
+    'head': {'second': layer(0.0, 12.0), 'last': layer(84.0, 0.0)},
   }
 
 
@@ -35,9 +37,7 @@ def test_weight_norm():
 
 def test_weight_norm_of_what_learns_and_of_all():
   params = weights()
-  frozen = jax.tree.map(
-      lambda x: jnp.stack([x * 0, x * 2]), params['head']
-  )
+  frozen = jax.tree.map(lambda x: jnp.stack([x * 0, x * 2]), params['head'])
   head = injection.InjectedHead(params['head'], frozen, jnp.array([1.0, -1.0]))
   values = weight_norm(probe_of({}, {**params, 'head': head}))
   everything = (85**2 + 4 * (12**2 + 84**2)) ** 0.5
@@ -46,9 +46,7 @@ def test_weight_norm_of_what_learns_and_of_all():
 
 def test_weight_norm_leaves_closed_slots_out():
   params = weights()
-  frozen = jax.tree.map(
-      lambda x: jnp.stack([x * 7, x * 2]), params['head']
-  )
+  frozen = jax.tree.map(lambda x: jnp.stack([x * 7, x * 2]), params['head'])
   for signs, share in (([0.0, 0.0], 0), ([0.0, -1.0], 4), ([1.0, -1.0], 53)):
     head = injection.InjectedHead(params['head'], frozen, jnp.array(signs))
     values = weight_norm(probe_of({}, {**params, 'head': head}))
@@ -59,8 +57,10 @@ def test_weight_norm_leaves_closed_slots_out():
 def test_weight_norm_counts_a_thawed_head_in_all():
   params = weights()
   head = injection.InjectedHead(
-      params['head'], jax.tree.map(lambda x: x[:0][None][:0], params['head']),
-      jnp.zeros([0]), thawed=(params['head'],),
+    params['head'],
+    jax.tree.map(lambda x: x[:0][None][:0], params['head']),
+    jnp.zeros([0]),
+    thawed=(params['head'],),
   )
   values = weight_norm(probe_of({}, {**params, 'head': head}))
   everything = (85**2 + 12**2 + 84**2) ** 0.5
@@ -70,11 +70,11 @@ def test_weight_norm_counts_a_thawed_head_in_all():
 def scaled(**factors):
   """`weights()` with each layer multiplied."""
   return {
-      part: {
-          name: jax.tree.map(lambda x, f=factors[name]: f * x, layer)
-          for name, layer in layers.items()
-      }
-      for part, layers in weights().items()
+    part: {
+      name: jax.tree.map(lambda x, f=factors[name]: f * x, layer)
+      for name, layer in layers.items()
+    }
+    for part, layers in weights().items()
   }
 
 
@@ -87,17 +87,22 @@ def test_weight_growth(of):
   probe = probe_of({}, of(scaled(**FACTORS)), initial=weights())
   whole = (6**2 + 2**2 + 12**2 + 126**2) ** 0.5 / 85
   assert floats(weight_growth(probe)) == pytest.approx(
-      {**FACTORS, 'trainable': whole}
+    {**FACTORS, 'trainable': whole}
   )
 
 
 @pytest.mark.parametrize('of', (lambda p: p, injected))
 def test_distance_from_init(of):
   probe = probe_of({}, of(scaled(**FACTORS)), initial=weights())
-  assert floats(distance_from_init(probe)) == pytest.approx({
-      'conv': 3, 'first': 2, 'second': 0, 'last': 42,
+  assert floats(distance_from_init(probe)) == pytest.approx(
+    {
+      'conv': 3,
+      'first': 2,
+      'second': 0,
+      'last': 42,
       'trainable': (9 + 4 + 42**2) ** 0.5,
-  })
+    }
+  )
 
 
 @pytest.mark.parametrize('of', (lambda p: p, injected))
@@ -105,7 +110,12 @@ def test_update_ratio(of):
   """Over the weights before the update, by what one update changed."""
   new = NetState(of(scaled(**FACTORS)), None, None, None)
   probe = probe_of({}, of(weights()), updated=lambda: new)
-  assert floats(update_ratio(probe)) == pytest.approx({
-      'conv': 1, 'first': 0.5, 'second': 0, 'last': 0.5,
+  assert floats(update_ratio(probe)) == pytest.approx(
+    {
+      'conv': 1,
+      'first': 0.5,
+      'second': 0,
+      'last': 0.5,
       'trainable': (9 + 4 + 42**2) ** 0.5 / 85,
-  })
+    }
+  )

@@ -19,7 +19,9 @@ def test_an_address_is_given_whole_or_not_at_all():
   assert hosts.address(None, None, None, 'auto') == hosts.Address()
 
 
-@pytest.mark.parametrize('given, message', (
+@pytest.mark.parametrize(
+  'given, message',
+  (
     (('a:1', None, 0, 'no'), 'go together: --num_processes missing'),
     ((None, 2, 0, 'no'), 'go together: --coordinator missing'),
     (('a', 2, 0, 'no'), "--coordinator must be ADDRESS:PORT: 'a'"),
@@ -29,7 +31,8 @@ def test_an_address_is_given_whole_or_not_at_all():
     (('a:1', 2, 2, 'no'), '--process_id must be 0 to 1'),
     (('a:1', 2, -1, 'no'), '--process_id must be 0 to 1'),
     (('a:1', None, None, 'auto'), 'leave out --coordinator'),
-))
+  ),
+)
 def test_addresses_that_are_none(given, message):
   with pytest.raises(UserError, match=message):
     hosts.address(*given)
@@ -61,7 +64,7 @@ def test_hosts_that_disagree_are_told_the_keys(monkeypatch):
   monkeypatch.setattr(hosts, '_group', Fake(config, config))
   hosts.agree_on(config)
   monkeypatch.setattr(
-      hosts, '_group', Fake(config, config, {**config, 'seed': 2, 'new': 0})
+    hosts, '_group', Fake(config, config, {**config, 'seed': 2, 'new': 0})
   )
   with pytest.raises(UserError) as error:
     hosts.agree_on(config)
@@ -81,17 +84,25 @@ def free_port():
 def test_who_waits_in_vain_says_where_and_for_how_long(index, tmp_path):
   where = f'127.0.0.1:{free_port()}'
   process = subprocess.run(
-      [
-          sys.executable, '-m', 'plasticity_rl.train',
-          '--config=configs/random_labels.py:tiny',
-          f'--workdir={tmp_path / "run"}', f'--coordinator={where}',
-          '--num_processes=2', f'--process_id={index}', '--start_timeout=1',
-      ],
-      cwd=ROOT, capture_output=True, text=True, timeout=100,
+    [
+      sys.executable,
+      '-m',
+      'plasticity_rl.train',
+      '--config=configs/random_labels.py:tiny',
+      f'--workdir={tmp_path / "run"}',
+      f'--coordinator={where}',
+      '--num_processes=2',
+      f'--process_id={index}',
+      '--start_timeout=1',
+    ],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=100,
   )
   assert process.returncode == 2
   assert process.stderr == (
-      f'error: not all processes met at the coordinator {where} within 1 s: '
-      'is it reachable, and were 2 of them started?\n'
+    f'error: not all processes met at the coordinator {where} within 1 s: '
+    'is it reachable, and were 2 of them started?\n'
   )
   assert process.stdout == '' and not (tmp_path / 'run').exists()

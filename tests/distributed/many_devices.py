@@ -14,9 +14,7 @@ import sys
 
 from tests.compiler import QUICKLY
 
-os.environ['XLA_FLAGS'] = (
-    '--xla_force_host_platform_device_count=8' + QUICKLY
-)
+os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=8' + QUICKLY
 
 import jax
 import jax.numpy as jnp
@@ -39,9 +37,9 @@ from plasticity_rl.types import Transition
 
 UPDATES, BATCH = 10, 16
 SPACES = {
-    'dqn': Spaces((5,), np.float32, Discrete(3)),
-    'sac': Spaces((5,), np.float32, Continuous(2)),
-    'drq': Spaces((8, 8, 1), np.uint8, Continuous(2)),
+  'dqn': Spaces((5,), np.float32, Discrete(3)),
+  'sac': Spaces((5,), np.float32, Continuous(2)),
+  'drq': Spaces((8, 8, 1), np.uint8, Continuous(2)),
 }
 KEY = jax.random.PRNGKey(3)
 
@@ -80,15 +78,15 @@ def batches_of(name, count=UPDATES):
     action = rng.uniform(-1, 1, (count, BATCH, 2))
   rows = (count, BATCH)
   return Transition(
-      see(), action, rng.normal(size=rows), rng.uniform(size=rows), see()
+    see(), action, rng.normal(size=rows), rng.uniform(size=rows), see()
   )
 
 
 def floats(tree, dtype):
   """The tree with floating-point numbers of a type."""
   return jax.tree.map(
-      lambda x: x.astype(dtype)
-      if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+    lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+    tree,
   )
 
 
@@ -113,8 +111,14 @@ def start(name, injected, dtype):
 
 def learn(agent, shard, key, nets, batches):
   nets, _, metrics = learner.learn(
-      key, agent, nets, {}, lambda _, i: jax.tree.map(lambda x: x[i], batches),
-      jnp.array(0), UPDATES, shard=shard,
+    key,
+    agent,
+    nets,
+    {},
+    lambda _, i: jax.tree.map(lambda x: x[i], batches),
+    jnp.array(0),
+    UPDATES,
+    shard=shard,
   )
   return nets, metrics
 
@@ -124,14 +128,14 @@ def spread_program(name, settings, count):
   where = layout('data', count)
   agent = agent_builder.make(settings, SPACES[name], where.shard)
   program = where.jit(
-      functools.partial(learn, agent, where.shard),
-      data=parallel.Axes((None, None, 1), None),
+    functools.partial(learn, agent, where.shard),
+    data=parallel.Axes((None, None, 1), None),
   )
 
   def shared_out(batches):
     return jax.tree.map(
-        lambda x: x.reshape(UPDATES, count, BATCH // count, *x.shape[2:]),
-        batches,
+      lambda x: x.reshape(UPDATES, count, BATCH // count, *x.shape[2:]),
+      batches,
     )
 
   return program, shared_out
@@ -140,11 +144,13 @@ def spread_program(name, settings, count):
 def distance(a, b):
   """Of parameters: largest absolute, and relative in norm."""
   a, b = (
-      np.concatenate([np.asarray(x, np.float64).ravel() for x in
-                      jax.tree.leaves(t)]) for t in (a, b)
+    np.concatenate(
+      [np.asarray(x, np.float64).ravel() for x in jax.tree.leaves(t)]
+    )
+    for t in (a, b)
   )
   return float(np.abs(a - b).max()), float(
-      np.linalg.norm(a - b) / np.linalg.norm(b)
+    np.linalg.norm(a - b) / np.linalg.norm(b)
   )
 
 
@@ -159,33 +165,35 @@ def compare(name, dtype, counts_before, counts_after, in_parts):
     one = jax.jit(functools.partial(learn, agent, Shard()))
     whole, whole_metrics = jax.block_until_ready(one(KEY, nets, batches))
     for count, parts in [(count, 1) for count in counts] + (
-        in_parts if injected else []
+      in_parts if injected else []
     ):
       program, shared_out = spread_program(
-          name, settings_of(name, **{'optimizer.microbatches': parts}), count
+        name, settings_of(name, **{'optimizer.microbatches': parts}), count
       )
       args = KEY, nets, shared_out(batches)
       # What was compiled to be read is what is called.
       text = program.lower(*args).compile().as_text()
       many, metrics = program(*args)
       params = [
-          {k: (v.params, v.target) for k, v in n.items()}
-          for n in (many, whole, nets)
+        {k: (v.params, v.target) for k, v in n.items()}
+        for n in (many, whole, nets)
       ]
       apart = {
-          float(np.abs(np.asarray(s.data) - np.asarray(x.addressable_data(0)))
-                .max())
-          for x in jax.tree.leaves(params[0]) for s in x.addressable_shards
+        float(
+          np.abs(np.asarray(s.data) - np.asarray(x.addressable_data(0))).max()
+        )
+        for x in jax.tree.leaves(params[0])
+        for s in x.addressable_shards
       }
       when = 'after' if injected else 'before'
       found[f'{name} {count} {when}' + ' in parts' * (parts > 1)] = {
-          'distance': distance(*params[:2]),
-          'moved': distance(*params[1:])[1],
-          'metrics': distance(metrics, whole_metrics)[0],
-          'between_devices': max(apart),
-          'wire': collectives.bytes_of(text),
-          'loops': text.count(' while('),
-          **sizes(settings, nets, name, metrics),
+        'distance': distance(*params[:2]),
+        'moved': distance(*params[1:])[1],
+        'metrics': distance(metrics, whole_metrics)[0],
+        'between_devices': max(apart),
+        'wire': collectives.bytes_of(text),
+        'loops': text.count(' while('),
+        **sizes(settings, nets, name, metrics),
       }
   return found
 
@@ -200,14 +208,12 @@ def sizes(settings, nets, name, metrics):
   learns, every = 0, 0
   for net in nets.values():
     mask = injection.trainable_mask(net.params)
-    learns += bytes_of(jax.tree.map(
-        lambda m, x: x if m else None, mask, net.params
-    ))
+    learns += bytes_of(
+      jax.tree.map(lambda m, x: x if m else None, mask, net.params)
+    )
     every += bytes_of(net.params)
   itemsize = jax.tree.leaves(nets)[0].dtype.itemsize
-  return {
-      'learns': learns, 'every': every, 'scalars': itemsize * len(metrics)
-  }
+  return {'learns': learns, 'every': every, 'scalars': itemsize * len(metrics)}
 
 
 def seeds():
@@ -219,12 +225,12 @@ def seeds():
   nets = jax.vmap(agent.init)(keys)
   # Distinct data for each seed.
   many = jax.tree.map(
-      lambda x: jnp.stack([jnp.roll(x, i, 0) for i in range(4)]), batches
+    lambda x: jnp.stack([jnp.roll(x, i, 0) for i in range(4)]), batches
   )
 
   def group(keys, nets, batches):
     return jax.vmap(functools.partial(learn, agent, Shard()))(
-        keys, nets, batches
+      keys, nets, batches
     )
 
   axes = parallel.Axes((0, 0, 0), 0)
@@ -238,41 +244,42 @@ def seeds():
   alone = {}
   for size in (1, 2):
     parts = [
-        each(*jax.tree.map(
-            lambda x, i=i, n=size: x[i:i + n], (keys, nets, many)
-        ))
-        for i in range(0, 4, size)
+      each(
+        *jax.tree.map(lambda x, i=i, n=size: x[i : i + n], (keys, nets, many))
+      )
+      for i in range(0, 4, size)
     ]
     alone[size] = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
   def same(a, b):
     return all(
-        np.asarray(x).tobytes() == np.asarray(y).tobytes()
-        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+      np.asarray(x).tobytes() == np.asarray(y).tobytes()
+      for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     )
 
   # Every seed on another device, beside another seed.
   moved = layout('seeds', 4).jit(group, seeds=axes)(
-      *jax.tree.map(lambda x: jnp.roll(x, 1, 0), (keys, nets, many))
+    *jax.tree.map(lambda x: jnp.roll(x, 1, 0), (keys, nets, many))
   )
   back = jax.tree.map(lambda x: jnp.roll(x, -1, 0), moved)
   return {
-      'same_on_another_device': same(results[4], back),
-      'distance': [
-          distance(results[many][0], alone[few][0])
-          for many, few in ((4, 1), (2, 2), (2, 1))
-      ],
-      'wire': wire,
+    'same_on_another_device': same(results[4], back),
+    'distance': [
+      distance(results[many][0], alone[few][0])
+      for many, few in ((4, 1), (2, 2), (2, 1))
+    ],
+    'wire': wire,
   }
 
 
 def counts():
   """Python calls and compilations of a step, by layout, on 2 devices and 8."""
   return {
-      mode: [
-          weak_scaling.counts_of(weak_scaling.Update(mode, layout(mode, n)))
-          for n in (2, 8)
-      ] for mode in ('data', 'seeds')
+    mode: [
+      weak_scaling.counts_of(weak_scaling.Update(mode, layout(mode, n)))
+      for n in (2, 8)
+    ]
+    for mode in ('data', 'seeds')
   }
 
 
@@ -294,9 +301,7 @@ def main(argv):
     # A share of eight examples, by two.
     in_parts = [(2, 4)] if double else []
     found.update(compare(name, dtype, before, after, in_parts))
-  print(json.dumps(
-      found if double else {'cases': found, 'seeds': seeds()}
-  ))
+  print(json.dumps(found if double else {'cases': found, 'seeds': seeds()}))
 
 
 if __name__ == '__main__':

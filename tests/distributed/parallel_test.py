@@ -18,8 +18,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def spread(*words):
   """What `tests.distributed.many_devices` finds, on eight forced devices."""
   process = subprocess.run(
-      [sys.executable, '-m', 'tests.distributed.many_devices', *words],
-      cwd=ROOT, capture_output=True, text=True, timeout=600,
+    [sys.executable, '-m', 'tests.distributed.many_devices', *words],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=600,
   )
   assert process.returncode == 0, process.stderr[-3000:]
   return json.loads(process.stdout.splitlines()[-1])
@@ -112,37 +115,54 @@ def fixture_eight(monkeypatch):
   monkeypatch.setattr(jax, 'devices', lambda: devices)
 
 
-@pytest.mark.parametrize('changes, mode', (
+@pytest.mark.parametrize(
+  'changes, mode',
+  (
     ({'num_seeds': 16}, 'seeds'),
     ({'num_seeds': 4}, 'data'),
     ({'num_seeds': 4, 'devices': 4}, 'seeds'),
     ({'num_seeds': 8, 'parallel': 'data'}, 'data'),
     ({'num_seeds': 8, 'parallel': 'none'}, 'none'),
     ({'devices': 1, 'parallel': 'seeds'}, 'none'),
-))
+  ),
+)
 def test_choice(eight, changes, mode):
   layout = parallel.choose(settings(**changes))
   assert layout.mode == mode
   assert len(layout.devices) == (
-      1 if mode == 'none' else changes.get('devices', 8)
+    1 if mode == 'none' else changes.get('devices', 8)
   )
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'devices': 9}, 'config.devices is 9, but there are 8'),
-    ({'parallel': 'data', 'replay.batch_size': 12},
-     r'batch_size \(12\) is not a multiple of the 8 devices: take 8 or 16, or '
-     'config.devices=6'),
-    ({'parallel': 'data', 'replay.batch_size': 32,
-      'optimizer.microbatches': 16},
-     r'batch_size \(32\) is not a multiple of the 8 devices times '
-     r'optimizer.microbatches \(16\): take 128, or config.devices=2'),
-    ({'parallel': 'seeds', 'num_seeds': 3},
-     r'num_seeds \(3\) is not a multiple of the 8 devices: take 8, or '
-     'config.devices=3'),
-    ({'replay.batch_size': 12, 'num_seeds': 3},
-     'neither seeds nor batches.*num_seeds.*batch_size.*config.devices=1'),
-))
+    (
+      {'parallel': 'data', 'replay.batch_size': 12},
+      r'batch_size \(12\) is not a multiple of the 8 devices: take 8 or 16, or '
+      'config.devices=6',
+    ),
+    (
+      {
+        'parallel': 'data',
+        'replay.batch_size': 32,
+        'optimizer.microbatches': 16,
+      },
+      r'batch_size \(32\) is not a multiple of the 8 devices times '
+      r'optimizer.microbatches \(16\): take 128, or config.devices=2',
+    ),
+    (
+      {'parallel': 'seeds', 'num_seeds': 3},
+      r'num_seeds \(3\) is not a multiple of the 8 devices: take 8, or '
+      'config.devices=3',
+    ),
+    (
+      {'replay.batch_size': 12, 'num_seeds': 3},
+      'neither seeds nor batches.*num_seeds.*batch_size.*config.devices=1',
+    ),
+  ),
+)
 def test_what_does_not_divide_is_refused(eight, changes, message):
   with pytest.raises(UserError, match=message):
     parallel.choose(settings(**changes))

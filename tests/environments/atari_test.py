@@ -56,18 +56,14 @@ def test_observations_are_stacks_of_gray_frames(invaders):
   before = first
   for step in steps:
     # Newest last; the others are those before, never of another episode.
-    np.testing.assert_array_equal(
-      step.observation[..., :-1], before[..., 1:]
-    )
+    np.testing.assert_array_equal(step.observation[..., :-1], before[..., 1:])
     before = step.next_observation
     for i in np.flatnonzero(step.last):
       fresh = before[i]
       assert all((fresh[..., k] == fresh[..., 3]).all() for k in range(3))
       assert (fresh != step.observation[i]).any()
     going = ~step.last
-    np.testing.assert_array_equal(
-      step.observation[going], before[going]
-    )
+    np.testing.assert_array_equal(step.observation[going], before[going])
   # The picture moves, is upright (lives are at the bottom), and is gray.
   assert len(np.unique(first)) > 5
   assert (steps[50].observation[..., 0] != steps[50].observation[..., 3]).any()
@@ -75,7 +71,7 @@ def test_observations_are_stacks_of_gray_frames(invaders):
 
 def test_learning_and_evaluation_differ_by_protocol_alone(invaders):
   lost, over = 0, 0
-  for (a, b) in zip(invaders[False][1], invaders[True][1], strict=True):
+  for a, b in zip(invaders[False][1], invaders[True][1], strict=True):
     np.testing.assert_array_equal(a.observation, b.observation)
     np.testing.assert_array_equal(a.next_observation, b.next_observation)
     np.testing.assert_array_equal(a.score, b.score)
@@ -100,7 +96,7 @@ def test_options_of_the_protocol(invaders):
     'space_invaders', 2, clip_rewards=False, zero_discount_on_life_loss=False
   )
   _, steps = play(envs, 500)
-  for (a, b) in zip(steps, invaders[True][1], strict=True):
+  for a, b in zip(steps, invaders[True][1], strict=True):
     np.testing.assert_array_equal(a.reward, b.reward)
     np.testing.assert_array_equal(a.discount, b.discount)
   envs = make('pong', stack_frames=2, full_action_set=True, action_repeat=2)
@@ -148,6 +144,7 @@ def test_episodes_begin_with_another_number_of_no_ops():
     envs = make('freeway', 8, **options)  # Its cars drive from the start.
     first = envs.begin(np.arange(8, dtype=np.uint32))
     return len(np.unique(first.reshape(8, -1), axis=0))
+
   assert firsts() > 4
   assert firsts(max_noops=1) == 1
 
@@ -156,6 +153,7 @@ def test_sticky_actions_change_the_game():
   def shown(**options):
     _, steps = play(make('breakout', **options), 40)
     return np.array([s.observation for s in steps])
+
   assert (shown() != shown(sticky_action_prob=0.25)).any()
 
 

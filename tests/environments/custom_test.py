@@ -60,7 +60,9 @@ def test_dm_env_termination_truncation_and_scaled_actions():
   np.testing.assert_array_equal(steps[4].observation, [[1, 2]])
   np.testing.assert_array_equal(steps[4].next_observation, [[2, 0]])
   for ours, theirs in (
-    ([0, 0], [5, -3]), ([-1, 1], [0, -2]), ([1, -1], [10, -4]),
+    ([0, 0], [5, -3]),
+    ([-1, 1], [0, -2]),
+    ([1, -1], [10, -4]),
     ([2, -2], [10, -4]),  # Outside is the bound.
   ):
     envs.begin(np.array([4], np.uint32))
@@ -79,6 +81,7 @@ def test_each_environment_has_its_seed():
 
 def test_seeded_environments_of_gymnasium_repeat():
   envs = make('gymnasium:make', 2, arguments=('CartPole-v1',))
+
   def play(seeds):
     rows = [envs.begin(np.array(seeds, np.uint32))]
     rng = np.random.default_rng(0)
@@ -86,6 +89,7 @@ def test_seeded_environments_of_gymnasium_repeat():
       step = envs.step(rng.integers(2, size=2))
       rows += [step.observation, step.next_observation]
     return np.array(rows)
+
   one, other, again = play([1, 2]), play([3, 4]), play([1, 2])
   np.testing.assert_array_equal(one, again)
   assert (one != other).any()
@@ -94,8 +98,11 @@ def test_seeded_environments_of_gymnasium_repeat():
 
 def test_options_are_applied():
   envs = make(
-    f'{SCRIPTED}:GymEnv', arguments=(((9, 'terminated'),),),
-    action_repeat=2, max_episode_steps=2, stack_frames=2,
+    f'{SCRIPTED}:GymEnv',
+    arguments=(((9, 'terminated'),),),
+    action_repeat=2,
+    max_episode_steps=2,
+    stack_frames=2,
     return_range=(-3, 7.0),
   )
   assert envs.return_range == (-3.0, 7.0)
@@ -161,7 +168,8 @@ BOX = gymnasium.spaces.Box
     (gymnasium.spaces.Discrete(3), (3,), np.float32),
     (
       gymnasium.spaces.Dict({'b': BOX(2, 3, (2,)), 'a': BOX(-1, 1, (1,))}),
-      (3,), np.float32,
+      (3,),
+      np.float32,
     ),
   ],
 )
@@ -278,12 +286,18 @@ def test_mistakes_in_the_name():
       make(f'{SCRIPTED}:GymEnv', return_range=bad)
 
 
-@pytest.mark.parametrize('arguments, message', (
-  ((), r"arguments = \(\): missing a required argument: 'id'; it is called as"),
-  (('CartPole-v1', 1, True, 3), 'too many positional arguments'),
-  (('CartPole-v7',), 'Environment version `v7` .* It provides'),
-  (('CartPool-v1',), '`CartPool` doesn.t exist. Did you mean: `CartPole`'),
-))
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
+    (
+      (),
+      r"arguments = \(\): missing a required argument: 'id'; it is called as",
+    ),
+    (('CartPole-v1', 1, True, 3), 'too many positional arguments'),
+    (('CartPole-v7',), 'Environment version `v7` .* It provides'),
+    (('CartPool-v1',), '`CartPool` doesn.t exist. Did you mean: `CartPole`'),
+  ),
+)
 def test_mistakes_in_the_arguments(arguments, message):
   with pytest.raises(UserError, match=message) as caught:
     make('gymnasium:make', arguments=arguments)

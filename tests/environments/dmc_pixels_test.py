@@ -56,17 +56,13 @@ def test_stacks_of_pictures(envs):
   assert (first[0] != first[1]).any()
   before = first
   for t, step in enumerate(play(pixels, 6), 1):
-    np.testing.assert_array_equal(
-      step.observation[..., :-3], before[..., 3:]
-    )
+    np.testing.assert_array_equal(step.observation[..., :-3], before[..., 3:])
     before = step.next_observation
     if t == 4:
       assert step.last.all() and (step.discount == 1).all()
     if t in (0, 4):
       for k in (0, 3):
-        np.testing.assert_array_equal(
-          before[..., k : k + 3], before[..., 6:]
-        )
+        np.testing.assert_array_equal(before[..., k : k + 3], before[..., 6:])
   assert (before[..., :3] != before[..., 6:]).any()
 
 
@@ -142,10 +138,12 @@ def test_a_camera_that_is_not_there():
 def test_the_choice_of_a_renderer(monkeypatch):
   def missing(*names):
     real = rendering.ctypes.CDLL
+
     def load(name, *arguments):
       if name.startswith(names):
         raise OSError(name)
       return real(name, *arguments)
+
     monkeypatch.setattr(rendering.ctypes, 'CDLL', load)
 
   missing('libEGL')
@@ -185,8 +183,11 @@ def test_missing_libraries_are_named(monkeypatch):
 
 def run(code, **environment):
   return subprocess.run(
-    [sys.executable, '-W', 'error', '-c', code], capture_output=True, text=True,
-    env={'PATH': '', **environment}, timeout=120,
+    [sys.executable, '-W', 'error', '-c', code],
+    capture_output=True,
+    text=True,
+    env={'PATH': '', **environment},
+    timeout=120,
   )
 
 

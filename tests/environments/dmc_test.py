@@ -17,9 +17,17 @@ pytest.importorskip('dm_control', reason='dm_control is not installed')
 # state, a solver that starts warm, targets in geoms, bodies and lights, gains
 # that are drawn, a terrain that is drawn.
 QUICK = (
-  'quadruped_run', 'hopper_hop', 'reacher_hard', 'manipulator_insert_peg',
-  'swimmer_swimmer6', 'point_mass_hard', 'quadruped_escape', 'finger_turn_easy',
-  'cheetah_run', 'humanoid_run', 'fish_swim',
+  'quadruped_run',
+  'hopper_hop',
+  'reacher_hard',
+  'manipulator_insert_peg',
+  'swimmer_swimmer6',
+  'point_mass_hard',
+  'quadruped_escape',
+  'finger_turn_easy',
+  'cheetah_run',
+  'humanoid_run',
+  'fish_swim',
 )
 
 

@@ -56,8 +56,12 @@ def test_options_of_pixels():
     if name.startswith('dmc_pixels_')
   }
   repeats = {
-    'cartpole_swingup': 8, 'reacher_easy': 4, 'cheetah_run': 4,
-    'finger_spin': 2, 'ball_in_cup_catch': 4, 'walker_walk': 2,
+    'cartpole_swingup': 8,
+    'reacher_easy': 4,
+    'cheetah_run': 4,
+    'finger_spin': 2,
+    'ball_in_cup_catch': 4,
+    'walker_walk': 2,
   }
   for name, options in table.items():
     assert options['action_repeat'] == repeats.get(name, 2)

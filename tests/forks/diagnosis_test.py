@@ -34,10 +34,14 @@ def tiny(name, *arms, **changes):
 @pytest.fixture(name='catch', scope='module')
 def fixture_catch(tmp_path_factory):
   """Continual Catch: a plan and its folder."""
-  plan = diagnosis.plan(tiny(
-      'continual_catch', 'control', 'injection',
+  plan = diagnosis.plan(
+    tiny(
+      'continual_catch',
+      'control',
+      'injection',
       **{'network.hidden': (16, 16)},
-  ))
+    )
+  )
   folder = tmp_path_factory.mktemp('catch') / 'diagnosis'
   diagnosis.run(plan, folder)
   return plan, folder
@@ -45,11 +49,19 @@ def fixture_catch(tmp_path_factory):
 
 @pytest.fixture(name='labels', scope='module')
 def fixture_labels(tmp_path_factory):
-  plan = diagnosis.plan(tiny(
-      'random_labels', 'control', 'injection', 'head=reset(scope="head")',
-      **{'network.hidden': (8, 8), 'environment.examples': 50,
-         'diagnostics.names': ('weight_norm', 'dead_units')},
-  ))
+  plan = diagnosis.plan(
+    tiny(
+      'random_labels',
+      'control',
+      'injection',
+      'head=reset(scope="head")',
+      **{
+        'network.hidden': (8, 8),
+        'environment.examples': 50,
+        'diagnostics.names': ('weight_norm', 'dead_units'),
+      },
+    )
+  )
   folder = tmp_path_factory.mktemp('labels') / 'diagnosis'
   diagnosis.run(plan, folder)
   return plan, folder
@@ -61,24 +73,22 @@ def test_control_arm_is_the_unforked_run(catch, tmp_path):
   run_folder.prepare(tmp_path / 'run', plan.experiment.settings)
   runner.run(plan.experiment, tmp_path / 'run', num_steps=500)
   small.assert_equal(
-      small.saved(plan.experiment, folder / 'arms' / 'control', 500),
-      small.saved(plan.experiment, tmp_path / 'run', 500),
+    small.saved(plan.experiment, folder / 'arms' / 'control', 500),
+    small.saved(plan.experiment, tmp_path / 'run', 500),
   )
   rows = small.metrics(folder / 'arms' / 'control', after=300)
   unforked = small.metrics(tmp_path / 'run', after=300)
   assert len(rows) == 4
   assert rows == unforked
-  assert small.metrics(folder / 'prefix') == small.metrics(tmp_path / 'run')[
-      :6
-  ]
+  assert small.metrics(folder / 'prefix') == small.metrics(tmp_path / 'run')[:6]
 
 
 @pytest.mark.slow
 def test_the_injection_arm_differs_after_the_fork_alone(catch):
   _, folder = catch
   arms = {
-      name: small.metrics(folder / 'arms' / name)
-      for name in ('control', 'injection')
+    name: small.metrics(folder / 'arms' / name)
+    for name in ('control', 'injection')
   }
   for one, other in zip(*arms.values(), strict=True):
     assert one['step'] == other['step']
@@ -102,13 +112,16 @@ def test_continual_catch_is_judged(catch):
   assert verdict.low <= verdict.effect <= verdict.high
   # The effect is that of the rows after the fork.
   means = {
-      name: np.mean([
-          float(r['eval/return'])
-          for r in small.metrics(folder / 'arms' / name, after=300)
-      ]) for name in found.arms
+    name: np.mean(
+      [
+        float(r['eval/return'])
+        for r in small.metrics(folder / 'arms' / name, after=300)
+      ]
+    )
+    for name in found.arms
   }
   assert verdict.effect == pytest.approx(
-      means['injection'] - means['control'], abs=1e-6
+    means['injection'] - means['control'], abs=1e-6
   )
   change = found.at_fork('injection', 'largest_output_change')
   assert change.shape == (2,) and change.max() < 1e-5
@@ -125,7 +138,7 @@ def test_random_labels_are_judged(labels):
   assert found.verdict.seeds == 2
   for path in (folder / 'prefix', *(folder / 'arms').iterdir()):
     assert {'config.json', 'metrics.csv', 'ledger.json', 'checkpoints'} <= {
-        p.name for p in path.iterdir()
+      p.name for p in path.iterdir()
     }
 
 
@@ -137,11 +150,15 @@ def test_same_command_again_computes_nothing(labels):
 
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   idle = plan.experiment._replace(
-      trainer=plan.experiment.trainer._replace(segment=never)
+    trainer=plan.experiment.trainer._replace(segment=never)
   )
   diagnosis.run(
-      dataclasses.replace(plan, experiment=idle, arm_experiments=dict.fromkeys(
-          plan.arm_experiments, idle)), folder
+    dataclasses.replace(
+      plan,
+      experiment=idle,
+      arm_experiments=dict.fromkeys(plan.arm_experiments, idle),
+    ),
+    folder,
   )
   assert before == {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
 
@@ -149,9 +166,11 @@ def test_same_command_again_computes_nothing(labels):
 def test_another_config_on_the_folder_is_refused(labels):
   plan, folder = labels
   settings = dataclasses.replace(
-      plan.experiment.settings, num_seeds=3, fork=dataclasses.replace(
-          plan.experiment.settings.fork, arms=('control', 'reset')
-      )
+    plan.experiment.settings,
+    num_seeds=3,
+    fork=dataclasses.replace(
+      plan.experiment.settings.fork, arms=('control', 'reset')
+    ),
   )
   with pytest.raises(UserError, match=r'num_seeds \(there 2, here 3\)'):
     diagnosis.run(diagnosis.plan(settings), folder)
@@ -168,8 +187,8 @@ def test_foreign_folder_is_left_alone(labels, tmp_path):
 
 def without_seconds(folder):
   return {
-      str(p.relative_to(folder)): small.metrics(p.parent)
-      for p in folder.rglob('metrics.csv')
+    str(p.relative_to(folder)): small.metrics(p.parent)
+    for p in folder.rglob('metrics.csv')
   }
 
 
@@ -186,14 +205,18 @@ def test_stopped_and_continued(labels, tmp_path, segment):
     return plan.experiment.trainer.segment(state)
 
   stopping = plan.experiment._replace(
-      trainer=plan.experiment.trainer._replace(segment=one)
+    trainer=plan.experiment.trainer._replace(segment=one)
   )
   folder = tmp_path / 'diagnosis'
   with pytest.raises(Interrupted, match='the same command continues'):
-    diagnosis.run(dataclasses.replace(
-        plan, experiment=stopping, arm_experiments=dict.fromkeys(
-            plan.arm_experiments, stopping)
-    ), folder)
+    diagnosis.run(
+      dataclasses.replace(
+        plan,
+        experiment=stopping,
+        arm_experiments=dict.fromkeys(plan.arm_experiments, stopping),
+      ),
+      folder,
+    )
   # No more was begun.
   assert next(count) == segment + 1
   diagnosis.run(plan, folder)
@@ -216,33 +239,36 @@ def test_fork_of_a_run_that_is_there(labels, tmp_path):
   source = whole / 'prefix'
   before = {p: p.read_bytes() for p in source.rglob('*') if p.is_file()}
   settings = settings_lib.resolve(run_folder.read_config(source))
-  settings = dataclasses.replace(settings, fork=dataclasses.replace(
+  settings = dataclasses.replace(
+    settings,
+    fork=dataclasses.replace(
       settings.fork, step=20, arms=('control', 'injection')
-  ))
+    ),
+  )
   early = diagnosis.plan(settings, source)
   assert early.step == 20
   early = dataclasses.replace(
-      early, experiment=plan.experiment, arm_experiments=plan.arm_experiments
+    early, experiment=plan.experiment, arm_experiments=plan.arm_experiments
   )
   folder = tmp_path / 'diagnosis'
   # The experiment that was compiled has the settings of the source.
   diagnosis.run(early, folder)
   # Its past, and no more of it.
   assert small.metrics(folder / 'prefix') == [
-      r for r in small.metrics(source) if int(r['step']) <= 20
+    r for r in small.metrics(source) if int(r['step']) <= 20
   ]
   # The control of the early fork is the rest of the source.
   assert small.metrics(folder / 'arms' / 'control', after=20) == small.metrics(
-      source, after=20
+    source, after=20
   )
   small.assert_equal(
-      small.saved(plan.experiment, folder / 'arms' / 'control', 40),
-      small.saved(plan.experiment, source, 40),
+    small.saved(plan.experiment, folder / 'arms' / 'control', 40),
+    small.saved(plan.experiment, source, 40),
   )
   # The source is as it was, but that the fork's checkpoint is kept for good.
   mark = source / 'checkpoints' / '0000000020' / 'kept'
   assert {**before, mark: b''} == {
-      p: p.read_bytes() for p in source.rglob('*') if p.is_file()
+    p: p.read_bytes() for p in source.rglob('*') if p.is_file()
   }
   assert list(analysis.load(folder).arms) == ['control', 'injection']
 
@@ -262,23 +288,26 @@ def test_newest_checkpoint_is_the_default(labels):
   plan, whole = labels
   source = whole / 'prefix'
   settings = dataclasses.replace(
-      plan.experiment.settings,
-      fork=dataclasses.replace(plan.experiment.settings.fork, step=-1),
+    plan.experiment.settings,
+    fork=dataclasses.replace(plan.experiment.settings.fork, step=-1),
   )
   assert diagnosis.plan(settings, source).step == 40
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'step': 30}, r'no checkpoint of step 30 .* are: 20, 40'),
     ({'metric': 'eval/retrun'}, "did you mean 'eval/return'"),
     ({'arms': ('control', 'injection', 'x=rest')}, "did you mean 'reset'"),
-))
+  ),
+)
 def test_bad_fork_of_a_run_is_refused(labels, changes, message):
   _, whole = labels
   source = whole / 'prefix'
   settings = settings_lib.resolve(run_folder.read_config(source))
   settings = dataclasses.replace(
-      settings, fork=dataclasses.replace(settings.fork, **changes)
+    settings, fork=dataclasses.replace(settings.fork, **changes)
   )
   with pytest.raises(UserError, match=message):
     diagnosis.plan(settings, source)
@@ -311,7 +340,9 @@ def test_run_without_checkpoint_is_refused(tmp_path):
     diagnosis.plan(settings, tmp_path / 'run')
 
 
-@pytest.mark.parametrize('fork, message', (
+@pytest.mark.parametrize(
+  'fork, message',
+  (
     ({'arms': ('injection', 'reset')}, "needs 'control' .* injection, reset"),
     ({'arms': ('control',)}, 'needs an arm beside the control'),
     ({'arms': ('control', 'injektion')}, "did you mean 'injection'"),
@@ -321,11 +352,15 @@ def test_run_without_checkpoint_is_refused(tmp_path):
     ({'arms': ('control', 'reset', 'reset(scope="last")')}, 'is there twice'),
     ({'arms': ('control', 'reset(at_steps=10)')}, 'takes no at_steps'),
     ({'arms': ('control', 'reset(every_steps=500)')}, 'happens at step 500'),
-    ({'arms': ('control', 'reset(when="eval/retrun > 1", every_steps=5)')},
-     'needs one of'),
+    (
+      {'arms': ('control', 'reset(when="eval/retrun > 1", every_steps=5)')},
+      'needs one of',
+    ),
     ({'arms': ('control', 'reset(when="eval/retrun > 1")')}, 'eval/return'),
-    ({'arms': ('control', 'injection(when="eval/return > 1")')},
-     'network.slots'),
+    (
+      {'arms': ('control', 'injection(when="eval/return > 1")')},
+      'network.slots',
+    ),
     ({'arms': ('control', '..=reset')}, r"label '\.\.' cannot name a folder"),
     ({'arms': ('control', '.a=reset')}, r"not begin with a dot: '\.a'"),
     ({'arms': ('control', 'reset(')}, "cannot read the intervention 'reset"),
@@ -334,12 +369,13 @@ def test_run_without_checkpoint_is_refused(tmp_path):
     ({'step': 25}, r'1 to num_steps \(20\)'),
     ({'step': 0}, r'1 to num_steps \(20\)'),
     ({'replicates': 5}, 'continues a single seed, but num_seeds is 2'),
-))
+  ),
+)
 def test_bad_forks_are_refused(fork, message):
   with pytest.raises(UserError, match=message):
-    diagnosis.plan(small.supervised(**{
-        f'fork.{key}': value for key, value in fork.items()
-    }))
+    diagnosis.plan(
+      small.supervised(**{f'fork.{key}': value for key, value in fork.items()})
+    )
 
 
 def test_horizon_without_an_evaluation_is_refused():
@@ -350,19 +386,30 @@ def test_horizon_without_an_evaluation_is_refused():
 
 
 def test_defaults_are_resolved():
-  plan = diagnosis.plan(small.supervised(**{
-      'fork.arms': ('control', 'injection'), 'num_seeds': 1,
-  }))
+  plan = diagnosis.plan(
+    small.supervised(
+      **{
+        'fork.arms': ('control', 'injection'),
+        'num_seeds': 1,
+      }
+    )
+  )
   fork = plan.experiment.settings.fork
   assert fork.step == plan.step == 20
   assert fork.margin == pytest.approx(0.1 * np.log(3))
   # A single seed is continued several times.
   assert fork.replicates == 10
   assert plan.arm_experiments['control'].settings.num_seeds == 10
-  given = diagnosis.plan(small.supervised(**{
-      'fork.arms': ('control', 'injection'), 'fork.margin': 0.5,
-      'fork.step': 7, 'fork.horizon': 6,
-  }))
+  given = diagnosis.plan(
+    small.supervised(
+      **{
+        'fork.arms': ('control', 'injection'),
+        'fork.margin': 0.5,
+        'fork.step': 7,
+        'fork.horizon': 6,
+      }
+    )
+  )
   assert given.experiment.settings.fork.margin == 0.5
   # Rounded up to the grid.
   assert (given.step, given.horizon) == (10, 10)
@@ -370,10 +417,15 @@ def test_defaults_are_resolved():
 
 @pytest.mark.slow
 def test_a_single_seed_is_continued_several_times(tmp_path):
-  plan = diagnosis.plan(small.supervised(**{
-      'num_seeds': 1, 'fork.replicates': 3,
-      'fork.arms': ('control', 'injection'),
-  }))
+  plan = diagnosis.plan(
+    small.supervised(
+      **{
+        'num_seeds': 1,
+        'fork.replicates': 3,
+        'fork.arms': ('control', 'injection'),
+      }
+    )
+  )
   diagnosis.run(plan, tmp_path)
   prefix = small.saved(plan.experiment, tmp_path / 'prefix', 20)
   control = tmp_path / 'arms' / 'control'
@@ -381,7 +433,7 @@ def test_a_single_seed_is_continued_several_times(tmp_path):
   assert [len(x) for x in state.keys] == [3, 3]
   assert len({tuple(k) for k in state.keys.run.tolist()}) == 3
   assert tuple(prefix.keys.run[0].tolist()) not in {
-      tuple(k) for k in state.keys.run.tolist()
+    tuple(k) for k in state.keys.run.tolist()
   }
   rows = small.metrics(control)
   first, last = rows[:3], rows[-3:]
@@ -395,7 +447,7 @@ def test_a_single_seed_is_continued_several_times(tmp_path):
   assert facts['step'] == 20
   # All arms were continued by the same keys.
   other = small.saved(
-      plan.arm_experiments['injection'], tmp_path / 'arms/injection', 30
+    plan.arm_experiments['injection'], tmp_path / 'arms/injection', 30
   )
   small.assert_equal(other.keys, state.keys)
   assert jax.tree.structure(other.nets) != jax.tree.structure(state.nets)

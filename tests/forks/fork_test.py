@@ -38,8 +38,12 @@ def fixture_arms(experiment, unforked, tmp_path_factory):
     expression = expressions.parse(text)
     arms[expression.label] = folder / expression.label
     fork.run_arm(
-        experiment, unforked, 10, expression, folder / expression.label,
-        horizon=10,
+      experiment,
+      unforked,
+      10,
+      expression,
+      folder / expression.label,
+      horizon=10,
     )
   return arms, before
 
@@ -47,19 +51,19 @@ def fixture_arms(experiment, unforked, tmp_path_factory):
 def test_control_is_the_unforked_run(experiment, unforked, arms):
   arms, _ = arms
   small.assert_equal(
-      small.saved(experiment, arms['control'], 20),
-      small.saved(experiment, unforked, 20),
+    small.saved(experiment, arms['control'], 20),
+    small.saved(experiment, unforked, 20),
   )
   assert small.metrics(arms['control'], after=10) == small.metrics(
-      unforked, after=10
+    unforked, after=10
   )
 
 
 def test_every_arm_begins_with_a_look(unforked, arms):
   arms, _ = arms
   looks = {
-      name: [r for r in small.metrics(path) if r['step'] == '10']
-      for name, path in arms.items()
+    name: [r for r in small.metrics(path) if r['step'] == '10']
+    for name, path in arms.items()
   }
   unforked = [r for r in small.metrics(unforked) if r['step'] == '10']
   for name, rows in looks.items():
@@ -68,7 +72,7 @@ def test_every_arm_begins_with_a_look(unforked, arms):
     # An injection changes no prediction, a reset does.
     for row, before in zip(rows, unforked, strict=True):
       same = float(row['eval/return']) == pytest.approx(
-          float(before['eval/return']), rel=1e-5
+        float(before['eval/return']), rel=1e-5
       )
       assert same == (name in ('control', 'other', 'injection'))
       assert row['updates'] == '10'
@@ -77,8 +81,8 @@ def test_every_arm_begins_with_a_look(unforked, arms):
 def test_arms_differ(experiment, arms):
   arms, _ = arms
   ends = [
-      tuple(r['eval/return'] for r in small.metrics(path, after=15))
-      for path in arms.values()
+    tuple(r['eval/return'] for r in small.metrics(path, after=15))
+    for path in arms.values()
   ]
   assert len(set(ends)) == 4
   # All arms go on with the same labels and inputs, but the one of other keys.
@@ -95,8 +99,11 @@ def test_fork_is_described(arms):
     facts = json.loads((path / 'fork.json').read_text())
     at_fork = facts.pop('at_fork')
     assert facts == {
-        'source': 'run', 'step': 10, 'horizon': 10, 'arm': name,
-        'intervention': {'other': 'reseed', 'head': 'reset'}.get(name, name),
+      'source': 'run',
+      'step': 10,
+      'horizon': 10,
+      'arm': name,
+      'intervention': {'other': 'reseed', 'head': 'reset'}.get(name, name),
     }
     change = np.array(at_fork['largest_output_change'])
     assert change.shape == (2,)
@@ -115,26 +122,30 @@ def test_arm_resumes(experiment, unforked, arms, tmp_path):
   arms, _ = arms
   expression = expressions.parse('injection')
   fork.run_arm(
-      experiment, unforked, 10, expression, tmp_path / 'injection', horizon=5
+    experiment, unforked, 10, expression, tmp_path / 'injection', horizon=5
   )
   # The horizon is longer the second time: the checkpoint at its end is used.
   fork.run_arm(
-      experiment, unforked, 10, expression, tmp_path / 'injection', horizon=10
+    experiment, unforked, 10, expression, tmp_path / 'injection', horizon=10
   )
   small.assert_equal(
-      small.saved(experiment, tmp_path / 'injection', 20),
-      small.saved(experiment, arms['injection'], 20),
+    small.saved(experiment, tmp_path / 'injection', 20),
+    small.saved(experiment, arms['injection'], 20),
   )
   assert small.metrics(tmp_path / 'injection') == small.metrics(
-      arms['injection']
+    arms['injection']
   )
 
 
 def test_missing_checkpoint_is_refused(experiment, unforked, tmp_path):
   with pytest.raises(UserError, match='no checkpoint of step 15 .*: 10, 20'):
     fork.run_arm(
-        experiment, unforked, 15, expressions.parse('control'),
-        tmp_path / 'arm', horizon=5,
+      experiment,
+      unforked,
+      15,
+      expressions.parse('control'),
+      tmp_path / 'arm',
+      horizon=5,
     )
 
 
@@ -146,8 +157,8 @@ def test_replicates_share_everything_but_their_keys(experiment, unforked):
   for part in ('nets', 'env', 'replay', 'interventions'):
     for i in range(4):
       small.assert_equal(
-          jax.tree.map(lambda x, i=i: x[i:i + 1], getattr(copies, part)),
-          getattr(first, part),
+        jax.tree.map(lambda x, i=i: x[i : i + 1], getattr(copies, part)),
+        getattr(first, part),
       )
   small.assert_equal(copies.counters, state.counters)
   keys = np.concatenate([np.asarray(k) for k in copies.keys])

@@ -25,11 +25,16 @@ ARMS = ('control', 'injection')
 
 def settings_of(**changes):
   """20 steps; neither fork is where a run would measure or save."""
-  return small.supervised(**{
-      'num_seeds': 3, 'fork.proxy_steps': STEPS, 'fork.horizon': 10,
+  return small.supervised(
+    **{
+      'num_seeds': 3,
+      'fork.proxy_steps': STEPS,
+      'fork.horizon': 10,
       'fork.arms': ARMS,
-      'diagnostics.names': ('weight_norm', 'dead_units'), **changes,
-  })
+      'diagnostics.names': ('weight_norm', 'dead_units'),
+      **changes,
+    }
+  )
 
 
 @pytest.fixture(name='forked', scope='module')
@@ -53,23 +58,23 @@ def test_each_fork_has_two_arms_and_keeps_its_checkpoint(forked):
       # The arm of step 5 had another one on the way, at 10.
       assert Checkpoints(arms / name).steps() == [step + 10]
       assert {r['step'] for r in small.metrics(arms / name)} == {
-          str(step + 5), str(step + 10)
+        str(step + 5),
+        str(step + 10),
       }
 
 
 def test_control_arms_are_the_unforked_run(forked, tmp_path):
   plan, folder = forked
   run_folder.prepare(tmp_path / 'run', plan.experiment.settings)
-  runner.run(
-      plan.experiment, tmp_path / 'run', num_steps=25, keep_steps=(15,)
-  )
+  runner.run(plan.experiment, tmp_path / 'run', num_steps=25, keep_steps=(15,))
   for step in STEPS:
     small.assert_equal(
-        small.saved(
-            plan.experiment, folder / 'forks' / str(step) / 'control',
-            step + 10,
-        ),
-        small.saved(plan.experiment, tmp_path / 'run', step + 10),
+      small.saved(
+        plan.experiment,
+        folder / 'forks' / str(step) / 'control',
+        step + 10,
+      ),
+      small.saved(plan.experiment, tmp_path / 'run', step + 10),
     )
 
 
@@ -89,14 +94,19 @@ def test_benefit_is_what_the_injection_gained(forked):
   found = analysis.load(folder)
   for j, step in enumerate(STEPS):
     control, injection = (
-        np.reshape([
-            float(r['eval/return']) for r in small.metrics(
-                folder / 'forks' / str(step) / name, after=step
-            )
-        ], [2, 3]).mean(0) for name in ARMS
+      np.reshape(
+        [
+          float(r['eval/return'])
+          for r in small.metrics(
+            folder / 'forks' / str(step) / name, after=step
+          )
+        ],
+        [2, 3],
+      ).mean(0)
+      for name in ARMS
     )
     np.testing.assert_allclose(
-        found.benefit[:, j], np.subtract(injection, control), rtol=1e-5
+      found.benefit[:, j], np.subtract(injection, control), rtol=1e-5
     )
   assert np.abs(found.benefit).max() > 0
 
@@ -106,7 +116,8 @@ def test_all_forks_share_what_is_compiled(forked):
   # One program for the control and the prefix, one for the injected network.
   evaluate = inspect.getclosurevars(plan.experiment.trainer.evaluate)
   for program in (
-      plan.experiment.trainer.segment, evaluate.nonlocals['evaluate_all']
+    plan.experiment.trainer.segment,
+    evaluate.nonlocals['evaluate_all'],
   ):
     assert program._cache_size() == 2
 
@@ -118,7 +129,7 @@ def test_same_command_again_computes_nothing(forked):
     raise AssertionError
 
   idle = plan.experiment._replace(
-      trainer=plan.experiment.trainer._replace(segment=never), evaluate=never
+    trainer=plan.experiment.trainer._replace(segment=never), evaluate=never
   )
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   proxies.run(dataclasses.replace(plan, experiment=idle), folder)
@@ -138,11 +149,15 @@ def test_stopped_and_continued(forked, tmp_path, segment):
 
   folder = tmp_path / 'd'
   with pytest.raises(Interrupted, match='the same command continues'):
-    proxies.run(dataclasses.replace(
-        plan, experiment=plan.experiment._replace(
-      trainer=plan.experiment.trainer._replace(segment=one)
-  )
-    ), folder)
+    proxies.run(
+      dataclasses.replace(
+        plan,
+        experiment=plan.experiment._replace(
+          trainer=plan.experiment.trainer._replace(segment=one)
+        ),
+      ),
+      folder,
+    )
   assert next(count) == segment + 1  # No more was begun.
   proxies.run(plan, folder)
   paths = [p.relative_to(whole).parent for p in whole.rglob('metrics.csv')]
@@ -158,23 +173,21 @@ def test_checkpoints_of_a_run_can_be_forked(forked, tmp_path):
   shutil.copytree(whole / 'prefix', source)
   (source / 'metrics.csv').unlink()  # What it measured is not needed.
   settings = settings_lib.resolve(run_folder.read_config(source))
-  every = dataclasses.replace(settings, fork=dataclasses.replace(
-      settings.fork, proxy_steps=()
-  ))
+  every = dataclasses.replace(
+    settings, fork=dataclasses.replace(settings.fork, proxy_steps=())
+  )
   assert proxies.plan(every, source).steps == (5, 10, 15)
   asked = proxies.plan(settings, source)
   assert asked.steps == STEPS
   before = {p: p.read_bytes() for p in source.rglob('*') if p.is_file()}
   folder = tmp_path / 'd'
-  proxies.run(
-      dataclasses.replace(asked, experiment=plan.experiment), folder
-  )
+  proxies.run(dataclasses.replace(asked, experiment=plan.experiment), folder)
   assert not (folder / 'prefix' / 'checkpoints').exists()
   for step in STEPS:
     for name in ARMS:
       arm = pathlib.Path('forks') / str(step) / name
       assert small.metrics(folder / arm, after=step) == small.metrics(
-          whole / arm
+        whole / arm
       )
   # The control arms measured what the prefix would have.
   found, expected = analysis.load(folder), analysis.load(whole)
@@ -185,11 +198,11 @@ def test_checkpoints_of_a_run_can_be_forked(forked, tmp_path):
   checkpoints = Checkpoints(source)
   marks = {checkpoints.path(step) / 'kept': b'' for step in STEPS}
   assert {**before, **marks} == {
-      p: p.read_bytes() for p in source.rglob('*') if p.is_file()
+    p: p.read_bytes() for p in source.rglob('*') if p.is_file()
   }
-  few = dataclasses.replace(settings, fork=dataclasses.replace(
-      settings.fork, proxy_steps=(5, 20)
-  ))
+  few = dataclasses.replace(
+    settings, fork=dataclasses.replace(settings.fork, proxy_steps=(5, 20))
+  )
   with pytest.raises(UserError, match='no checkpoint of step 20 .* 5, 10, 15'):
     proxies.plan(few, source)
 
@@ -199,9 +212,9 @@ def test_a_run_of_one_checkpoint_is_refused(forked, tmp_path):
   source = tmp_path / 'run'
   shutil.copytree(whole / 'prefix', source)
   settings = settings_lib.resolve(run_folder.read_config(source))
-  settings = dataclasses.replace(settings, fork=dataclasses.replace(
-      settings.fork, proxy_steps=()
-  ))
+  settings = dataclasses.replace(
+    settings, fork=dataclasses.replace(settings.fork, proxy_steps=())
+  )
   for step in ('0000000005', '0000000010'):
     shutil.rmtree(source / 'checkpoints' / step)
   with pytest.raises(UserError, match='there would be 1 checkpoint of'):
@@ -227,9 +240,7 @@ def test_foreign_folder_is_left_alone(forked, tmp_path):
 
 
 def test_default_steps_are_ten_equal_parts_on_the_grid():
-  plan = proxies.plan(settings_of(**{
-      'fork.proxy_steps': (), 'num_steps': 120
-  }))
+  plan = proxies.plan(settings_of(**{'fork.proxy_steps': (), 'num_steps': 120}))
   assert plan.steps == (15, 25, 40, 50, 60, 75, 85, 100, 110, 120)
   assert plan.experiment.settings.fork.proxy_steps == plan.steps
   few = proxies.plan(settings_of(**{'fork.proxy_steps': ()}))
@@ -244,13 +255,23 @@ def test_steps_are_rounded_up_and_sorted():
 def test_arms_that_are_left_out_are_named(monkeypatch):
   heard = []
   monkeypatch.setattr(
-      proxies.logging, 'warning', lambda text, *a: heard.append(text % a)
+    proxies.logging, 'warning', lambda text, *a: heard.append(text % a)
   )
-  plan = proxies.plan(settings_of(**{'fork.arms': (
-      'control', 'reset', 'mine=injection(third_term=False)', 'optimizer_reset'
-  )}))
+  plan = proxies.plan(
+    settings_of(
+      **{
+        'fork.arms': (
+          'control',
+          'reset',
+          'mine=injection(third_term=False)',
+          'optimizer_reset',
+        )
+      }
+    )
+  )
   assert [(a.label, a.text) for a in plan.arms] == [
-      ('control', 'control'), ('injection', 'injection(third_term=False)')
+    ('control', 'control'),
+    ('injection', 'injection(third_term=False)'),
   ]
   (line,) = heard
   assert line.endswith('leaves out: reset, optimizer_reset')
@@ -258,7 +279,9 @@ def test_arms_that_are_left_out_are_named(monkeypatch):
   assert len(heard) == 1
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'fork.proxy_steps': (5, 25)}, r'1 to num_steps \(20\): 25'),
     ({'fork.proxy_steps': (0, 5)}, r'1 to num_steps \(20\): 0'),
     ({'fork.proxy_steps': (5, 'x')}, "whole numbers from 1 .*: 'x'"),
@@ -271,11 +294,14 @@ def test_arms_that_are_left_out_are_named(monkeypatch):
     ({'fork.replicates': 4}, 'does not go with --proxies'),
     ({'diagnostics.names': ()}, 'there is no proxy'),
     ({'fork.arms': ('control', 'reset')}, 'there are: control, reset'),
-    ({'fork.arms': ('control', 'injection(every_steps=5)')},
-     'takes no every_steps'),
+    (
+      {'fork.arms': ('control', 'injection(every_steps=5)')},
+      'takes no every_steps',
+    ),
     ({'fork.arms': ('injection(third_trem=1)',)}, "did you mean 'third_term'"),
     ({'evaluation.every_steps': 15}, 'holds no evaluation'),
-))
+  ),
+)
 def test_bad_plans_are_refused(changes, message):
   with pytest.raises(UserError, match=message):
     proxies.plan(settings_of(**changes))

@@ -24,14 +24,14 @@ def without_biases(params):
 
 
 NET = injection.SplitNetwork(
-    encoder_init=lambda key, x: without_biases(
-        draw(key, conv=(INPUTS, FEATURES))
-    ),
-    encoder_apply=lambda p, x: jnp.square(x @ p['conv']['w']),
-    head_init=lambda key, h: without_biases(
-        draw(key, hidden=(FEATURES, HIDDEN), last=(HIDDEN, OUTPUTS))
-    ),
-    head_apply=head_apply,
+  encoder_init=lambda key, x: without_biases(
+    draw(key, conv=(INPUTS, FEATURES))
+  ),
+  encoder_apply=lambda p, x: jnp.square(x @ p['conv']['w']),
+  head_init=lambda key, h: without_biases(
+    draw(key, hidden=(FEATURES, HIDDEN), last=(HIDDEN, OUTPUTS))
+  ),
+  head_apply=head_apply,
 )
 
 
@@ -86,7 +86,7 @@ def test_no_weight_gradients_are_compiled_for_frozen_heads(programs):
 def test_the_gradient_of_what_learns_is_the_same(programs, params):
   found, wanted = (program.compile()(params)[1] for program in programs)
   assert jnp.allclose(
-      found['encoder']['conv']['w'], wanted['encoder']['conv']['w'], rtol=1e-5
+    found['encoder']['conv']['w'], wanted['encoder']['conv']['w'], rtol=1e-5
   )
   assert jnp.any(wanted['head'].frozen['last']['w'])
   assert not jnp.any(found['head'].frozen['last']['w'])

@@ -19,12 +19,10 @@ Y = _RNG.standard_normal((6, 2), np.float32)
 
 
 def haiku_parts():
-  encoder = hk.without_apply_rng(hk.transform(
-      lambda x: jax.nn.relu(hk.Linear(8)(x))
-  ))
-  head = hk.without_apply_rng(hk.transform(
-      lambda h: hk.nets.MLP([5, 2])(h)
-  ))
+  encoder = hk.without_apply_rng(
+    hk.transform(lambda x: jax.nn.relu(hk.Linear(8)(x)))
+  )
+  head = hk.without_apply_rng(hk.transform(lambda h: hk.nets.MLP([5, 2])(h)))
   return encoder.init, encoder.apply, head.init, head.apply
 
 
@@ -49,9 +47,11 @@ def equinox_part(make):
 
 
 def equinox_parts():
-  encoder = equinox_part(lambda key: eqx.nn.MLP(
+  encoder = equinox_part(
+    lambda key: eqx.nn.MLP(
       4, 8, 8, depth=0, final_activation=jax.nn.relu, key=key
-  ))
+    )
+  )
   head = equinox_part(lambda key: eqx.nn.MLP(8, 2, 5, depth=1, key=key))
   return *encoder, *head
 
@@ -67,8 +67,10 @@ def test_the_snippet_of_the_readme(library):
 
   # What follows is the README's, word for word.
   from plasticity_rl import injection
+
   net = injection.SplitNetwork(
-      encoder_init, encoder_apply, head_init, head_apply)
+    encoder_init, encoder_apply, head_init, head_apply
+  )
   optimizer = injection.masked(optax.adam(3e-4))
   params = net.init(key, x)
   opt_state = optimizer.init(params)
@@ -85,7 +87,7 @@ def test_the_snippet_of_the_readme(library):
 def test_training_goes_on_in_the_manner_of_the_library(library):
   net = injection_lib.SplitNetwork(*PARTS[library]())
   optimizer = injection_lib.grouped(
-      optax.scale_by_adam(), after=optax.scale(-0.03)
+    optax.scale_by_adam(), after=optax.scale(-0.03)
   )
 
   def loss(params):
@@ -121,20 +123,22 @@ def test_training_goes_on_in_the_manner_of_the_library(library):
 def test_an_equinox_head_with_its_functions_is_refused_clearly():
   encoder_init, encoder_apply, head_init, head_apply = equinox_parts()
   net = injection_lib.SplitNetwork(
-      encoder_init, encoder_apply,
-      lambda key, h: eqx.nn.MLP(8, 2, 5, depth=1, key=key),
-      lambda head, h: jax.vmap(head)(h),
+    encoder_init,
+    encoder_apply,
+    lambda key, h: eqx.nn.MLP(8, 2, 5, depth=1, key=key),
+    lambda head, h: jax.vmap(head)(h),
   )
   params = net.init(jax.random.PRNGKey(0), X)
   optimizer = optax.identity()
   with pytest.raises(ValueError, match='floating-point arrays.*activation'):
     injection_lib.inject(
-        jax.random.PRNGKey(0), net, params, optimizer, optimizer.init(params)
+      jax.random.PRNGKey(0), net, params, optimizer, optimizer.init(params)
     )
 
 
 def test_a_haiku_module_with_a_state_is_refused():
   """It cannot even be transformed; nothing is summed by mistake."""
+
   def batch_norm(h):
     normalize = hk.BatchNorm(True, True, 0.9)
     return normalize(h, is_training=True)
@@ -142,7 +146,7 @@ def test_a_haiku_module_with_a_state_is_refused():
   head = hk.without_apply_rng(hk.transform(batch_norm))
   encoder_init, encoder_apply, *_ = haiku_parts()
   net = injection_lib.SplitNetwork(
-      encoder_init, encoder_apply, head.init, head.apply
+    encoder_init, encoder_apply, head.init, head.apply
   )
   with pytest.raises(ValueError, match='transform_with_state'):
     net.init(jax.random.PRNGKey(0), X)

@@ -27,8 +27,11 @@ def draw(key, **shapes):
   flat = jax.random.uniform(key, [total], minval=-1.0)
   layers, begin = {}, 0
   for name, (n, m) in shapes.items():
-    w, b = flat[begin:begin + n * m], flat[begin + n * m:begin + (n + 1) * m]
-    layers[name] = {'w': (3 / n)**0.5 * w.reshape(n, m), 'b': 0.3 * b}
+    w, b = (
+      flat[begin : begin + n * m],
+      flat[begin + n * m : begin + (n + 1) * m],
+    )
+    layers[name] = {'w': (3 / n) ** 0.5 * w.reshape(n, m), 'b': 0.3 * b}
     begin += (n + 1) * m
   return layers
 
@@ -46,9 +49,7 @@ def encoder_init(key, x):
 
 
 def head_init(key, features):
-  return draw(
-      key, hidden=(features.shape[-1], HIDDEN), last=(HIDDEN, OUTPUTS)
-  )
+  return draw(key, hidden=(features.shape[-1], HIDDEN), last=(HIDDEN, OUTPUTS))
 
 
 def head_apply(params, features):
@@ -64,7 +65,7 @@ def policy_head(params, features):
 
 def ensemble_init(key, features):
   return jax.vmap(lambda k: head_init(k, features))(
-      jax.random.split(key, MEMBERS)
+    jax.random.split(key, MEMBERS)
   )
 
 
@@ -74,22 +75,22 @@ def ensemble_apply(params, features):
 
 def grouped_adam(learning_rate=0.01):
   return injection.grouped(
-      optax.scale_by_adam(),
-      before=optax.clip_by_global_norm(0.5),
-      after=optax.scale_by_learning_rate(learning_rate),
+    optax.scale_by_adam(),
+    before=optax.clip_by_global_norm(0.5),
+    after=optax.scale_by_learning_rate(learning_rate),
   )
 
 
 # One object each, so that whatever is jitted for it is compiled once.
 PLAIN = injection.SplitNetwork(encoder_init, encode, head_init, head_apply)
 NETS = {
-    'plain': PLAIN,
-    'pytree': injection.SplitNetwork(
-        encoder_init, encode, head_init, policy_head
-    ),
-    'ensemble': injection.SplitNetwork(
-        encoder_init, encode, ensemble_init, ensemble_apply
-    ),
+  'plain': PLAIN,
+  'pytree': injection.SplitNetwork(
+    encoder_init, encode, head_init, policy_head
+  ),
+  'ensemble': injection.SplitNetwork(
+    encoder_init, encode, ensemble_init, ensemble_apply
+  ),
 }
 ADAM = grouped_adam()
 _RNG = np.random.default_rng(0)
@@ -123,13 +124,13 @@ def inject_params(seed, net, params, **options):
 @functools.partial(jax.jit, static_argnames=('net', 'optimizer', 'options'))
 def _inject(key, net, params, optimizer, opt_state, options):
   return injection.inject(
-      key, net, params, optimizer, opt_state, **dict(options)
+    key, net, params, optimizer, opt_state, **dict(options)
   )
 
 
 def inject(seed, net, params, optimizer, opt_state, **options):
   return _inject(
-      key(seed), net, params, optimizer, opt_state, tuple(options.items())
+    key(seed), net, params, optimizer, opt_state, tuple(options.items())
   )
 
 
@@ -164,11 +165,14 @@ def nudge(seed, params):
   leaves, treedef = jax.tree.flatten(params)
   learns = jax.tree.leaves(injection.trainable_mask(params))
   rng = np.random.default_rng(seed)
-  return treedef.unflatten([
+  return treedef.unflatten(
+    [
       np.asarray(leaf) + 0.3 * rng.standard_normal(leaf.shape, np.float32)
-      if one else leaf
+      if one
+      else leaf
       for leaf, one in zip(leaves, learns, strict=True)
-  ])
+    ]
+  )
 
 
 def member(stack, k):
@@ -180,9 +184,9 @@ def count(params):
   """How many parameters learn."""
   learns = jax.tree.leaves(injection.trainable_mask(params))
   return sum(
-      leaf.size
-      for leaf, one in zip(jax.tree.leaves(params), learns, strict=True)
-      if one
+    leaf.size
+    for leaf, one in zip(jax.tree.leaves(params), learns, strict=True)
+    if one
   )
 
 
@@ -190,14 +194,14 @@ def assert_same_bits(a, b):
   """Equal in structure, type and every bit."""
   assert jax.tree.structure(a) == jax.tree.structure(b)
   for (path, x), y in zip(
-      jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
+    jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
   ):
     x, y = np.asarray(x), np.asarray(y)
     assert x.dtype == y.dtype
     np.testing.assert_array_equal(
-        x.view(np.uint8 if x.ndim else x.dtype),
-        y.view(np.uint8 if y.ndim else y.dtype),
-        err_msg=jax.tree_util.keystr(path),
+      x.view(np.uint8 if x.ndim else x.dtype),
+      y.view(np.uint8 if y.ndim else y.dtype),
+      err_msg=jax.tree_util.keystr(path),
     )
 
 
@@ -205,10 +209,10 @@ def assert_close(actual, wanted, relative=1e-5):
   """Closer than `relative` times the largest number wanted, leaf by leaf."""
   assert jax.tree.structure(actual) == jax.tree.structure(wanted)
   for a, b in zip(
-      jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True
+    jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True
   ):
     np.testing.assert_allclose(
-        a, b, rtol=0, atol=relative * float(jnp.abs(b).max())
+      a, b, rtol=0, atol=relative * float(jnp.abs(b).max())
     )
 
 

@@ -28,56 +28,59 @@ from tests.injection.nets import nudge
 RATE = 0.01
 SCHEDULE = optax.linear_schedule(RATE, 0.0, 1000)
 MASKED = {
-    'adam': injection.masked(optax.adam(RATE)),
-    'adamw': injection.masked(optax.adamw(RATE, weight_decay=0.1)),
-    'rmsprop': injection.masked(optax.rmsprop(RATE, centered=True)),
-    'clipped': injection.masked(
-        optax.chain(optax.clip_by_global_norm(1.0), optax.adam(SCHEDULE))
-    ),
-    'hyperparams_inside': injection.masked(
-        optax.inject_hyperparams(optax.adam)(RATE)
-    ),
-    'hyperparams_outside': optax.inject_hyperparams(
-        lambda learning_rate: injection.masked(optax.adam(learning_rate))
-    )(RATE),
+  'adam': injection.masked(optax.adam(RATE)),
+  'adamw': injection.masked(optax.adamw(RATE, weight_decay=0.1)),
+  'rmsprop': injection.masked(optax.rmsprop(RATE, centered=True)),
+  'clipped': injection.masked(
+    optax.chain(optax.clip_by_global_norm(1.0), optax.adam(SCHEDULE))
+  ),
+  'hyperparams_inside': injection.masked(
+    optax.inject_hyperparams(optax.adam)(RATE)
+  ),
+  'hyperparams_outside': optax.inject_hyperparams(
+    lambda learning_rate: injection.masked(optax.adam(learning_rate))
+  )(RATE),
 }
 GROUPED = {
-    'adam': injection.grouped(
-        optax.scale_by_adam(),
-        before=optax.clip_by_global_norm(1.0),
-        after=optax.scale_by_learning_rate(SCHEDULE),
-    ),
-    'adamw': injection.grouped(
-        optax.chain(optax.scale_by_adam(), optax.add_decayed_weights(0.1)),
-        after=optax.scale(-RATE),
-    ),
-    'rmsprop': injection.grouped(
-        optax.scale_by_stddev(), after=optax.scale(-RATE)
-    ),
-    'hyperparams_inside': injection.grouped(
-        optax.inject_hyperparams(optax.scale_by_adam)(b1=0.9),
-        after=optax.scale(-RATE),
-    ),
-    'hyperparams_outside': optax.inject_hyperparams(
-        lambda learning_rate: injection.grouped(
-            optax.scale_by_adam(), after=optax.scale(-learning_rate)
-        )
-    )(RATE),
+  'adam': injection.grouped(
+    optax.scale_by_adam(),
+    before=optax.clip_by_global_norm(1.0),
+    after=optax.scale_by_learning_rate(SCHEDULE),
+  ),
+  'adamw': injection.grouped(
+    optax.chain(optax.scale_by_adam(), optax.add_decayed_weights(0.1)),
+    after=optax.scale(-RATE),
+  ),
+  'rmsprop': injection.grouped(
+    optax.scale_by_stddev(), after=optax.scale(-RATE)
+  ),
+  'hyperparams_inside': injection.grouped(
+    optax.inject_hyperparams(optax.scale_by_adam)(b1=0.9),
+    after=optax.scale(-RATE),
+  ),
+  'hyperparams_outside': optax.inject_hyperparams(
+    lambda learning_rate: injection.grouped(
+      optax.scale_by_adam(), after=optax.scale(-learning_rate)
+    )
+  )(RATE),
 }
 OPTIMIZERS = [(MASKED, name) for name in MASKED]
 OPTIMIZERS += [(GROUPED, name) for name in GROUPED]
 each_optimizer = pytest.mark.parametrize(
-    'optimizer', [group[name] for group, name in OPTIMIZERS],
-    ids=['masked-' * (g is MASKED) + 'grouped-' * (g is GROUPED) + name
-         for g, name in OPTIMIZERS],
+  'optimizer',
+  [group[name] for group, name in OPTIMIZERS],
+  ids=[
+    'masked-' * (g is MASKED) + 'grouped-' * (g is GROUPED) + name
+    for g, name in OPTIMIZERS
+  ],
 )
 COUNT = 7
 
 
 def by_path(tree):
   return {
-      jax.tree_util.keystr(path): np.asarray(leaf)
-      for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    jax.tree_util.keystr(path): np.asarray(leaf)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
   }
 
 
@@ -105,9 +108,7 @@ def before_head(path):
 
 @each_optimizer
 @pytest.mark.parametrize('injections', [1, 2])
-def test_the_heads_state_is_fresh_and_the_rest_untouched(
-    optimizer, injections
-):
+def test_the_heads_state_is_fresh_and_the_rest_untouched(optimizer, injections):
   params = fresh()
   for i in range(injections):
     old = filled(optimizer.init(params))
@@ -131,20 +132,20 @@ def test_keep_hands_the_heads_state_to_the_new_head(optimizer):
   params = fresh()
   old = filled(optimizer.init(params))
   params, state = injection.inject(
-      key(0), PLAIN, params, optimizer, old, optimizer_state='keep'
+    key(0), PLAIN, params, optimizer, old, optimizer_state='keep'
   )
   once, new = by_path(old), by_path(state)
   assert {before_head(path) for path in new} == set(once)
   for path, leaf in new.items():
     np.testing.assert_array_equal(leaf, once[before_head(path)])
   _, again = injection.inject(
-      key(1), PLAIN, params, optimizer, state, optimizer_state='keep'
+    key(1), PLAIN, params, optimizer, state, optimizer_state='keep'
   )
   assert_same_bits(again, state)
   # And back to a head that is not injected.
   dropped = injection.drop_frozen(params)
   assert_same_bits(
-      injection.carry_state(optimizer, state, dropped, 'keep'), old
+    injection.carry_state(optimizer, state, dropped, 'keep'), old
   )
 
 
@@ -152,14 +153,18 @@ def test_keep_hands_the_heads_state_to_the_new_head(optimizer):
 def test_reset_all_starts_anew_but_for_schedules(optimizer):
   old = by_path(filled(optimizer.init(fresh())))
   params, state = injection.inject(
-      key(0), PLAIN, fresh(), optimizer, filled(optimizer.init(fresh())),
-      optimizer_state='reset_all',
+    key(0),
+    PLAIN,
+    fresh(),
+    optimizer,
+    filled(optimizer.init(fresh())),
+    optimizer_state='reset_all',
   )
   initial = by_path(optimizer.init(params))
   for path, leaf in by_path(state).items():
     schedules = "['after']" in path
     np.testing.assert_array_equal(
-        leaf, old[path] if schedules else initial[path], err_msg=path
+      leaf, old[path] if schedules else initial[path], err_msg=path
     )
 
 
@@ -185,9 +190,10 @@ def test_a_single_group_keeps_its_count():
 def test_a_head_inside_the_encoder_is_the_encoders():
   """Attention has heads; so has many an encoder taken from elsewhere."""
   net = injection.SplitNetwork(
-      lambda key, x: draw(key, head=(x.shape[-1], 4)),
-      lambda p, x: jnp.tanh(dense(p['head'], x)),
-      head_init, head_apply,
+    lambda key, x: draw(key, head=(x.shape[-1], 4)),
+    lambda p, x: jnp.tanh(dense(p['head'], x)),
+    head_init,
+    head_apply,
   )
   params = net.init(key(0), X)
   for optimizer in (MASKED['adam'], GROUPED['adam']):
@@ -195,9 +201,12 @@ def test_a_head_inside_the_encoder_is_the_encoders():
     new_params, new = injection.inject(key(1), net, params, optimizer, old)
     initial = by_path(optimizer.init(new_params))
     old, new = by_path(old), by_path(new)
-    inside = [p for p in new if "['encoder']['head']" in p or (
-        p.startswith("['encoder']") and "['head']" in p
-    )]
+    inside = [
+      p
+      for p in new
+      if "['encoder']['head']" in p
+      or (p.startswith("['encoder']") and "['head']" in p)
+    ]
     assert len(inside) == 4  # Two moments of a weight and a bias.
     for path in inside:
       np.testing.assert_array_equal(new[path], old[path])
@@ -207,16 +216,20 @@ def test_a_head_inside_the_encoder_is_the_encoders():
       np.testing.assert_array_equal(new[path], initial[path])
 
 
-@pytest.mark.parametrize('optimizer', [
-    optax.adam(RATE), optax.rmsprop(RATE), optax.sgd(RATE, momentum=0.9),
+@pytest.mark.parametrize(
+  'optimizer',
+  [
+    optax.adam(RATE),
+    optax.rmsprop(RATE),
+    optax.sgd(RATE, momentum=0.9),
     optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(RATE)),
-], ids=['adam', 'rmsprop', 'momentum', 'chain'])
+  ],
+  ids=['adam', 'rmsprop', 'momentum', 'chain'],
+)
 def test_an_unwrapped_optimizer_is_refused(optimizer):
   params = fresh()
   with pytest.raises(ValueError, match='wrap it by injection.masked'):
-    injection.inject(
-        key(0), PLAIN, params, optimizer, optimizer.init(params)
-    )
+    injection.inject(key(0), PLAIN, params, optimizer, optimizer.init(params))
 
 
 def test_what_does_not_belong_together_is_refused():
@@ -224,11 +237,11 @@ def test_what_does_not_belong_together_is_refused():
   state = optimizer.init(params)
   with pytest.raises(ValueError, match='reset_head.*keep.*reset_all'):
     injection.inject(
-        key(0), PLAIN, params, optimizer, state, optimizer_state='rest'
+      key(0), PLAIN, params, optimizer, state, optimizer_state='rest'
     )
   with pytest.raises(ValueError, match='was it made by this optimizer'):
     injection.inject(
-        key(0), PLAIN, params, optimizer, GROUPED['adam'].init(params)
+      key(0), PLAIN, params, optimizer, GROUPED['adam'].init(params)
     )
   wider = jax.tree.map(lambda x: jnp.zeros((2, *x.shape), x.dtype), state)
   with pytest.raises(ValueError, match='has shape'):
@@ -242,10 +255,11 @@ def gradients_of(params, frozen=1.0):
   """Any gradients; those of frozen leaves larger by a factor."""
   rng = np.random.default_rng(1)
   return jax.tree.map(
-      lambda p, learns: rng.standard_normal(p.shape, np.float32) * (
-          1.0 if learns else frozen
-      ),
-      params, injection.trainable_mask(params),
+    lambda p, learns: (
+      rng.standard_normal(p.shape, np.float32) * (1.0 if learns else frozen)
+    ),
+    params,
+    injection.trainable_mask(params),
   )
 
 
@@ -254,22 +268,24 @@ def of_trainable(tree):
   learns = jax.tree.leaves(injection.trainable_mask(tree))
   leaves = jax.tree.leaves(tree)
   return (
-      [x for x, one in zip(leaves, learns, strict=True) if one],
-      [x for x, one in zip(leaves, learns, strict=True) if not one],
+    [x for x, one in zip(leaves, learns, strict=True) if one],
+    [x for x, one in zip(leaves, learns, strict=True) if not one],
   )
 
 
 def clipped(core):
   return {
-      'masked': injection.masked(
-          optax.chain(optax.clip_by_global_norm(0.5), core)
-      ),
-      'grouped': injection.grouped(
-          optax.identity(), before=optax.clip_by_global_norm(0.5), after=core
-      ),
-      'config': optimizers.make(settings.OptimizerConfig(
-          name='sgd', learning_rate=1.0, max_gradient_norm=0.5
-      )),
+    'masked': injection.masked(
+      optax.chain(optax.clip_by_global_norm(0.5), core)
+    ),
+    'grouped': injection.grouped(
+      optax.identity(), before=optax.clip_by_global_norm(0.5), after=core
+    ),
+    'config': optimizers.make(
+      settings.OptimizerConfig(
+        name='sgd', learning_rate=1.0, max_gradient_norm=0.5
+      )
+    ),
   }
 
 
@@ -280,7 +296,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
   params = inject_params(1, PLAIN, fresh())
   gradients = gradients_of(params, frozen=1000.0)
   updates, _ = jax.jit(optimizer.update)(
-      gradients, optimizer.init(params), params
+    gradients, optimizer.init(params), params
   )
   learning, frozen = of_trainable(gradients)
   norm = np.sqrt(sum(np.sum(np.square(g)) for g in learning))
@@ -295,7 +311,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
 def test_frozen_leaves_get_zeros_whatever_their_gradient(optimizer):
   params = inject_params(1, PLAIN, fresh())
   updates, _ = optimizer.update(
-      gradients_of(params), optimizer.init(params), params
+    gradients_of(params), optimizer.init(params), params
   )
   learning, frozen = of_trainable(updates)
   assert all(np.all(x) for x in learning)
@@ -312,23 +328,26 @@ def test_an_agents_update_does_not_touch_frozen_leaves():
   before, wanted = of_trainable(params)
   assert_same_bits(frozen, wanted)
   assert not any(
-      np.array_equal(a, b) for a, b in zip(learning, before, strict=True)
+    np.array_equal(a, b) for a, b in zip(learning, before, strict=True)
   )
 
 
 def long_trained(optimizer, params):
   """A state with a count at which Adam's bias correction is over."""
   return jax.tree.map(
-      lambda x: np.full_like(x, 1_000_000) if x.dtype == np.int32 else x,
-      filled(optimizer.init(params)),
+    lambda x: np.full_like(x, 1_000_000) if x.dtype == np.int32 else x,
+    filled(optimizer.init(params)),
   )
 
 
 def first_step(optimizer):
   """The head's update right after an injection, and the gradient of it."""
   params, state = injection.inject(
-      key(1), PLAIN, fresh(), optimizer,
-      long_trained(optimizer, fresh()),
+    key(1),
+    PLAIN,
+    fresh(),
+    optimizer,
+    long_trained(optimizer, fresh()),
   )
   gradients = gradients_of(nudge(0, params))
   updates, _ = jax.jit(optimizer.update)(gradients, state, params)
@@ -336,9 +355,11 @@ def first_step(optimizer):
 
 
 def test_the_first_step_of_the_new_head_is_a_fresh_adams():
-  found, gradients = first_step(injection.grouped(
+  found, gradients = first_step(
+    injection.grouped(
       optax.scale_by_adam(), after=optax.scale_by_learning_rate(RATE)
-  ))
+    )
+  )
   adam = optax.adam(RATE)
   wanted, _ = adam.update(gradients, adam.init(gradients))
   assert_close(found, wanted, 1e-6)
@@ -356,22 +377,24 @@ def test_a_kept_count_makes_the_first_step_larger():
 @pytest.mark.parametrize('name', ['adam', 'adamw', 'rmsprop_centered', 'sgd'])
 def test_optimizers_of_configs_decay_by_the_runs_updates(name):
   """Their schedule goes on where it was, injection or not."""
-  optimizer = optimizers.make(settings.OptimizerConfig(
-      name=name, learning_rate=1.0, decay_updates=10
-  ))
+  optimizer = optimizers.make(
+    settings.OptimizerConfig(name=name, learning_rate=1.0, decay_updates=10)
+  )
   params, state = injection.inject(
-      key(1), PLAIN, fresh(), optimizer, filled(optimizer.init(fresh()))
+    key(1), PLAIN, fresh(), optimizer, filled(optimizer.init(fresh()))
   )
   at_start = optimizer.init(params)
-  assert counts(state['after']) == dict.fromkeys(
-      counts(at_start['after']), COUNT
-  ) != {}
+  assert (
+    counts(state['after'])
+    == dict.fromkeys(counts(at_start['after']), COUNT)
+    != {}
+  )
   update = jax.jit(optimizer.update)
   gradients = gradients_of(params)
   late, _ = update(gradients, state, params)
   early, _ = update(gradients, at_start, params)
   # The head's state is that of the start: only the rate differs.
   assert_close(
-      late['head'].trainable,
-      jax.tree.map(lambda u: (1 - COUNT / 10) * u, early['head'].trainable),
+    late['head'].trainable,
+    jax.tree.map(lambda u: (1 - COUNT / 10) * u, early['head'].trainable),
   )

@@ -39,8 +39,7 @@ def history(net, seed, injections, slots):
   if slots:
     params = injection.with_slots(params, 3)
   for i in range(injections):
-    params = inject_params(10 + i, net, nudge(20 + i, params), slots=slots
-    )
+    params = inject_params(10 + i, net, nudge(20 + i, params), slots=slots)
   return nudge(30 + seed, params)
 
 
@@ -60,7 +59,7 @@ def test_predictions_stay(name, injections, slots):
     assert_close(apply(net, after), apply(net, before), 1e-5)
     # What learns now is something else.
     assert_differ(
-        injection.trainable(before)['head'], injection.trainable(after)['head']
+      injection.trainable(before)['head'], injection.trainable(after)['head']
     )
     assert_same_bits(before['encoder'], after['encoder'])
 
@@ -69,8 +68,7 @@ def test_predictions_stay(name, injections, slots):
 def test_online_and_target_receive_one_draw(name):
   net = NETS[name]
   online, target = (
-      inject_params(5, net, fresh(net, seed))['head']
-      for seed in (0, 1)
+    inject_params(5, net, fresh(net, seed))['head'] for seed in (0, 1)
   )
   assert_same_bits(online.trainable, target.trainable)
   assert_same_bits(member(online.frozen, 1), member(target.frozen, 1))
@@ -80,19 +78,21 @@ def test_online_and_target_receive_one_draw(name):
 
 def whole_numbers_init(scale):
   """Weights that are whole numbers times a power of two: products are exact."""
+
   def init(key, features):
     shape = (features.shape[-1], OUTPUTS)
     uniform = jax.random.uniform(key, shape, minval=-3.5, maxval=3.5)
     return {'w': scale * jnp.round(uniform)}
+
   return init
 
 
 def exact_net(scale=1.0):
   return injection.SplitNetwork(
-      encoder_init=whole_numbers_init(1.0),
-      encoder_apply=lambda p, x: jax.nn.relu(x @ p['w']),
-      head_init=whole_numbers_init(scale),
-      head_apply=lambda p, h: h @ p['w'],
+    encoder_init=whole_numbers_init(1.0),
+    encoder_apply=lambda p, x: jax.nn.relu(x @ p['w']),
+    head_init=whole_numbers_init(scale),
+    head_apply=lambda p, h: h @ p['w'],
   )
 
 
@@ -152,7 +152,7 @@ def test_masks_are_opposites_of_the_trees_own_structure():
   learns = injection.trainable_mask(params)
   assert jax.tree.structure(learns) == jax.tree.structure(params)
   assert jax.tree.leaves(injection.frozen_mask(params)) == [
-      not one for one in jax.tree.leaves(learns)
+    not one for one in jax.tree.leaves(learns)
   ]
   head = learns['head']
   assert all(jax.tree.leaves((learns['encoder'], head.trainable)))
@@ -176,10 +176,7 @@ def test_the_stack_keeps_heads_in_the_order_of_their_age():
 
 def test_the_new_head_is_a_draw_of_the_initialiser():
   params = nudge(0, fresh())
-  heads = [
-      inject_params(i, PLAIN, params)['head'].trainable
-      for i in (1, 1, 2)
-  ]
+  heads = [inject_params(i, PLAIN, params)['head'].trainable for i in (1, 1, 2)]
   assert_close(heads[0], PLAIN.draw_head(key(1)), 1e-6)
   assert_same_bits(heads[0], heads[1])
   assert_differ(heads[0], heads[2])
@@ -194,7 +191,9 @@ def test_members_of_an_ensemble_are_drawn_apart():
   assert head.trainable['last']['w'].shape[0] == MEMBERS
   assert head.frozen['last']['w'].shape[:2] == (2, MEMBERS)
   assert net.apply({**fresh(net), 'head': head}, X).shape == (
-      MEMBERS, BATCH, OUTPUTS
+    MEMBERS,
+    BATCH,
+    OUTPUTS,
   )
 
 
@@ -215,7 +214,7 @@ def test_without_the_third_term_predictions_jump_by_a_fresh_head():
 def test_an_unfrozen_original_goes_on_learning(third_term):
   before = fresh()
   after = inject_params(
-      1, PLAIN, before, freeze_original=False, third_term=third_term
+    1, PLAIN, before, freeze_original=False, third_term=third_term
   )
   head = after['head']
   assert_same_bits(head.thawed, (before['head'],))
@@ -232,10 +231,15 @@ def test_an_unfrozen_original_goes_on_learning(third_term):
 
 
 def test_nothing_shared_puts_the_whole_network_into_the_head():
-  net, layers = sequential.build(sequential.Sequential(
-      observation_shape=(INPUTS,), convolutions=(), hidden=(4,),
-      num_outputs=2, split=0,
-  ))
+  net, layers = sequential.build(
+    sequential.Sequential(
+      observation_shape=(INPUTS,),
+      convolutions=(),
+      hidden=(4,),
+      num_outputs=2,
+      split=0,
+    )
+  )
   before = net.init(key(0))
   assert before['encoder'] == {}
   assert {layer.path[0] for layer in layers} == {'head'}
@@ -245,10 +249,15 @@ def test_nothing_shared_puts_the_whole_network_into_the_head():
 
 
 def test_layers_are_those_of_the_head_that_learns():
-  net, _ = sequential.build(sequential.Sequential(
-      observation_shape=(INPUTS,), convolutions=(), hidden=(4, 4),
-      num_outputs=2, split=1,
-  ))
+  net, _ = sequential.build(
+    sequential.Sequential(
+      observation_shape=(INPUTS,),
+      convolutions=(),
+      hidden=(4, 4),
+      num_outputs=2,
+      split=1,
+    )
+  )
   params = inject_params(1, net, net.init(key(0)))
   layers = net.apply(params, X).layers
   alone = net.apply(injection.trainable(params), X)
@@ -278,15 +287,16 @@ def test_the_tree_survives_a_round_trip():
   assert_same_bits(back, params)
   # And by paths, which is how checkpoints and optimizer states find leaves.
   by_path = {
-      jax.tree_util.keystr(path): leaf
-      for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    jax.tree_util.keystr(path): leaf
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params)
   }
   assert len(by_path) == len(leaves)
   for path, leaf in by_path.items():
     found = eval('params' + path, {'params': params})  # Of our own making.
     assert found is leaf
-  assert {p.split("['head']")[1].split('[')[0] for p in by_path if 'head' in p
-          } == {'.trainable', '.frozen', '.signs', '.thawed'}
+  assert {
+    p.split("['head']")[1].split('[')[0] for p in by_path if 'head' in p
+  } == {'.trainable', '.frozen', '.signs', '.thawed'}
 
 
 def test_trainable_and_its_inverse():
@@ -306,27 +316,32 @@ def test_drop_frozen_leaves_what_learns():
   assert_same_bits(dropped, injection.trainable(params))
   assert_same_bits(injection.drop_frozen(dropped), dropped)
   assert_close(
-      apply(PLAIN, dropped),
-      head_apply(params['head'].trainable, encode(params['encoder'], X)),
+    apply(PLAIN, dropped),
+    head_apply(params['head'].trainable, encode(params['encoder'], X)),
   )
 
 
-@pytest.mark.parametrize('leaf, said', [
+@pytest.mark.parametrize(
+  'leaf, said',
+  [
     (jnp.zeros(3, jnp.int32), 'int32'),
     (np.zeros(3, bool), 'bool'),
     (jax.nn.relu, 'counter'),
     ('text', 'counter'),
-], ids=['integer', 'boolean', 'function', 'text'])
+  ],
+  ids=['integer', 'boolean', 'function', 'text'],
+)
 def test_a_head_with_a_state_is_refused(leaf, said):
   net = injection.SplitNetwork(
-      encoder_init, encode,
-      lambda key, h: {'w': jnp.ones((FEATURES, 2)), 'counter': leaf},
-      lambda p, h: h @ p['w'],
+    encoder_init,
+    encode,
+    lambda key, h: {'w': jnp.ones((FEATURES, 2)), 'counter': leaf},
+    lambda p, h: h @ p['w'],
   )
   params = net.init(key(0), X)
   for refused in (
-      lambda: injection.inject_params(key(1), net, params),
-      lambda: injection.with_slots(params, 1),
+    lambda: injection.inject_params(key(1), net, params),
+    lambda: injection.with_slots(params, 1),
   ):
     with pytest.raises(ValueError, match='floating-point') as caught:
       refused()
@@ -345,7 +360,7 @@ def test_a_draw_before_features_are_known_is_refused():
   with pytest.raises(ValueError, match='example=x'):
     net.draw_head(key(0))
   # An example is enough, also where another process made the parameters.
-  net = dataclasses.replace(PLAIN, example=jax.ShapeDtypeStruct(
-      X.shape, X.dtype
-  ))
+  net = dataclasses.replace(
+    PLAIN, example=jax.ShapeDtypeStruct(X.shape, X.dtype)
+  )
   assert_same_bits(net.draw_head(key(0)), PLAIN.draw_head(key(0)))

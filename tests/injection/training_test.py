@@ -70,14 +70,14 @@ def test_frozen_heads_stay_through_three_injections_and_then_go():
     for _ in range(5):
       target = polyak(target, params)
       assert_same_bits(
-          member(target['head'].frozen, copy),
-          member(params['head'].frozen, copy),
+        member(target['head'].frozen, copy),
+        member(params['head'].frozen, copy),
       )
     gap = distance(
-        member(target['head'].frozen, theta), member(head.frozen, theta)
+      member(target['head'].frozen, theta), member(head.frozen, theta)
     )
     assert np.isclose(
-        gap, (1 - TAU) ** 5 * distance(old_target, old), rtol=1e-3
+      gap, (1 - TAU) ** 5 * distance(old_target, old), rtol=1e-3
     )
     assert_same_bits(target['head'].signs, params['head'].signs)
 
@@ -85,7 +85,7 @@ def test_frozen_heads_stay_through_three_injections_and_then_go():
   dropped = injection.drop_frozen(params)
   opt_state = injection.carry_state(ADAM, opt_state, dropped, 'keep')
   assert_close(
-      apply(PLAIN, dropped), head_apply(head, encode(params['encoder'], X))
+    apply(PLAIN, dropped), head_apply(head, encode(params['encoder'], X))
   )
   after, _ = train(dropped, opt_state)
   assert loss(after) < loss(dropped)
@@ -96,14 +96,14 @@ def test_a_periodic_copy_takes_the_whole_tree():
   target = inject_params(1, PLAIN, fresh(seed=1))
   state = NetState(online, target, (), None)
   copied = {
-      updates: base.copy_periodically(state, updates, 3).target
-      for updates in (1, 2, 3)
+    updates: base.copy_periodically(state, updates, 3).target
+    for updates in (1, 2, 3)
   }
   assert_same_bits(copied[1], target)
   assert_same_bits(copied[2], target)
   assert_same_bits(copied[3], online)
   assert_differ(  # The theta of the target was its own.
-      member(target['head'].frozen, 0), member(online['head'].frozen, 0)
+    member(target['head'].frozen, 0), member(online['head'].frozen, 0)
   )
 
 
@@ -123,14 +123,14 @@ def test_the_encoder_learns_through_every_term():
   def gradients(encoder, new):
     both = jax.grad(by_hand, argnums=(0, 1))
     return (
-        both(encoder, new),
-        both(encoder, new, third=jnp.zeros_like)[0],
-        both(encoder, new, detach=jax.lax.stop_gradient)[0],
+      both(encoder, new),
+      both(encoder, new, third=jnp.zeros_like)[0],
+      both(encoder, new, detach=jax.lax.stop_gradient)[0],
     )
 
   found = gradient(params)
   (encoder, new), two_terms, detached = gradients(
-      params['encoder'], head.trainable
+    params['encoder'], head.trainable
   )
   assert_close(found['encoder'], encoder)
   assert_close(found['head'].trainable, new)
@@ -138,8 +138,8 @@ def test_the_encoder_learns_through_every_term():
   for wrong in (two_terms, detached):
     assert distance(wrong, encoder) > 0.05 * size
   assert not any(
-      np.any(g)
-      for g in jax.tree.leaves((found['head'].frozen, found['head'].signs))
+    np.any(g)
+    for g in jax.tree.leaves((found['head'].frozen, found['head'].signs))
   )
 
 

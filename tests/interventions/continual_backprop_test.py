@@ -47,9 +47,7 @@ def test_utilities_are_averages_by_hand(kind):
     utility, mean = numpy_statistics(kind, state.nets['q'].params, inputs)
     for name in utility:
       u, f = wanted.get(name, (0, 0))
-      wanted[name] = (
-          0.9 * u + 0.1 * utility[name], 0.9 * f + 0.1 * mean[name]
-      )
+      wanted[name] = (0.9 * u + 0.1 * utility[name], 0.9 * f + 0.1 * mean[name])
   for name, (u, f) in wanted.items():
     mine = own['q'][name]
     np.testing.assert_allclose(mine['utility'], u, rtol=1e-4)
@@ -60,30 +58,37 @@ def test_utilities_are_averages_by_hand(kind):
 def test_averages_are_corrected_for_their_age():
   """What never changes is told exactly at any age."""
   own = {
-      'utility': jnp.zeros(2), 'mean': jnp.zeros(2),
-      'age': jnp.array([0, 0]), 'due': jnp.zeros([]),
+    'utility': jnp.zeros(2),
+    'mean': jnp.zeros(2),
+    'age': jnp.array([0, 0]),
+    'due': jnp.zeros([]),
   }
   for age in range(1, 4):
     own = cbp.observe(
-        own, contribution=jnp.array([2.0, 5.0]), mean=jnp.array([-1.0, 3.0]),
-        decay=0.99,
+      own,
+      contribution=jnp.array([2.0, 5.0]),
+      mean=jnp.array([-1.0, 3.0]),
+      decay=0.99,
     )
     utility, mean = cbp.corrected(own, 0.99)
     np.testing.assert_array_equal(own['age'], age)
     np.testing.assert_allclose(utility, [2, 5], rtol=1e-4)
     np.testing.assert_allclose(mean, [-1, 3], rtol=1e-4)
-  np.testing.assert_allclose(own['utility'], [2 * (1 - 0.99**3),
-                                              5 * (1 - 0.99**3)], rtol=1e-4)
+  np.testing.assert_allclose(
+    own['utility'], [2 * (1 - 0.99**3), 5 * (1 - 0.99**3)], rtol=1e-4
+  )
 
 
 def test_a_young_unit_is_not_taken_for_a_useless_one():
   """At age 2 it is worth more than its uncorrected average says."""
   own = {
-      'utility': jnp.array([0.0, 1.0]), 'mean': jnp.zeros(2),
-      'age': jnp.array([1, 1000]), 'due': jnp.array(0.5),
+    'utility': jnp.array([0.0, 1.0]),
+    'mean': jnp.zeros(2),
+    'age': jnp.array([1, 1000]),
+    'due': jnp.array(0.5),
   }
   own = cbp.observe(
-      own, contribution=jnp.array([4.0, 1.0]), mean=jnp.zeros(2), decay=0.99
+    own, contribution=jnp.array([4.0, 1.0]), mean=jnp.zeros(2), decay=0.99
   )
   utility, _ = cbp.corrected(own, 0.99)
   chosen, _ = cbp.choose(utility, jnp.array([True, True]), own['due'], 0.25)
@@ -108,7 +113,7 @@ def test_fractions_are_accumulated():
   due, replaced = jnp.zeros([]), []
   for _ in range(7):  # .3 x 2 mature units
     chosen, due = cbp.choose(
-        jnp.arange(3.0), jnp.array([True, True, False]), due, 0.3
+      jnp.arange(3.0), jnp.array([True, True, False]), due, 0.3
     )
     replaced.append(int(chosen.sum()))
   assert replaced == [0, 1, 0, 1, 1, 0, 1]
@@ -120,7 +125,7 @@ def test_units_are_safe_until_they_are_mature():
   text = 'continual_backprop(rate=1, maturity=3)'
   state, own = nets.calls(text, made, nets.state('mlp'), 'mlp', times=3)
   jax.tree.map(
-      np.testing.assert_array_equal, state.nets, nets.state('mlp').nets
+    np.testing.assert_array_equal, state.nets, nets.state('mlp').nets
   )
   state, own = nets.calls(text, made, state, 'mlp', own=own)
   for mine in own['q'].values():
@@ -128,16 +133,21 @@ def test_units_are_safe_until_they_are_mature():
       np.testing.assert_array_equal(mine[k], 0)
 
 
-@pytest.mark.parametrize('kind, text', [
-    ('mlp', 'continual_backprop(rate=0.05, maturity=0)'), ('conv', ONE_EACH),
-])
+@pytest.mark.parametrize(
+  'kind, text',
+  [
+    ('mlp', 'continual_backprop(rate=0.05, maturity=0)'),
+    ('conv', ONE_EACH),
+  ],
+)
 def test_constant_units_are_replaced_without_a_trace(kind, text):
   """The least useful of each layer says .7 to everything: a bias."""
   made = nets.agent(kind)
   net = made.spec.nets['q']
   chosen = {
-      name: np.arange(m.size) == 1 for name, m in nets.masks(kind).items()
-      if kind == 'conv' or name == 'dense_0'
+    name: np.arange(m.size) == 1
+    for name, m in nets.masks(kind).items()
+    if kind == 'conv' or name == 'dense_0'
   }
   incoming, outgoing = nets.weight_masks(kind, chosen)
   q = nets.state(kind).nets['q']
@@ -151,23 +161,22 @@ def test_constant_units_are_replaced_without_a_trace(kind, text):
       params = units.base.put(params, layer.path, {'w': w, 'b': b})
     return params
 
-  before = nets.state(kind)._replace(nets={'q': q._replace(
-      params=constant(q.params), target=constant(q.target)
-  )})
+  before = nets.state(kind)._replace(
+    nets={'q': q._replace(params=constant(q.params), target=constant(q.target))}
+  )
   after = nets.apply(text, made, before, kind)
-  for old, new in zip(
-      before.nets['q'][:2], after.nets['q'][:2], strict=True
-  ):
+  for old, new in zip(before.nets['q'][:2], after.nets['q'][:2], strict=True):
     np.testing.assert_allclose(
-        nets.predict(made, new, kind).outputs,
-        nets.predict(made, old, kind).outputs, rtol=2e-5,
+      nets.predict(made, new, kind).outputs,
+      nets.predict(made, old, kind).outputs,
+      rtol=2e-5,
     )
     old, new = nets.weights(net, old), nets.weights(net, new)
     for name in new:
       np.testing.assert_array_equal(
-          new[name]['w'] != old[name]['w'],
-          (incoming[name]['w'] | outgoing[name]['w'])
-          & ((old[name]['w'] != 0) | (new[name]['w'] != 0)),
+        new[name]['w'] != old[name]['w'],
+        (incoming[name]['w'] | outgoing[name]['w'])
+        & ((old[name]['w'] != 0) | (new[name]['w'] != 0)),
       )
       # Nothing else moves, but the biases of what they fed.
       moved = outgoing[name]['w'].any()
@@ -180,15 +189,15 @@ def test_replaced_units_are_the_lowest_by_hand():
   made = nets.agent('mlp')
   before = nets.state('mlp')
   after, own = nets.calls(
-      'continual_backprop(rate=0.2, maturity=0)', made, before, 'mlp'
+    'continual_backprop(rate=0.2, maturity=0)', made, before, 'mlp'
   )
   utility, _ = numpy_statistics(
-      'mlp', before.nets['q'].params, nets.batch('mlp').s_tm1
+    'mlp', before.nets['q'].params, nets.batch('mlp').s_tm1
   )
   for name, number in (('dense_0', 4), ('dense_1', 1), ('dense_2', 1)):
     np.testing.assert_array_equal(
-        np.sort(np.argsort(utility[name])[:number]),
-        np.flatnonzero(own['q'][name]['age'] == 0),
+      np.sort(np.argsort(utility[name])[:number]),
+      np.flatnonzero(own['q'][name]['age'] == 0),
     )
   np.testing.assert_allclose(own['q']['dense_1']['due'], 0.2, atol=1e-5)
 
@@ -211,12 +220,8 @@ def test_units_replaced_by_itself_are_one_call_old_afterwards():
   text = 'continual_backprop(rate=0.2, maturity=0)'
   state, own = nets.calls(text, made, nets.state('mlp'), 'mlp')
   new = np.asarray(own['q']['dense_0']['age']) == 0
-  _, own = nets.calls(
-      'continual_backprop(rate=0)', made, state, 'mlp', own=own
-  )
-  np.testing.assert_array_equal(
-      own['q']['dense_0']['age'], np.where(new, 1, 2)
-  )
+  _, own = nets.calls('continual_backprop(rate=0)', made, state, 'mlp', own=own)
+  np.testing.assert_array_equal(own['q']['dense_0']['age'], np.where(new, 1, 2))
 
 
 def test_compiled_calls_over_seeds_are_those_of_each():
@@ -227,20 +232,24 @@ def test_compiled_calls_over_seeds_are_those_of_each():
   owns = [nets.calls(text, made, s, 'mlp')[1] for s in states]
   owns[1]['q']['dense_0']['due'] = jnp.array(0.7)
   single = [
-      nets.calls(text, made, s, 'mlp', own=o)
-      for s, o in zip(states, owns, strict=True)
+    nets.calls(text, made, s, 'mlp', own=o)
+    for s, o in zip(states, owns, strict=True)
   ]
+
   def stack(trees):
     return jax.tree.map(lambda *x: jnp.stack(x), *trees)
-  both = jax.jit(jax.vmap(
+
+  both = jax.jit(
+    jax.vmap(
       lambda n, o: nets.calls(
-          text, made, states[0]._replace(nets=n), 'mlp', own=o
+        text, made, states[0]._replace(nets=n), 'mlp', own=o
       )
-  ))(stack([s.nets for s in states]), stack(owns))
+    )
+  )(stack([s.nets for s in states]), stack(owns))
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-      (both[0].nets, both[1]),
-      (stack([s.nets for s, _ in single]), stack([o for _, o in single])),
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+    (both[0].nets, both[1]),
+    (stack([s.nets for s, _ in single]), stack([o for _, o in single])),
   )
   ages = both[1]['q']['dense_0']['age']
   assert np.all(ages[0] == 2) and np.any(ages[1] == 0)

@@ -19,8 +19,8 @@ from tests.properties import cases
 AGENTS = ('sac_mlp', 'drq_conv')
 # A unit of member 1 alone, and for drq_conv one that members share.
 DEAD = {
-    'sac_mlp': {'dense_0.1': 2},
-    'drq_conv': {'trunk': 1, 'dense_0.1': 2},
+  'sac_mlp': {'dense_0.1': 2},
+  'drq_conv': {'trunk': 1, 'dense_0.1': 2},
 }
 
 
@@ -37,8 +37,7 @@ def planted(name):
   def dead(params):
     for where, unit in DEAD[name].items():
       own = {
-          k: np.array(x)
-          for k, x in base.get_layer(params, layers[where]).items()
+        k: np.array(x) for k, x in base.get_layer(params, layers[where]).items()
       }
       for x in own.values():
         x[..., unit] = 0
@@ -49,7 +48,7 @@ def planted(name):
 
   critic = nets['critic']
   critic = critic._replace(
-      params=dead(critic.params), target=dead(critic.target)
+    params=dead(critic.params), target=dead(critic.target)
   )
   return agent, {**nets, 'critic': critic}, batch
 
@@ -68,11 +67,9 @@ def test_layers_are_read_and_written_by_member(name):
   for layer in agent.spec.nets['critic'].layers:
     own = base.get_layer(params, layer)
     whole = base.get(params, layer.path)
-    written = base.put_layer(
-        params, layer, jax.tree.map(lambda x: x + 1, own)
-    )
+    written = base.put_layer(params, layer, jax.tree.map(lambda x: x + 1, own))
     changed = jax.tree.map(
-        lambda a, b: np.asarray(a != b), base.get(written, layer.path), whole
+      lambda a, b: np.asarray(a != b), base.get(written, layer.path), whole
     )
     for k, x in own.items():
       if layer.member is None:
@@ -90,20 +87,20 @@ def test_redo_recycles_dead_units_of_one_member(name):
   spec = agent.spec.nets['critic']
   inputs = agent.spec.inputs({k: n.params for k, n in nets.items()}, batch)
   for old, new in (
-      (nets['critic'].params, after['critic'].params),
-      (nets['critic'].target, after['critic'].target),
+    (nets['critic'].params, after['critic'].params),
+    (nets['critic'].target, after['critic'].target),
   ):
     # Dead units had no say, in no member. (Under the trunk's layer norm the
     # others notice a new one.)
     if 'trunk' not in DEAD[name]:
       a, b = (
-          spec.network.apply(p, inputs['critic']).outputs for p in (old, new)
+        spec.network.apply(p, inputs['critic']).outputs for p in (old, new)
       )
       np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     for layer in spec.layers:
       changed = jax.tree.map(
-          lambda a, b: np.asarray(a != b),
-          *(base.get_layer(p, layer) for p in (new, old)),
+        lambda a, b: np.asarray(a != b),
+        *(base.get_layer(p, layer) for p in (new, old)),
       )
       wanted = {k: np.zeros(x.shape, bool) for k, x in changed.items()}
       if layer.name in DEAD[name]:
@@ -124,15 +121,13 @@ def test_side_inputs_are_no_units():
   """The action's rows behind the trunk's stay, and count for no unit."""
   agent, nets, _ = agent_and_nets('drq_conv')
   net = agent.spec.nets['critic']
-  trunk = next(
-      h for h in units.hidden_layers(net) if h.name == 'trunk'
-  )
+  trunk = next(h for h in units.hidden_layers(net) if h.name == 'trunk')
   assert [x.name for x in trunk.followers] == ['dense_0.0', 'dense_0.1']
   params = nets['critic'].params
   w = np.abs(np.asarray(params['head']['dense_0']['w']))  # [2, 3 + 2, units].
   assert w.shape[1] == 3 + cases.ACTION_SIZE
   np.testing.assert_allclose(
-      units.outgoing_magnitude(trunk, params), w[:, :3].sum((0, 2)), rtol=1e-5
+    units.outgoing_magnitude(trunk, params), w[:, :3].sum((0, 2)), rtol=1e-5
   )
   weights = units.weights_of(net, params, {'trunk': jnp.ones(3, bool)})
   mask = np.asarray(weights.outgoing['head']['dense_0']['w'])
@@ -145,36 +140,39 @@ def test_dormancy_is_relative_to_the_members_own_mean(name):
   agent, nets, batch = agent_and_nets(name)
   params = nets['critic'].params
   layer = next(
-      x for x in agent.spec.nets['critic'].layers if x.name == 'dense_0.1'
+    x for x in agent.spec.nets['critic'].layers if x.name == 'dense_0.1'
   )
-  scaled = base.put_layer(params, layer, jax.tree.map(
-      lambda x: x / 1000, base.get_layer(params, layer)
-  ))
+  scaled = base.put_layer(
+    params,
+    layer,
+    jax.tree.map(lambda x: x / 1000, base.get_layer(params, layer)),
+  )
   looks = diagnostics.make(
-      agent.spec, agent.update, ('dormant_units', 'weight_norm', 'srank'), {}
+    agent.spec, agent.update, ('dormant_units', 'weight_norm', 'srank'), {}
   )
   found = [
-      looks.measure(jax.random.PRNGKey(0), {
-          **nets, 'critic': nets['critic']._replace(params=p)
-      }, batch, {})[0]
-      for p in (params, scaled)
+    looks.measure(
+      jax.random.PRNGKey(0),
+      {**nets, 'critic': nets['critic']._replace(params=p)},
+      batch,
+      {},
+    )[0]
+    for p in (params, scaled)
   ]
   where = 'plasticity/critic/{}/dense_0.1'.format
   for measure in ('dormant_units', 'srank'):
     assert float(found[0][where(measure)]) == float(found[1][where(measure)])
   assert float(found[1][where('weight_norm')]) == pytest.approx(
-      float(found[0][where('weight_norm')]) / 1000, rel=1e-4
+    float(found[0][where('weight_norm')]) / 1000, rel=1e-4
   )
   assert float(found[0]['plasticity/critic/weight_norm/dense_0.0']) == float(
-      found[1]['plasticity/critic/weight_norm/dense_0.0']
+    found[1]['plasticity/critic/weight_norm/dense_0.0']
   )
 
 
 def test_the_average_of_a_network_without_layers_is_itself():
   agent, nets, batch = agent_and_nets('sac_mlp')
-  after = intervene(
-      'hare_and_tortoise(nets="temperature")', agent, nets, batch
-  )
+  after = intervene('hare_and_tortoise(nets="temperature")', agent, nets, batch)
   for a, b in zip(jax.tree.leaves(nets), jax.tree.leaves(after), strict=True):
     np.testing.assert_array_equal(a, b)
 
@@ -182,7 +180,7 @@ def test_the_average_of_a_network_without_layers_is_itself():
 def test_networks_without_layers_are_not_measured():
   agent, nets, batch = agent_and_nets('sac_mlp')
   looks = diagnostics.make(
-      agent.spec, agent.update, ('weight_norm', 'dormant_overlap'), {}
+    agent.spec, agent.update, ('weight_norm', 'dormant_overlap'), {}
   )
   own = looks.init(nets)
   assert list(own[diagnostics.MEMORY]) == ['critic', 'actor']
@@ -198,30 +196,37 @@ def test_penalties_are_summed_over_members():
 
   def penalty(**config):
     made = regularizers.make(
-        settings.RegularizerConfig(**config), net.network, net.layers
+      settings.RegularizerConfig(**config), net.network, net.layers
     )
     return float(made(state.params, state.initial, inputs, output))
 
   head, encoder = state.params['head'], state.params['encoder']
-  assert penalty(parseval=1.0) == pytest.approx(sum(
-      float(parseval(w[m])) for m in (0, 1)
+  assert penalty(parseval=1.0) == pytest.approx(
+    sum(
+      float(parseval(w[m]))
+      for m in (0, 1)
       for w in (encoder['dense_0']['w'], head['dense_1']['w'])
-  ), rel=1e-5)
+    ),
+    rel=1e-5,
+  )
   features = [np.asarray(output.layers[f'dense_1.{m}']) for m in (0, 1)]
   assert penalty(feature_norm=1.0) == pytest.approx(
-      sum((h**2).sum() / len(h) for h in features), rel=1e-5
+    sum((h**2).sum() / len(h) for h in features), rel=1e-5
   )
-  assert penalty(spectral_norm=1.0, power_iterations=50) == pytest.approx(sum(
+  assert penalty(spectral_norm=1.0, power_iterations=50) == pytest.approx(
+    sum(
       np.linalg.norm(base.get_layer(state.params, x)['w'], 2) ** 2 / 2
       for x in net.layers
-  ), rel=1e-3)
+    ),
+    rel=1e-3,
+  )
 
 
 def test_the_last_layer_is_all_members():
   agent, nets, batch = agent_and_nets('sac_mlp')
-  after = intervene(
-      'reset(scope="last", nets="critic")', agent, nets, batch
-  )['critic'].params
+  after = intervene('reset(scope="last", nets="critic")', agent, nets, batch)[
+    'critic'
+  ].params
   old, new = nets['critic'].params['head'], after['head']
   assert np.all(new['dense_2']['w'] != old['dense_2']['w'])
   np.testing.assert_array_equal(new['dense_1']['w'], old['dense_1']['w'])

@@ -14,7 +14,9 @@ def test_what_is_read():
   assert found.text == "reset(scope='head')"
 
 
-@pytest.mark.parametrize('text, message', (
+@pytest.mark.parametrize(
+  'text, message',
+  (
     ('reset("head")', 'options are given by name'),
     # Python's parser lets these pass.
     ('reset(scope="head", scope="last")', 'scope is there twice'),
@@ -22,7 +24,8 @@ def test_what_is_read():
     ('reset(**{"scope": "head"})', 'options are given by name'),
     ('reset(scope={[]: 1})', 'unhashable'),
     ('..=reset', "'..' cannot name a folder"),
-))
+  ),
+)
 def test_what_is_refused(text, message):
   with pytest.raises(UserError, match=message):
     expression.parse(text)

@@ -25,15 +25,17 @@ from tests.properties import cases
 BATCH = 8
 SHAPES = {'mlp': (3,), 'conv': (6, 5, 2)}
 NETWORKS = {
-    # Encoders of two layers, heads of two.
-    'mlp': {'convolutions': (), 'hidden': (20, 6, 5), 'split': 2},
-    'conv': {
-        'convolutions': ((5, 2, 1), (4, 2, 1)), 'hidden': (7,), 'split': 2,
-    },
+  # Encoders of two layers, heads of two.
+  'mlp': {'convolutions': (), 'hidden': (20, 6, 5), 'split': 2},
+  'conv': {
+    'convolutions': ((5, 2, 1), (4, 2, 1)),
+    'hidden': (7,),
+    'split': 2,
+  },
 }
 DEAD = {
-    'mlp': {'dense_0': (1, 4), 'dense_1': (2,), 'dense_2': (0, 3)},
-    'conv': {'conv_0': (1,), 'conv_1': (0, 2), 'dense_2': (5,)},
+  'mlp': {'dense_0': (1, 4), 'dense_1': (2,), 'dense_2': (0, 3)},
+  'conv': {'conv_0': (1,), 'conv_1': (0, 2), 'dense_2': (5,)},
 }
 # What feeds the head, and so frozen heads.
 LAST_OF_ENCODER = {'mlp': 'dense_1', 'conv': 'conv_1'}
@@ -52,11 +54,11 @@ def batch(kind):
   rng = np.random.default_rng(0)
   shape = SHAPES[kind]
   return Transition(
-      s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
-      a_tm1=rng.integers(0, cases.ACTIONS, BATCH).astype(np.int32),
-      r_t=rng.standard_normal(BATCH, np.float32),
-      discount_t=np.full(BATCH, 0.9, np.float32),
-      s_t=rng.standard_normal((BATCH, *shape), np.float32),
+    s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
+    a_tm1=rng.integers(0, cases.ACTIONS, BATCH).astype(np.int32),
+    r_t=rng.standard_normal(BATCH, np.float32),
+    discount_t=np.full(BATCH, 0.9, np.float32),
+    s_t=rng.standard_normal((BATCH, *shape), np.float32),
   )
 
 
@@ -65,8 +67,12 @@ def state(kind, history='fresh', seed=0):
   """After some training; injected before it, or with slots, still closed."""
   made = agent(kind, 1 if history in ('closed', 'open') else 0)
   result = TrainState(
-      made.init(jax.random.PRNGKey(seed)), (), (), (),
-      Counters(*(jnp.array(7) for _ in range(4))), {},
+    made.init(jax.random.PRNGKey(seed)),
+    (),
+    (),
+    (),
+    Counters(*(jnp.array(7) for _ in range(4))),
+    {},
   )
   if history in ('injected', 'open'):
     result = apply('injection', made, result, kind)
@@ -74,8 +80,10 @@ def state(kind, history='fresh', seed=0):
     result = apply('injection(freeze_original=False)', made, result, kind)
   elif history == 'summed':  # No frozen head, but a former one that learns.
     result = apply(
-        'injection(freeze_original=False, third_term=False)', made, result,
-        kind,
+      'injection(freeze_original=False, third_term=False)',
+      made,
+      result,
+      kind,
     )
   return cases.moved(result, seed)
 
@@ -95,9 +103,9 @@ def plant(state, kind, layers=None):
     return injection.replace_trainable(params, plain)
 
   q = state.nets['q']
-  return state._replace(nets={
-      'q': q._replace(params=dead(q.params), target=dead(q.target))
-  })
+  return state._replace(
+    nets={'q': q._replace(params=dead(q.params), target=dead(q.target))}
+  )
 
 
 def apply(text, made, state, kind, key=1):
@@ -114,7 +122,7 @@ def calls(text, made, state, kind, times=1, own=None, key=1, inputs=None):
     data = data._replace(s_tm1=inputs)
   for i in range(times):
     state, own = intervention.apply(
-        jax.random.PRNGKey(key + i), state, own, data
+      jax.random.PRNGKey(key + i), state, own, data
     )
   return state, own
 
@@ -128,8 +136,8 @@ def weights(net, params):
   """{layer: {'w', 'b'}} of what learns, as NumPy."""
   plain = injection.trainable(params)
   return {
-      layer.name: jax.tree.map(np.asarray, base.get(plain, layer.path))
-      for layer in net.layers
+    layer.name: jax.tree.map(np.asarray, base.get(plain, layer.path))
+    for layer in net.layers
   }
 
 
@@ -152,9 +160,11 @@ def weight_masks(kind, units):
   net = agent(kind).spec.nets['q']
   like = weights(net, net.network.init(jax.random.PRNGKey(0)))
   incoming, outgoing = (
-      {n: {k: np.zeros(x.shape, bool) for k, x in p.items()}
-       for n, p in like.items()}
-      for _ in range(2)
+    {
+      n: {k: np.zeros(x.shape, bool) for k, x in p.items()}
+      for n, p in like.items()
+    }
+    for _ in range(2)
   )
   for layer, follower in zip(net.layers, net.layers[1:], strict=False):
     for unit in np.flatnonzero(units.get(layer.name, ())):

@@ -17,16 +17,19 @@ def run(fires, decay=1.0):
   return {k: v.item() for k, v in own.items()}, snr.log_tail(own).item()
 
 
-@pytest.mark.parametrize('fires, gaps, length, silent', [
+@pytest.mark.parametrize(
+  'fires, gaps, length, silent',
+  [
     ((0, 0, 0), 0, 0, 3),
     ((1, 1, 1), 3, 3, 0),
     ((0, 0, 1, 0, 1, 0, 0), 2, 5, 2),
-])
+  ],
+)
 def test_gaps_and_their_tail_by_hand(fires, gaps, length, silent):
   own, tail = run(fires)
   assert own == {'gaps': gaps, 'length': length, 'silent': silent}
   p = (gaps + 1) / (length + 2)
-  np.testing.assert_allclose(tail, np.log((1 - p)**silent), rtol=1e-6)
+  np.testing.assert_allclose(tail, np.log((1 - p) ** silent), rtol=1e-6)
 
 
 def test_old_gaps_are_forgotten():
@@ -55,11 +58,10 @@ def test_units_that_fell_silent_are_recycled_without_a_trace(kind):
     state, own = nets.calls(text, made, state, kind, own=own)
     b = nets.weights(net, state.nets['q'].params)[first]['b']
     assert np.all(b[mask] == (0 if call == 2 else -0.5))
-    for old, new in zip(before.nets['q'][:2], state.nets['q'][:2],
-                        strict=True):
+    for old, new in zip(before.nets['q'][:2], state.nets['q'][:2], strict=True):
       np.testing.assert_array_equal(
-          nets.predict(made, new, kind).outputs,
-          nets.predict(made, old, kind).outputs,
+        nets.predict(made, new, kind).outputs,
+        nets.predict(made, old, kind).outputs,
       )
   old = nets.weights(net, before.nets['q'].params)[first]['b']
   np.testing.assert_array_equal(b[~mask], old[~mask])
@@ -95,12 +97,10 @@ def test_threshold_zero_is_the_identity():
 def test_the_layer_that_feeds_frozen_heads_is_left_alone():
   made = nets.agent('mlp')
   state = nets.plant(nets.state('mlp', 'injected'), 'mlp')
-  after, _ = nets.calls(
-      'self_normalized_resets(eta=0.6)', made, state, 'mlp'
-  )
+  after, _ = nets.calls('self_normalized_resets(eta=0.6)', made, state, 'mlp')
   old, new = (
-      nets.weights(made.spec.nets['q'], s.nets['q'].params)
-      for s in (state, after)
+    nets.weights(made.spec.nets['q'], s.nets['q'].params)
+    for s in (state, after)
   )
   mask = nets.masks('mlp')
   assert np.all(new['dense_0']['b'][mask['dense_0']] == 0)

@@ -30,8 +30,9 @@ def test_incoming_and_outgoing_weights(kind):
   net = nets.agent(kind).spec.nets['q']
   chosen = nets.masks(kind)
   found = units.weights_of(
-      net, net.network.init(KEY),
-      {name: jnp.array(m) for name, m in chosen.items()},
+    net,
+    net.network.init(KEY),
+    {name: jnp.array(m) for name, m in chosen.items()},
   )
   for tree, wanted in zip(found, nets.weight_masks(kind, chosen), strict=True):
     assert_equal(nets.weights(net, tree), wanted)
@@ -52,8 +53,9 @@ def test_a_channel_feeds_every_position_of_the_flattened_image():
     kept = jnp.where(weights.outgoing['head']['dense_2']['w'], 0, w)
     h = features['conv_1']
     np.testing.assert_allclose(
-        h.reshape(len(h), -1) @ kept,
-        (h * ~mask).reshape(len(h), -1) @ w, atol=1e-6,
+      h.reshape(len(h), -1) @ kept,
+      (h * ~mask).reshape(len(h), -1) @ w,
+      atol=1e-6,
     )
     assert not np.array_equal(w, kept)
 
@@ -61,17 +63,28 @@ def test_a_channel_feeds_every_position_of_the_flattened_image():
 def test_hidden_layers_are_those_that_feed_another():
   net = nets.agent('conv').spec.nets['q']
   assert [h.name for h in units.hidden_layers(net)] == [
-      'conv_0', 'conv_1', 'dense_2'
+    'conv_0',
+    'conv_1',
+    'dense_2',
   ]
   assert [h.followers[0].name for h in units.hidden_layers(net)] == [
-      'conv_1', 'dense_2', 'dense_3'
+    'conv_1',
+    'dense_2',
+    'dense_3',
   ]
 
 
-@pytest.mark.parametrize('history, free', [
-    ('fresh', True), ('injected', False), ('closed', True), ('open', False),
-    ('thawed', False), ('summed', False),
-])
+@pytest.mark.parametrize(
+  'history, free',
+  [
+    ('fresh', True),
+    ('injected', False),
+    ('closed', True),
+    ('open', False),
+    ('thawed', False),
+    ('summed', False),
+  ],
+)
 @each_kind
 def test_the_layer_that_feeds_other_heads_is_left_alone(kind, history, free):
   params = nets.state(kind, history).nets['q'].params
@@ -116,9 +129,7 @@ def test_bias_transfer_is_exact_on_constant_units(kind):
     for hidden in units.hidden_layers(net):  # Dead units speak up.
       layer = constant[hidden.layer.path[0]][hidden.layer.path[1]]
       b = jnp.where(chosen[hidden.name], 0.7, layer['b'])
-      constant = units.base.put(
-          constant, (*hidden.layer.path, 'b'), b
-      )
+      constant = units.base.put(constant, (*hidden.layer.path, 'b'), b)
     means = {n: jnp.full(m.shape, 0.7) for n, m in chosen.items()}
     before = nets.predict(made, constant, kind).outputs
     moved = units.move_into_biases(net, constant, chosen, means)
@@ -135,26 +146,29 @@ def test_bias_transfer_is_exact_on_constant_units(kind):
 @pytest.mark.parametrize('history', ['fresh', 'injected', 'open'])
 @each_kind
 def test_recycling_changes_the_units_weights_and_nothing_else(
-    kind, history, count
+  kind, history, count
 ):
   net = nets.agent(kind).spec.nets['q']
   before = nets.state(kind, history).nets['q']
   # A head's layer and one of the encoder, next to each other.
   names = {
-      'fresh': list(nets.DEAD[kind])[1:], 'injected': list(nets.DEAD[kind])[:1],
-      'open': list(nets.DEAD[kind])[2:],
+    'fresh': list(nets.DEAD[kind])[1:],
+    'injected': list(nets.DEAD[kind])[:1],
+    'open': list(nets.DEAD[kind])[2:],
   }[history]
   chosen = nets.masks(kind, names)
   after = units.recycle(KEY, net, before, chosen, count=count)
   incoming, outgoing = nets.weight_masks(kind, chosen)
   fresh = nets.weights(net, net.network.init(KEY))
-  for old, new in ((before.params, after.params),
-                   (before.target, after.target)):
+  for old, new in (
+    (before.params, after.params),
+    (before.target, after.target),
+  ):
     assert jax.tree.structure(old) == jax.tree.structure(new)
     if history != 'fresh':
       assert_equal(
-          (new['head'].frozen, new['head'].signs),
-          (old['head'].frozen, old['head'].signs),
+        (new['head'].frozen, new['head'].signs),
+        (old['head'].frozen, old['head'].signs),
       )
     old, new = nets.weights(net, old), nets.weights(net, new)
     for name, layer in new.items():
@@ -167,23 +181,26 @@ def test_recycling_changes_the_units_weights_and_nothing_else(
   for name, layer in new.items():
     for k, x in layer.items():
       assert_equal_but(
-          incoming[name][k], x,
-          np.where(incoming[name][k], fresh[name][k], old[name][k]),
+        incoming[name][k],
+        x,
+        np.where(incoming[name][k], fresh[name][k], old[name][k]),
       )
   check_moments(net, before, after, incoming, outgoing, count)
 
 
 def adam_of(opt_state):
   """The state of Adam, wherever it is."""
+
   def is_adam(x):
     return isinstance(x, optax.ScaleByAdamState)
+
   return next(filter(is_adam, jax.tree.leaves(opt_state, is_leaf=is_adam)))
 
 
 def check_moments(net, before, after, incoming, outgoing, count):
   """Adam's: zero for the weights of units, what they were elsewhere."""
   assert jax.tree.structure(before.opt_state) == jax.tree.structure(
-      after.opt_state
+    after.opt_state
   )
   for part in ('encoder', 'head'):
     old, adam = (adam_of(s.opt_state[part]) for s in (before, after))
@@ -198,7 +215,7 @@ def check_moments(net, before, after, incoming, outgoing, count):
           mask = incoming[name][k] | outgoing[name][k]
           hit |= mask.any()
           np.testing.assert_array_equal(
-              moments[name][k], np.where(mask, 0, were[name][k])
+            moments[name][k], np.where(mask, 0, were[name][k])
           )
           assert np.all(were[name][k])
     assert old.count == 7
@@ -207,15 +224,15 @@ def check_moments(net, before, after, incoming, outgoing, count):
 
 
 OPTIMIZERS = {
-    'single-group': optax.adam(0.1),
-    'rmsprop': optax.rmsprop(0.1, centered=True),
-    'momentum-before': injection.grouped(
-        optax.scale_by_adam(), before=optax.trace(0.9)
-    ),
-    'labelled': optax.partition(
-        {'a': optax.adam(0.1), 'b': optax.rmsprop(0.1)},
-        {'encoder': 'a', 'head': 'b'},
-    ),
+  'single-group': optax.adam(0.1),
+  'rmsprop': optax.rmsprop(0.1, centered=True),
+  'momentum-before': injection.grouped(
+    optax.scale_by_adam(), before=optax.trace(0.9)
+  ),
+  'labelled': optax.partition(
+    {'a': optax.adam(0.1), 'b': optax.rmsprop(0.1)},
+    {'encoder': 'a', 'head': 'b'},
+  ),
 }
 
 
@@ -230,25 +247,31 @@ def test_moments_of_any_optimizer_are_found(name):
   zeros = sum(int((x == 0).sum()) for x in jax.tree.leaves(new))
   hit = sum(int(m.sum()) for m in jax.tree.leaves(mask))
   by_part = {
-      part: sum(int(m.sum()) for m in jax.tree.leaves(mask[part]))
-      for part in mask
+    part: sum(int(m.sum()) for m in jax.tree.leaves(mask[part]))
+    for part in mask
   }
-  assert zeros == {
-      'single-group': 2 * hit, 'rmsprop': 2 * hit, 'momentum-before': 3 * hit,
+  assert (
+    zeros
+    == {
+      'single-group': 2 * hit,
+      'rmsprop': 2 * hit,
+      'momentum-before': 3 * hit,
       'labelled': 2 * by_part['encoder'] + by_part['head'],
-  }[name]
+    }[name]
+  )
 
 
 def test_thawed_heads_keep_their_moments():
   before = nets.state('mlp', 'thawed').nets['q']
   net = nets.agent('mlp').spec.nets['q']
   after = units.recycle(
-      KEY, net, before, nets.masks('mlp', ['dense_2']), count='keep'
+    KEY, net, before, nets.masks('mlp', ['dense_2']), count='keep'
   )
   kept = 0
   for (path, old), new in zip(
-      jax.tree_util.tree_leaves_with_path(before.opt_state),
-      jax.tree.leaves(after.opt_state), strict=True,
+    jax.tree_util.tree_leaves_with_path(before.opt_state),
+    jax.tree.leaves(after.opt_state),
+    strict=True,
   ):
     if any(getattr(k, 'name', None) == 'thawed' for k in path):
       np.testing.assert_array_equal(old, new)
@@ -269,8 +292,8 @@ def test_incoming_weights_are_draws_of_their_own_layers_initialiser(kind):
   @jax.vmap
   def draw(key, other):
     drawn = [
-        units.recycle(key, net, before, {name: m}, count='keep').params
-        for name, m in masks.items()
+      units.recycle(key, net, before, {name: m}, count='keep').params
+      for name, m in masks.items()
     ]
     return drawn, net.network.init(other)
 
@@ -279,8 +302,8 @@ def test_incoming_weights_are_draws_of_their_own_layers_initialiser(kind):
   for (name, mask), params in zip(masks.items(), drawn, strict=True):
     found = nets.weights(net, params)[name]
     sample = found['w'][..., mask].ravel()
-    assert scipy.stats.ks_2samp(
-        sample, initial[name]['w'].ravel()
-    ).pvalue > 1e-3
+    assert (
+      scipy.stats.ks_2samp(sample, initial[name]['w'].ravel()).pvalue > 1e-3
+    )
     assert len(np.unique(sample)) > 0.99 * sample.size
     np.testing.assert_array_equal(found['b'][..., mask], 0)

@@ -16,19 +16,16 @@ def moved(state, by):
   """Fast weights somewhere else."""
   q = state.nets['q']
   plain = jax.tree.map(lambda p: p + by, injection.trainable(q.params))
-  return state._replace(nets={
-      'q': q._replace(params=injection.replace_trainable(q.params, plain))
-  })
+  return state._replace(
+    nets={'q': q._replace(params=injection.replace_trainable(q.params, plain))}
+  )
 
 
 @pytest.mark.parametrize('history', ['fresh', 'injected'])
 @pytest.mark.parametrize('optimizer', ['keep', 'reset'])
 def test_the_hare_becomes_the_tortoise_at_every_third_call(history, optimizer):
   made = nets.agent('mlp')
-  text = (
-      'hare_and_tortoise(period=3, momentum=0.75, '
-      f'optimizer={optimizer!r})'
-  )
+  text = f'hare_and_tortoise(period=3, momentum=0.75, optimizer={optimizer!r})'
   state, own = nets.state('mlp', history), None
   slow = start = injection.trainable(state.nets['q'].params)
   for call in range(1, 7):
@@ -41,19 +38,21 @@ def test_the_hare_becomes_the_tortoise_at_every_third_call(history, optimizer):
     q = state.nets['q']
     wanted = slow if call % 3 == 0 else fast
     jax.tree.map(
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5),
-        injection.trainable(q.params), wanted,
+      lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5),
+      injection.trainable(q.params),
+      wanted,
     )
     jax.tree.map(np.testing.assert_array_equal, q.target, before.target)
     anew = optimizer == 'reset' and call >= 3
     assert np.any(q.opt_state['head'][0].inner_state.count) != anew
     if history == 'injected':
       jax.tree.map(
-          np.testing.assert_array_equal, q.params['head'].frozen,
-          before.params['head'].frozen,
+        np.testing.assert_array_equal,
+        q.params['head'].frozen,
+        before.params['head'].frozen,
       )
   assert not np.allclose(
-      jax.tree.leaves(start)[0], jax.tree.leaves(slow)[0], rtol=0.1
+    jax.tree.leaves(start)[0], jax.tree.leaves(slow)[0], rtol=0.1
   )
 
 
@@ -66,11 +65,12 @@ def test_what_is_drawn_again_starts_its_average_anew():
   fast = injection.trainable(state.nets['q'].params)
   _, own = nets.calls(text, made, state, 'mlp', own=own)
   jax.tree.map(
-      np.testing.assert_array_equal, own['q']['slow']['head'], fast['head']
+    np.testing.assert_array_equal, own['q']['slow']['head'], fast['head']
   )
   jax.tree.map(
-      lambda s, o: np.testing.assert_allclose(s, o + 0.25, rtol=1e-5),
-      own['q']['slow']['encoder'], old['encoder'],
+    lambda s, o: np.testing.assert_allclose(s, o + 0.25, rtol=1e-5),
+    own['q']['slow']['encoder'],
+    old['encoder'],
   )
 
 
@@ -89,7 +89,7 @@ def test_projection_by_hand(kind, history):
       wanted = np.linalg.norm(initial[name]['w'].ravel())
       assert abs(norm / wanted - 1) > 0.01
       np.testing.assert_allclose(
-          new[name]['w'], old[name]['w'] * wanted / norm, rtol=1e-5
+        new[name]['w'], old[name]['w'] * wanted / norm, rtol=1e-5
       )
       np.testing.assert_array_equal(new[name]['b'], old[name]['b'])
 
@@ -112,8 +112,10 @@ def test_clipping_by_hand():
   after = nets.apply('weight_clipping(kappa=0.9)', made, before, 'conv')
   # Kernels of 2 x 2 over 2 and over 5 channels, then 4 x 3 x 4, then 7.
   bounds = {
-      'conv_0': 0.9 / 8**0.5, 'conv_1': 0.9 / 20**0.5,
-      'dense_2': 0.9 / 48**0.5, 'dense_3': 0.9 / 7**0.5,
+    'conv_0': 0.9 / 8**0.5,
+    'conv_1': 0.9 / 20**0.5,
+    'dense_2': 0.9 / 48**0.5,
+    'dense_3': 0.9 / 7**0.5,
   }
   for old, new in zip(before.nets['q'][:2], after.nets['q'][:2], strict=True):
     old, new = nets.weights(net, old), nets.weights(net, new)
@@ -121,7 +123,7 @@ def test_clipping_by_hand():
     for name, bound in bounds.items():
       for k in 'wb':
         np.testing.assert_allclose(
-            new[name][k], np.clip(old[name][k], -bound, bound), rtol=1e-6
+          new[name][k], np.clip(old[name][k], -bound, bound), rtol=1e-6
         )
         clipped += np.sum(new[name][k] != old[name][k])
     assert clipped > 10
@@ -145,22 +147,29 @@ def test_a_random_subnetwork(history, optimizer):
   net = made.spec.nets['q']
   before = nets.state('mlp', history)
   after = nets.apply(
-      f'reset(scope="random", fraction=0.3, optimizer={optimizer!r})',
-      made, before, 'mlp',
+    f'reset(scope="random", fraction=0.3, optimizer={optimizer!r})',
+    made,
+    before,
+    'mlp',
   ).nets['q']
   before = before.nets['q']
   redrawn = jax.tree.map(
-      lambda a, b: np.asarray(a != b), nets.weights(net, before.params),
-      nets.weights(net, after.params),
+    lambda a, b: np.asarray(a != b),
+    nets.weights(net, before.params),
+    nets.weights(net, after.params),
   )
   count = sum(m.sum() for m in jax.tree.leaves(redrawn))
   size = sum(m.size for m in jax.tree.leaves(redrawn))
   assert 0.2 < count / size < 0.4  # 4 standard deviations.
   target, old_target, initial, old_initial, online = (
-      nets.weights(net, p) for p in (
-          after.target, before.target, after.initial, before.initial,
-          after.params,
-      )
+    nets.weights(net, p)
+    for p in (
+      after.target,
+      before.target,
+      after.initial,
+      before.initial,
+      after.params,
+    )
   )
   for part in ('encoder', 'head'):
     group = after.opt_state[part][0].inner_state
@@ -173,14 +182,14 @@ def test_a_random_subnetwork(history, optimizer):
       for k in 'wb':
         m = redrawn[layer.name][k]
         np.testing.assert_array_equal(
-            mu[layer.name][k],
-            np.where(m & (optimizer == 'reset'), 0, old_mu[layer.name][k]),
+          mu[layer.name][k],
+          np.where(m & (optimizer == 'reset'), 0, old_mu[layer.name][k]),
         )
   for name, layer in redrawn.items():
     for k, m in layer.items():
       for new, old in ((target, old_target), (initial, old_initial)):
         np.testing.assert_array_equal(
-            new[name][k], np.where(m, online[name][k], old[name][k])
+          new[name][k], np.where(m, online[name][k], old[name][k])
         )
 
 

@@ -18,13 +18,14 @@ from tests.run import commands
 ROOT = pathlib.Path(__file__).parents[2]
 STUDY = 'tests/launch/tiny_study.py'
 xm_mock = pytest.importorskip(
-    'xmanager.xm_mock', reason="pip install 'plasticity_rl[xmanager]'"
+  'xmanager.xm_mock', reason="pip install 'plasticity_rl[xmanager]'"
 )
 
 
 def call(module, *arguments, study=STUDY):
-  return commands.call(module, f'--config={study}', *arguments,
-                       package='launch')
+  return commands.call(
+    module, f'--config={study}', *arguments, package='launch'
+  )
 
 
 def _experiment(*arguments):
@@ -33,7 +34,7 @@ def _experiment(*arguments):
 
   experiment = xm_mock.MockExperiment()
   with mock.patch.object(
-      xm_local, 'create_experiment', lambda experiment_title: experiment
+    xm_local, 'create_experiment', lambda experiment_title: experiment
   ):
     result = call('xmanager', '--workdir=/gcs/bucket/s', *arguments)
   experiment._event_loop.close()  # The mock leaves that open.
@@ -43,10 +44,14 @@ def _experiment(*arguments):
 
 def test_a_work_unit_for_each_run():
   experiment, result = _experiment(
-      '--accelerator=tpu_v5e=4x4', '--executor=kubernetes',
-      # A flag may be written so, too.
-      '-sweep.optimizer.learning_rate', '1e-3,2e-3', '--config.num_steps=500',
-      '--batch_seeds', '1',
+    '--accelerator=tpu_v5e=4x4',
+    '--executor=kubernetes',
+    # A flag may be written so, too.
+    '-sweep.optimizer.learning_rate',
+    '1e-3,2e-3',
+    '--config.num_steps=500',
+    '--batch_seeds',
+    '1',
   )
   assert result.out.endswith('6 work units\n')
   jobs = experiment.launched_jobs
@@ -73,14 +78,17 @@ def test_the_command_of_a_work_unit_finds_its_job(tmp_path):
   with mock.patch('launch.job.Worker.do', autospec=True) as do:
     do.return_value = 0
     result = commands.call(
-        'remote', *words, f'--workdir={tmp_path}', package='launch'
+      'remote', *words, f'--workdir={tmp_path}', package='launch'
     )
   assert result.code == 0, result.err
   assert do.call_args.args[1] == 'control'
   assert (tmp_path / 'study.json').exists()
   result = commands.call(
-      'remote', f'--config={STUDY}', f'--workdir={tmp_path}', '--job=cotrol',
-      package='launch',
+    'remote',
+    f'--config={STUDY}',
+    f'--workdir={tmp_path}',
+    '--job=cotrol',
+    package='launch',
   )
   assert result.code == 2 and "did you mean 'control'" in result.err
 
@@ -94,12 +102,15 @@ def test_vertex_and_local_executors():
   assert type(experiment.launched_jobs[0].executor).__name__ == 'Local'
 
 
-@pytest.mark.parametrize('arguments, message', (
-    (['--accelerator=h900=4'], "XManager: KeyError: \"Unknown ResourceType"),
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
+    (['--accelerator=h900=4'], 'XManager: KeyError: "Unknown ResourceType'),
     (['--accelerator=tpu_v5e=4xx4'], "Couldn't parse resource quantity"),
     (['--accelerator=a100'], 'is TYPE=COUNT or TPU=TOPOLOGY'),
     (['--accelerator=a100=many'], "'many' is neither a number nor"),
-))
+  ),
+)
 def test_xmanagers_own_message(arguments, message):
   result = call('xmanager', '--workdir=/gcs/x', *arguments)
   assert result.code == 2 and result.out == ''
@@ -126,9 +137,10 @@ def test_engine_that_is_not_installed():
   assert "pip install 'plasticity_rl[xmanager]'" in result.err
 
 
-@pytest.mark.parametrize('kind, wheel', (
-    ('gpu', "'jax[cuda12]'"), ('tpu', "'jax[tpu]'"), ('cpu', "'jax'")
-))
+@pytest.mark.parametrize(
+  'kind, wheel',
+  (('gpu', "'jax[cuda12]'"), ('tpu', "'jax[tpu]'"), ('cpu', "'jax'")),
+)
 def test_the_container(kind, wheel):
   result = commands.call('container', kind, package='launch')
   assert result.code == 0 and wheel in result.out
@@ -140,12 +152,12 @@ def test_the_container(kind, wheel):
       assert all((ROOT / word).exists() for word in words[1:-1]), line
   # XManager puts the project's folder into the context under its name.
   assert f'COPY {ROOT.name}/ /workdir' in container.instructions(
-      kind, ROOT.name
+    kind, ROOT.name
   )
   assert commands.call('container', 'gpus', package='launch').code == 2
 
 
-_GCLOUD = '''#!/bin/sh
+_GCLOUD = """#!/bin/sh
 # Runs the command of a host here; describes a pod of two.
 echo "$@" >> "$GCLOUD_LOG"
 case "$*" in
@@ -155,7 +167,7 @@ esac
 for word; do
   case "$word" in --command=*) exec sh -c "${word#--command=}" ;; esac
 done
-'''
+"""
 
 
 @pytest.fixture(name='gcloud')
@@ -172,14 +184,20 @@ def fixture_gcloud(tmp_path, monkeypatch):
 
 def _pod(*arguments, tpu='pod', study=STUDY):
   return call(
-      'tpu_pod', f'--tpu={tpu}', '--zone=z', f'--directory={ROOT}',
-      f'--python={sys.executable}', *arguments, study=study,
+    'tpu_pod',
+    f'--tpu={tpu}',
+    '--zone=z',
+    f'--directory={ROOT}',
+    f'--python={sys.executable}',
+    *arguments,
+    study=study,
   )
 
 
 def test_the_commands_of_every_host_are_printed(gcloud, tmp_path):
-  result = _pod(f'--workdir={tmp_path / "s"}', '--dry_run',
-                '--coordinator=10.0.0.2:1234')
+  result = _pod(
+    f'--workdir={tmp_path / "s"}', '--dry_run', '--coordinator=10.0.0.2:1234'
+  )
   assert result.code == 0, result.err
   lines = [x for x in result.out.splitlines() if x.startswith('  gcloud')]
   assert len(lines) == 2 * 4 and not (tmp_path / 's').exists()
@@ -189,18 +207,23 @@ def test_the_commands_of_every_host_are_printed(gcloud, tmp_path):
     shell = words[-1].removeprefix('--command=')
     assert shell.startswith(f'cd {ROOT} && ')
     assert shell.endswith(
-        f'--coordinator=10.0.0.2:1234 --num_processes=2 --process_id={i}'
+      f'--coordinator=10.0.0.2:1234 --num_processes=2 --process_id={i}'
     )
   # On a pod jax finds the others by itself; alone there is nobody to find.
   assert run_commands.host(['-m', 'x'], 1, 2) == [
-      '-m', 'x', '--distributed=auto'
+    '-m',
+    'x',
+    '--distributed=auto',
   ]
   assert run_commands.host(['-m', 'x'], 0, 1, 'a:1') == ['-m', 'x']
 
 
 def test_a_diagnosis_is_for_one_host(gcloud, tmp_path):
-  result = _pod(f'--workdir={tmp_path / "s"}', '--dry_run',
-                study='tests/launch/tiny_diagnosis.py')
+  result = _pod(
+    f'--workdir={tmp_path / "s"}',
+    '--dry_run',
+    study='tests/launch/tiny_diagnosis.py',
+  )
   assert result.code == 2
   assert 'a diagnosis runs on one host, and this pod has 2' in result.err
 
@@ -209,9 +232,13 @@ def test_a_diagnosis_is_for_one_host(gcloud, tmp_path):
 def test_the_printed_commands_do_the_study(gcloud, tmp_path):
   """Each as a process of its own, as on a pod of one host."""
   workdir = tmp_path / 's'
-  result = _pod(f'--workdir={workdir}', '--dry_run', '--hosts=1',
-                '--sweep.optimizer.learning_rate=1e-3,2e-3',
-                study=f'{STUDY}:alone')
+  result = _pod(
+    f'--workdir={workdir}',
+    '--dry_run',
+    '--hosts=1',
+    '--sweep.optimizer.learning_rate=1e-3,2e-3',
+    study=f'{STUDY}:alone',
+  )
   lines = [x for x in result.out.splitlines() if x.startswith('  gcloud')]
   assert len(lines) == 2
   both = [subprocess.Popen(shlex.split(line)) for line in lines]
@@ -232,14 +259,15 @@ def _fake_pod(monkeypatch, tmp_path, code):
     return jobs
 
   monkeypatch.setattr(folder_lib, 'specs', specs)
-  return _pod(f'--workdir={tmp_path / "s"}', '--coordinator=a:1',
-              study=f'{STUDY}:alone')
+  return _pod(
+    f'--workdir={tmp_path / "s"}', '--coordinator=a:1', study=f'{STUDY}:alone'
+  )
 
 
 def test_every_host_takes_part(gcloud, tmp_path, monkeypatch):
   code = (
-      'import sys, pathlib; i = sys.argv[-1].split("=")[1];'
-      'open(pathlib.Path(sys.argv[1]) / f"host{i}", "a").write("x")'
+    'import sys, pathlib; i = sys.argv[-1].split("=")[1];'
+    'open(pathlib.Path(sys.argv[1]) / f"host{i}", "a").write("x")'
   )
   result = _fake_pod(monkeypatch, tmp_path, code)
   assert result.code == 0, result.err
@@ -250,8 +278,8 @@ def test_every_host_takes_part(gcloud, tmp_path, monkeypatch):
 
 def test_a_host_that_fails_ends_the_others(gcloud, tmp_path, monkeypatch):
   code = (
-      'import sys, time; i = sys.argv[-1].split("=")[1];'
-      'i == "1" and sys.exit("error: chip 3 is down"); time.sleep(120)'
+    'import sys, time; i = sys.argv[-1].split("=")[1];'
+    'i == "1" and sys.exit("error: chip 3 is down"); time.sleep(120)'
   )
   result = _fake_pod(monkeypatch, tmp_path, code)
   assert result.code == 1

@@ -36,13 +36,18 @@ def test_done_once(tmp_path):
   assert log.startswith('$ python -c ')
 
 
-@pytest.mark.parametrize('code, said', (
+@pytest.mark.parametrize(
+  'code, said',
+  (
     ('import sys; print("x"); sys.exit("error: too hot")', 'too hot'),
     ('raise ValueError("deep")', 'ValueError: deep'),
     ('import sys; sys.exit(2)', 'no output'),
-    ('import os; os.kill(os.getpid(), 9)',
-     'killed by SIGKILL (out of memory?), 3 times'),
-))
+    (
+      'import os; os.kill(os.getpid(), 9)',
+      'killed by SIGKILL (out of memory?), 3 times',
+    ),
+  ),
+)
 def test_what_fails_says_why(tmp_path, code, said):
   assert do(tmp_path, {'a': fakes.spec(code)}) in (1, 2)
   state = folder_lib.read_state(tmp_path, 'a')
@@ -57,18 +62,18 @@ def test_what_fails_says_why(tmp_path, code, said):
 
 def test_a_killed_process_goes_on(tmp_path):
   code = (
-      'import os, sys, pathlib; p = pathlib.Path(sys.argv[1]);'
-      'n = int(p.read_text()) if p.exists() else 0; p.write_text(str(n + 1));'
-      'n < 2 and os.kill(os.getpid(), 9)'
+    'import os, sys, pathlib; p = pathlib.Path(sys.argv[1]);'
+    'n = int(p.read_text()) if p.exists() else 0; p.write_text(str(n + 1));'
+    'n < 2 and os.kill(os.getpid(), 9)'
   )
   assert do(tmp_path, {'a': fakes.spec(code, tmp_path / 'n')}) == 0
   assert (tmp_path / 'n').read_text() == '3'
 
 
 _SAVES = (
-    'import signal, sys, time, pathlib;'
-    'signal.signal(signal.SIGTERM, lambda *_: sys.exit(75));'
-    'pathlib.Path(sys.argv[1]).touch(); time.sleep(60)'
+  'import signal, sys, time, pathlib;'
+  'signal.signal(signal.SIGTERM, lambda *_: sys.exit(75));'
+  'pathlib.Path(sys.argv[1]).touch(); time.sleep(60)'
 )
 
 
@@ -77,6 +82,7 @@ def _when_there(path, act):
     while not path.exists():
       time.sleep(0.01)
     act()
+
   threading.Thread(target=wait, daemon=True).start()
 
 
@@ -106,24 +112,24 @@ def test_a_signal_for_the_scheduler_does_not_reach_the_run(tmp_path):
 
 def _prefix(code, *arguments, **facts):
   return fakes.spec(
-      code, *arguments, kind='prefix', folder='prefixes/p', **facts
+    code, *arguments, kind='prefix', folder='prefixes/p', **facts
   )
 
 
 _TRAINS = (
-    'import sys, pathlib; p = pathlib.Path(sys.argv[1]);'
-    'c = p / "checkpoints" / "0000000050"; c.mkdir(parents=True);'
-    '(c / "arrays").write_text("weights");'
-    '(p / "metrics.csv").write_text("seed,step\\n1,50\\n");'
-    '(p / "ledger.json").write_text("{}")'
+  'import sys, pathlib; p = pathlib.Path(sys.argv[1]);'
+  'c = p / "checkpoints" / "0000000050"; c.mkdir(parents=True);'
+  '(c / "arrays").write_text("weights");'
+  '(p / "metrics.csv").write_text("seed,step\\n1,50\\n");'
+  '(p / "ledger.json").write_text("{}")'
 )
 
 
 def test_a_run_goes_on_from_its_past(tmp_path):
   jobs = {
-      'prefix-p': _prefix(_TRAINS, tmp_path / 'prefixes' / 'p'),
-      'a': fakes.spec('', past='prefix-p', past_step=50),
-      'b': fakes.spec('', past='prefix-p', past_step=50),
+    'prefix-p': _prefix(_TRAINS, tmp_path / 'prefixes' / 'p'),
+    'a': fakes.spec('', past='prefix-p', past_step=50),
+    'b': fakes.spec('', past='prefix-p', past_step=50),
   }
   for name in ('a', 'b'):  # The past is trained once: a second time it fails.
     assert do(tmp_path, jobs, name) == 0
@@ -139,8 +145,8 @@ def test_a_run_goes_on_from_its_past(tmp_path):
 def test_a_past_that_fails_is_named(tmp_path):
   code = 'import sys; sys.exit("error: NaN")'
   jobs = {
-      'prefix-p': _prefix(code),
-      'a': fakes.spec('', past='prefix-p', past_step=50),
+    'prefix-p': _prefix(code),
+    'a': fakes.spec('', past='prefix-p', past_step=50),
   }
   assert do(tmp_path, jobs) == 1
   state = folder_lib.read_state(tmp_path, 'a')
@@ -152,8 +158,8 @@ def test_what_a_killed_worker_left_running_is_ended_first(tmp_path):
   flag, done = tmp_path / 'on', tmp_path / 'done'
   fakes.write(tmp_path, {'a': fakes.spec(_SAVES, flag)})
   first = subprocess.Popen(
-      [sys.executable, '-m', 'launch.worker', f'--workdir={tmp_path}',
-       '--job=a'], cwd=pathlib.Path(__file__).parents[2],
+    [sys.executable, '-m', 'launch.worker', f'--workdir={tmp_path}', '--job=a'],
+    cwd=pathlib.Path(__file__).parents[2],
   )
   while not flag.exists():
     time.sleep(0.01)
@@ -176,8 +182,15 @@ def test_sigterm_reaches_the_run(tmp_path):
   flag = tmp_path / 'on'
   fakes.write(tmp_path, {'a': fakes.spec(_SAVES, flag)})
   process = subprocess.Popen(
-      [sys.executable, '-m', 'launch.worker', f'--workdir={tmp_path}',
-       '--job=a', '--cores=0'], cwd=pathlib.Path(__file__).parents[2],
+    [
+      sys.executable,
+      '-m',
+      'launch.worker',
+      f'--workdir={tmp_path}',
+      '--job=a',
+      '--cores=0',
+    ],
+    cwd=pathlib.Path(__file__).parents[2],
   )
   while not flag.exists():
     time.sleep(0.01)

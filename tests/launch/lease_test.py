@@ -40,8 +40,8 @@ def test_one_holds_it_until_it_is_released(tmp_path):
 
 def test_a_process_of_this_machine_that_is_gone_holds_nothing(tmp_path):
   code = (
-      'import pathlib, sys; sys.path.insert(0, "."); from launch import lease;'
-      'assert lease.acquire(pathlib.Path(sys.argv[1])) is not None'
+    'import pathlib, sys; sys.path.insert(0, "."); from launch import lease;'
+    'assert lease.acquire(pathlib.Path(sys.argv[1])) is not None'
   )
   subprocess.run([sys.executable, '-c', code, tmp_path], check=True)
   assert not lease_lib.holder(tmp_path).alive
@@ -97,8 +97,10 @@ def test_a_beat_is_a_sign_of_life(tmp_path, monkeypatch):
 @pytest.mark.parametrize('links', (True, False))
 def test_of_many_who_take_over_one_does(tmp_path, monkeypatch, links):
   if not links:  # As in a bucket.
+
     def refuse(*_):
       raise OSError(errno.EOPNOTSUPP, 'no links')
+
     monkeypatch.setattr(os, 'link', refuse)
   for _ in range(15):
     lease_lib.acquire(tmp_path)

@@ -24,17 +24,21 @@ def test_all_is_done_pasts_first_and_failures_do_not_stop_it(tmp_path, capsys):
   order = tmp_path / 'order'
   say = 'import sys; open(sys.argv[1], "a").write(sys.argv[2] + " ")'
   trains = say + (
-      '; import pathlib; c = pathlib.Path(sys.argv[3]) / "checkpoints" / '
-      '"0000000050"; c.mkdir(parents=True)'
+    '; import pathlib; c = pathlib.Path(sys.argv[3]) / "checkpoints" / '
+    '"0000000050"; c.mkdir(parents=True)'
   )
   jobs = {
-      'prefix-p': fakes.spec(
-          trains, order, 'p', tmp_path / 'prefixes' / 'p', kind='prefix',
-          folder='prefixes/p',
-      ),
-      'a': fakes.spec(say, order, 'a', past='prefix-p', past_step=50),
-      'b': fakes.spec('import sys; sys.exit("error: no luck")'),
-      'c': fakes.spec(say, order, 'c'),
+    'prefix-p': fakes.spec(
+      trains,
+      order,
+      'p',
+      tmp_path / 'prefixes' / 'p',
+      kind='prefix',
+      folder='prefixes/p',
+    ),
+    'a': fakes.spec(say, order, 'a', past='prefix-p', past_step=50),
+    'b': fakes.spec('import sys; sys.exit("error: no luck")'),
+    'c': fakes.spec(say, order, 'c'),
   }
   pool = pools.Pool(fakes.launch(tmp_path, jobs), 2 * SLOTS)
   pool._begin()
@@ -63,23 +67,22 @@ def test_another_launchers_run_is_waited_for(tmp_path):
 
 def test_two_launchers_do_nothing_twice(tmp_path):
   jobs = {
-      f'job{i}': fakes.spec(fakes.DONE, tmp_path / f'count{i}')
-      for i in range(6)
+    f'job{i}': fakes.spec(fakes.DONE, tmp_path / f'count{i}') for i in range(6)
   }
   fakes.write(tmp_path, jobs)
   code = (
-      'import sys, pathlib; sys.path.insert(0, ".");'
-      'from launch import pool as pools, slots; from tests.launch import fakes;'
-      'import types; from launch import folder;'
-      'path = pathlib.Path(sys.argv[1]); names = sys.argv[2:];'
-      'jobs = {n: folder.read_spec(path, n) for n in names};'
-      'l = types.SimpleNamespace(folder=path, jobs=jobs, todo=tuple(names));'
-      'over = pools.Pool(l, [slots.Slot((0,), {})]).run();'
-      'assert set(over.values()) == {"done"} and len(over) == 6, over'
+    'import sys, pathlib; sys.path.insert(0, ".");'
+    'from launch import pool as pools, slots; from tests.launch import fakes;'
+    'import types; from launch import folder;'
+    'path = pathlib.Path(sys.argv[1]); names = sys.argv[2:];'
+    'jobs = {n: folder.read_spec(path, n) for n in names};'
+    'l = types.SimpleNamespace(folder=path, jobs=jobs, todo=tuple(names));'
+    'over = pools.Pool(l, [slots.Slot((0,), {})]).run();'
+    'assert set(over.values()) == {"done"} and len(over) == 6, over'
   )
   both = [
-      subprocess.Popen([sys.executable, '-c', code, tmp_path, *jobs], cwd=ROOT)
-      for _ in range(2)
+    subprocess.Popen([sys.executable, '-c', code, tmp_path, *jobs], cwd=ROOT)
+    for _ in range(2)
   ]
   assert [process.wait(120) for process in both] == [0, 0]
   for i in range(6):
@@ -89,13 +92,14 @@ def test_two_launchers_do_nothing_twice(tmp_path):
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
   flag = tmp_path / 'on'
   code = (
-      'import signal, sys, time, pathlib; p = pathlib.Path(sys.argv[1]);'
-      'saved = p.exists();'
-      'signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); p.touch();'
-      'saved or time.sleep(60)'
+    'import signal, sys, time, pathlib; p = pathlib.Path(sys.argv[1]);'
+    'saved = p.exists();'
+    'signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); p.touch();'
+    'saved or time.sleep(60)'
   )
-  launch = fakes.launch(tmp_path, {'a': fakes.spec(code, flag),
-                                   'b': fakes.spec('')})
+  launch = fakes.launch(
+    tmp_path, {'a': fakes.spec(code, flag), 'b': fakes.spec('')}
+  )
   pool = pools.Pool(launch, SLOTS[:1])
   before = signal.signal(signal.SIGALRM, pool.stop)
   try:
@@ -120,7 +124,8 @@ def test_slots_share_the_cores(monkeypatch):
     slots.make(6)
   monkeypatch.setattr(slots, 'gpus', lambda: ['0', '1'])
   assert [s.environment for s in slots.make()] == [
-      {'CUDA_VISIBLE_DEVICES': '0'}, {'CUDA_VISIBLE_DEVICES': '1'}
+    {'CUDA_VISIBLE_DEVICES': '0'},
+    {'CUDA_VISIBLE_DEVICES': '1'},
   ]
   with pytest.raises(UserError, match='has 2 GPUs'):
     slots.make(3)
@@ -160,13 +165,13 @@ def test_memory_of_a_replay_on_the_host():
 
 def test_memory_is_checked_before_anything_starts(tmp_path, monkeypatch):
   jobs = {
-      name: fakes.spec('', config=_catch(capacity))
-      for name, capacity in (('small', 1000), ('large', 2_000_000))
+    name: fakes.spec('', config=_catch(capacity))
+    for name, capacity in (('small', 1000), ('large', 2_000_000))
   }
   launch = fakes.launch(tmp_path, jobs)
   small, large = (
-      memory.of_run(settings_lib.resolve(jobs[name]['config']))
-      for name in ('small', 'large')
+    memory.of_run(settings_lib.resolve(jobs[name]['config']))
+    for name in ('small', 'large')
   )
   # Two copies for two seeds of 50 squares before and after, whether it is the
   # first, and action, reward and discount in four bytes each.

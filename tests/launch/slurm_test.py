@@ -22,9 +22,7 @@ from tests.run import commands
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START = ROOT / 'tests' / 'launch' / 'start_slurm.sh'
 STUDY = 'tests/launch/tiny_study.py:alone'
-REQUEUED, KILLED, LATE = (
-    f'learning_rate=0.00{i}' for i in (1, 2, 3)
-)
+REQUEUED, KILLED, LATE = (f'learning_rate=0.00{i}' for i in (1, 2, 3))
 pytestmark = pytest.mark.slow
 # Not first within a command whose output is caught: it logs to that for good.
 pytest.importorskip('submitit', reason="pip install 'plasticity_rl[slurm]'")
@@ -50,7 +48,7 @@ def fixture_cluster(tmp_path_factory):
   # In /tmp itself: the path of a socket may have 107 characters.
   folder = tmp_path_factory.mktemp('slurm')
   started = subprocess.run(
-      [START, 'start', folder], capture_output=True, text=True, timeout=120
+    [START, 'start', folder], capture_output=True, text=True, timeout=120
   )
   assert started.returncode == 0, started.stderr
   name, _, value = started.stdout.strip().splitlines()[-1].partition('=')
@@ -64,8 +62,12 @@ def fixture_cluster(tmp_path_factory):
 
 def launch(environment, engine, *arguments):
   return subprocess.run(
-      [sys.executable, '-m', f'launch.{engine}', *arguments], cwd=ROOT,
-      env=environment, capture_output=True, text=True, timeout=300,
+    [sys.executable, '-m', f'launch.{engine}', *arguments],
+    cwd=ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    timeout=300,
   )
 
 
@@ -81,9 +83,12 @@ def wait_for(what, seconds=180):
 def hold(folder, name):
   """Stops the training of a job at one of its checkpoints; its process."""
   checkpoints = folder / 'runs' / name / 'checkpoints'
-  wait_for(lambda: checkpoints.exists() and any(
-      p.name.isdigit() for p in checkpoints.iterdir()
-  ))
+  wait_for(
+    lambda: (
+      checkpoints.exists()
+      and any(p.name.isdigit() for p in checkpoints.iterdir())
+    )
+  )
   lease = max((folder / 'jobs' / name).glob('lease-*'))
   process = json.loads(lease.read_text())['child']
   os.kill(process, signal.SIGSTOP)
@@ -93,38 +98,46 @@ def hold(folder, name):
 def metrics(folder):
   with (folder / 'metrics.csv').open(newline='') as file:
     return [
-        {k: v for k, v in row.items() if k != 'seconds'}
-        for row in csv.DictReader(file)
+      {k: v for k, v in row.items() if k != 'seconds'}
+      for row in csv.DictReader(file)
     ]
 
 
 def test_whatever_slurm_does_the_results_are_the_local_ones(cluster, tmp_path):
   folder, local = tmp_path / 'slurm', tmp_path / 'local'
   submitted = launch(
-      cluster, 'slurm', f'--config={STUDY}', f'--workdir={folder}',
-      '--time_min=1', '--signal_delay_s=30', '--partition=test',
-      '--config.num_steps=2000',
+    cluster,
+    'slurm',
+    f'--config={STUDY}',
+    f'--workdir={folder}',
+    '--time_min=1',
+    '--signal_delay_s=30',
+    '--partition=test',
+    '--config.num_steps=2000',
   )
   assert submitted.returncode == 0, submitted.stderr
   assert '3 jobs in Slurm: ' in submitted.stdout
   jobs = folder / 'jobs'
   ids = {
-      name: json.loads((jobs / name / 'slurm.json').read_text())['id']
-      for name in (REQUEUED, KILLED, LATE)
+    name: json.loads((jobs / name / 'slurm.json').read_text())['id']
+    for name in (REQUEUED, KILLED, LATE)
   }
   assert len({i.partition('_')[0] for i in ids.values()}) == 1  # One array.
 
   hold(folder, REQUEUED)
   subprocess.run(
-      ['scontrol', 'requeue', ids[REQUEUED]], env=cluster, check=True
+    ['scontrol', 'requeue', ids[REQUEUED]], env=cluster, check=True
   )
   os.kill(hold(folder, KILLED), signal.SIGKILL)
   late = hold(folder, LATE)
 
   # What is in the queue is not submitted again.
   again = launch(
-      cluster, 'slurm', f'--config={STUDY}', f'--workdir={folder}',
-      '--config.num_steps=2000',
+    cluster,
+    'slurm',
+    f'--config={STUDY}',
+    f'--workdir={folder}',
+    '--config.num_steps=2000',
   )
   assert again.returncode == 0, again.stderr
   assert 'are in the queue already' in again.stdout
@@ -141,14 +154,17 @@ def test_whatever_slurm_does_the_results_are_the_local_ones(cluster, tmp_path):
     At once will not: a node refuses what it has killed within the second.
     """
     reason = subprocess.run(
-        ['squeue', '--noheader', f'--jobs={ids[name]}', '--format=%r'],
-        env=cluster, capture_output=True, text=True,
+      ['squeue', '--noheader', f'--jobs={ids[name]}', '--format=%r'],
+      env=cluster,
+      capture_output=True,
+      text=True,
     ).stdout.strip()
     pending[name] = pending.get(name, 0) + 1 if reason == 'BeginTime' else 0
     if pending[name] > 30:
       subprocess.run(
-          ['scontrol', 'update', f'JobId={ids[name]}', 'StartTime=now'],
-          env=cluster, capture_output=True,
+        ['scontrol', 'update', f'JobId={ids[name]}', 'StartTime=now'],
+        env=cluster,
+        capture_output=True,
       )
       pending[name] = 0
 
@@ -170,8 +186,11 @@ def test_whatever_slurm_does_the_results_are_the_local_ones(cluster, tmp_path):
   assert log.count('$ python -m plasticity_rl.train') > 1
 
   done = launch(
-      cluster, 'local', f'--config={STUDY}', f'--workdir={local}',
-      '--config.num_steps=2000',
+    cluster,
+    'local',
+    f'--config={STUDY}',
+    f'--workdir={local}',
+    '--config.num_steps=2000',
   )
   assert done.returncode == 0, done.stderr
   for name in ids:
@@ -182,8 +201,11 @@ def test_whatever_slurm_does_the_results_are_the_local_ones(cluster, tmp_path):
 
 def test_what_slurm_refuses_is_passed_on(cluster, tmp_path):
   refused = launch(
-      cluster, 'slurm', f'--config={STUDY}', f'--workdir={tmp_path / "s"}',
-      '--partition=gold',
+    cluster,
+    'slurm',
+    f'--config={STUDY}',
+    f'--workdir={tmp_path / "s"}',
+    '--partition=gold',
   )
   assert refused.returncode == 2
   (line,) = refused.stderr.splitlines()

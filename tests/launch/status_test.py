@@ -28,19 +28,24 @@ def _metrics(folder, steps, value=lambda step: step):
 def fixture_study(tmp_path):
   """A job in each state."""
   jobs = {
-      'prefix-p': fakes.spec('', kind='prefix', folder='prefixes/p', end=50),
-      'done': fakes.spec('', past='prefix-p', past_step=50),
-      'lost<b>': fakes.spec(''), 'running': fakes.spec(''),
-      'failed': fakes.spec(''),
-      'forked': fakes.spec('', kind='diagnose', folder='runs/forked', arms=2,
-                           horizon=40, end=60),
+    'prefix-p': fakes.spec('', kind='prefix', folder='prefixes/p', end=50),
+    'done': fakes.spec('', past='prefix-p', past_step=50),
+    'lost<b>': fakes.spec(''),
+    'running': fakes.spec(''),
+    'failed': fakes.spec(''),
+    'forked': fakes.spec(
+      '', kind='diagnose', folder='runs/forked', arms=2, horizon=40, end=60
+    ),
   }
   fakes.write(tmp_path, jobs)
   folder_lib.write_state(tmp_path, 'done', state='done', host='here')
   _metrics(tmp_path / 'runs' / 'done', range(10, 101, 10))
   folder_lib.write_state(
-      tmp_path, 'failed', state='failed', error='the loss became NaN',
-      log='/x/log.txt',
+    tmp_path,
+    'failed',
+    state='failed',
+    error='the loss became NaN',
+    log='/x/log.txt',
   )
   lease_lib.acquire(folder_lib.job_folder(tmp_path, 'running'))
   _metrics(tmp_path / 'runs' / 'running', range(10, 41, 10))
@@ -54,8 +59,12 @@ def test_progress_of_every_job(study):
   jobs = {job.name: job for job in progress.read(study)}
   assert [job.name for job in jobs.values()][0] == 'prefix-p'
   assert {n: j.state for n, j in jobs.items()} == {
-      'prefix-p': 'waiting', 'done': 'done', 'lost<b>': 'waiting',
-      'running': 'running', 'failed': 'failed', 'forked': 'running',
+    'prefix-p': 'waiting',
+    'done': 'done',
+    'lost<b>': 'waiting',
+    'running': 'running',
+    'failed': 'failed',
+    'forked': 'running',
   }
   done = jobs['done']
   assert (done.done, done.total, done.left) == (50, 50, 0.0)
@@ -72,9 +81,17 @@ def test_progress_of_every_job(study):
 def test_the_table_says_it_all(study):
   result = commands.call('status', study, '--once', package='launch')
   assert result.code == 0, result.err
-  for said in ('Is it fake?', '1 done, 2 running, 1 failed, 2 waiting', '40%',
-               '12 s', 'the loss became NaN', 'log: /x/log.txt', '█',
-               'lost<b>', 'about '):
+  for said in (
+    'Is it fake?',
+    '1 done, 2 running, 1 failed, 2 waiting',
+    '40%',
+    '12 s',
+    'the loss became NaN',
+    'log: /x/log.txt',
+    '█',
+    'lost<b>',
+    'about ',
+  ):
     assert said in result.out, said
 
 
@@ -82,8 +99,14 @@ def test_the_page_says_it_too_and_fetches_nothing(study):
   result = commands.call('status', study, '--html', package='launch')
   assert result.out == f'page: {study / "status.html"}\n'
   page = (study / 'status.html').read_text()
-  for said in ('Is it fake?', 'the loss became NaN', '/x/log.txt', '<polyline',
-               'lost&lt;b&gt;', '1 done, 2 running'):
+  for said in (
+    'Is it fake?',
+    'the loss became NaN',
+    '/x/log.txt',
+    '<polyline',
+    'lost&lt;b&gt;',
+    '1 done, 2 running',
+  ):
     assert said in page, said
   assert '<script' not in page and 'http' not in page
   other = study / 'elsewhere.html'
@@ -91,11 +114,14 @@ def test_the_page_says_it_too_and_fetches_nothing(study):
   assert other.exists() and status_page.build(study, progress.read(study))
 
 
-@pytest.mark.parametrize('arguments, message', (
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
     ([], 'give the folder of one study'),
     (['/nope'], 'no such folder: /nope'),
     (['configs'], 'configs is not a study: it has no study.json'),
-))
+  ),
+)
 def test_mistakes(arguments, message):
   result = commands.call('status', *arguments, '--once', package='launch')
   assert result.code == 2 and message in result.err
@@ -110,23 +136,39 @@ def test_the_live_table_ends_when_all_is_over(study):
     pytest.skip('no program `script`')
   command = f'{sys.executable} -m launch.status {study}'
   done = subprocess.run(
-      [script, '-qec', command, '/dev/null'], capture_output=True, text=True,
-      cwd=pathlib.Path(__file__).parents[2], timeout=60,
+    [script, '-qec', command, '/dev/null'],
+    capture_output=True,
+    text=True,
+    cwd=pathlib.Path(__file__).parents[2],
+    timeout=60,
   )
   assert done.returncode == 0 and '5 done, 1 failed' in done.stdout
 
 
-@pytest.mark.parametrize('values, line', (
-    ([], ''), ([1.0], '▁'), ([0, 1], '▁█'), ([1, 0, float('nan'), 1], '█▁█'),
+@pytest.mark.parametrize(
+  'values, line',
+  (
+    ([], ''),
+    ([1.0], '▁'),
+    ([0, 1], '▁█'),
+    ([1, 0, float('nan'), 1], '█▁█'),
     (list(range(32)), '▁▁▂▂▃▃▄▄▅▅▆▆▇▇██'),
-))
+  ),
+)
 def test_spark_lines(values, line):
   assert progress.spark(values) == line
 
 
-@pytest.mark.parametrize('seconds, text', (
-    (5, '5 s'), (100, '2 min'), (5000, '83 min'), (7200, '2.0 h'),
-    (5e5, '5.8 d'), (float('nan'), ''),
-))
+@pytest.mark.parametrize(
+  'seconds, text',
+  (
+    (5, '5 s'),
+    (100, '2 min'),
+    (5000, '83 min'),
+    (7200, '2.0 h'),
+    (5e5, '5.8 d'),
+    (float('nan'), ''),
+  ),
+)
 def test_durations(seconds, text):
   assert progress.duration(seconds) == text

@@ -13,8 +13,9 @@ from plasticity_rl.training import experiment as experiment_lib
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'configs' / 'studies'
 STUDIES = sorted(
-    path.stem for path in FOLDER.glob('*.py')
-    if 'def get_sweep' in path.read_text()
+  path.stem
+  for path in FOLDER.glob('*.py')
+  if 'def get_sweep' in path.read_text()
 )
 # Full studies stand on these.
 BASES = ('dqn_atari', 'sac_dmc', 'drq_dmc')
@@ -28,9 +29,15 @@ def _build(name, variant):
 
 def test_the_questions_of_the_talk_are_all_there():
   assert set(STUDIES) == {
-      'injection_over_games', 'when_to_inject', 'injection_vs_resets',
-      'injection_vs_bigger_net', 'replay_ratio_lr_width', 'ablations',
-      'proxies_vs_benefit', 'heavy_priming', 'resets_sac_drq',
+    'injection_over_games',
+    'when_to_inject',
+    'injection_vs_resets',
+    'injection_vs_bigger_net',
+    'replay_ratio_lr_width',
+    'ablations',
+    'proxies_vs_benefit',
+    'heavy_priming',
+    'resets_sac_drq',
   }
 
 

@@ -27,7 +27,7 @@ def get_sweep(h, variant: str = ''):
   if variant == 'alone':
     return h.sweep('optimizer.learning_rate', [1e-3, 2e-3, 3e-3])
   return h.chain(
-      h.arm('control'),
-      h.arm('injection', {'interventions': ('injection(at_steps=200)',)}),
-      h.arm('reset', {'interventions': ('reset(scope="head", at_steps=200)',)}),
+    h.arm('control'),
+    h.arm('injection', {'interventions': ('injection(at_steps=200)',)}),
+    h.arm('reset', {'interventions': ('reset(scope="head", at_steps=200)',)}),
   )

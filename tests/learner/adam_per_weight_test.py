@@ -18,7 +18,7 @@ PARAMS = {'w': jnp.ones([3, 4]), 'b': jnp.zeros([4])}
 def gradients(step):
   rng = np.random.default_rng(step)
   return jax.tree.map(
-      lambda x: rng.normal(size=x.shape).astype(np.float32), PARAMS
+    lambda x: rng.normal(size=x.shape).astype(np.float32), PARAMS
   )
 
 
@@ -34,8 +34,9 @@ def test_is_adam_where_nothing_is_reset(steps):
   ours, state = run(OURS, OURS.init(PARAMS), range(steps))
   theirs, _ = run(THEIRS, THEIRS.init(PARAMS), range(steps))
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(1e-3 * a, 1e-3 * b, atol=1e-7),
-      ours, theirs,
+    lambda a, b: np.testing.assert_allclose(1e-3 * a, 1e-3 * b, atol=1e-7),
+    ours,
+    theirs,
   )
   assert (state.count['w'] == steps).all()
 
@@ -51,16 +52,17 @@ def test_weights_that_are_reset_restart_as_fresh_ones():
     for i in range(4):
       wanted = fresh if i == unit else never
       np.testing.assert_allclose(
-          ours[name][..., i], wanted[name][..., i], rtol=2e-5
+        ours[name][..., i], wanted[name][..., i], rtol=2e-5
       )
 
 
 def test_the_head_of_a_single_group_restarts_as_well():
   """Its count is the head's own, unlike that of `optax.adam`."""
   split = injection.SplitNetwork(
-      lambda key, x: {'w': jnp.ones([2, 3])}, lambda p, x: x @ p['w'],
-      lambda key, x: {'v': jax.random.normal(key, [3, 1])},
-      lambda p, x: x @ p['v'],
+    lambda key, x: {'w': jnp.ones([2, 3])},
+    lambda p, x: x @ p['w'],
+    lambda key, x: {'v': jax.random.normal(key, [3, 1])},
+    lambda p, x: x @ p['v'],
   )
   params = split.init(jax.random.PRNGKey(0), jnp.ones([1, 2]))
   optimizer = injection.masked(OURS)
@@ -68,7 +70,7 @@ def test_the_head_of_a_single_group_restarts_as_well():
   for _ in range(3):
     _, state = optimizer.update(jax.tree.map(jnp.ones_like, params), state)
   _, state = injection.inject(
-      jax.random.PRNGKey(1), split, params, optimizer, state
+    jax.random.PRNGKey(1), split, params, optimizer, state
   )
   count = state[0].inner_state.count
   assert (count['encoder']['w'] == 3).all()

@@ -18,7 +18,9 @@ from plasticity_rl.types import Transition
 KEY = jax.random.PRNGKey(6)
 
 
-@pytest.mark.parametrize('ratio, steps_per_row, expected', (
+@pytest.mark.parametrize(
+  'ratio, steps_per_row, expected',
+  (
     (1.0, 1, (1, 1)),
     (4.0, 1, (4, 1)),
     (0.25, 1, (1, 4)),
@@ -27,7 +29,8 @@ KEY = jax.random.PRNGKey(6)
     (0.5, 8, (4, 1)),
     (0.125, 4, (1, 2)),
     (2.0, 3, (6, 1)),
-))
+  ),
+)
 def test_schedule(ratio, steps_per_row, expected):
   assert learner.update_schedule(ratio, steps_per_row) == expected
 
@@ -38,9 +41,9 @@ def test_ratio_that_is_none_is_refused(ratio):
     learner.update_schedule(ratio, 1)
 
 
-@pytest.mark.parametrize('ratio, steps_per_row', (
-    (1.5, 1), (0.4, 1), (0.75, 1), (0.5, 3), (2.25, 2)
-))
+@pytest.mark.parametrize(
+  'ratio, steps_per_row', ((1.5, 1), (0.4, 1), (0.75, 1), (0.5, 3), (2.25, 2))
+)
 def test_ratio_of_no_whole_number_is_refused(ratio, steps_per_row):
   with pytest.raises(UserError, match='one over a whole number: '):
     learner.update_schedule(ratio, steps_per_row)
@@ -55,17 +58,16 @@ def test_updates_follow_the_last_row_of_a_period():
 @pytest.fixture(name='agent', scope='module')
 def fixture_agent():
   network, layers = sequential.build(
-      sequential.Sequential((2,), (), (4,), 2, split=1)
+    sequential.Sequential((2,), (), (4,), 2, split=1)
   )
   optimizer = injection.grouped(
-      optax.scale_by_adam(), after=optax.scale_by_learning_rate(
-          optax.linear_schedule(0.1, 0.0, 10)
-      )
+    optax.scale_by_adam(),
+    after=optax.scale_by_learning_rate(optax.linear_schedule(0.1, 0.0, 10)),
   )
   # A copy to the target falls amidst the updates of the test.
   return dqn.make(
-      NetSpec(network, optimizer, layers, has_target=True),
-      settings.DQNConfig(target_period_updates=2),
+    NetSpec(network, optimizer, layers, has_target=True),
+    settings.DQNConfig(target_period_updates=2),
   )
 
 
@@ -73,20 +75,18 @@ def sample(key, i):
   del i
   keys = jax.random.split(key, 4)
   return Transition(
-      jax.random.normal(keys[0], [3, 2]),
-      jax.random.randint(keys[1], [3], 0, 2),
-      jax.random.normal(keys[2], [3]),
-      jnp.full([3], 0.9),
-      jax.random.normal(keys[3], [3, 2]),
+    jax.random.normal(keys[0], [3, 2]),
+    jax.random.randint(keys[1], [3], 0, 2),
+    jax.random.normal(keys[2], [3]),
+    jnp.full([3], 0.9),
+    jax.random.normal(keys[3], [3, 2]),
   )
 
 
 def test_many_updates_are_as_many_single_ones(agent):
-  many = jax.jit(lambda nets: learner.learn(
-      KEY, agent, nets, {}, sample, 7, 3
-  ))
+  many = jax.jit(lambda nets: learner.learn(KEY, agent, nets, {}, sample, 7, 3))
   single = jax.jit(
-      lambda key, nets, n: learner.learn(key, agent, nets, {}, sample, n, 1)
+    lambda key, nets, n: learner.learn(key, agent, nets, {}, sample, n, 1)
   )
   start = jax.jit(agent.init)(KEY)
   at_once, _, metrics = many(start)
@@ -95,13 +95,14 @@ def test_many_updates_are_as_many_single_ones(agent):
     nets, _, one = single(key, nets, 7 + i)
     losses.append(one['loss'])
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),
-      at_once, nets,
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),
+    at_once,
+    nets,
   )
   np.testing.assert_allclose(metrics['loss'], np.mean(losses), rtol=1e-5)
   # Each on a batch of its own, and the target was copied by the count.
   assert len(set(map(float, losses))) == 3
   assert not np.array_equal(
-      at_once['q'].target['head']['dense_1']['w'],
-      start['q'].target['head']['dense_1']['w'],
+    at_once['q'].target['head']['dense_1']['w'],
+    start['q'].target['head']['dense_1']['w'],
   )

@@ -12,11 +12,14 @@ from plasticity_rl.learner import optimizers
 from plasticity_rl.learner.upgd import scale_by_upgd
 
 PARAMS = {'w': jnp.array([[1.0, -2.0], [0.5, 3.0]]), 'b': jnp.array([0.0, 1.0])}
-GRADIENTS = jax.tree.map(jnp.float32, (
+GRADIENTS = jax.tree.map(
+  jnp.float32,
+  (
     {'w': np.array([[0.1, 0.4], [-0.3, -0.2]]), 'b': np.array([0.7, -0.1])},
     {'w': np.array([[-0.2, 0.1], [0.5, 0.3]]), 'b': np.array([-0.4, 0.6])},
     {'w': np.array([[-0.9, -0.6], [0.1, 0.2]]), 'b': np.array([0.2, 0.5])},
-))
+  ),
+)
 
 
 def by_hand(steps, decay):
@@ -24,16 +27,14 @@ def by_hand(steps, decay):
   utility = {k: np.zeros(v.shape) for k, v in PARAMS.items()}
   for g in GRADIENTS[:steps]:
     utility = {
-        k: decay * utility[k]
-        - (1 - decay) * np.asarray(g[k]) * np.asarray(PARAMS[k])
-        for k in utility
+      k: decay * utility[k]
+      - (1 - decay) * np.asarray(g[k]) * np.asarray(PARAMS[k])
+      for k in utility
     }
   corrected = {k: u / (1 - decay**steps) for k, u in utility.items()}
   largest = max(u.max() for u in corrected.values())
   assert largest > 0
-  return {
-      k: 2 * g[k] / (1 + np.exp(corrected[k] / largest)) for k in corrected
-  }
+  return {k: 2 * g[k] / (1 + np.exp(corrected[k] / largest)) for k in corrected}
 
 
 @pytest.mark.parametrize('decay', (0.0, 0.9))
@@ -75,7 +76,7 @@ def test_useful_weights_move_less():
   updates, _ = optimizer.update(g, optimizer.init(w), w)
   # The first is as useful as any, the second of no use, the third a burden.
   np.testing.assert_allclose(
-      updates, [-2 / (1 + np.e), -1.0, -2 / (1 + 1 / np.e)], rtol=1e-6
+    updates, [-2 / (1 + np.e), -1.0, -2 / (1 + 1 / np.e)], rtol=1e-6
   )
 
 
@@ -110,37 +111,39 @@ def test_key_is_another_for_other_weights_and_the_same_for_the_same():
   other = {**PARAMS, 'b': PARAMS['b'] + 1e-6}
   assert key_of(PARAMS) != key_of(other)
   keys = jax.vmap(lambda w: scale_by_upgd().init(w).key)(
-      jnp.arange(6.0).reshape(3, 2)
+    jnp.arange(6.0).reshape(3, 2)
   )
   assert len(np.unique(keys, axis=0)) == 3
 
 
 def test_weights_decay_by_the_learning_rate_times_their_size():
-  optimizer = optimizers.make(settings.OptimizerConfig(
+  optimizer = optimizers.make(
+    settings.OptimizerConfig(
       name='upgd', learning_rate=0.1, noise=0.0, weight_decay=0.5
-  ))
+    )
+  )
   params = {'encoder': {}, 'head': {'w': jnp.array([2.0, -4.0])}}
   updates, _ = optimizer.update(
-      jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
+    jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
   )
   np.testing.assert_allclose(updates['head']['w'], [-0.1, 0.2], rtol=1e-6)
 
 
 def test_injection_draws_the_heads_noise_anew_and_keeps_the_encoders():
   split = injection.SplitNetwork(
-      lambda key, x: {'w': jax.random.normal(key, [2, 3])},
-      lambda p, x: x @ p['w'],
-      lambda key, x: {'v': jax.random.normal(key, [3, 1])},
-      lambda p, x: x @ p['v'],
+    lambda key, x: {'w': jax.random.normal(key, [2, 3])},
+    lambda p, x: x @ p['w'],
+    lambda key, x: {'v': jax.random.normal(key, [3, 1])},
+    lambda p, x: x @ p['v'],
   )
   params = split.init(jax.random.PRNGKey(0), jnp.ones([1, 2]))
   optimizer = optimizers.make(settings.OptimizerConfig(name='upgd'))
   state = optimizer.init(params)
   _, state = optimizer.update(
-      jax.tree.map(jnp.ones_like, params), state, params
+    jax.tree.map(jnp.ones_like, params), state, params
   )
   _, new = injection.inject(
-      jax.random.PRNGKey(1), split, params, optimizer, state
+    jax.random.PRNGKey(1), split, params, optimizer, state
   )
 
   def upgd(state, group):

@@ -27,305 +27,365 @@ _UPDATES = 'tests/properties/updates_test.py::test_'
 _DRAWN = _PROPERTIES + 'what_is_drawn_is_distributed_as_the_initialisers'
 
 MUTANTS = (
-    # --- Which terms there are, and how they are summed.
-    Mutant(
-        'original-not-frozen', _INJECTION,
-        '    freeze_original: bool = True,\n',
-        '    freeze_original: bool = False,\n',
-        (_OUTPUTS + 'as_many_parameters_learn[grow]',),
-        'Plasticine, awjuliani',
-    ),
-    Mutant(
-        'third-term-missing', _INJECTION,
-        '    third_term: bool = True,\n',
-        '    third_term: bool = False,\n',
-        (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
-    ),
-    Mutant(
-        'third-term-detached-from-the-encoder', _SPLIT,
-        '        lambda p: self._split(self.head_apply(p, features))[0]\n',
-        '        lambda p: self._split(self.head_apply(\n'
-        '            p, jax.lax.stop_gradient(features)))[0]\n',
-        (_TRAINING + 'the_encoder_learns_through_every_term',),
-        'Plasticine',
-    ),
-    Mutant(
-        'wrong-sign', _INJECTION,
-        'added += [(fresh, -1.0)]', 'added += [(fresh, 1.0)]',
-        (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
-    ),
-    Mutant(
-        'wrong-sign-in-slots', _INJECTION,
-        'jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)',
-        'jnp.array([1.0, 1.0 if third_term else 0.0], jnp.float32)',
-        (_OUTPUTS + 'predictions_stay[plain-0-slots]',),
-    ),
-    Mutant(
-        'summed-in-another-order', _SPLIT,
-        """    total.extend(
+  # --- Which terms there are, and how they are summed.
+  Mutant(
+    'original-not-frozen',
+    _INJECTION,
+    '    freeze_original: bool = True,\n',
+    '    freeze_original: bool = False,\n',
+    (_OUTPUTS + 'as_many_parameters_learn[grow]',),
+    'Plasticine, awjuliani',
+  ),
+  Mutant(
+    'third-term-missing',
+    _INJECTION,
+    '    third_term: bool = True,\n',
+    '    third_term: bool = False,\n',
+    (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
+  ),
+  Mutant(
+    'third-term-detached-from-the-encoder',
+    _SPLIT,
+    '        lambda p: self._split(self.head_apply(p, features))[0]\n',
+    '        lambda p: self._split(self.head_apply(\n'
+    '            p, jax.lax.stop_gradient(features)))[0]\n',
+    (_TRAINING + 'the_encoder_learns_through_every_term',),
+    'Plasticine',
+  ),
+  Mutant(
+    'wrong-sign',
+    _INJECTION,
+    'added += [(fresh, -1.0)]',
+    'added += [(fresh, 1.0)]',
+    (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
+  ),
+  Mutant(
+    'wrong-sign-in-slots',
+    _INJECTION,
+    'jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)',
+    'jnp.array([1.0, 1.0 if third_term else 0.0], jnp.float32)',
+    (_OUTPUTS + 'predictions_stay[plain-0-slots]',),
+  ),
+  Mutant(
+    'summed-in-another-order',
+    _SPLIT,
+    """    total.extend(
         _add(new, cancel)
         for cancel, new in zip(terms[::2], terms[1::2], strict=True)
     )
 """,
-        '    total.extend(terms)\n',
-        (_OUTPUTS + 'a_new_pair_cancels_before_it_meets_the_rest',),
+    '    total.extend(terms)\n',
+    (_OUTPUTS + 'a_new_pair_cancels_before_it_meets_the_rest',),
+  ),
+  Mutant(
+    'pair-copied-from-the-old-head',
+    _INJECTION,
+    '  fresh = net.draw_head(key)\n',
+    "  fresh = getattr(params[HEAD], 'trainable', params[HEAD])\n",
+    (_OUTPUTS + 'the_new_head_is_a_draw_of_the_initialiser',),
+    "Guozheng-Ma's port",
+  ),
+  Mutant(
+    'slot-opened-over-the-newest',
+    _INJECTION,
+    '          [stack[2:], old[None], new[None]]\n',
+    '          [stack[:-2], old[None], new[None]]\n',
+    (_SLOTS + 'slots_equal_growing',),
+  ),
+  Mutant(
+    'full-slots-not-noticed',
+    _INJECTION,
+    '  full = head.signs[0] != 0\n',
+    '  full = head.signs[0] > 1\n',
+    (_SLOTS + 'full_slots_change_nothing',),
+  ),
+  Mutant(
+    'full-slots-reset-the-optimizer',
+    _INJECTION,
+    "  if options.get('slots'):\n",
+    '  if False:\n',
+    (_SLOTS + 'full_slots_change_nothing',),
+    'this code, until this test',
+  ),
+  # --- What learns, and what it costs.
+  Mutant(
+    'head-not-in-the-optimizer',
+    _INJECTION,
+    'trainable=constant(True, node.trainable)',
+    'trainable=constant(False, node.trainable)',
+    (_TRAINING + 'frozen_heads_stay_through_three_injections_and_then_go',),
+    'Plasticine',
+  ),
+  Mutant(
+    'frozen-heads-counted-as-learning',
+    _INJECTION,
+    'frozen=constant(False, node.frozen)',
+    'frozen=constant(True, node.frozen)',
+    (_OUTPUTS + 'masks_are_opposites_of_the_trees_own_structure',),
+  ),
+  Mutant(
+    'frozen-updates-pass-through',
+    _INJECTION,
+    '      optax.masked(optax.set_to_zero(), frozen_mask),\n',
+    '      optax.identity(),\n',
+    (
+      _OPTIMIZER + 'frozen_leaves_get_zeros_whatever_their_gradient'
+      '[masked-adam]',
     ),
-    Mutant(
-        'pair-copied-from-the-old-head', _INJECTION,
-        '  fresh = net.draw_head(key)\n',
-        "  fresh = getattr(params[HEAD], 'trainable', params[HEAD])\n",
-        (_OUTPUTS + 'the_new_head_is_a_draw_of_the_initialiser',),
-        "Guozheng-Ma's port",
+    'optax.masked used alone',
+  ),
+  Mutant(
+    'frozen-updated-by-the-agent',
+    'plasticity_rl/agents/base.py',
+    'p + u if learns else p',
+    'p + u',
+    (_OPTIMIZER + 'an_agents_update_does_not_touch_frozen_leaves',),
+  ),
+  Mutant(
+    'weight-gradients-of-frozen-heads',
+    _SPLIT,
+    'frozen, signs = jax.lax.stop_gradient((head.frozen, head.signs))',
+    'frozen, signs = head.frozen, head.signs',
+    (_COST + 'injection_costs_two_more_heads_and_no_more',),
+  ),
+  Mutant(
+    'clip-norm-sees-frozen-leaves',
+    _INJECTION,
+    '  before = masked(before or optax.identity())\n',
+    '  before = before or optax.identity()\n',
+    (_OPTIMIZER + 'clipping_does_not_see_frozen_leaves[config]',),
+  ),
+  # --- The optimizer's state.
+  Mutant(
+    'encoder-state-reset',
+    _INJECTION,
+    "    if optimizer_state == 'reset_all' and not _is_schedules(path):\n",
+    '    if not _is_schedules(path):\n',
+    (
+      _OPTIMIZER + 'the_heads_state_is_fresh_and_the_rest_untouched'
+      '[1-grouped-adam]',
     ),
-    Mutant(
-        'slot-opened-over-the-newest', _INJECTION,
-        '          [stack[2:], old[None], new[None]]\n',
-        '          [stack[:-2], old[None], new[None]]\n',
-        (_SLOTS + 'slots_equal_growing',),
+    'k1seul rebuilds the optimizer',
+  ),
+  Mutant(
+    'head-state-kept',
+    _INJECTION,
+    "      if optimizer_state == 'keep':\n",
+    '      if True:\n',
+    (
+      _OPTIMIZER + 'the_heads_state_is_fresh_and_the_rest_untouched'
+      '[1-grouped-rmsprop]',
     ),
-    Mutant(
-        'full-slots-not-noticed', _INJECTION,
-        '  full = head.signs[0] != 0\n', '  full = head.signs[0] > 1\n',
-        (_SLOTS + 'full_slots_change_nothing',),
+  ),
+  Mutant(
+    'adam-count-kept',
+    _INJECTION,
+    '    elif _head_index(path) is not None:\n',
+    '    elif _head_index(path) is not None and getattr(\n'
+    "        path[-1], 'name', '') != 'count':\n",
+    (_OPTIMIZER + 'the_first_step_of_the_new_head_is_a_fresh_adams',),
+    'Dopamine ReDo',
+  ),
+  Mutant(
+    'head-of-an-encoder-taken-for-the-head',
+    _INJECTION,
+    "  parts = ('encoder', HEAD)",
+    '  parts = (HEAD,)',
+    (_OPTIMIZER + 'a_head_inside_the_encoder_is_the_encoders',),
+    'this code, until this test',
+  ),
+  Mutant(
+    'schedule-restarted',
+    _INJECTION,
+    "  return bool(keys & {'before', 'after'}) and not keys & "
+    "{'encoder', HEAD}\n",
+    '  return False\n',
+    (_OPTIMIZER + 'reset_all_starts_anew_but_for_schedules[grouped-adam]',),
+    'this code, until this test',
+  ),
+  # --- The target.
+  Mutant(
+    'target-not-injected',
+    _ROOM + 'inject.py',
+    'target = core.inject_params(key, net.network, target, **options)',
+    'pass',
+    (
+      _PROPERTIES + 'frozen_heads_change_only_where_promised'
+      '[dqn_mlp-fresh-injection]',
     ),
-    Mutant(
-        'full-slots-reset-the-optimizer', _INJECTION,
-        "  if options.get('slots'):\n", '  if False:\n',
-        (_SLOTS + 'full_slots_change_nothing',),
-        'this code, until this test',
+  ),
+  Mutant(
+    'target-copied-from-online',
+    _ROOM + 'inject.py',
+    'target = core.inject_params(key, net.network, target, **options)',
+    'target = params',
+    (_PROPERTIES + 'predictions_stay_where_promised[dqn_mlp-fresh-injection]',),
+    'k1seul',
+  ),
+  Mutant(
+    'another-draw-in-the-target',
+    _ROOM + 'inject.py',
+    'core.inject_params(key, net.network, target, **options)',
+    'core.inject_params(key + 1, net.network, target, **options)',
+    (
+      _PROPERTIES + 'online_and_target_receive_the_same'
+      '[dqn_mlp-fresh-injection]',
     ),
-    # --- What learns, and what it costs.
-    Mutant(
-        'head-not-in-the-optimizer', _INJECTION,
-        'trainable=constant(True, node.trainable)',
-        'trainable=constant(False, node.trainable)',
-        (_TRAINING
-         + 'frozen_heads_stay_through_three_injections_and_then_go',),
-        'Plasticine',
+  ),
+  Mutant(
+    'target-never-takes-over',
+    'plasticity_rl/agents/base.py',
+    '      updates % period == 0,\n',
+    '      updates < 0,\n',
+    (_UPDATES + 'the_target_takes_over_theta_and_keeps_the_copy',),
+  ),
+  Mutant(
+    'double-q-evaluated-by-online',
+    'plasticity_rl/agents/dqn.py',
+    'batch.discount_t, q_t,\n          selector,\n',
+    'batch.discount_t, selector,\n          selector,\n',
+    ('tests/agents/dqn_test.py::test_update_is_the_gradient_by_hand',),
+  ),
+  # --- Other interventions.
+  Mutant(
+    'reset-leaves-the-target',
+    _ROOM + 'reset.py',
+    '  params = fill(state.params)\n'
+    '  target = None if state.target is None else fill(state.target)\n',
+    '  params = fill(state.params)\n  target = state.target\n',
+    (_PROPERTIES + 'what_learns_changes_where_promised[dqn_mlp-fresh-reset]',),
+  ),
+  Mutant(
+    'reset-keeps-frozen-heads',
+    _ROOM + 'reset.py',
+    '      params = core.drop_frozen(params, slots=slots)\n',
+    '      pass\n',
+    (
+      _PROPERTIES + 'frozen_heads_change_only_where_promised'
+      '[dqn_mlp-injected-reset]',
     ),
-    Mutant(
-        'frozen-heads-counted-as-learning', _INJECTION,
-        'frozen=constant(False, node.frozen)',
-        'frozen=constant(True, node.frozen)',
-        (_OUTPUTS + 'masks_are_opposites_of_the_trees_own_structure',),
+  ),
+  Mutant(
+    'reset-keeps-the-optimizers-state',
+    _ROOM + 'reset.py',
+    "base.reset_groups(net, state, groups) if optimizer == 'reset' else state",
+    'state',
+    (
+      _PROPERTIES + 'optimizer_state_starts_anew_where_promised'
+      '[dqn_mlp-fresh-reset]',
     ),
-    Mutant(
-        'frozen-updates-pass-through', _INJECTION,
-        '      optax.masked(optax.set_to_zero(), frozen_mask),\n',
-        '      optax.identity(),\n',
-        (_OPTIMIZER + 'frozen_leaves_get_zeros_whatever_their_gradient'
-         '[masked-adam]',),
-        'optax.masked used alone',
+    'Plasticine, for its layer resets',
+  ),
+  Mutant(
+    'reset-draws-at-another-scale',
+    _ROOM + 'reset.py',
+    '      plain = base.put(plain, path, base.get(fresh, path))\n',
+    '      plain = base.put(plain, path, jax.tree.map(\n'
+    '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
+    (_DRAWN + '[dqn_conv]',),
+  ),
+  Mutant(
+    'every-seed-draws-alike',
+    _ROOM + 'base.py',
+    '    keys = jax.random.split(key, len(names))\n',
+    '    keys = jax.random.split(\n'
+    '        jax.random.PRNGKey(0), len(names))\n',
+    (
+      _PROPERTIES + 'online_and_target_receive_the_same'
+      '[dqn_mlp-fresh-injection]',
     ),
-    Mutant(
-        'frozen-updated-by-the-agent',
-        'plasticity_rl/agents/base.py',
-        'p + u if learns else p', 'p + u',
-        (_OPTIMIZER + 'an_agents_update_does_not_touch_frozen_leaves',),
+  ),
+  Mutant(
+    'shrink-and-perturb-touches-frozen-heads',
+    _ROOM + 'shrink_and_perturb.py',
+    '      return core.replace_trainable(params, plain)\n',
+    '      return core.replace_trainable(jax.tree.map(\n'
+    '          lambda p: shrink * p, params), plain)\n',
+    (
+      _PROPERTIES + 'frozen_heads_change_only_where_promised'
+      '[dqn_mlp-injected-shrink_and_perturb]',
     ),
-    Mutant(
-        'weight-gradients-of-frozen-heads', _SPLIT,
-        'frozen, signs = jax.lax.stop_gradient((head.frozen, head.signs))',
-        'frozen, signs = head.frozen, head.signs',
-        (_COST + 'injection_costs_two_more_heads_and_no_more',),
+  ),
+  Mutant(
+    'shrink-and-perturb-leaves-the-target',
+    _ROOM + 'shrink_and_perturb.py',
+    'target=None if state.target is None else change(state.target)',
+    'target=state.target',
+    (
+      _PROPERTIES + 'what_learns_changes_where_promised'
+      '[dqn_mlp-fresh-shrink_and_perturb]',
     ),
-    Mutant(
-        'clip-norm-sees-frozen-leaves', _INJECTION,
-        '  before = masked(before or optax.identity())\n',
-        '  before = before or optax.identity()\n',
-        (_OPTIMIZER + 'clipping_does_not_see_frozen_leaves[config]',),
+  ),
+  Mutant(
+    'schedules-restart-with-the-groups',
+    _ROOM + 'base.py',
+    '  opt_state = {**state.opt_state, **{g: fresh[g] for g in groups}}\n',
+    '  opt_state = fresh if len(groups) == 2 else {\n'
+    '      **state.opt_state, **{g: fresh[g] for g in groups}}\n',
+    (
+      _PROPERTIES + 'optimizer_state_starts_anew_where_promised'
+      '[dqn_mlp-fresh-optimizer_reset]',
     ),
-    # --- The optimizer's state.
-    Mutant(
-        'encoder-state-reset', _INJECTION,
-        "    if optimizer_state == 'reset_all' and not _is_schedules(path):\n",
-        '    if not _is_schedules(path):\n',
-        (_OPTIMIZER + 'the_heads_state_is_fresh_and_the_rest_untouched'
-         '[1-grouped-adam]',),
-        'k1seul rebuilds the optimizer',
+  ),
+  # --- When interventions happen, and who acts after them.
+  Mutant(
+    'criterion-without-patience',
+    'plasticity_rl/training/criteria.py',
+    "known & rested & (seen['in_a_row'] >= self.criterion.patience)",
+    "known & rested & (seen['in_a_row'] >= 1)",
+    ('tests/training/criteria_test.py::test_patience_is_in_a_row',),
+  ),
+  Mutant(
+    'plateau-against-the-last-value',
+    'plasticity_rl/training/criteria.py',
+    '      reference = highest_before + number\n',
+    "      reference = seen['last'] + number\n",
+    (
+      'tests/training/criteria_test.py::'
+      'test_a_value_below_the_last_counts_from_the_highest',
     ),
-    Mutant(
-        'head-state-kept', _INJECTION,
-        "      if optimizer_state == 'keep':\n", '      if True:\n',
-        (_OPTIMIZER + 'the_heads_state_is_fresh_and_the_rest_untouched'
-         '[1-grouped-rmsprop]',),
-    ),
-    Mutant(
-        'adam-count-kept', _INJECTION,
-        '    elif _head_index(path) is not None:\n',
-        '    elif _head_index(path) is not None and getattr(\n'
-        "        path[-1], 'name', '') != 'count':\n",
-        (_OPTIMIZER + 'the_first_step_of_the_new_head_is_a_fresh_adams',),
-        'Dopamine ReDo',
-    ),
-    Mutant(
-        'head-of-an-encoder-taken-for-the-head', _INJECTION,
-        "  parts = ('encoder', HEAD)", '  parts = (HEAD,)',
-        (_OPTIMIZER + 'a_head_inside_the_encoder_is_the_encoders',),
-        'this code, until this test',
-    ),
-    Mutant(
-        'schedule-restarted', _INJECTION,
-        "  return bool(keys & {'before', 'after'}) and not keys & "
-        "{'encoder', HEAD}\n",
-        '  return False\n',
-        (_OPTIMIZER + 'reset_all_starts_anew_but_for_schedules'
-         '[grouped-adam]',),
-        'this code, until this test',
-    ),
-    # --- The target.
-    Mutant(
-        'target-not-injected', _ROOM + 'inject.py',
-        'target = core.inject_params(key, net.network, target, **options)',
-        'pass',
-        (_PROPERTIES + 'frozen_heads_change_only_where_promised'
-         '[dqn_mlp-fresh-injection]',),
-    ),
-    Mutant(
-        'target-copied-from-online', _ROOM + 'inject.py',
-        'target = core.inject_params(key, net.network, target, **options)',
-        'target = params',
-        (_PROPERTIES + 'predictions_stay_where_promised'
-         '[dqn_mlp-fresh-injection]',),
-        'k1seul',
-    ),
-    Mutant(
-        'another-draw-in-the-target', _ROOM + 'inject.py',
-        'core.inject_params(key, net.network, target, **options)',
-        'core.inject_params(key + 1, net.network, target, **options)',
-        (_PROPERTIES + 'online_and_target_receive_the_same'
-         '[dqn_mlp-fresh-injection]',),
-    ),
-    Mutant(
-        'target-never-takes-over',
-        'plasticity_rl/agents/base.py',
-        '      updates % period == 0,\n', '      updates < 0,\n',
-        (_UPDATES + 'the_target_takes_over_theta_and_keeps_the_copy',),
-    ),
-    Mutant(
-        'double-q-evaluated-by-online',
-        'plasticity_rl/agents/dqn.py',
-        'batch.discount_t, q_t,\n          selector,\n',
-        'batch.discount_t, selector,\n          selector,\n',
-        ('tests/agents/dqn_test.py::test_update_is_the_gradient_by_hand',),
-    ),
-    # --- Other interventions.
-    Mutant(
-        'reset-leaves-the-target', _ROOM + 'reset.py',
-        'target = None if state.target is None else fill(state.target)',
-        'target = state.target',
-        (_PROPERTIES + 'what_learns_changes_where_promised'
-         '[dqn_mlp-fresh-reset]',),
-    ),
-    Mutant(
-        'reset-keeps-frozen-heads', _ROOM + 'reset.py',
-        '      params = core.drop_frozen(params, slots=slots)\n',
-        '      pass\n',
-        (_PROPERTIES + 'frozen_heads_change_only_where_promised'
-         '[dqn_mlp-injected-reset]',),
-    ),
-    Mutant(
-        'reset-keeps-the-optimizers-state', _ROOM + 'reset.py',
-        "base.reset_groups(net, state, groups) if optimizer == 'reset' "
-        'else state',
-        'state',
-        (_PROPERTIES + 'optimizer_state_starts_anew_where_promised'
-         '[dqn_mlp-fresh-reset]',),
-        'Plasticine, for its layer resets',
-    ),
-    Mutant(
-        'reset-draws-at-another-scale', _ROOM + 'reset.py',
-        '      plain = base.put(plain, path, base.get(fresh, path))\n',
-        '      plain = base.put(plain, path, jax.tree.map(\n'
-        '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
-        (_DRAWN + '[dqn_conv]',),
-    ),
-    Mutant(
-        'every-seed-draws-alike', _ROOM + 'base.py',
-        '    keys = jax.random.split(key, len(names))\n',
-        '    keys = jax.random.split(\n'
-        '        jax.random.PRNGKey(0), len(names))\n',
-        (_PROPERTIES + 'online_and_target_receive_the_same'
-         '[dqn_mlp-fresh-injection]',),
-    ),
-    Mutant(
-        'shrink-and-perturb-touches-frozen-heads',
-        _ROOM + 'shrink_and_perturb.py',
-        '      return core.replace_trainable(params, plain)\n',
-        '      return core.replace_trainable(jax.tree.map(\n'
-        '          lambda p: shrink * p, params), plain)\n',
-        (_PROPERTIES + 'frozen_heads_change_only_where_promised'
-         '[dqn_mlp-injected-shrink_and_perturb]',),
-    ),
-    Mutant(
-        'shrink-and-perturb-leaves-the-target',
-        _ROOM + 'shrink_and_perturb.py',
-        'target=None if state.target is None else change(state.target)',
-        'target=state.target',
-        (_PROPERTIES + 'what_learns_changes_where_promised'
-         '[dqn_mlp-fresh-shrink_and_perturb]',),
-    ),
-    Mutant(
-        'schedules-restart-with-the-groups', _ROOM + 'base.py',
-        '  opt_state = {**state.opt_state, **{g: fresh[g] for g in groups}}\n',
-        '  opt_state = fresh if len(groups) == 2 else {\n'
-        '      **state.opt_state, **{g: fresh[g] for g in groups}}\n',
-        (_PROPERTIES + 'optimizer_state_starts_anew_where_promised'
-         '[dqn_mlp-fresh-optimizer_reset]',),
-    ),
-    # --- When interventions happen, and who acts after them.
-    Mutant(
-        'criterion-without-patience', 'plasticity_rl/training/criteria.py',
-        "known & rested & (seen['in_a_row'] >= self.criterion.patience)",
-        "known & rested & (seen['in_a_row'] >= 1)",
-        ('tests/training/criteria_test.py::test_patience_is_in_a_row',),
-    ),
-    Mutant(
-        'plateau-against-the-last-value',
-        'plasticity_rl/training/criteria.py',
-        "      reference = highest_before + number\n",
-        "      reference = seen['last'] + number\n",
-        ('tests/training/criteria_test.py::'
-         'test_a_value_below_the_last_counts_from_the_highest',),
-    ),
-    Mutant(
-        'criterion-fires-in-every-seed',
-        'plasticity_rl/training/experiment.py',
-        '        return jnp.where(each, new, old)\n',
-        '        return jnp.where(each.any(), new, old)\n',
-        ('tests/run/triggers_test.py::test_each_seed_by_itself',),
-    ),
-    Mutant(
-        'period-counted-before-the-update', 'plasticity_rl/learner/learner.py',
-        'hook, event_key, nets, own, batch, updates + i + 1, shard',
-        'hook, event_key, nets, own, batch, updates + i, shard',
-        ('tests/run/triggers_test.py::test_period_of_updates',),
-    ),
-    Mutant(
-        'reset-keeps-the-initial-weights', _ROOM + 'reset.py',
-        '    initial = base.put(initial, path, base.get(fresh, path))\n',
-        '    pass\n',
-        (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
-    ),
-    Mutant(
-        'old-policy-acts-forever', _ROOM + 'acting.py',
-        "  return Acting(nets, old, step < kept['until'])\n",
-        "  return Acting(nets, old, step < 2 * kept['until'])\n",
-        ('tests/training/acting_test.py::'
-         'test_the_old_policy_acts_for_some_steps',),
-    ),
-    Mutant(
-        'values-bootstrapped-through-a-truncation',
-        'benchmarks/recorded.py',
-        '    after = np.where(last[t], np.nan, after)\n', '',
-        ('tests/benchmarks/recorded_test.py::test_monte_carlo_by_hand',),
-    ),
-    *catalogue_agents.MUTANTS,
-    *catalogue_units.MUTANTS,
-    *catalogue_networks.MUTANTS,
-    *catalogue_diagnostics.MUTANTS,
-    *catalogue_environments.MUTANTS,
-    *catalogue_host_loop.MUTANTS,
-    *catalogue_replay.MUTANTS,
-    *catalogue_learner.MUTANTS,
+  ),
+  Mutant(
+    'criterion-fires-in-every-seed',
+    'plasticity_rl/training/experiment.py',
+    '        return jnp.where(each, new, old)\n',
+    '        return jnp.where(each.any(), new, old)\n',
+    ('tests/run/triggers_test.py::test_each_seed_by_itself',),
+  ),
+  Mutant(
+    'period-counted-before-the-update',
+    'plasticity_rl/learner/learner.py',
+    'hook, event_key, nets, own, batch, updates + i + 1, shard',
+    'hook, event_key, nets, own, batch, updates + i, shard',
+    ('tests/run/triggers_test.py::test_period_of_updates',),
+  ),
+  Mutant(
+    'reset-keeps-the-initial-weights',
+    _ROOM + 'reset.py',
+    '    initial = base.put(initial, path, base.get(fresh, path))\n',
+    '    pass\n',
+    (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
+  ),
+  Mutant(
+    'old-policy-acts-forever',
+    _ROOM + 'acting.py',
+    "  return Acting(nets, old, step < kept['until'])\n",
+    "  return Acting(nets, old, step < 2 * kept['until'])\n",
+    ('tests/training/acting_test.py::test_the_old_policy_acts_for_some_steps',),
+  ),
+  Mutant(
+    'values-bootstrapped-through-a-truncation',
+    'benchmarks/recorded.py',
+    '    after = np.where(last[t], np.nan, after)\n',
+    '',
+    ('tests/benchmarks/recorded_test.py::test_monte_carlo_by_hand',),
+  ),
+  *catalogue_agents.MUTANTS,
+  *catalogue_units.MUTANTS,
+  *catalogue_networks.MUTANTS,
+  *catalogue_diagnostics.MUTANTS,
+  *catalogue_environments.MUTANTS,
+  *catalogue_host_loop.MUTANTS,
+  *catalogue_replay.MUTANTS,
+  *catalogue_learner.MUTANTS,
 )

@@ -9,166 +9,206 @@ _LOOKED = 'tests/diagnostics/'
 _MEMORY = 'tests/run/memory_test.py::test_'
 
 MUTANTS = (
-    # --- Which proxy tells.
-    Mutant(
-        'proxy-correlated-over-forks-not-seeds',
-        'plasticity_rl/analysis/rank_correlation.py',
-        '  return spearman(np.swapaxes(x, -1, -2), np.swapaxes(y, -1, -2))\n',
-        '  return spearman(x, y)\n',
-        (_RANKS + 'what_changes_with_time_alone_correlates_pooled_and_not_'
-         'within',),
+  # --- Which proxy tells.
+  Mutant(
+    'proxy-correlated-over-forks-not-seeds',
+    'plasticity_rl/analysis/rank_correlation.py',
+    '  return spearman(np.swapaxes(x, -1, -2), np.swapaxes(y, -1, -2))\n',
+    '  return spearman(x, y)\n',
+    (_RANKS + 'what_changes_with_time_alone_correlates_pooled_and_not_within',),
+  ),
+  Mutant(
+    'proxy-bootstrap-parts-the-pairs',
+    'plasticity_rl/analysis/rank_correlation.py',
+    '  values = statistic(x[drawn], y[drawn])\n',
+    '  values = statistic(x[drawn], y[drawn[::-1]])\n',
+    (_RANKS + 'a_monotone_relation_gives_one',),
+  ),
+  Mutant(
+    'proxy-bootstrap-draws-forks-not-seeds',
+    'plasticity_rl/analysis/rank_correlation.py',
+    '  values = statistic(x[drawn], y[drawn])\n',
+    '  drawn = drawn[:, : x.shape[1]] % x.shape[1]\n'
+    '  values = statistic(x[:, drawn].swapaxes(0, 1), '
+    'y[:, drawn].swapaxes(0, 1))\n',
+    (_RANKS + 'intervals_resample_seeds_with_all_of_their_forks',),
+  ),
+  Mutant(
+    'proxy-measured-after-the-injection',
+    'plasticity_rl/analysis/proxies.py',
+    'in (arms[diagnoses.CONTROL].table, prefix.table):\n',
+    'in (arms[INJECTION].table, prefix.table):\n',
+    (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+  ),
+  Mutant(
+    'proxy-measured-after-training',
+    'plasticity_rl/analysis/proxies.py',
+    '  series = table.series(name).between(step - 1, step)\n',
+    '  series = table.series(name).between(step, np.inf)\n',
+    (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+  ),
+  Mutant(
+    'proxy-forks-lose-their-checkpoints',
+    'plasticity_rl/run/checkpoint.py',
+    'if s not in self._keep_steps and not',
+    'if not',
+    (
+      'tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
+      'beside_the_newest',
     ),
-    Mutant(
-        'proxy-bootstrap-parts-the-pairs',
-        'plasticity_rl/analysis/rank_correlation.py',
-        '  values = statistic(x[drawn], y[drawn])\n',
-        '  values = statistic(x[drawn], y[drawn[::-1]])\n',
-        (_RANKS + 'a_monotone_relation_gives_one',),
+  ),
+  # --- Diagnostics.
+  Mutant(
+    'stable-rank-is-srank',
+    _LOOKS + 'ranks.py',
+    '    return jnp.sum(jnp.square(s / largest))\n',
+    '    return srank_of(s)\n',
+    (_LOOKED + 'ranks_test.py::test_stable_rank',),
+    'Plasticine',
+  ),
+  Mutant(
+    'effective-rank-of-squares',
+    _LOOKS + 'ranks.py',
+    '    total = s.sum()\n',
+    '    s = s**2\n    total = s.sum()\n',
+    (_LOOKED + 'ranks_test.py::test_effective_rank',),
+  ),
+  Mutant(
+    'feature-rank-depends-on-the-batch',
+    _LOOKS + 'ranks.py',
+    's / scale > eps',
+    's > eps',
+    (_LOOKED + 'ranks_test.py::test_feature_rank',),
+  ),
+  Mutant(
+    'update-ratio-over-the-new-weights',
+    _LOOKS + 'weight_change.py',
+    'optax.tree.norm(old),\n',
+    'optax.tree.norm(new),\n',
+    (_LOOKED + 'weights_test.py::test_update_ratio',),
+  ),
+  Mutant(
+    'gradient-l0-counts-zeros',
+    _LOOKS + 'gradient.py',
+    'lambda x: x != 0',
+    'lambda x: x == 0',
+    (_LOOKED + 'gradient_test.py::test_gradient_norms',),
+  ),
+  Mutant(
+    'gradient-covariance-not-normalised',
+    _LOOKS + 'gradient_covariance.py',
+    '  gradients = gradients / jnp.where(norms > 0, norms, 1)\n',
+    '',
+    (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
+  ),
+  Mutant(
+    'gradient-covariance-with-its-diagonal',
+    _LOOKS + 'gradient_covariance.py',
+    'cosines.sum() - jnp.trace(cosines)',
+    'cosines.sum()',
+    (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
+  ),
+  Mutant(
+    'active-units-by-magnitude',
+    _LOOKS + 'active_units.py',
+    'mean = features.reshape',
+    'mean = jnp.abs(features).reshape',
+    (
+      _LOOKED + 'units_test.py'
+      '::test_active_units_are_those_with_a_positive_mean',
     ),
-    Mutant(
-        'proxy-bootstrap-draws-forks-not-seeds',
-        'plasticity_rl/analysis/rank_correlation.py',
-        '  values = statistic(x[drawn], y[drawn])\n',
-        '  drawn = drawn[:, : x.shape[1]] % x.shape[1]\n'
-        '  values = statistic(x[:, drawn].swapaxes(0, 1), '
-        'y[:, drawn].swapaxes(0, 1))\n',
-        (_RANKS + 'intervals_resample_seeds_with_all_of_their_forks',),
+  ),
+  Mutant(
+    'dormant-overlap-over-the-larger-set',
+    _LOOKS + 'dormant_units.py',
+    'smaller = jnp.minimum(',
+    'smaller = jnp.maximum(',
+    (_LOOKED + 'units_test.py::test_dormant_overlap',),
+  ),
+  Mutant(
+    'lanczos-without-orthogonalising',
+    _LOOKS + 'hessian.py',
+    '      w = w - basis.T @ (basis @ w)\n',
+    '      w = w - (v @ w) * v\n',
+    (_LOOKED + 'hessian_test.py::test_both_ends_come_first',),
+  ),
+  Mutant(
+    'lanczos-adds-zeros',
+    _LOOKS + 'hessian.py',
+    'jnp.where(alive, alpha, alpha[0])',
+    'jnp.where(alive, alpha, 0)',
+    (_LOOKED + 'hessian_test.py::test_an_invariant_space_adds_nothing',),
+  ),
+  Mutant(
+    'churn-where-it-learned',
+    _LOOKS + 'churn.py',
+    'jnp.abs(new - old)[half:].ravel()',
+    'jnp.abs(new - old)[:half].ravel()',
+    (_LOOKED + 'churn_test.py::test_churn',),
+  ),
+  Mutant(
+    'churn-by-an-update-on-all',
+    _LOOKS + 'churn.py',
+    'probe.updated(half)',
+    'probe.updated(2 * half)',
+    (_LOOKED + 'churn_test.py::test_churn',),
+  ),
+  Mutant(
+    'target-fitting-keeps-the-optimizer',
+    _LOOKS + 'target_fitting.py',
+    'carry = learns, optimizer.init(learns)',
+    'carry = learns, probe.state.opt_state',
+    (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
+  ),
+  Mutant(
+    'target-fitting-of-targets-around-zero',
+    _LOOKS + 'target_fitting.py',
+    'lambda y: y.mean(0, keepdims=True)',
+    'lambda y: 0 * y.mean(0, keepdims=True)',
+    (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
+  ),
+  Mutant(
+    'target-fitting-drops-frozen-heads',
+    _LOOKS + 'target_fitting.py',
+    'fit(probe.learns, probe.with_learning, targets)',
+    'fit(probe.learns, lambda p: p, targets)',
+    (
+      _LOOKED + 'target_fitting_test.py'
+      '::test_frozen_heads_contribute_and_are_not_trained',
     ),
-    Mutant(
-        'proxy-measured-after-the-injection',
-        'plasticity_rl/analysis/proxies.py',
-        'in (arms[diagnoses.CONTROL].table, prefix.table):\n',
-        'in (arms[INJECTION].table, prefix.table):\n',
-        (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+  ),
+  Mutant(
+    'part-of-the-probe-batch-is-all-of-it',
+    _LOOKS + 'registry.py',
+    'jax.tree.map(lambda x: x[:n], batch)',
+    'batch',
+    (
+      _LOOKED + 'registry_test.py::test_updates_and_losses_are_on_as_many'
+      '_examples_as_are_asked_for',
     ),
-    Mutant(
-        'proxy-measured-after-training',
-        'plasticity_rl/analysis/proxies.py',
-        '  series = table.series(name).between(step - 1, step)\n',
-        '  series = table.series(name).between(step, np.inf)\n',
-        (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
+  ),
+  Mutant(
+    'target-diagnostics-of-the-online-network',
+    _LOOKS + 'registry.py',
+    'net.network.apply(state.target, inputs)',
+    'net.network.apply(state.params, inputs)',
+    (
+      _LOOKED + 'registry_test.py'
+      '::test_targets_are_measured_where_that_is_asked_for',
     ),
-    Mutant(
-        'proxy-forks-lose-their-checkpoints',
-        'plasticity_rl/run/checkpoint.py',
-        'if s not in self._keep_steps and not', 'if not',
-        ('tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
-         'beside_the_newest',),
-    ),
-    # --- Diagnostics.
-    Mutant(
-        'stable-rank-is-srank', _LOOKS + 'ranks.py',
-        '    return jnp.sum(jnp.square(s / largest))\n',
-        '    return srank_of(s)\n',
-        (_LOOKED + 'ranks_test.py::test_stable_rank',), 'Plasticine',
-    ),
-    Mutant(
-        'effective-rank-of-squares', _LOOKS + 'ranks.py',
-        '    total = s.sum()\n', '    s = s**2\n    total = s.sum()\n',
-        (_LOOKED + 'ranks_test.py::test_effective_rank',),
-    ),
-    Mutant(
-        'feature-rank-depends-on-the-batch', _LOOKS + 'ranks.py',
-        's / scale > eps', 's > eps',
-        (_LOOKED + 'ranks_test.py::test_feature_rank',),
-    ),
-    Mutant(
-        'update-ratio-over-the-new-weights', _LOOKS + 'weight_change.py',
-        'optax.tree.norm(old),\n', 'optax.tree.norm(new),\n',
-        (_LOOKED + 'weights_test.py::test_update_ratio',),
-    ),
-    Mutant(
-        'gradient-l0-counts-zeros', _LOOKS + 'gradient.py',
-        'lambda x: x != 0', 'lambda x: x == 0',
-        (_LOOKED + 'gradient_test.py::test_gradient_norms',),
-    ),
-    Mutant(
-        'gradient-covariance-not-normalised',
-        _LOOKS + 'gradient_covariance.py',
-        '  gradients = gradients / jnp.where(norms > 0, norms, 1)\n', '',
-        (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
-    ),
-    Mutant(
-        'gradient-covariance-with-its-diagonal',
-        _LOOKS + 'gradient_covariance.py',
-        'cosines.sum() - jnp.trace(cosines)', 'cosines.sum()',
-        (_LOOKED + 'gradient_test.py::test_gradient_covariance',),
-    ),
-    Mutant(
-        'active-units-by-magnitude', _LOOKS + 'active_units.py',
-        'mean = features.reshape', 'mean = jnp.abs(features).reshape',
-        (_LOOKED + 'units_test.py'
-         '::test_active_units_are_those_with_a_positive_mean',),
-    ),
-    Mutant(
-        'dormant-overlap-over-the-larger-set', _LOOKS + 'dormant_units.py',
-        'smaller = jnp.minimum(', 'smaller = jnp.maximum(',
-        (_LOOKED + 'units_test.py::test_dormant_overlap',),
-    ),
-    Mutant(
-        'lanczos-without-orthogonalising', _LOOKS + 'hessian.py',
-        '      w = w - basis.T @ (basis @ w)\n',
-        '      w = w - (v @ w) * v\n',
-        (_LOOKED + 'hessian_test.py::test_both_ends_come_first',),
-    ),
-    Mutant(
-        'lanczos-adds-zeros', _LOOKS + 'hessian.py',
-        'jnp.where(alive, alpha, alpha[0])', 'jnp.where(alive, alpha, 0)',
-        (_LOOKED + 'hessian_test.py::test_an_invariant_space_adds_nothing',),
-    ),
-    Mutant(
-        'churn-where-it-learned', _LOOKS + 'churn.py',
-        'jnp.abs(new - old)[half:].ravel()',
-        'jnp.abs(new - old)[:half].ravel()',
-        (_LOOKED + 'churn_test.py::test_churn',),
-    ),
-    Mutant(
-        'churn-by-an-update-on-all', _LOOKS + 'churn.py',
-        'probe.updated(half)', 'probe.updated(2 * half)',
-        (_LOOKED + 'churn_test.py::test_churn',),
-    ),
-    Mutant(
-        'target-fitting-keeps-the-optimizer', _LOOKS + 'target_fitting.py',
-        'carry = learns, optimizer.init(learns)',
-        'carry = learns, probe.state.opt_state',
-        (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
-    ),
-    Mutant(
-        'target-fitting-of-targets-around-zero', _LOOKS + 'target_fitting.py',
-        'lambda y: y.mean(0, keepdims=True)',
-        'lambda y: 0 * y.mean(0, keepdims=True)',
-        (_LOOKED + 'target_fitting_test.py::test_target_fitting',),
-    ),
-    Mutant(
-        'target-fitting-drops-frozen-heads', _LOOKS + 'target_fitting.py',
-        'fit(probe.learns, probe.with_learning, targets)',
-        'fit(probe.learns, lambda p: p, targets)',
-        (_LOOKED + 'target_fitting_test.py'
-         '::test_frozen_heads_contribute_and_are_not_trained',),
-    ),
-    Mutant(
-        'part-of-the-probe-batch-is-all-of-it', _LOOKS + 'registry.py',
-        'jax.tree.map(lambda x: x[:n], batch)', 'batch',
-        (_LOOKED + 'registry_test.py::test_updates_and_losses_are_on_as_many'
-         '_examples_as_are_asked_for',),
-    ),
-    Mutant(
-        'target-diagnostics-of-the-online-network', _LOOKS + 'registry.py',
-        'net.network.apply(state.target, inputs)',
-        'net.network.apply(state.params, inputs)',
-        (_LOOKED + 'registry_test.py'
-         '::test_targets_are_measured_where_that_is_asked_for',),
-    ),
-    Mutant(
-        'looking-at-the-fork-is-remembered',
-        'plasticity_rl/run/runner.py',
-        '      if remember:\n', '      if measure:\n',
-        (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
-    ),
-    Mutant(
-        'a-fork-forgets-what-was-remembered',
-        'plasticity_rl/training/experiment.py',
-        '{**empty, **state.interventions}', '{**state.interventions, **empty}',
-        (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
-    ),
+  ),
+  Mutant(
+    'looking-at-the-fork-is-remembered',
+    'plasticity_rl/run/runner.py',
+    '      if remember:\n',
+    '      if measure:\n',
+    (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
+  ),
+  Mutant(
+    'a-fork-forgets-what-was-remembered',
+    'plasticity_rl/training/experiment.py',
+    '{**empty, **state.interventions}',
+    '{**state.interventions, **empty}',
+    (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
+  ),
 )

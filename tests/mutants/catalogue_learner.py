@@ -10,48 +10,61 @@ _TESTS = 'tests/distributed/parallel_test.py::test_'
 _EQUAL = (_TESTS + 'devices_together_do_what_one_does_with_the_whole_batch',)
 
 MUTANTS = (
-    Mutant(
-        'gradients-not-averaged', _BASE,
-        'gradients = average(gradients, net.shard)\n', 'pass\n',
-        _EQUAL,
-    ),
-    Mutant(
-        'noise-by-place-in-the-share', _SHARD,
-        'return self.of(example_keys(key, size * self.count))',
-        'return example_keys(key, size)',
-        _EQUAL,
-    ),
-    Mutant(
-        'sum-for-mean', _SHARD,
-        'jax.lax.pmean(tree, self.axis)', 'jax.lax.psum(tree, self.axis)',
-        _EQUAL,
-    ),
-    Mutant(
-        'all-leaves-on-the-wire', _BASE,
-        # (Of gradients alone, XLA would drop what nobody reads.)
-        'lambda learns, p, u: p + u if learns else p,',
-        'lambda learns, p, u: net.shard.mean(p + u if learns else p),',
-        (_TESTS + 'what_learns_crosses_the_wire_and_nothing_else',),
-    ),
-    Mutant(
-        'sum-over-parts-of-a-batch', _BASE,
-        'jax.tree.map(lambda x: x / count, total),', 'total,',
-        _EQUAL,
-    ),
-    Mutant(
-        'a-batch-in-one-part', _BASE,
-        'gradients_of, data, math.gcd(net.microbatches, size)',
-        'gradients_of, data, 1',
-        (_TESTS + 'parts_of_a_batch_are_taken_one_after_the_other',),
-    ),
-    Mutant(
-        'products-of-float32', _PRECISION,
-        'apply(*policy.cast_to_compute((params, x)))', 'apply(params, x)',
-        (_IN_BFLOAT16 + 'products_are_of_bfloat16',),
-    ),
-    Mutant(
-        'outputs-of-bfloat16', _PRECISION,
-        'output_dtype=jnp.float32', 'output_dtype=jnp.bfloat16',
-        (_IN_BFLOAT16 + 'outputs_are_close_and_float32',),
-    ),
+  Mutant(
+    'gradients-not-averaged',
+    _BASE,
+    'gradients = average(gradients, net.shard)\n',
+    'pass\n',
+    _EQUAL,
+  ),
+  Mutant(
+    'noise-by-place-in-the-share',
+    _SHARD,
+    'return self.of(example_keys(key, size * self.count))',
+    'return example_keys(key, size)',
+    _EQUAL,
+  ),
+  Mutant(
+    'sum-for-mean',
+    _SHARD,
+    'jax.lax.pmean(tree, self.axis)',
+    'jax.lax.psum(tree, self.axis)',
+    _EQUAL,
+  ),
+  Mutant(
+    'all-leaves-on-the-wire',
+    _BASE,
+    # (Of gradients alone, XLA would drop what nobody reads.)
+    'lambda learns, p, u: p + u if learns else p,',
+    'lambda learns, p, u: net.shard.mean(p + u if learns else p),',
+    (_TESTS + 'what_learns_crosses_the_wire_and_nothing_else',),
+  ),
+  Mutant(
+    'sum-over-parts-of-a-batch',
+    _BASE,
+    'jax.tree.map(lambda x: x / count, total),',
+    'total,',
+    _EQUAL,
+  ),
+  Mutant(
+    'a-batch-in-one-part',
+    _BASE,
+    'gradients_of, data, math.gcd(net.microbatches, size)',
+    'gradients_of, data, 1',
+    (_TESTS + 'parts_of_a_batch_are_taken_one_after_the_other',),
+  ),
+  Mutant(
+    'products-of-float32',
+    _PRECISION,
+    'apply(*policy.cast_to_compute((params, x)))',
+    'apply(params, x)',
+    (_IN_BFLOAT16 + 'products_are_of_bfloat16',),
+  ),
+  Mutant(
+    'outputs-of-bfloat16',
+    _PRECISION,
+    'output_dtype=jnp.float32',
+    'output_dtype=jnp.bfloat16',
+    (_IN_BFLOAT16 + 'outputs_are_close_and_float32',),
+  ),
 )

@@ -12,119 +12,158 @@ _LEARNER = 'plasticity_rl/learner/'
 _LEARNER_TESTS = 'tests/learner/'
 
 MUTANTS = (
-    # --- Regularisers.
-    Mutant(
-        'l2-init-pulls-to-zero', _REGULARIZERS + 'l2_init.py',
-        'return l2(jax.tree.map(jnp.subtract, '
-        'injection.trainable(params), initial))',
-        'return l2(params)',
-        (_REGULARIZERS_TESTS + 'l2_test.py::test_l2_init_is_zero_where_'
-         'nothing_moved_and_grows_with_distance',),
+  # --- Regularisers.
+  Mutant(
+    'l2-init-pulls-to-zero',
+    _REGULARIZERS + 'l2_init.py',
+    'return l2(jax.tree.map(jnp.subtract, '
+    'injection.trainable(params), initial))',
+    'return l2(params)',
+    (
+      _REGULARIZERS_TESTS + 'l2_test.py::test_l2_init_is_zero_where_'
+      'nothing_moved_and_grows_with_distance',
     ),
-    Mutant(
-        'l2-sees-frozen-heads', _REGULARIZERS + 'l2.py',
-        'for x in jax.tree.leaves(injection.trainable(params))',
-        'for x in jax.tree.leaves(params)',
-        (_REGULARIZERS_TESTS + 'l2_test.py::'
-         'test_frozen_heads_are_left_alone',),
+  ),
+  Mutant(
+    'l2-sees-frozen-heads',
+    _REGULARIZERS + 'l2.py',
+    'for x in jax.tree.leaves(injection.trainable(params))',
+    'for x in jax.tree.leaves(params)',
+    (_REGULARIZERS_TESTS + 'l2_test.py::test_frozen_heads_are_left_alone',),
+  ),
+  Mutant(
+    'parseval-of-inputs-for-units',
+    _REGULARIZERS + 'parseval.py',
+    'gram = matrix @ matrix.T',
+    'gram = matrix.T @ matrix',
+    (
+      _REGULARIZERS_TESTS + 'matrix_test.py::test_parseval_is_the_'
+      'distance_of_the_gram_matrix[shape0]',
     ),
-    Mutant(
-        'parseval-of-inputs-for-units', _REGULARIZERS + 'parseval.py',
-        'gram = matrix @ matrix.T', 'gram = matrix.T @ matrix',
-        (_REGULARIZERS_TESTS + 'matrix_test.py::test_parseval_is_the_'
-         'distance_of_the_gram_matrix[shape0]',),
+  ),
+  Mutant(
+    'spectral-norm-of-another-vector',
+    _REGULARIZERS + 'spectral_norm.py',
+    '  u = _unit(fixed @ v)\n',
+    '  u = _unit(matrix @ matrix[0])\n',
+    (
+      _REGULARIZERS_TESTS + 'matrix_test.py::'
+      'test_spectral_norm_is_numpys[shape0]',
     ),
-    Mutant(
-        'spectral-norm-of-another-vector',
-        _REGULARIZERS + 'spectral_norm.py',
-        '  u = _unit(fixed @ v)\n', '  u = _unit(matrix @ matrix[0])\n',
-        (_REGULARIZERS_TESTS + 'matrix_test.py::'
-         'test_spectral_norm_is_numpys[shape0]',),
+  ),
+  Mutant(
+    'infer-towards-the-present',
+    _REGULARIZERS + 'registry.py',
+    'output, network.apply(initial, inputs), config.infer_scale',
+    'output, output, config.infer_scale',
+    (
+      _REGULARIZERS_TESTS + 'registry_test.py::'
+      'test_each_is_what_its_function_says[infer]',
     ),
-    Mutant(
-        'infer-towards-the-present', _REGULARIZERS + 'registry.py',
-        'output, network.apply(initial, inputs), config.infer_scale',
-        'output, output, config.infer_scale',
-        (_REGULARIZERS_TESTS + 'registry_test.py::'
-         'test_each_is_what_its_function_says[infer]',),
+  ),
+  # --- Architectures.
+  Mutant(
+    'weight-norm-over-units',
+    _NETWORKS + 'weight_norm.py',
+    'tuple(range(w.ndim - 1))',
+    'tuple(range(1, w.ndim))',
+    (_NETWORKS_TESTS + 'norms_test.py::test_weight_norm_by_unit',),
+  ),
+  Mutant(
+    'layer-norm-over-the-batch',
+    _NETWORKS + 'layer_norm.py',
+    'axes = tuple(range(1, x.ndim))',
+    'axes = tuple(range(x.ndim))',
+    (_NETWORKS_TESTS + 'norms_test.py::test_layer_norm_by_hand',),
+  ),
+  Mutant(
+    'features-of-a-unit-interleaved',
+    _NETWORKS + 'crelu.py',
+    'jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], -1)',
+    'jnp.stack([jax.nn.relu(x), jax.nn.relu(-x)], -1).reshape('
+    '*x.shape[:-1], -1)',
+    (
+      _NETWORKS_TESTS + 'activations_test.py::test_features_of_a_unit_are_'
+      'where_the_layer_says[crelu]',
     ),
-    # --- Architectures.
-    Mutant(
-        'weight-norm-over-units', _NETWORKS + 'weight_norm.py',
-        'tuple(range(w.ndim - 1))', 'tuple(range(1, w.ndim))',
-        (_NETWORKS_TESTS + 'norms_test.py::'
-         'test_weight_norm_by_unit',),
+  ),
+  Mutant(
+    'flattened-channels-count-units',
+    _NETWORKS + 'sequential.py',
+    'channels = config.units(filters) * config.features_per_unit',
+    'channels = config.units(filters)',
+    (
+      _NETWORKS_TESTS + 'activations_test.py::'
+      'test_sizes_with_two_features_a_unit[crelu-features-1]',
     ),
-    Mutant(
-        'layer-norm-over-the-batch', _NETWORKS + 'layer_norm.py',
-        'axes = tuple(range(1, x.ndim))', 'axes = tuple(range(x.ndim))',
-        (_NETWORKS_TESTS + 'norms_test.py::'
-         'test_layer_norm_by_hand',),
+  ),
+  Mutant(
+    'norms-survive-a-reset-of-their-layer',
+    _ROOM + 'reset.py',
+    '      plain = base.put(plain, path, base.get(fresh, path))\n',
+    '      plain = base.put(plain, path, {**base.get(plain, path), **{\n'
+    "          k: base.get(fresh, path)[k] for k in ('w', 'b')}})\n",
+    (
+      _PROPERTIES + 'what_learns_changes_where_promised'
+      '[dqn_normed-fresh-reset(scope="last")]',
     ),
-    Mutant(
-        'features-of-a-unit-interleaved', _NETWORKS + 'crelu.py',
-        'jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], -1)',
-        'jnp.stack([jax.nn.relu(x), jax.nn.relu(-x)], -1).reshape('
-        '*x.shape[:-1], -1)',
-        (_NETWORKS_TESTS + 'activations_test.py::test_features_of_a_unit_are_'
-         'where_the_layer_says[crelu]',),
+  ),
+  # --- Optimizers.
+  Mutant(
+    'bias-correction-computed-and-discarded',
+    _LEARNER + 'adam_per_weight.py',
+    '(m / (1 - b1**n)) / (jnp.sqrt(v / (1 - b2**n)) + eps)',
+    'm / (jnp.sqrt(v) + eps)',
+    (
+      _LEARNER_TESTS + 'adam_per_weight_test.py::'
+      'test_is_adam_where_nothing_is_reset[1]',
     ),
-    Mutant(
-        'flattened-channels-count-units', _NETWORKS + 'sequential.py',
-        'channels = config.units(filters) * config.features_per_unit',
-        'channels = config.units(filters)',
-        (_NETWORKS_TESTS + 'activations_test.py::'
-         'test_sizes_with_two_features_a_unit[crelu-features-1]',),
+    'Dohare et al. (AdamGnT)',
+  ),
+  Mutant(
+    'one-count-for-all-weights',
+    _LEARNER + 'adam_per_weight.py',
+    'jax.tree.map(optax.safe_increment, state.count)',
+    'jax.tree.map(lambda n: jnp.full_like(n, n.max() + 1), state.count)',
+    (
+      _LEARNER_TESTS + 'adam_per_weight_test.py::'
+      'test_weights_that_are_reset_restart_as_fresh_ones',
     ),
-    Mutant(
-        'norms-survive-a-reset-of-their-layer', _ROOM + 'reset.py',
-        '      plain = base.put(plain, path, base.get(fresh, path))\n',
-        '      plain = base.put(plain, path, {**base.get(plain, path), **{\n'
-        "          k: base.get(fresh, path)[k] for k in ('w', 'b')}})\n",
-        (_PROPERTIES + 'what_learns_changes_where_promised'
-         '[dqn_normed-fresh-reset(scope="last")]',),
+  ),
+  Mutant(
+    'upgd-protects-the-useless',
+    _LEARNER + 'upgd.py',
+    '(1 - jax.nn.sigmoid(u / scale))',
+    'jax.nn.sigmoid(u / scale)',
+    (_LEARNER_TESTS + 'upgd_test.py::test_useful_weights_move_less',),
+  ),
+  Mutant(
+    'upgd-repeats-its-noise',
+    _LEARNER + 'upgd.py',
+    'ScaleByUpgdState(utility, key, direction_state)\n',
+    'ScaleByUpgdState(utility, state.key, direction_state)\n',
+    (
+      _LEARNER_TESTS + 'upgd_test.py::'
+      'test_noise_is_of_its_scale_and_new_at_each_update',
     ),
-    # --- Optimizers.
-    Mutant(
-        'bias-correction-computed-and-discarded',
-        _LEARNER + 'adam_per_weight.py',
-        '(m / (1 - b1**n)) / (jnp.sqrt(v / (1 - b2**n)) + eps)',
-        'm / (jnp.sqrt(v) + eps)',
-        (_LEARNER_TESTS + 'adam_per_weight_test.py::'
-         'test_is_adam_where_nothing_is_reset[1]',),
-        'Dohare et al. (AdamGnT)',
+  ),
+  Mutant(
+    'upgd-turns-the-order-round',
+    _LEARNER + 'upgd.py',
+    'largest > 0, largest, ',
+    'largest != 0, largest, ',
+    (
+      _LEARNER_TESTS + 'upgd_test.py::'
+      'test_order_of_utilities_holds_where_none_is_positive',
     ),
-    Mutant(
-        'one-count-for-all-weights', _LEARNER + 'adam_per_weight.py',
-        'jax.tree.map(optax.safe_increment, state.count)',
-        'jax.tree.map(lambda n: jnp.full_like(n, n.max() + 1), state.count)',
-        (_LEARNER_TESTS + 'adam_per_weight_test.py::'
-         'test_weights_that_are_reset_restart_as_fresh_ones',),
-    ),
-    Mutant(
-        'upgd-protects-the-useless', _LEARNER + 'upgd.py',
-        '(1 - jax.nn.sigmoid(u / scale))', 'jax.nn.sigmoid(u / scale)',
-        (_LEARNER_TESTS + 'upgd_test.py::test_useful_weights_move_less',),
-    ),
-    Mutant(
-        'upgd-repeats-its-noise', _LEARNER + 'upgd.py',
-        'ScaleByUpgdState(utility, key, direction_state)\n',
-        'ScaleByUpgdState(utility, state.key, direction_state)\n',
-        (_LEARNER_TESTS + 'upgd_test.py::'
-         'test_noise_is_of_its_scale_and_new_at_each_update',),
-    ),
-    Mutant(
-        'upgd-turns-the-order-round', _LEARNER + 'upgd.py',
-        'largest > 0, largest, ', 'largest != 0, largest, ',
-        (_LEARNER_TESTS + 'upgd_test.py::'
-         'test_order_of_utilities_holds_where_none_is_positive',),
-        "the authors' code",
-    ),
-    # --- Sizes.
-    Mutant(
-        'one-frozen-head-an-injection', _NETWORKS + 'sizing.py',
-        'total + 2 * injections * head', 'total + injections * head',
-        (_NETWORKS_TESTS + 'sizing_test.py::'
-         'test_counts_what_injections_add[0]',),
-    ),
+    "the authors' code",
+  ),
+  # --- Sizes.
+  Mutant(
+    'one-frozen-head-an-injection',
+    _NETWORKS + 'sizing.py',
+    'total + 2 * injections * head',
+    'total + injections * head',
+    (_NETWORKS_TESTS + 'sizing_test.py::test_counts_what_injections_add[0]',),
+  ),
 )

@@ -10,222 +10,284 @@ _SNR = 'tests/interventions/self_normalized_resets_test.py::test_'
 _WEIGHTS = 'tests/interventions/weights_test.py::test_'
 
 MUTANTS = (
-    # --- Recycling units.
-    Mutant(
-        'repeat-for-tile', _ROOM + 'units.py',
-        '    by_feature = jnp.tile(by_feature, image[0] * image[1])\n',
-        '    by_feature = jnp.repeat(by_feature, image[0] * image[1])\n',
-        (_REDO + 'dead_units_are_recycled_and_outputs_stay[conv-fresh]',
-         _UNITS + 'incoming_and_outgoing_weights[conv]'),
-        'Dopamine ReDo',
+  # --- Recycling units.
+  Mutant(
+    'repeat-for-tile',
+    _ROOM + 'units.py',
+    '    by_feature = jnp.tile(by_feature, image[0] * image[1])\n',
+    '    by_feature = jnp.repeat(by_feature, image[0] * image[1])\n',
+    (
+      _REDO + 'dead_units_are_recycled_and_outputs_stay[conv-fresh]',
+      _UNITS + 'incoming_and_outgoing_weights[conv]',
     ),
-    Mutant(
-        'outgoing-weights-not-zeroed', _ROOM + 'units.py',
-        '        lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain\n',
-        '        lambda m, p: p, weights.outgoing, plain\n',
-        (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
-    ),
-    Mutant(
-        'outgoing-zeroed-before-incoming-drawn', _ROOM + 'units.py',
-        """    plain = select(weights.incoming, fresh, plain)
+    'Dopamine ReDo',
+  ),
+  Mutant(
+    'outgoing-weights-not-zeroed',
+    _ROOM + 'units.py',
+    '        lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain\n',
+    '        lambda m, p: p, weights.outgoing, plain\n',
+    (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
+  ),
+  Mutant(
+    'outgoing-zeroed-before-incoming-drawn',
+    _ROOM + 'units.py',
+    """    plain = select(weights.incoming, fresh, plain)
     without = jax.tree.map(
         lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain
     )
 """,
-        """    without = jax.tree.map(
+    """    without = jax.tree.map(
         lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain
     )
     without = select(weights.incoming, fresh, without)
 """,
-        (_UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
-         '[mlp-fresh-keep]',),
+    (
+      _UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
+      '[mlp-fresh-keep]',
     ),
-    Mutant(
-        'recycling-leaves-the-target', _ROOM + 'units.py',
-        """      target=None if state.target is None else fill(state.target),
+  ),
+  Mutant(
+    'recycling-leaves-the-target',
+    _ROOM + 'units.py',
+    """      target=None if state.target is None else fill(state.target),
       opt_state=reset_moments(state.opt_state, weights.either, count=count),
 """,
-        """      target=state.target,
+    """      target=state.target,
       opt_state=reset_moments(state.opt_state, weights.either, count=count),
 """,
-        (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
-    ),
-    Mutant(
-        'redrawn-from-another-layers-initialiser', _ROOM + 'units.py',
-        """  fresh = net.network.init(key)
+    (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
+  ),
+  Mutant(
+    'redrawn-from-another-layers-initialiser',
+    _ROOM + 'units.py',
+    """  fresh = net.network.init(key)
   weights = weights_of(""",
-        """  fresh = jax.tree.map(
+    """  fresh = jax.tree.map(
       lambda x: x if x.ndim == 1 else 0.5 * jax.random.truncated_normal(
           key, -2, 2, x.shape), net.network.init(key))
   weights = weights_of(""",
-        (_UNITS + 'incoming_weights_are_draws_of_their_own_layers_initialiser'
-         '[mlp]',),
+    (
+      _UNITS + 'incoming_weights_are_draws_of_their_own_layers_initialiser'
+      '[mlp]',
     ),
-    Mutant(
-        'frozen-heads-layer-recycled', _ROOM + 'units.py',
-        '  return ~jnp.any(head.signs != 0)\n', '  return jnp.array(True)\n',
-        (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-injected]',
-         _REDO + 'slots_seed_by_seed'),
+  ),
+  Mutant(
+    'frozen-heads-layer-recycled',
+    _ROOM + 'units.py',
+    '  return ~jnp.any(head.signs != 0)\n',
+    '  return jnp.array(True)\n',
+    (
+      _REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-injected]',
+      _REDO + 'slots_seed_by_seed',
     ),
-    Mutant(
-        'thawed-heads-layer-recycled', _ROOM + 'units.py',
-        '  if head.thawed:\n    return jnp.array(False)\n', '',
-        (_UNITS + 'the_layer_that_feeds_other_heads_is_left_alone'
-         '[mlp-summed-False]',),
+  ),
+  Mutant(
+    'thawed-heads-layer-recycled',
+    _ROOM + 'units.py',
+    '  if head.thawed:\n    return jnp.array(False)\n',
+    '',
+    (
+      _UNITS + 'the_layer_that_feeds_other_heads_is_left_alone'
+      '[mlp-summed-False]',
     ),
-    Mutant(
-        'recycled-moments-kept', _ROOM + 'units.py',
-        '        return jnp.where(m, jnp.zeros_like(leaf), leaf)\n',
-        '        return leaf\n',
-        (_UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
-         '[mlp-fresh-keep]',),
+  ),
+  Mutant(
+    'recycled-moments-kept',
+    _ROOM + 'units.py',
+    '        return jnp.where(m, jnp.zeros_like(leaf), leaf)\n',
+    '        return leaf\n',
+    (
+      _UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
+      '[mlp-fresh-keep]',
     ),
-    Mutant(
-        'recycled-outgoing-moments-kept', _ROOM + 'units.py',
-        'reset_moments(state.opt_state, weights.either, count=count)',
-        'reset_moments(state.opt_state, weights.incoming, count=count)',
-        (_UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
-         '[mlp-fresh-keep]',),
+  ),
+  Mutant(
+    'recycled-outgoing-moments-kept',
+    _ROOM + 'units.py',
+    'reset_moments(state.opt_state, weights.either, count=count)',
+    'reset_moments(state.opt_state, weights.incoming, count=count)',
+    (
+      _UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
+      '[mlp-fresh-keep]',
     ),
-    Mutant(
-        'recycled-count-kept', _ROOM + 'units.py',
-        "    if count == 'reset' and is_count:\n", '    if False:\n',
-        (_REDO + 'first_step_of_recycled_weights[reset-0.9-1.01]',),
-        'Dopamine ReDo',
-    ),
-    Mutant(
-        'thawed-heads-moments-zeroed', _ROOM + 'units.py',
-        "fields & {'frozen', 'signs', 'thawed'}",
-        "fields & {'frozen', 'signs'}",
-        (_UNITS + 'thawed_heads_keep_their_moments',),
-    ),
-    Mutant(
-        'recycled-start-not-remembered', _ROOM + 'units.py',
-        """      initial=select(weights.incoming, fresh, state.initial),
+  ),
+  Mutant(
+    'recycled-count-kept',
+    _ROOM + 'units.py',
+    "    if count == 'reset' and is_count:\n",
+    '    if False:\n',
+    (_REDO + 'first_step_of_recycled_weights[reset-0.9-1.01]',),
+    'Dopamine ReDo',
+  ),
+  Mutant(
+    'thawed-heads-moments-zeroed',
+    _ROOM + 'units.py',
+    "fields & {'frozen', 'signs', 'thawed'}",
+    "fields & {'frozen', 'signs'}",
+    (_UNITS + 'thawed_heads_keep_their_moments',),
+  ),
+  Mutant(
+    'recycled-start-not-remembered',
+    _ROOM + 'units.py',
+    """      initial=select(weights.incoming, fresh, state.initial),
 """,
-        """      initial=state.initial,
+    """      initial=state.initial,
 """,
-        (_UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
-         '[mlp-fresh-keep]',),
+    (
+      _UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
+      '[mlp-fresh-keep]',
     ),
-    Mutant(
-        'recycled-only-if-every-seed-has-one', _ROOM + 'units.py',
-        'predicate.any(), jax.vmap(change)',
-        'predicate.all(), jax.vmap(change)',
-        (_CBP + 'compiled_calls_over_seeds_are_those_of_each',),
+  ),
+  Mutant(
+    'recycled-only-if-every-seed-has-one',
+    _ROOM + 'units.py',
+    'predicate.any(), jax.vmap(change)',
+    'predicate.all(), jax.vmap(change)',
+    (_CBP + 'compiled_calls_over_seeds_are_those_of_each',),
+  ),
+  Mutant(
+    'dormancy-not-normalised',
+    _ROOM + 'units.py',
+    'activity / jnp.where(mean > 0, mean, 1)',
+    'activity / 1',
+    (_UNITS + 'unit_activity_by_hand',),
+  ),
+  Mutant(
+    'dormancy-strictly-below',
+    _ROOM + 'redo.py',
+    '            ) <= tau\n',
+    '            ) < tau\n',
+    (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
+  ),
+  # --- Continual backprop.
+  Mutant(
+    'utility-not-corrected',
+    _ROOM + 'continual_backprop.py',
+    "  return own['utility'] / bias, ",
+    "  return own['utility'], ",
+    (_CBP + 'a_young_unit_is_not_taken_for_a_useless_one',),
+    'the public AdamGnT discards a correction',
+  ),
+  Mutant(
+    'mean-activation-not-corrected',
+    _ROOM + 'continual_backprop.py',
+    "own['mean'] / _like(bias, own['mean'])\n",
+    "own['mean']\n",
+    (
+      _CBP + 'constant_units_are_replaced_without_a_trace'
+      '[conv-continual_backprop(rate=0.25, maturity=0)]',
     ),
-    Mutant(
-        'dormancy-not-normalised', _ROOM + 'units.py',
-        'activity / jnp.where(mean > 0, mean, 1)', 'activity / 1',
-        (_UNITS + 'unit_activity_by_hand',),
+  ),
+  Mutant(
+    'mean-activation-not-moved',
+    _ROOM + 'continual_backprop.py',
+    'count=count, means=means\n',
+    'count=count, means=None\n',
+    (
+      _CBP + 'constant_units_are_replaced_without_a_trace'
+      '[conv-continual_backprop(rate=0.25, maturity=0)]',
     ),
-    Mutant(
-        'dormancy-strictly-below', _ROOM + 'redo.py',
-        '            ) <= tau\n',
-        '            ) < tau\n',
-        (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
+  ),
+  Mutant(
+    'fraction-forgotten',
+    _ROOM + 'continual_backprop.py',
+    '  return chosen & eligible, due - number\n',
+    '  return chosen & eligible, jnp.zeros_like(due)\n',
+    (_CBP + 'fractions_are_accumulated',),
+  ),
+  Mutant(
+    'most-useful-replaced',
+    _ROOM + 'continual_backprop.py',
+    'jax.lax.top_k(-jnp.where(eligible, utility, jnp.inf), most)',
+    'jax.lax.top_k(jnp.where(eligible, utility, -jnp.inf), most)',
+    (_CBP + 'the_least_useful_mature_units_are_chosen',),
+  ),
+  Mutant(
+    'immature-units-replaced',
+    _ROOM + 'continual_backprop.py',
+    "          mine['age'] > maturity\n",
+    "          mine['age'] > 0\n",
+    (_CBP + 'units_are_safe_until_they_are_mature',),
+  ),
+  Mutant(
+    'age-kept-at-replacement',
+    _ROOM + 'continual_backprop.py',
+    "  zeroed = ('utility', 'mean', 'age')\n",
+    "  zeroed = ('utility', 'mean')\n",
+    (_CBP + 'units_are_safe_until_they_are_mature',),
+  ),
+  Mutant(
+    'injected-units-keep-their-age',
+    _ROOM + 'continual_backprop.py',
+    "restart(own[name], own[name]['drawn'] != marks[name])",
+    'own[name]',
+    (_CBP + 'what_another_intervention_draws_again_is_new',),
+  ),
+  # --- Other methods that act on weights and units.
+  Mutant(
+    'silence-by-one-rate-for-all',
+    _ROOM + 'self_normalized_resets.py',
+    "  p = (own['gaps'] + 1) / (own['length'] + 2)\n",
+    '  p = 0.5\n',
+    (_SNR + 'a_rare_unit_is_given_more_time',),
+  ),
+  Mutant(
+    'silence-counted-as-a-gap',
+    _ROOM + 'self_normalized_resets.py',
+    "          fires, decay * own['length'] + since, own['length']\n",
+    "          fires, decay * own['length'] + since, own['length'] + 1\n",
+    (_SNR + 'gaps_and_their_tail_by_hand[fires2-2-5-2]',),
+  ),
+  Mutant(
+    'tortoise-runs-the-wrong-way',
+    _ROOM + 'hare_and_tortoise.py',
+    's + (1 - momentum) * (f - s)',
+    's + momentum * (f - s)',
+    (
+      _WEIGHTS + 'the_hare_becomes_the_tortoise_at_every_third_call'
+      '[keep-fresh]',
     ),
-    # --- Continual backprop.
-    Mutant(
-        'utility-not-corrected', _ROOM + 'continual_backprop.py',
-        "  return own['utility'] / bias, ",
-        "  return own['utility'], ",
-        (_CBP + 'a_young_unit_is_not_taken_for_a_useless_one',),
-        'the public AdamGnT discards a correction',
-    ),
-    Mutant(
-        'mean-activation-not-corrected', _ROOM + 'continual_backprop.py',
-        "own['mean'] / _like(bias, own['mean'])\n",
-        "own['mean']\n",
-        (_CBP + 'constant_units_are_replaced_without_a_trace'
-         '[conv-continual_backprop(rate=0.25, maturity=0)]',),
-    ),
-    Mutant(
-        'mean-activation-not-moved', _ROOM + 'continual_backprop.py',
-        'count=count, means=means\n', 'count=count, means=None\n',
-        (_CBP + 'constant_units_are_replaced_without_a_trace'
-         '[conv-continual_backprop(rate=0.25, maturity=0)]',),
-    ),
-    Mutant(
-        'fraction-forgotten', _ROOM + 'continual_backprop.py',
-        '  return chosen & eligible, due - number\n',
-        '  return chosen & eligible, jnp.zeros_like(due)\n',
-        (_CBP + 'fractions_are_accumulated',),
-    ),
-    Mutant(
-        'most-useful-replaced', _ROOM + 'continual_backprop.py',
-        'jax.lax.top_k(-jnp.where(eligible, utility, jnp.inf), most)',
-        'jax.lax.top_k(jnp.where(eligible, utility, -jnp.inf), most)',
-        (_CBP + 'the_least_useful_mature_units_are_chosen',),
-    ),
-    Mutant(
-        'immature-units-replaced', _ROOM + 'continual_backprop.py',
-        "          mine['age'] > maturity\n", "          mine['age'] > 0\n",
-        (_CBP + 'units_are_safe_until_they_are_mature',),
-    ),
-    Mutant(
-        'age-kept-at-replacement', _ROOM + 'continual_backprop.py',
-        "  zeroed = ('utility', 'mean', 'age')\n",
-        "  zeroed = ('utility', 'mean')\n",
-        (_CBP + 'units_are_safe_until_they_are_mature',),
-    ),
-    Mutant(
-        'injected-units-keep-their-age', _ROOM + 'continual_backprop.py',
-        "restart(own[name], own[name]['drawn'] != marks[name])",
-        'own[name]',
-        (_CBP + 'what_another_intervention_draws_again_is_new',),
-    ),
-    # --- Other methods that act on weights and units.
-    Mutant(
-        'silence-by-one-rate-for-all', _ROOM + 'self_normalized_resets.py',
-        "  p = (own['gaps'] + 1) / (own['length'] + 2)\n", '  p = 0.5\n',
-        (_SNR + 'a_rare_unit_is_given_more_time',),
-    ),
-    Mutant(
-        'silence-counted-as-a-gap', _ROOM + 'self_normalized_resets.py',
-        "          fires, decay * own['length'] + since, own['length']\n",
-        "          fires, decay * own['length'] + since, own['length'] + 1\n",
-        (_SNR + 'gaps_and_their_tail_by_hand[fires2-2-5-2]',),
-    ),
-    Mutant(
-        'tortoise-runs-the-wrong-way', _ROOM + 'hare_and_tortoise.py',
-        's + (1 - momentum) * (f - s)', 's + momentum * (f - s)',
-        (_WEIGHTS + 'the_hare_becomes_the_tortoise_at_every_third_call'
-         '[keep-fresh]',),
-    ),
-    Mutant(
-        'tortoise-remembers-the-old-head', _ROOM + 'hare_and_tortoise.py',
-        'jnp.where(n, f, s + (1 - momentum) * (f - s))',
-        's + (1 - momentum) * (f - s)',
-        (_WEIGHTS + 'what_is_drawn_again_starts_its_average_anew',),
-    ),
-    Mutant(
-        'projected-to-norm-one', _ROOM + 'normalize_and_project.py',
-        'jnp.where(now > 0, wanted / jnp.where(now > 0, now, 1), 1)',
-        'jnp.where(now > 0, 1 / jnp.where(now > 0, now, 1), 1)',
-        (_WEIGHTS + 'projection_by_hand[mlp-fresh]',),
-    ),
-    Mutant(
-        'fan-in-without-the-kernel', _ROOM + 'weight_clipping.py',
-        "np.prod(tree['w'].shape[:-1])", "tree['w'].shape[-2]",
-        (_WEIGHTS + 'clipping_by_hand',),
-    ),
-    Mutant(
-        'another-subnetwork-in-the-target', _ROOM + 'reset.py',
-        """      target=None if state.target is None else fill(state.target),
+  ),
+  Mutant(
+    'tortoise-remembers-the-old-head',
+    _ROOM + 'hare_and_tortoise.py',
+    'jnp.where(n, f, s + (1 - momentum) * (f - s))',
+    's + (1 - momentum) * (f - s)',
+    (_WEIGHTS + 'what_is_drawn_again_starts_its_average_anew',),
+  ),
+  Mutant(
+    'projected-to-norm-one',
+    _ROOM + 'normalize_and_project.py',
+    'jnp.where(now > 0, wanted / jnp.where(now > 0, now, 1), 1)',
+    'jnp.where(now > 0, 1 / jnp.where(now > 0, now, 1), 1)',
+    (_WEIGHTS + 'projection_by_hand[mlp-fresh]',),
+  ),
+  Mutant(
+    'fan-in-without-the-kernel',
+    _ROOM + 'weight_clipping.py',
+    "np.prod(tree['w'].shape[:-1])",
+    "tree['w'].shape[-2]",
+    (_WEIGHTS + 'clipping_by_hand',),
+  ),
+  Mutant(
+    'another-subnetwork-in-the-target',
+    _ROOM + 'reset.py',
+    """      target=None if state.target is None else fill(state.target),
       opt_state=opt_state,
 """,
-        """      target=None if state.target is None else redraw_some(
+    """      target=None if state.target is None else redraw_some(
           draw_key, net, state._replace(target=None, params=state.target),
           fraction, 'keep').params,
       opt_state=opt_state,
 """,
-        (_WEIGHTS + 'a_random_subnetwork[keep-fresh]',),
-    ),
-    Mutant(
-        'whole-groups-reset-for-a-subnetwork', _ROOM + 'reset.py',
-        "    opt_state = units.reset_moments(opt_state, mask, count='reset')\n",
-        '    opt_state = net.optimizer.init(state.params)\n',
-        (_WEIGHTS + 'a_random_subnetwork[reset-fresh]',),
-    ),
+    (_WEIGHTS + 'a_random_subnetwork[keep-fresh]',),
+  ),
+  Mutant(
+    'whole-groups-reset-for-a-subnetwork',
+    _ROOM + 'reset.py',
+    "    opt_state = units.reset_moments(opt_state, mask, count='reset')\n",
+    '    opt_state = net.optimizer.init(state.params)\n',
+    (_WEIGHTS + 'a_random_subnetwork[reset-fresh]',),
+  ),
 )

@@ -40,15 +40,23 @@ MEANING = {0: SURVIVED, 1: CAUGHT}
 # imports it once, and each mutant's process begins as a copy of the server's.
 _CONTEXT = multiprocessing.get_context('forkserver')
 _IMPORTED_ONCE = (
-    'haiku', 'jax', 'matplotlib', 'numpy', 'optax', 'orbax.checkpoint',
-    'pandas', 'pytest', 'rlax', 'scipy.stats',
+  'haiku',
+  'jax',
+  'matplotlib',
+  'numpy',
+  'optax',
+  'orbax.checkpoint',
+  'pandas',
+  'pytest',
+  'rlax',
+  'scipy.stats',
 )
 _ENVIRONMENT = {
-    'JAX_PLATFORMS': 'cpu',
-    # What a mutant does not change is compiled once.
-    'JAX_COMPILATION_CACHE_DIR': str(ROOT / '.jax_cache'),
-    # A bytecode file might outlive the line that it was made of.
-    'PYTHONDONTWRITEBYTECODE': '1',
+  'JAX_PLATFORMS': 'cpu',
+  # What a mutant does not change is compiled once.
+  'JAX_COMPILATION_CACHE_DIR': str(ROOT / '.jax_cache'),
+  # A bytecode file might outlive the line that it was made of.
+  'PYTHONDONTWRITEBYTECODE': '1',
 }
 
 
@@ -82,11 +90,23 @@ def _test(folder: str, tests, said: str) -> None:
     if name.partition('.')[0] in COPIED:
       del sys.modules[name]
   sys.path[:] = [folder] + [
-      path for path in sys.path if path and pathlib.Path(path) != ROOT
+    path for path in sys.path if path and pathlib.Path(path) != ROOT
   ]
-  sys.exit(int(pytest.main([
-      '-x', '-q', '--no-header', '--tb=short', '-p', 'no:cacheprovider', *tests
-  ])))
+  sys.exit(
+    int(
+      pytest.main(
+        [
+          '-x',
+          '-q',
+          '--no-header',
+          '--tb=short',
+          '-p',
+          'no:cacheprovider',
+          *tests,
+        ]
+      )
+    )
+  )
 
 
 def run_tests(folder: pathlib.Path, tests) -> tuple[int, str]:
@@ -109,11 +129,11 @@ def try_mutant(mutant: catalogue.Mutant) -> Result:
     copy_project(folder)
     path = folder / mutant.file
     text = path.read_text()
-    found = text.count(mutant.original)
+    mutated, found = mutant.apply(text)
     if found != 1:
       verdict = f'NO: the original line is there {found} times'
       return Result(mutant, verdict, 0.0, '')
-    path.write_text(text.replace(mutant.original, mutant.replacement))
+    path.write_text(mutated)
     code, output = run_tests(folder, mutant.tests)
   verdict = MEANING.get(code, f'NO: broken (exit code {code})')
   return Result(mutant, verdict, time.monotonic() - begin, output)
@@ -125,8 +145,9 @@ def try_all(mutants, jobs: int) -> list[Result]:
     for result in pool.map(try_mutant, mutants):
       results.append(result)
       print(
-          f'{result.seconds:5.0f} s  {result.mutant.name:45}'
-          f'  caught: {result.verdict}', flush=True,
+        f'{result.seconds:5.0f} s  {result.mutant.name:45}'
+        f'  caught: {result.verdict}',
+        flush=True,
       )
       if result.verdict != CAUGHT:
         print(result.output[-2000:])
@@ -156,27 +177,27 @@ def table(results: list[Result], seconds: float) -> str:
   """The report, in Markdown."""
   caught = sum(result.verdict == CAUGHT for result in results)
   lines = [
-      '# Do the tests notice faults put in on purpose?',
-      '',
-      f'{caught} of {len(results)} were caught, each by the tests named. '
-      'Made by `python -m tests.mutants.run` '
-      f'({datetime.date.today()}, Python {platform.python_version()}, '
-      f'jax {jax.__version__}, {os.cpu_count()} cores, {seconds:.0f} s). '
-      'The faults are in `tests/mutants/catalogue.py`; a source is whose '
-      'public code has, or had, that fault, where there is one.',
-      '',
-      '| mutant | in | tests | caught | s | source |',
-      '|---|---|---|---|---:|---|',
+    '# Do the tests notice faults put in on purpose?',
+    '',
+    f'{caught} of {len(results)} were caught, each by the tests named. '
+    'Made by `python -m tests.mutants.run` '
+    f'({datetime.date.today()}, Python {platform.python_version()}, '
+    f'jax {jax.__version__}, {os.cpu_count()} cores, {seconds:.0f} s). '
+    'The faults are in `tests/mutants/catalogue.py`; a source is whose '
+    'public code has, or had, that fault, where there is one.',
+    '',
+    '| mutant | in | tests | caught | s | source |',
+    '|---|---|---|---|---:|---|',
   ]
   for mutant, verdict, took, _ in results:
     tests = '<br>'.join(
-        # Which cases of a test: in the catalogue.
-        f'`{test.removeprefix("tests/").split("[")[0]}`'
-        for test in mutant.tests
+      # Which cases of a test: in the catalogue.
+      f'`{test.removeprefix("tests/").split("[")[0]}`'
+      for test in mutant.tests
     )
     lines.append(
-        f'| {mutant.name} | `{mutant.file.removeprefix("plasticity_rl/")}` '
-        f'| {tests} | {verdict} | {took:.0f} | {mutant.source} |'
+      f'| {mutant.name} | `{mutant.file.removeprefix("plasticity_rl/")}` '
+      f'| {tests} | {verdict} | {took:.0f} | {mutant.source} |'
     )
   return '\n'.join(lines) + '\n'
 
@@ -191,8 +212,9 @@ def main() -> int:
     if name not in names:
       parser.error(f'unknown mutant {name!r}; valid: {", ".join(names)}')
   chosen = [
-      mutant for mutant in catalogue.MUTANTS
-      if not arguments.names or mutant.name in arguments.names
+    mutant
+    for mutant in catalogue.MUTANTS
+    if not arguments.names or mutant.name in arguments.names
   ]
   begin = time.monotonic()
   os.environ.pop('PYTHONPATH', None)

@@ -14,12 +14,17 @@ from plasticity_rl.settings import network as network_settings
 
 X = jnp.array([[-2.0, 0.5]])
 CONFIG = sequential.Sequential(
-    observation_shape=(4, 3, 1), convolutions=((4, 2, 1),), hidden=(6,),
-    num_outputs=2, split=-2,
+  observation_shape=(4, 3, 1),
+  convolutions=((4, 2, 1),),
+  hidden=(6,),
+  num_outputs=2,
+  split=-2,
 )
 
 
-@pytest.mark.parametrize('name, expected', (
+@pytest.mark.parametrize(
+  'name, expected',
+  (
     ('relu', [0, 0.5]),
     ('crelu', [0, 0.5, 2, 0]),
     ('fourier', [np.sin(-2), np.sin(0.5), np.cos(-2), np.cos(0.5)]),
@@ -27,7 +32,8 @@ CONFIG = sequential.Sequential(
     ('elu', [np.exp(-2) - 1, 0.5]),
     ('silu', [-2 / (1 + np.exp(2)), 0.5 / (1 + np.exp(-0.5))]),
     ('tanh', [np.tanh(-2), np.tanh(0.5)]),
-))
+  ),
+)
 def test_by_hand(name, expected):
   one = activations.ACTIVATIONS[name]
   np.testing.assert_allclose(one.function(X)[0], expected, rtol=1e-5)
@@ -36,22 +42,25 @@ def test_by_hand(name, expected):
 
 def test_those_that_can_be_configured_exist():
   assert set(network_settings.CHOICES['network.activation']) == set(
-      activations.ACTIVATIONS
+    activations.ACTIVATIONS
   )
 
 
 @pytest.mark.parametrize(
-    'width_counts, factor', (('features', 1), ('units', 2))
+  'width_counts, factor', (('features', 1), ('units', 2))
 )
 @pytest.mark.parametrize('name', ('crelu', 'fourier'))
 def test_sizes_with_two_features_a_unit(name, width_counts, factor):
-  network, layers = sequential.build(dataclasses.replace(
-      CONFIG, activation=name, width_counts=width_counts
-  ))
+  network, layers = sequential.build(
+    dataclasses.replace(CONFIG, activation=name, width_counts=width_counts)
+  )
   params = jax.eval_shape(network.init, jax.random.PRNGKey(0))
   units = {'conv_0': 2 * factor, 'dense_1': 3 * factor, 'dense_2': 2}
-  inputs = {'conv_0': (2, 2, 1), 'dense_1': (3 * 2 * 4 * factor,),
-            'dense_2': (6 * factor,)}
+  inputs = {
+    'conv_0': (2, 2, 1),
+    'dense_1': (3 * 2 * 4 * factor,),
+    'dense_2': (6 * factor,),
+  }
   for layer in layers:
     group, where = layer.path
     w = params[group][where]['w']
@@ -67,7 +76,7 @@ def test_sizes_with_two_features_a_unit(name, width_counts, factor):
 def test_features_of_a_unit_are_where_the_layer_says(name):
   """Another bias of unit i moves features i and i + units, and no others."""
   network, layers = sequential.build(
-      dataclasses.replace(CONFIG, activation=name)
+    dataclasses.replace(CONFIG, activation=name)
   )
   params = network.init(jax.random.PRNGKey(0))
   x = jax.random.normal(jax.random.PRNGKey(1), [5, 4, 3, 1])
@@ -75,11 +84,12 @@ def test_features_of_a_unit_are_where_the_layer_says(name):
     group, where = layer.path
     own = params[group][where]
     units, unit = own['b'].size, 1
-    changed = {**params, group: {
-        **params[group], where: {**own, 'b': own['b'].at[unit].add(0.3)}
-    }}
+    changed = {
+      **params,
+      group: {**params[group], where: {**own, 'b': own['b'].at[unit].add(0.3)}},
+    }
     before, after = (
-        network.apply(p, x).layers[layer.name] for p in (params, changed)
+      network.apply(p, x).layers[layer.name] for p in (params, changed)
     )
     moved = np.abs(after - before).reshape(-1, before.shape[-1]).max(0) > 0
     assert np.flatnonzero(moved).tolist() == [unit, unit + units]

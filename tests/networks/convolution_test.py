@@ -14,9 +14,7 @@ KEY = jax.random.PRNGKey(0)
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def value_and_gradients(x, w, cotangent, stride, form):
-  y, pull = jax.vjp(
-      lambda x, w: convolution.convolve(x, w, stride, form), x, w
-  )
+  y, pull = jax.vjp(lambda x, w: convolution.convolve(x, w, stride, form), x, w)
   return y, *pull(cotangent)
 
 
@@ -27,12 +25,12 @@ def test_slices_and_lax_agree(kernel, stride):
   x = jax.random.normal(x_key, [2, 14, 11, 3])
   w = jax.random.normal(w_key, [kernel, kernel, 3, 5])
   shape = jax.eval_shape(
-      functools.partial(convolution.lax_convolution, stride=stride), x, w
+    functools.partial(convolution.lax_convolution, stride=stride), x, w
   ).shape
   cotangent = jax.random.normal(y_key, shape)
   lax, slices = (
-      value_and_gradients(x, w, cotangent, stride, form)
-      for form in ('lax', 'slices')
+    value_and_gradients(x, w, cotangent, stride, form)
+    for form in ('lax', 'slices')
   )
   for one, other in zip(lax, slices, strict=True):
     assert one.shape == other.shape
@@ -51,7 +49,7 @@ def test_auto_looks_at_the_backend_and_at_loops(monkeypatch):
   taken = []
   for name in ('sliced_convolution', 'lax_convolution'):
     monkeypatch.setattr(
-        convolution, name, lambda *_, name=name: taken.append(name)
+      convolution, name, lambda *_, name=name: taken.append(name)
     )
   for backend in ('cpu', 'gpu', 'tpu'):
     monkeypatch.setattr(jax, 'default_backend', lambda b=backend: b)
@@ -61,6 +59,8 @@ def test_auto_looks_at_the_backend_and_at_loops(monkeypatch):
   convolution.convolve(None, None, 1, 'slices')
   convolution.convolve(None, None, 1, 'lax')
   assert taken == [
-      'sliced_convolution', *['lax_convolution'] * 5,
-      'sliced_convolution', 'lax_convolution',
+    'sliced_convolution',
+    *['lax_convolution'] * 5,
+    'sliced_convolution',
+    'lax_convolution',
   ]

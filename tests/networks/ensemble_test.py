@@ -20,9 +20,9 @@ X = np.random.default_rng(0).standard_normal((6, 4), np.float32)
 @pytest.mark.parametrize('form', ('batched', 'unrolled'))
 @pytest.mark.parametrize('split', (0, 1, 2))
 def test_it_computes_what_its_members_do(split, form):
-  one, layers = sequential.build(dataclasses.replace(
-      CONFIG, split=split, infer_heads=2 if split else 0
-  ))
+  one, layers = sequential.build(
+    dataclasses.replace(CONFIG, split=split, infer_heads=2 if split else 0)
+  )
   several, declared = ensemble.build(one, layers, 3, form)
   params = several.init(KEY)
   output = several.apply(params, X)
@@ -30,12 +30,13 @@ def test_it_computes_what_its_members_do(split, form):
   for m in range(3):
     own = one.apply(jax.tree.map(lambda p: p[m], params), X)  # noqa: B023
     np.testing.assert_allclose(
-        output.outputs[m], own.outputs, rtol=1e-5, atol=1e-6
+      output.outputs[m], own.outputs, rtol=1e-5, atol=1e-6
     )
     for name, features in own.layers.items():
       found = (
-          output.layers['infer'][:, 2 * m:2 * m + 2] if name == 'infer'
-          else output.layers[f'{name}.{m}']
+        output.layers['infer'][:, 2 * m : 2 * m + 2]
+        if name == 'infer'
+        else output.layers[f'{name}.{m}']
       )
       np.testing.assert_allclose(found, features, rtol=1e-5, atol=1e-6)
   names = {layer.name for layer in declared}
@@ -50,7 +51,7 @@ def test_what_feeds_what():
   _, layers = ensemble.build(*sequential.build(CONFIG), 2)
   by_name = {layer.name: layer for layer in layers}
   assert [layer.name for layer in feeds(by_name['dense_0.1'], layers)] == [
-      'dense_1.1'
+    'dense_1.1'
   ]
   assert feeds(by_name['dense_2.0'], layers) == ()
   _, plain = sequential.build(CONFIG)
@@ -62,9 +63,7 @@ def test_what_feeds_what():
 
 def test_critics_see_observation_and_action():
   config = actor_critic.critic_config(
-      dataclasses.replace(
-          CONFIG, observation_shape=(2, 3), activation='tanh'
-      ), 2
+    dataclasses.replace(CONFIG, observation_shape=(2, 3), activation='tanh'), 2
   )
   network, _ = actor_critic.critic(config, 2, members=3)
   params = network.init(KEY)
@@ -74,8 +73,8 @@ def test_critics_see_observation_and_action():
   assert q.shape == (6, 3)
   one, _ = sequential.build(config)
   own = one.apply(
-      jax.tree.map(lambda p: p[1], params),
-      np.concatenate([s.reshape(6, -1), a], -1),
+    jax.tree.map(lambda p: p[1], params),
+    np.concatenate([s.reshape(6, -1), a], -1),
   ).outputs
   np.testing.assert_allclose(q[:, 1:2], own, rtol=1e-5, atol=1e-6)
   other = network.apply(params, (s, a + 1)).outputs
@@ -110,16 +109,19 @@ def gram(w):
 
 def test_orthogonal_weights():
   config = sequential.Sequential(
-      (6, 6, 2), ((3, 3, 1),), (7, 40), 4, split=1,
-      initializer='orthogonal', output_gains=(3.0, 1.0),
+    (6, 6, 2),
+    ((3, 3, 1),),
+    (7, 40),
+    4,
+    split=1,
+    initializer='orthogonal',
+    output_gains=(3.0, 1.0),
   )
   network, layers = sequential.build(config)
   params = network.init(KEY)
   ws = [params[layer.path[0]][layer.path[1]]['w'] for layer in layers]
   # Columns of hidden layers, rows of the third: a gain of sqrt(2).
   for w in ws[:3]:
-    np.testing.assert_allclose(
-        gram(w), 2 * np.eye(len(gram(w))), atol=1e-5
-    )
+    np.testing.assert_allclose(gram(w), 2 * np.eye(len(gram(w))), atol=1e-5)
   np.testing.assert_allclose(gram(ws[3][:, :2]), 9 * np.eye(2), atol=1e-4)
   np.testing.assert_allclose(gram(ws[3][:, 2:]), np.eye(2), atol=1e-5)

@@ -17,20 +17,27 @@ BOTH = layers.Norms(layer=True, weight=True)
 
 def build(kind, norms=NEITHER, units=6, **options):
   """`(init, apply)` of one layer of six units, called 'name'."""
+
   def forward(x):
     if kind == 'dense':
       return layers.Dense(units, norms, 'name', **options)(x)
-    return layers.Convolution(
-        units, 4, 2, 'slices', norms, 'name', **options
-    )(x)
+    return layers.Convolution(units, 4, 2, 'slices', norms, 'name', **options)(
+      x
+    )
+
   return hk.without_apply_rng(hk.transform(forward))
 
 
-@pytest.mark.parametrize('kind, theirs', (
+@pytest.mark.parametrize(
+  'kind, theirs',
+  (
     ('dense', lambda x: hk.Linear(6, name='name')(x.reshape(2, -1))),
-    ('convolution',
-     lambda x: hk.Conv2D(6, 4, 2, padding='VALID', name='name')(x)),
-))
+    (
+      'convolution',
+      lambda x: hk.Conv2D(6, 4, 2, padding='VALID', name='name')(x),
+    ),
+  ),
+)
 def test_initialised_as_haiku_does(kind, theirs):
   a = build(kind).init(KEY, IMAGES)
   b = hk.transform(theirs).init(KEY, IMAGES)
@@ -45,9 +52,13 @@ def test_initialised_as_haiku_does(kind, theirs):
   assert {normed[k].shape for k in ('g', 'scale', 'offset')} == {(6,)}
 
 
-@pytest.mark.parametrize('kind, fan_in', (
-    ('dense', 9 * 9 * 3), ('convolution', 4 * 4 * 3),
-))
+@pytest.mark.parametrize(
+  'kind, fan_in',
+  (
+    ('dense', 9 * 9 * 3),
+    ('convolution', 4 * 4 * 3),
+  ),
+)
 def test_uniform_weights_and_biases_are_those_of_dqn(kind, fan_in):
   draw = initializers.make('uniform')
   params = build(kind, units=1000, initializer=draw).init(KEY, IMAGES)['name']
@@ -72,13 +83,13 @@ def test_weight_norm_starts_as_the_plain_layer(kind):
   params = normed.init(KEY, IMAGES)
   expected = plain.apply(plain.init(KEY, IMAGES), IMAGES)
   np.testing.assert_allclose(
-      normed.apply(params, IMAGES), expected, rtol=1e-5, atol=1e-6
+    normed.apply(params, IMAGES), expected, rtol=1e-5, atol=1e-6
   )
   # Twice as long a w is the same layer, twice the g another.
   for name, factor in (('w', 1.0), ('g', 2.0)):
     changed = {'name': {**params['name'], name: 2 * params['name'][name]}}
     np.testing.assert_allclose(
-        normed.apply(changed, IMAGES), factor * expected, rtol=1e-4, atol=1e-5
+      normed.apply(changed, IMAGES), factor * expected, rtol=1e-4, atol=1e-5
     )
 
 
@@ -93,9 +104,14 @@ def test_layer_norm_is_of_each_example_by_itself(kind):
   alone = normed.apply(params, IMAGES[:1] * 3)
   np.testing.assert_allclose(alone, y[:1], rtol=1e-4, atol=1e-5)
   # Scale and offset are of units.
-  moved = {**params['name'], 'scale': jnp.arange(6.0),
-           'offset': 10 * jnp.arange(6.0)}
+  moved = {
+    **params['name'],
+    'scale': jnp.arange(6.0),
+    'offset': 10 * jnp.arange(6.0),
+  }
   np.testing.assert_allclose(
-      normed.apply({'name': moved}, IMAGES * 3), y * np.arange(6)
-      + 10 * np.arange(6), rtol=1e-4, atol=1e-4,
+    normed.apply({'name': moved}, IMAGES * 3),
+    y * np.arange(6) + 10 * np.arange(6),
+    rtol=1e-4,
+    atol=1e-4,
   )

@@ -23,22 +23,41 @@ from plasticity_rl.types import Transition
 KEY, BATCH = jax.random.PRNGKey(4), 16
 # Of each: the environment, its spaces, and what else is set.
 CASES = {
-    'dqn': ('catch', Spaces((6, 6, 2), np.float32, Discrete(3)), {
-        'network.convolutions': ((4, 3, 1),), 'network.split': 1,
-        'network.layer_norm': True,
-    }),
-    'sac': ('dmc_walker_walk', Spaces((5,), np.float32, Continuous(2)), {
-        'network.split': 1, 'network.weight_norm': True,
-    }),
-    'drq': ('dmc_pixels_walker_walk', Spaces(
-        (8, 8, 1), np.uint8, Continuous(2)
-    ), {
-        'network.convolutions': ((4, 3, 2),), 'network.split': 1,
-        'agent.latent': 4, 'agent.shift': 2,
-    }),
-    'supervised': ('random_labels', Spaces((5,), np.float32, Discrete(3)), {
-        'regularizer.infer': 0.1, 'network.split': 1,
-    }),
+  'dqn': (
+    'catch',
+    Spaces((6, 6, 2), np.float32, Discrete(3)),
+    {
+      'network.convolutions': ((4, 3, 1),),
+      'network.split': 1,
+      'network.layer_norm': True,
+    },
+  ),
+  'sac': (
+    'dmc_walker_walk',
+    Spaces((5,), np.float32, Continuous(2)),
+    {
+      'network.split': 1,
+      'network.weight_norm': True,
+    },
+  ),
+  'drq': (
+    'dmc_pixels_walker_walk',
+    Spaces((8, 8, 1), np.uint8, Continuous(2)),
+    {
+      'network.convolutions': ((4, 3, 2),),
+      'network.split': 1,
+      'agent.latent': 4,
+      'agent.shift': 2,
+    },
+  ),
+  'supervised': (
+    'random_labels',
+    Spaces((5,), np.float32, Discrete(3)),
+    {
+      'regularizer.infer': 0.1,
+      'network.split': 1,
+    },
+  ),
 }
 every_agent = pytest.mark.parametrize('name', CASES)
 
@@ -48,9 +67,7 @@ def agent_of(name, precision):
   environment, spaces, changes = CASES[name]
   config = settings_lib.default_config(name, environment)
   config.network.hidden = (8, 8)
-  config.update_from_flattened_dict(
-      {**changes, 'network.precision': precision}
-  )
+  config.update_from_flattened_dict({**changes, 'network.precision': precision})
   return agent_builder.make(settings_lib.resolve(config), spaces)
 
 
@@ -81,8 +98,8 @@ def outputs_of(agent, nets, batch):
   params = {name: net.params for name, net in nets.items()}
   inputs = agent.spec.inputs(params, batch)
   return {
-      name: net.network.apply(params[name], inputs[name])
-      for name, net in agent.spec.nets.items()
+    name: net.network.apply(params[name], inputs[name])
+    for name, net in agent.spec.nets.items()
   }
 
 
@@ -94,16 +111,18 @@ def types_of(tree):
 def test_outputs_are_close_and_float32(name):
   nets, batch = nets_of(name), batch_of(name)
   exact, rounded = (
-      jax.jit(functools.partial(outputs_of, agent_of(name, precision)))(
-          nets, batch
-      ) for precision in ('float32', 'bfloat16')
+    jax.jit(functools.partial(outputs_of, agent_of(name, precision)))(
+      nets, batch
+    )
+    for precision in ('float32', 'bfloat16')
   )
   assert types_of(rounded) == {'float32'}
   assert jax.tree.structure(exact) == jax.tree.structure(rounded)
   for net in agent_of(name, 'float32').spec.default_nets:
     # Eight bits of significand, in a few layers.
-    for a, b in zip(*map(jax.tree.leaves, (exact[net], rounded[net])),
-                    strict=True):
+    for a, b in zip(
+      *map(jax.tree.leaves, (exact[net], rounded[net])), strict=True
+    ):
       scale = float(np.abs(a).max()) + 1e-3
       np.testing.assert_allclose(a, b, atol=0.03 * scale)
     same = jax.tree.map(np.array_equal, exact[net], rounded[net])
@@ -114,7 +133,7 @@ def test_outputs_are_close_and_float32(name):
 def test_what_is_kept_is_float32(name):
   agent, nets, batch = agent_of(name, 'bfloat16'), nets_of(name), batch_of(name)
   assert jax.tree.map(
-      lambda x: (x.shape, x.dtype), jax.eval_shape(agent.init, KEY)
+    lambda x: (x.shape, x.dtype), jax.eval_shape(agent.init, KEY)
   ) == jax.tree.map(lambda x: (x.shape, x.dtype), nets)
   new, metrics = jax.eval_shape(agent.update, KEY, nets, batch, 0)
   assert types_of(new) <= {'float32', 'int32'}
@@ -122,7 +141,7 @@ def test_what_is_kept_is_float32(name):
   for net, loss in agent.spec.losses(KEY, nets, batch).items():
     losses, _ = jax.eval_shape(loss, nets[net].params)
     gradients = jax.eval_shape(
-        jax.grad(lambda p, loss=loss: loss(p)[0].mean()), nets[net].params
+      jax.grad(lambda p, loss=loss: loss(p)[0].mean()), nets[net].params
     )
     assert types_of((losses, gradients)) == {'float32'}
 
@@ -130,11 +149,11 @@ def test_what_is_kept_is_float32(name):
 def products(name, precision):
   """Types of the operands of an update's products."""
   agent = agent_of(name, precision)
-  text = jax.jit(agent.update).lower(
-      KEY, nets_of(name), batch_of(name), 0
-  ).as_text()
+  text = (
+    jax.jit(agent.update).lower(KEY, nets_of(name), batch_of(name), 0).as_text()
+  )
   lines = re.findall(
-      r'stablehlo\.(?:dot_general|convolution).*: \((.*?)\) ->', text
+    r'stablehlo\.(?:dot_general|convolution).*: \((.*?)\) ->', text
   )
   return {re.sub(r'tensor<[\dx]*(\w+)>', r'\1', line) for line in lines}
 
@@ -145,9 +164,9 @@ def test_products_are_of_bfloat16(name):
   assert products(name, 'float32') == {'f32, f32'}
 
 
-@pytest.mark.parametrize('name, times', (
-    ('dqn', 2), ('sac', 1), ('drq', 1), ('supervised', 1)
-))
+@pytest.mark.parametrize(
+  'name, times', (('dqn', 2), ('sac', 1), ('drq', 1), ('supervised', 1))
+)
 def test_an_injection_changes_no_output(name, times):
   agent, batch = agent_of(name, 'bfloat16'), batch_of(name)
   inject = registry.make(expression.parse('injection'), agent.spec)
@@ -176,10 +195,10 @@ def test_an_injection_changes_no_output(name, times):
 def test_norms_are_not_rounded_within():
   # In bfloat16 the mean of these is 1024, and so is each of them.
   x = jnp.array([[1024.0, 1025, 1026, 1027]]) / 8
-  norm = layers.layer_norm(*layers._exact(
-      x.astype(jnp.bfloat16), *jnp.array([[1.0] * 4, [0.0] * 4])
-  ))
+  norm = layers.layer_norm(
+    *layers._exact(x.astype(jnp.bfloat16), *jnp.array([[1.0] * 4, [0.0] * 4]))
+  )
   assert norm.dtype == jnp.float32
   w = jnp.array([[300.0], [1.0]], jnp.bfloat16)
-  exact, = layers._exact(w)
+  (exact,) = layers._exact(w)
   assert float(layers.weight_norm.norms(exact)[0]) > 300

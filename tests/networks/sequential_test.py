@@ -14,11 +14,11 @@ from plasticity_rl.networks import sequential
 
 KEY = jax.random.PRNGKey(1)
 CONFIG = sequential.Sequential(
-    observation_shape=(6, 5, 2),
-    convolutions=((3, 3, 1), (4, 2, 2)),
-    hidden=(8, 7),
-    num_outputs=3,
-    split=0,
+  observation_shape=(6, 5, 2),
+  convolutions=((3, 3, 1), (4, 2, 2)),
+  hidden=(8, 7),
+  num_outputs=3,
+  split=0,
 )
 NAMES = ['conv_0', 'conv_1', 'dense_2', 'dense_3', 'dense_4']
 
@@ -30,8 +30,8 @@ def fixture_whole():
   # NumPy draws without compiling, and biases that are not zero.
   draw = np.random.default_rng(0)
   params = jax.tree.map(
-      lambda x: jnp.array(draw.normal(size=x.shape) / x.size**0.25, x.dtype),
-      jax.eval_shape(network.init, KEY),
+    lambda x: jnp.array(draw.normal(size=x.shape) / x.size**0.25, x.dtype),
+    jax.eval_shape(network.init, KEY),
   )
   x = jnp.array(draw.normal(size=[4, *CONFIG.observation_shape]), jnp.float32)
   return params, x, network.apply(params, x)
@@ -47,14 +47,14 @@ def test_split_anywhere_is_the_same_function(whole, split):
     placed[part][name] = params['head'][name]
   assert list(placed['encoder']) == NAMES[:split]
   assert jax.tree.structure(placed) == jax.tree.structure(
-      jax.eval_shape(network.init, KEY)
+    jax.eval_shape(network.init, KEY)
   )
   output = network.apply(placed, x)
   np.testing.assert_allclose(output.outputs, expected.outputs, rtol=1e-6)
   assert list(output.layers) == NAMES
   for name in NAMES:
     np.testing.assert_allclose(
-        output.layers[name], expected.layers[name], rtol=1e-6
+      output.layers[name], expected.layers[name], rtol=1e-6
     )
 
 
@@ -69,17 +69,28 @@ def test_layers_are_declared(whole):
   _, layers = sequential.build(dataclasses.replace(CONFIG, split=2))
   assert [layer.name for layer in layers] == NAMES
   assert [layer.path for layer in layers] == [
-      ('encoder', 'conv_0'), ('encoder', 'conv_1'), ('head', 'dense_2'),
-      ('head', 'dense_3'), ('head', 'dense_4'),
+    ('encoder', 'conv_0'),
+    ('encoder', 'conv_1'),
+    ('head', 'dense_2'),
+    ('head', 'dense_3'),
+    ('head', 'dense_4'),
   ]
   assert [layer.hidden for layer in layers] == [True] * 4 + [False]
   # 6 x 5 -> 4 x 3 -> 2 x 1.
   assert [layer.flattened_from for layer in layers] == [
-      None, None, (2, 1, 4), None, None
+    None,
+    None,
+    (2, 1, 4),
+    None,
+    None,
   ]
   _, _, output = whole
   assert [x.shape[1:] for x in output.layers.values()] == [
-      (4, 3, 3), (2, 1, 4), (8,), (7,), (3,)
+    (4, 3, 3),
+    (2, 1, 4),
+    (8,),
+    (7,),
+    (3,),
   ]
 
 
@@ -111,7 +122,7 @@ def test_channel_feeds_the_rows_that_the_layer_says(whole):
 
   assert np.abs(out(changed) - expected.outputs).max() > 0.1
   np.testing.assert_array_equal(
-      out({**changed, 'dense_2': dense}), out({**head, 'dense_2': dense})
+    out({**changed, 'dense_2': dense}), out({**head, 'dense_2': dense})
   )
 
 
@@ -120,21 +131,19 @@ def test_dense_layers_start_as_haikus():
   encoder_key, head_key = jax.random.split(KEY)
   params = network.init(KEY)
   for key, size, part, name, width in (
-      (encoder_key, 5, 'encoder', 'dense_0', 4),
-      (head_key, 4, 'head', 'dense_1', 2),
+    (encoder_key, 5, 'encoder', 'dense_0', 4),
+    (head_key, 4, 'head', 'dense_1', 2),
   ):
     expected = hk.transform(
-        lambda x, n=name, w=width: hk.Linear(w, name=n)(x)
+      lambda x, n=name, w=width: hk.Linear(w, name=n)(x)
     ).init(key, jnp.zeros([1, size]))
-    np.testing.assert_array_equal(
-        params[part][name]['w'], expected[name]['w']
-    )
+    np.testing.assert_array_equal(params[part][name]['w'], expected[name]['w'])
     assert (params[part][name]['b'] == 0).all()
 
 
 def test_bytes_are_scaled_and_booleans_are_numbers():
   np.testing.assert_allclose(
-      sequential.preprocess(jnp.array([0, 51, 255], jnp.uint8)), [0, 0.2, 1]
+    sequential.preprocess(jnp.array([0, 51, 255], jnp.uint8)), [0, 0.2, 1]
   )
   for x in (jnp.array([False, True]), jnp.array([0, 1], jnp.int32)):
     y = sequential.preprocess(x)
@@ -146,13 +155,15 @@ def test_any_split_can_be_injected(whole):
   params, x, expected = whole
   network, _ = sequential.build(CONFIG)
   injected = jax.jit(
-      lambda params: injection.inject_params(KEY, network, params)
+    lambda params: injection.inject_params(KEY, network, params)
   )(params)
   # To the bit where a batched product sums as a single one does, which is
   # the backend's affair.
   np.testing.assert_allclose(
-      network.apply(injected, x).outputs, expected.outputs, rtol=1e-5,
-      atol=1e-6,
+    network.apply(injected, x).outputs,
+    expected.outputs,
+    rtol=1e-5,
+    atol=1e-6,
   )
 
 

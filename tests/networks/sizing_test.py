@@ -12,9 +12,7 @@ from plasticity_rl.networks import sizing
 
 KEY = jax.random.PRNGKey(0)
 CATCH = sequential.Sequential((10, 5), (), (64, 64), 3, split=1)
-IMAGES = sequential.Sequential(
-    (10, 10, 4), ((16, 3, 1),), (32,), 3, split=-2
-)
+IMAGES = sequential.Sequential((10, 10, 4), ((16, 3, 1),), (32,), 3, split=-2)
 
 
 @pytest.mark.parametrize('injections', (0, 1, 2))
@@ -33,19 +31,24 @@ def test_counts_what_injections_add(injections):
   # Encoder 50 -> 64, head 64 -> 64 -> 3.
   encoder, head = 51 * 64, 65 * 64 + 65 * 3
   assert sizing.parameter_count(CATCH, injections) == (
-      encoder + head * (1 + 2 * injections)
+    encoder + head * (1 + 2 * injections)
   )
   assert sum(x.size for x in leaves) - signs == sizing.parameter_count(
-      CATCH, max(injections, 1)
+    CATCH, max(injections, 1)
   )
 
 
 @pytest.mark.parametrize('part', sizing.PARTS)
-@pytest.mark.parametrize('config', (
-    CATCH, IMAGES,
+@pytest.mark.parametrize(
+  'config',
+  (
+    CATCH,
+    IMAGES,
     dataclasses.replace(CATCH, activation='crelu', layer_norm=True),
     dataclasses.replace(IMAGES, activation='fourier', width_counts='units'),
-), ids=('catch', 'images', 'crelu', 'fourier'))
+  ),
+  ids=('catch', 'images', 'crelu', 'fourier'),
+)
 def test_nearest_is_within_two_percent(config, part):
   for injections in (1, 3):
     wanted = sizing.parameter_count(config, injections)
@@ -67,9 +70,7 @@ def test_head_of_catch_by_hand():
 
 def test_its_own_size_is_found_and_smaller_ones_too():
   for part in sizing.PARTS:
-    assert sizing.nearest(
-        CATCH, sizing.parameter_count(CATCH), part
-    ) == CATCH
+    assert sizing.nearest(CATCH, sizing.parameter_count(CATCH), part) == CATCH
   assert sizing.nearest(CATCH, 0, 'all').hidden == (1, 1)
 
 

@@ -43,13 +43,15 @@ IMAGES = (5, 4, 2)
 @functools.cache
 def split_network(shape, **config):
   """The same object for the same network, whose draws are compiled once."""
-  network, layers = sequential.build(sequential.Sequential(
+  network, layers = sequential.build(
+    sequential.Sequential(
       observation_shape=shape, num_outputs=ACTIONS, **config
-  ))
+    )
+  )
   network = dataclasses.replace(
-      network,
-      encoder_init=jax.jit(network.encoder_init),
-      head_init=jax.jit(network.head_init),
+    network,
+    encoder_init=jax.jit(network.encoder_init),
+    head_init=jax.jit(network.head_init),
   )
   return network, layers
 
@@ -58,42 +60,48 @@ def split_network(shape, **config):
 def actor_critic_network(of, shape, **config):
   """'critic' or 'actor', on vectors or images; one object as above."""
   config = sequential.Sequential(
-      observation_shape=shape, num_outputs=1, initializer='orthogonal',
-      **config,
+    observation_shape=shape,
+    num_outputs=1,
+    initializer='orthogonal',
+    **config,
   )
   if config.convolutions:
     arguments = config, 3, ACTION_SIZE
     network, layers = (
-        pixels.critic(*arguments, 2) if of == 'critic'
-        else pixels.actor(*arguments)
+      pixels.critic(*arguments, 2)
+      if of == 'critic'
+      else pixels.actor(*arguments)
     )
   elif of == 'critic':
     network, layers = actor_critic.critic(
-        actor_critic.critic_config(config, ACTION_SIZE), ACTION_SIZE, 2
+      actor_critic.critic_config(config, ACTION_SIZE), ACTION_SIZE, 2
     )
   else:
     network, layers = actor_critic.actor(
-        actor_critic.actor_config(config, ACTION_SIZE)
+      actor_critic.actor_config(config, ACTION_SIZE)
     )
   return dataclasses.replace(
-      network,
-      encoder_init=jax.jit(network.encoder_init),
-      head_init=jax.jit(network.head_init),
+    network,
+    encoder_init=jax.jit(network.encoder_init),
+    head_init=jax.jit(network.head_init),
   ), layers
 
 
 def actor_critic_nets(shape, **config):
   optimizer = optimizers.make(settings.OptimizerConfig(name='adam'))
   nets = {
-      name: NetSpec(
-          *_swap(optimizer, actor_critic_network(name, shape, **config)),
-          has_target=name == 'critic',
-      )
-      for name in ('critic', 'actor')
+    name: NetSpec(
+      *_swap(optimizer, actor_critic_network(name, shape, **config)),
+      has_target=name == 'critic',
+    )
+    for name in ('critic', 'actor')
   }
-  return {**nets, 'temperature': NetSpec(
+  return {
+    **nets,
+    'temperature': NetSpec(
       actor_critic.temperature(0.5), optimizer, (), has_target=False
-  )}
+    ),
+  }
 
 
 def _swap(optimizer, built):
@@ -103,7 +111,7 @@ def _swap(optimizer, built):
 
 def mlp(has_target, **optimizer):
   network, layers = split_network(
-      INPUTS, convolutions=(), hidden=(5, 4), split=1
+    INPUTS, convolutions=(), hidden=(5, 4), split=1
   )
   config = settings.OptimizerConfig(**optimizer)
   return NetSpec(network, optimizers.make(config), layers, has_target)
@@ -111,7 +119,7 @@ def mlp(has_target, **optimizer):
 
 def conv(has_target, **optimizer):
   network, layers = split_network(
-      IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=-2
+    IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=-2
   )
   config = settings.OptimizerConfig(**optimizer)
   return NetSpec(network, optimizers.make(config), layers, has_target)
@@ -120,7 +128,7 @@ def conv(has_target, **optimizer):
 def dqn_mlp(slots):
   net = mlp(True, name='adam', decay_updates=100)
   return INPUTS, dqn.make(
-      net, settings.DQNConfig(target_period_updates=3), slots=slots
+    net, settings.DQNConfig(target_period_updates=3), slots=slots
   )
 
 
@@ -131,8 +139,13 @@ def dqn_conv(slots):
 
 def dqn_normed(slots):
   network, layers = split_network(
-      INPUTS, convolutions=(), hidden=(6, 4), split=1, activation='crelu',
-      layer_norm=True, weight_norm=True,
+    INPUTS,
+    convolutions=(),
+    hidden=(6, 4),
+    split=1,
+    activation='crelu',
+    layer_norm=True,
+    weight_norm=True,
   )
   optimizer = optimizers.make(settings.OptimizerConfig(name='upgd'))
   net = NetSpec(network, optimizer, layers, has_target=True)
@@ -147,31 +160,31 @@ def classifier(slots):
 def sac_mlp(slots):
   nets = actor_critic_nets(INPUTS, convolutions=(), hidden=(5, 4), split=1)
   return INPUTS, sac.make(
-      nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
+    nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
   )
 
 
 def drq_conv(slots):
   nets = actor_critic_nets(
-      IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=1
+    IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=1
   )
   return IMAGES, drq.make(
-      nets, settings.DrQConfig(shift=1), ACTION_SIZE, slots=slots
+    nets, settings.DrQConfig(shift=1), ACTION_SIZE, slots=slots
   )
 
 
 # `(slots) -> (shape of an observation, agent)`, by name.
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
-    f.__name__: f
-    for f in (dqn_mlp, dqn_conv, dqn_normed, classifier, sac_mlp, drq_conv)
+  f.__name__: f
+  for f in (dqn_mlp, dqn_conv, dqn_normed, classifier, sac_mlp, drq_conv)
 }
 
 
 def by_speed(names=None):
   """Agents for tests; all but the first are for `make test` alone."""
   return [
-      pytest.param(name, marks=[pytest.mark.slow] if i else [])
-      for i, name in enumerate(names or AGENTS)
+    pytest.param(name, marks=[pytest.mark.slow] if i else [])
+    for i, name in enumerate(names or AGENTS)
   ]
 
 
@@ -181,13 +194,16 @@ def pairs(names=None):
   All but the first agent, injected, are for `make test` alone.
   """
   return [
-      pytest.param(
-          *agent.values, history,
-          marks=[] if not agent.marks and history == 'injected'
-          else [pytest.mark.slow],
-      )
-      for agent in by_speed(names) for history in HISTORIES
-      if agent.values != ('drq_conv',) or history == HISTORIES[0]
+    pytest.param(
+      *agent.values,
+      history,
+      marks=[]
+      if not agent.marks and history == 'injected'
+      else [pytest.mark.slow],
+    )
+    for agent in by_speed(names)
+    for history in HISTORIES
+    if agent.values != ('drq_conv',) or history == HISTORIES[0]
   ]
 
 
@@ -244,63 +260,76 @@ class Promise(NamedTuple):
 BOTH = ('encoder', 'head')
 _reset = functools.partial(Promise, frozen='dropped', same_draw=True)
 _inject = functools.partial(
-    Promise, changes=('head',), frozen='added', same_draw=True
+  Promise, changes=('head',), frozen='added', same_draw=True
 )
 _recycle = functools.partial(
-    Promise, changes=('recycled',), zeroed=('recycled',), redraws=True
+  Promise, changes=('recycled',), zeroed=('recycled',), redraws=True
 )
 PROMISES = (
-    Promise('control', predicts=True),
-    Promise('reseed', predicts=True),
-    _inject('injection', groups=('head',), predicts=True),
-    _inject('injection(optimizer_state="keep")', predicts=True),
-    _inject(
-        'injection(optimizer_state="reset_all")', groups=BOTH, predicts=True
-    ),
-    _inject('injection(third_term=False)', groups=('head',)),
-    Promise('optimizer_reset', groups=BOTH, predicts=True),
-    Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
-    _recycle('redo(tau=1e9)', counts=True),
-    _recycle('redo(tau=1e9, count="keep")'),
-    Promise('redo(tau=-1e-9)', predicts=True),
-    # Of a first call with every unit mature, all of them.
-    Promise(
-        'continual_backprop(rate=1, maturity=0)',
-        changes=('recycled', 'last'), zeroed=('recycled',), redraws=True,
-        unseen_by=('dqn_normed',),
-    ),
-    Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
-    # Nothing can have been silent for long at a first call, and nothing has
-    # moved since; `tests/interventions` makes many calls.
-    Promise('self_normalized_resets', predicts=True),
-    Promise('hare_and_tortoise(period=1)', predicts=True),
-    Promise('normalize_and_project', changes=('weights',),
-            unseen_by=('dqn_normed',)),
-    Promise('weight_clipping(kappa=0.01)', changes=BOTH),
-    Promise('weight_clipping(kappa=1e9)', predicts=True),
-    _reset('reset', changes=('head',), groups=('head',)),
-    _reset('reset(optimizer="keep")', changes=('head',)),
-    _reset('reset(scope="last")', changes=('last',), groups=('head',)),
-    _reset('reset(scope="all_but_encoder")', changes=('head',),
-           groups=('head',), elsewhere=BOTH),
-    _reset('reset(scope="everything")', changes=BOTH, groups=BOTH,
-           elsewhere=BOTH),
-    Promise('reset(scope="random", fraction=1)', changes=BOTH, groups=BOTH,
-            same_draw=True, redraws=True),
-    Promise('reset(scope="random", fraction=0)', predicts=True),
-    Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
-    Promise(
-        'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',
-        changes=BOTH,
-    ),
-    Promise(
-        'shrink_and_perturb(shrink=0, perturb=1)', changes=BOTH, groups=BOTH,
-        same_draw=True,
-    ),
-    Promise(
-        'shrink_and_perturb(shrink=1, perturb=0, optimizer="keep")',
-        predicts=True,
-    ),
+  Promise('control', predicts=True),
+  Promise('reseed', predicts=True),
+  _inject('injection', groups=('head',), predicts=True),
+  _inject('injection(optimizer_state="keep")', predicts=True),
+  _inject('injection(optimizer_state="reset_all")', groups=BOTH, predicts=True),
+  _inject('injection(third_term=False)', groups=('head',)),
+  Promise('optimizer_reset', groups=BOTH, predicts=True),
+  Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
+  _recycle('redo(tau=1e9)', counts=True),
+  _recycle('redo(tau=1e9, count="keep")'),
+  Promise('redo(tau=-1e-9)', predicts=True),
+  # Of a first call with every unit mature, all of them.
+  Promise(
+    'continual_backprop(rate=1, maturity=0)',
+    changes=('recycled', 'last'),
+    zeroed=('recycled',),
+    redraws=True,
+    unseen_by=('dqn_normed',),
+  ),
+  Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
+  # Nothing can have been silent for long at a first call, and nothing has
+  # moved since; `tests/interventions` makes many calls.
+  Promise('self_normalized_resets', predicts=True),
+  Promise('hare_and_tortoise(period=1)', predicts=True),
+  Promise(
+    'normalize_and_project', changes=('weights',), unseen_by=('dqn_normed',)
+  ),
+  Promise('weight_clipping(kappa=0.01)', changes=BOTH),
+  Promise('weight_clipping(kappa=1e9)', predicts=True),
+  _reset('reset', changes=('head',), groups=('head',)),
+  _reset('reset(optimizer="keep")', changes=('head',)),
+  _reset('reset(scope="last")', changes=('last',), groups=('head',)),
+  _reset(
+    'reset(scope="all_but_encoder")',
+    changes=('head',),
+    groups=('head',),
+    elsewhere=BOTH,
+  ),
+  _reset(
+    'reset(scope="everything")', changes=BOTH, groups=BOTH, elsewhere=BOTH
+  ),
+  Promise(
+    'reset(scope="random", fraction=1)',
+    changes=BOTH,
+    groups=BOTH,
+    same_draw=True,
+    redraws=True,
+  ),
+  Promise('reset(scope="random", fraction=0)', predicts=True),
+  Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
+  Promise(
+    'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',
+    changes=BOTH,
+  ),
+  Promise(
+    'shrink_and_perturb(shrink=0, perturb=1)',
+    changes=BOTH,
+    groups=BOTH,
+    same_draw=True,
+  ),
+  Promise(
+    'shrink_and_perturb(shrink=1, perturb=0, optimizer="keep")',
+    predicts=True,
+  ),
 )
 
 
@@ -317,7 +346,7 @@ def make(text, agent):
 def over_seeds(apply):
   """The same over a state of all seeds, as an experiment does it."""
   return jax.vmap(
-      apply, in_axes=(0, device_trainer.AXES, None), out_axes=device_trainer.AXES
+    apply, in_axes=(0, device_trainer.AXES, None), out_axes=device_trainer.AXES
   )
 
 
@@ -327,25 +356,29 @@ def stack(trees):
 
 def seed_by_seed(apply):
   """The same as `over_seeds`, without vmap and without a compiler."""
+
   def all_seeds(keys, state, batch):
     results = [
-        apply(key, one_seed(state, seed), batch)
-        for seed, key in enumerate(keys)
+      apply(key, one_seed(state, seed), batch) for seed, key in enumerate(keys)
     ]
-    return TrainState(*(
+    return TrainState(
+      *(
         trees[0] if axis is None else stack(trees)
         for axis, *trees in zip(device_trainer.AXES, *results, strict=True)
-    ))
+      )
+    )
 
   return all_seeds
 
 
 def one_seed(state, seed=0):
   """The state of one seed."""
-  return TrainState(*(
+  return TrainState(
+    *(
       tree if axis is None else jax.tree.map(lambda x: x[seed], tree)
       for tree, axis in zip(state, device_trainer.AXES, strict=True)
-  ))
+    )
+  )
 
 
 def keys(number):
@@ -363,21 +396,25 @@ def moved(state, seed):
 
   def move(params):
     return jax.tree.map(
-        lambda p, learns: p + noise(p) if learns else p,
-        params, injection.trainable_mask(params),
+      lambda p, learns: p + noise(p) if learns else p,
+      params,
+      injection.trainable_mask(params),
     )
 
   nets = {}
   for name, one in state.nets.items():
     nets[name] = one._replace(
-        params=move(one.params),
-        target=None if one.target is None else move(one.target),
-        opt_state=jax.tree.map(
-            # Second moments above the squares of the first, as they are.
-            lambda x: (0.4 + noise(x)) if x.dtype == np.float32
-            else np.full(x.shape, 7, x.dtype),
-            one.opt_state,
+      params=move(one.params),
+      target=None if one.target is None else move(one.target),
+      opt_state=jax.tree.map(
+        # Second moments above the squares of the first, as they are.
+        lambda x: (
+          (0.4 + noise(x))
+          if x.dtype == np.float32
+          else np.full(x.shape, 7, x.dtype)
         ),
+        one.opt_state,
+      ),
     )
   return jax.tree.map(np.asarray, state._replace(nets=nets))
 
@@ -388,25 +425,25 @@ def case(agent_name, history):
   shape, agent = AGENTS[agent_name](2 if history == 'slots' else 0)
   counters = Counters(*(np.array(n, np.int32) for n in (50, 40, 50, 0)))
   state = TrainState(
-      nets=stack([agent.init(key) for key in keys(0)]),
-      replay=np.ones((SEEDS, 2), np.float32),
-      env=np.ones((SEEDS, 2), np.float32),
-      keys=Keys(keys(1), keys(2)),
-      counters=counters,
-      interventions={},
+    nets=stack([agent.init(key) for key in keys(0)]),
+    replay=np.ones((SEEDS, 2), np.float32),
+    env=np.ones((SEEDS, 2), np.float32),
+    keys=Keys(keys(1), keys(2)),
+    counters=counters,
+    interventions={},
   )
   rng = np.random.default_rng(0)
   actions = (
-      rng.uniform(-1, 1, (BATCH, ACTION_SIZE)).astype(np.float32)
-      if 'actor' in agent.spec.nets
-      else rng.integers(0, ACTIONS, BATCH).astype(np.int32)
+    rng.uniform(-1, 1, (BATCH, ACTION_SIZE)).astype(np.float32)
+    if 'actor' in agent.spec.nets
+    else rng.integers(0, ACTIONS, BATCH).astype(np.int32)
   )
   batch = Transition(
-      s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
-      a_tm1=actions,
-      r_t=rng.standard_normal(BATCH, np.float32),
-      discount_t=np.full(BATCH, 0.9, np.float32),
-      s_t=rng.standard_normal((BATCH, *shape), np.float32),
+    s_tm1=rng.standard_normal((BATCH, *shape), np.float32),
+    a_tm1=actions,
+    r_t=rng.standard_normal(BATCH, np.float32),
+    discount_t=np.full(BATCH, 0.9, np.float32),
+    s_t=rng.standard_normal((BATCH, *shape), np.float32),
   )
   state = moved(state, 0)
   if history != 'fresh':
@@ -434,8 +471,7 @@ def compiled_outcomes(agent_name, history, texts):
 
   def all_of_them(keys, state):
     return {
-        text: over_seeds(make(text, agent))(keys, state, batch)
-        for text in texts
+      text: over_seeds(make(text, agent))(keys, state, batch) for text in texts
     }
 
   return jax.jit(all_of_them)(keys(4), state)

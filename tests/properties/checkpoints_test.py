@@ -13,15 +13,17 @@ from tests.properties import cases
 
 # What else options decide leaves the structure as it is.
 TEXTS = [
-    *registry.REGISTRY, 'injection(third_term=False)',
-    'injection(freeze_original=False)', 'reset(scope="everything")',
+  *registry.REGISTRY,
+  'injection(third_term=False)',
+  'injection(freeze_original=False)',
+  'reset(scope="everything")',
 ]
 # Each agent once, the fastest of them with every history.
 CASES = [
-    case for case in cases.pairs()
-    if case.values[0] == 'dqn_mlp'
-    or case.values[1] == ('fresh' if case.values[0] == 'drq_conv' else
-                          'injected')
+  case
+  for case in cases.pairs()
+  if case.values[0] == 'dqn_mlp'
+  or case.values[1] == ('fresh' if case.values[0] == 'drq_conv' else 'injected')
 ]
 
 
@@ -44,12 +46,12 @@ class Intervened:
 
       def apply(key, state, batch, intervention=intervention):
         state, own = intervention.apply(
-            key, state, intervention.init(state), batch
+          key, state, intervention.init(state), batch
         )
         return state._replace(interventions={'own': own})
 
       after = jax.eval_shape(
-          cases.over_seeds(apply), cases.keys(0), self._state, self._batch
+        cases.over_seeds(apply), cases.keys(0), self._state, self._batch
       )
       nets[str(i)], own[str(i)] = after.nets, after.interventions
     return after._replace(nets=nets, interventions=own)
@@ -64,14 +66,15 @@ def test_every_outcome_comes_back_to_the_bit(agent_name, history, tmp_path):
   agent, state, batch = cases.case(agent_name, history)
   experiment = Intervened(agent, state, batch)
   texts = [
-      # Slots hold frozen heads alone.
-      text for text in TEXTS
-      if history != 'slots' or 'freeze_original' not in text
+    # Slots hold frozen heads alone.
+    text
+    for text in TEXTS
+    if history != 'slots' or 'freeze_original' not in text
   ]
   rng = np.random.default_rng(0)
   after = jax.tree.map(
-      lambda x: np.asarray(rng.integers(0, 100, x.shape) / 3).astype(x.dtype),
-      experiment.shapes(texts),
+    lambda x: np.asarray(rng.integers(0, 100, x.shape) / 3).astype(x.dtype),
+    experiment.shapes(texts),
   )
   checkpoints = Checkpoints(tmp_path)
   checkpoints.save(5, after, {'history': texts})

@@ -15,29 +15,30 @@ from tests.properties import cases
 
 each_case = pytest.mark.parametrize('agent_name, history', cases.pairs())
 each_promise = pytest.mark.parametrize(
-    'promise', cases.PROMISES, ids=[p.text for p in cases.PROMISES]
+  'promise', cases.PROMISES, ids=[p.text for p in cases.PROMISES]
 )
 
 
 # What draws anew, for agents that have somebody to draw the same for.
 DRAWING = [p for p in cases.PROMISES if p.same_draw]
 WITH_TARGET = [
-    name for name, make in cases.AGENTS.items()
-    if any(net.has_target for net in make(0)[1].spec.nets.values())
+  name
+  for name, make in cases.AGENTS.items()
+  if any(net.has_target for net in make(0)[1].spec.nets.values())
 ]
 
 
 def by_path(tree):
   return {
-      tuple(path): np.asarray(leaf)
-      for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    tuple(path): np.asarray(leaf)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
   }
 
 
 def assert_same_bits(a, b):
   assert jax.tree.structure(a) == jax.tree.structure(b)
   for (path, x), y in zip(
-      jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
+    jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
   ):
     assert np.asarray(x).dtype == np.asarray(y).dtype
     np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))
@@ -48,17 +49,15 @@ def paths_of(net_spec, parts, history):
   layers = net_spec.layers
   # Units of the encoder's last layer feed the frozen heads of an injected one.
   recycled = [
-      layer for layer in layers if layer.hidden and (
-          history == 'fresh'
-          or feeds(layer, layers)[0].path[0] == layer.path[0]
-      )
+    layer
+    for layer in layers
+    if layer.hidden
+    and (history == 'fresh' or feeds(layer, layers)[0].path[0] == layer.path[0])
   ]
   known = {
-      'last': [layers[-1].path],
-      'weights': [(*layer.path, 'w') for layer in layers],
-      'recycled': [
-          *(layer.path for layer in recycled), (*layers[-1].path, 'w')
-      ],
+    'last': [layers[-1].path],
+    'weights': [(*layer.path, 'w') for layer in layers],
+    'recycled': [*(layer.path for layer in recycled), (*layers[-1].path, 'w')],
   }
   return [path for part in parts for path in known.get(part, [(part,)])]
 
@@ -73,14 +72,14 @@ def changing(net_spec, promise, history):
 
 def is_below(path, prefixes):
   keys = tuple(key.key for key in path)
-  return any(keys[:len(prefix)] == prefix for prefix in prefixes)
+  return any(keys[: len(prefix)] == prefix for prefix in prefixes)
 
 
 def without_trainable(state):
   """Optimizer state by path, whether the head is injected or not."""
   return {
-      jax.tree_util.keystr(path).replace('.trainable', ''): leaf
-      for path, leaf in by_path(state).items()
+    jax.tree_util.keystr(path).replace('.trainable', ''): leaf
+    for path, leaf in by_path(state).items()
   }
 
 
@@ -93,7 +92,7 @@ def nets(agent_name, history, promise):
     mine = promise
     if promise.elsewhere and name != agent.spec.encoder_net:
       mine = promise._replace(
-          changes=promise.elsewhere, groups=promise.elsewhere
+        changes=promise.elsewhere, groups=promise.elsewhere
       )
     yield agent.spec.nets[name], before.nets[name], after.nets[name], mine
 
@@ -129,11 +128,12 @@ def test_nothing_but_networks_changes(agent_name, history, promise):
     # All of it is drawn again, and its optimizer starts anew.
     assert_same_bits(new.params, new.initial)
     assert_same_bits(
-        new.opt_state, jax.vmap(spec.nets[name].optimizer.init)(new.params)
+      new.opt_state, jax.vmap(spec.nets[name].optimizer.init)(new.params)
     )
     for a, b in zip(
-        jax.tree.leaves((new.params, new.opt_state)),
-        jax.tree.leaves((old.params, old.opt_state)), strict=True,
+      jax.tree.leaves((new.params, new.opt_state)),
+      jax.tree.leaves((old.params, old.opt_state)),
+      strict=True,
     ):
       assert not np.array_equal(a, b)
 
@@ -156,9 +156,7 @@ def test_what_learns_changes_where_promised(agent_name, history, promise):
 
 @each_promise
 @each_case
-def test_frozen_heads_change_only_where_promised(
-    agent_name, history, promise
-):
+def test_frozen_heads_change_only_where_promised(agent_name, history, promise):
   for _, before, after, mine in nets(agent_name, history, promise):
     for old, new in online_and_target(before, after):
       old, new = old['head'], new['head']
@@ -167,8 +165,8 @@ def test_frozen_heads_change_only_where_promised(
         assert injected == (history != 'fresh')
         if injected:
           assert_same_bits(
-              (new.frozen, new.signs, new.thawed),
-              (old.frozen, old.signs, old.thawed),
+            (new.frozen, new.signs, new.thawed),
+            (old.frozen, old.signs, old.thawed),
           )
       elif mine.frozen == 'dropped':
         assert injected == (history == 'slots')
@@ -183,28 +181,30 @@ def check_added(old, new, history, two_terms):
   """The stack has the old trainable head and the fresh copy at its end."""
   was = old.trainable if history != 'fresh' else old
   kept = {'fresh': 0, 'injected': 2, 'slots': 2}[history]
-  added = [1.0] if two_terms and history != 'slots' else [
-      1.0, 0.0 if two_terms else -1.0
-  ]
+  added = (
+    [1.0]
+    if two_terms and history != 'slots'
+    else [1.0, 0.0 if two_terms else -1.0]
+  )
   wanted = [1.0, -1.0] * (kept // 2) + added
   for signs in new.signs:
     np.testing.assert_array_equal(signs, wanted)
   if kept:
     assert_same_bits(
-        jax.tree.map(lambda x: x[:, :kept], new.frozen),
-        jax.tree.map(lambda x: x[:, -kept:], old.frozen),
+      jax.tree.map(lambda x: x[:, :kept], new.frozen),
+      jax.tree.map(lambda x: x[:, -kept:], old.frozen),
     )
   assert_same_bits(jax.tree.map(lambda x: x[:, kept], new.frozen), was)
   if len(added) == 2:
     assert_same_bits(
-        jax.tree.map(lambda x: x[:, kept + 1], new.frozen), new.trainable
+      jax.tree.map(lambda x: x[:, kept + 1], new.frozen), new.trainable
     )
 
 
 @each_promise
 @each_case
 def test_optimizer_state_starts_anew_where_promised(
-    agent_name, history, promise
+  agent_name, history, promise
 ):
   for spec, before, after, mine in nets(agent_name, history, promise):
     initial = jax.vmap(spec.optimizer.init)(after.params)
@@ -213,21 +213,21 @@ def test_optimizer_state_starts_anew_where_promised(
       if group in cases.BOTH and not after.params[group]:
         continue  # Without weights, its count counts nothing.
       old, new, fresh = (
-          without_trainable(x[group])
-          for x in (before.opt_state, after.opt_state, initial)
+        without_trainable(x[group])
+        for x in (before.opt_state, after.opt_state, initial)
       )
       assert set(old) == set(new)
       zeroed = [
-          jax.tree_util.keystr(tuple(map(jax.tree_util.DictKey, path[1:])))
-          for path in paths_of(spec, mine.zeroed, history)
-          if path[0] == group
+        jax.tree_util.keystr(tuple(map(jax.tree_util.DictKey, path[1:])))
+        for path in paths_of(spec, mine.zeroed, history)
+        if path[0] == group
       ]
       for path, leaf in new.items():
         counts = leaf.shape == (cases.SEEDS,) and mine.counts
         if group in mine.groups and leaf.dtype == np.uint32:
           # A key: drawn of the weights, or no weight's that goes on.
           assert np.array_equal(leaf, fresh[path]) or np.array_equal(
-              leaf, old[path]
+            leaf, old[path]
           )
         elif group in mine.groups:
           # Zeros, count included.
@@ -244,7 +244,7 @@ def test_optimizer_state_starts_anew_where_promised(
 @each_promise
 @each_case
 def test_initial_weights_follow_what_is_drawn_again(
-    agent_name, history, promise
+  agent_name, history, promise
 ):
   redraws = promise.frozen in ('dropped', 'added')
   seen = False
@@ -267,9 +267,7 @@ def test_initial_weights_follow_what_is_drawn_again(
     assert seen == (redraws or mine.redraws)
 
 
-@pytest.mark.parametrize(
-    'promise', DRAWING, ids=[p.text for p in DRAWING]
-)
+@pytest.mark.parametrize('promise', DRAWING, ids=[p.text for p in DRAWING])
 @pytest.mark.parametrize('agent_name, history', cases.pairs(WITH_TARGET))
 def test_online_and_target_receive_the_same(agent_name, history, promise):
   for spec, before, after, mine in nets(agent_name, history, promise):
@@ -277,8 +275,8 @@ def test_online_and_target_receive_the_same(agent_name, history, promise):
       continue
     paths = changing(spec, mine, history)
     online, target, was = (
-        by_path(injection.trainable(p))
-        for p in (after.params, after.target, before.target)
+      by_path(injection.trainable(p))
+      for p in (after.params, after.target, before.target)
     )
     found = [path for path in online if is_below(path, paths)]
     assert found
@@ -297,14 +295,15 @@ def test_added_noise_is_the_same_in_online_and_target(agent_name, history):
     if not spec.has_target:
       continue
     noise = [
-        [
-            new - 0.5 * old
-            for new, old in zip(
-                jax.tree.leaves(injection.trainable(new_params)),
-                jax.tree.leaves(injection.trainable(old_params)), strict=True,
-            )
-        ]
-        for old_params, new_params in online_and_target(before, after)
+      [
+        new - 0.5 * old
+        for new, old in zip(
+          jax.tree.leaves(injection.trainable(new_params)),
+          jax.tree.leaves(injection.trainable(old_params)),
+          strict=True,
+        )
+      ]
+      for old_params, new_params in online_and_target(before, after)
     ]
     for a, b in zip(*noise, strict=True):
       np.testing.assert_allclose(a, b, atol=1e-6)
@@ -314,9 +313,11 @@ def test_added_noise_is_the_same_in_online_and_target(agent_name, history):
 @functools.cache
 def predictor(network):
   return jax.jit(
-      jax.vmap(lambda p, x: jnp.concatenate([
-          y.ravel() for y in jax.tree.leaves(network.apply(p, x).outputs)
-      ]))
+    jax.vmap(
+      lambda p, x: jnp.concatenate(
+        [y.ravel() for y in jax.tree.leaves(network.apply(p, x).outputs)]
+      )
+    )
   )
 
 
@@ -325,10 +326,10 @@ def predictor(network):
 def test_predictions_stay_where_promised(agent_name, history, promise):
   agent, state, batch = cases.case(agent_name, history)
   inputs_by_net = jax.vmap(agent.spec.inputs, in_axes=(0, None))(
-      {name: net.params for name, net in state.nets.items()}, batch
+    {name: net.params for name, net in state.nets.items()}, batch
   )
   for name, (spec, before, after, mine) in zip(
-      agent.spec.default_nets, nets(agent_name, history, promise), strict=True
+    agent.spec.default_nets, nets(agent_name, history, promise), strict=True
   ):
     inputs = inputs_by_net[name]
     predict = predictor(spec.network)
@@ -342,33 +343,39 @@ def test_predictions_stay_where_promised(agent_name, history, promise):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('agent_name, history', [
+@pytest.mark.parametrize(
+  'agent_name, history',
+  [
     *(('dqn_mlp', history) for history in cases.HISTORIES),
-    *((name, 'slots') for name in cases.AGENTS
-      if name not in ('dqn_mlp', 'drq_conv')),
-])
+    *(
+      (name, 'slots')
+      for name in cases.AGENTS
+      if name not in ('dqn_mlp', 'drq_conv')
+    ),
+  ],
+)
 def test_compiled_over_seeds_as_uncompiled_for_one(agent_name, history):
   # One of each kind, and no draw more than it takes.
   texts = {p.text.split('(')[0]: p.text for p in reversed(cases.PROMISES)}
   compiled = cases.compiled_outcomes(
-      agent_name, history, sorted(texts.values())
+    agent_name, history, sorted(texts.values())
   )
   for text, found in compiled.items():
     wanted = cases.outcome(agent_name, history, text)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for a, b in zip(
-        jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True
+      jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True
     ):
       np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 DRAWS = 100
 DRAWN = {
-    'injection': ('head',),
-    'reset(scope="last", layers=2)': ('head',),
-    'reset(scope="everything")': ('encoder', 'head'),
-    'reset(scope="random", fraction=1)': ('encoder', 'head'),
-    'shrink_and_perturb(shrink=0, perturb=1)': ('encoder', 'head'),
+  'injection': ('head',),
+  'reset(scope="last", layers=2)': ('head',),
+  'reset(scope="everything")': ('encoder', 'head'),
+  'reset(scope="random", fraction=1)': ('encoder', 'head'),
+  'shrink_and_perturb(shrink=0, perturb=1)': ('encoder', 'head'),
 }
 
 
@@ -383,16 +390,12 @@ def test_what_is_drawn_is_distributed_as_the_initialisers(agent_name):
   @jax.vmap
   def draw(key, other_key):
     drawn = {
-        text: injection.trainable(
-            apply(key, state, batch).nets['q'].params
-        )
-        for text, apply in interventions.items()
+      text: injection.trainable(apply(key, state, batch).nets['q'].params)
+      for text, apply in interventions.items()
     }
     return drawn, agent.init(other_key)['q'].params
 
-  drawn, initial = draw(
-      *jax.random.split(jax.random.PRNGKey(0), (2, DRAWS))
-  )
+  drawn, initial = draw(*jax.random.split(jax.random.PRNGKey(0), (2, DRAWS)))
   initial = by_path(initial)
   for text, parts in DRAWN.items():
     compared = 0

@@ -10,51 +10,51 @@ from tests.properties import cases
 each_agent = pytest.mark.parametrize('agent_name', cases.by_speed())
 # An expression, and what the message has to name.
 REFUSED = {
-    'injectoin': ['injectoin', "'injection'", 'reset'],
-    'injection(optimizer_state="rest")': ['reset_head', 'keep', 'reset_all'],
-    'injection(third_term="no")': ['third_term', 'True', 'False'],
-    'injection(freeze_original=None)': ['freeze_original', 'True', 'False'],
-    'optimizer_reset(groups="heads")': ["'head'", 'encoder'],
-    'optimizer_reset(groups=("head", "tail"))': ['tail', 'encoder', 'head'],
-    'optimizer_reset(groups=())': ['group', 'encoder', 'head'],
-    'redo(tau="low")': ['tau', 'number', 'low'],
-    'redo(tau=True)': ['tau', 'number', 'True'],
-    'redo(count="kept")': ["'keep'", 'reset'],
-    'continual_backprop(rate=-0.1)': ['rate', '0 to 1', '-0.1'],
-    'continual_backprop(rate=1.5)': ['rate', '0 to 1', '1.5'],
-    'continual_backprop(maturity=-1)': ['maturity', 'at least 0', '-1'],
-    'continual_backprop(maturity=1.5)': ['maturity', 'whole', '1.5'],
-    'continual_backprop(decay=1)': ['decay', '0 to below 1: 1'],
-    'continual_backprop(count=0)': ['keep', 'reset'],
-    'self_normalized_resets(eta=1)': ['eta', '0 to below 1: 1'],
-    'self_normalized_resets(eta=-1)': ['eta', '0 to below 1', '-1'],
-    'self_normalized_resets(decay=2)': ['decay', '0 to 1', '2'],
-    'self_normalized_resets(count="no")': ['keep', 'reset'],
-    'hare_and_tortoise(period=0)': ['period', 'at least 1', '0'],
-    'hare_and_tortoise(momentum=1.1)': ['momentum', '0 to 1', '1.1'],
-    'hare_and_tortoise(optimizer="kept")': ["'keep'", 'reset'],
-    'weight_clipping(kappa=0)': ['kappa', 'above 0'],
-    'weight_clipping(kappa=-1)': ['kappa', '0 to inf', '-1'],
-    'weight_clipping(kappa=None)': ['kappa', 'number', 'None'],
-    'reset(scope="random", fraction=2)': ['fraction', '0 to 1', '2'],
-    'reset(scope="random", fraction="x")': ['fraction', '0 to 1', 'x'],
-    'reset(scope="top")': ['head', 'last', 'all_but_encoder', 'everything'],
-    'reset(scope=3)': ['head', 'last', 'all_but_encoder', 'everything'],
-    'reset(optimizer="rset")': ["'reset'", 'keep'],
-    'reset(scope="last", layers=0)': ['layers', '1 to 3', '0'],
-    'reset(scope="last", layers=4)': ['layers', '1 to 3', '4'],
-    'reset(scope="last", layers=1.5)': ['layers', '1 to 3', '1.5'],
-    'reset(scope="last", layers="all")': ['layers', '1 to 3', 'all'],
-    'shrink_and_perturb(noise="gauss")': ['gaussian', 'initializer'],
-    'shrink_and_perturb(optimizer=None)': ['reset', 'keep'],
-    'shrink_and_perturb(shrink=1.5)': ['shrink', '0 to 1', '1.5'],
-    'shrink_and_perturb(shrink=-0.1)': ['shrink', '0 to 1', '-0.1'],
-    'shrink_and_perturb(shrink="a")': ['shrink', 'number', '0 to 1', "'a'"],
-    'shrink_and_perturb(perturb=-1)': ['perturb', '0 to inf', '-1'],
-    'shrink_and_perturb(perturb=None)': ['perturb', 'number', 'None'],
-    'reseed(salt=-1)': ['salt', '-1'],
-    'reseed(salt=1.5)': ['salt', '1.5'],
-    'reseed(salt=4294967296)': ['salt', '4294967296'],
+  'injectoin': ['injectoin', "'injection'", 'reset'],
+  'injection(optimizer_state="rest")': ['reset_head', 'keep', 'reset_all'],
+  'injection(third_term="no")': ['third_term', 'True', 'False'],
+  'injection(freeze_original=None)': ['freeze_original', 'True', 'False'],
+  'optimizer_reset(groups="heads")': ["'head'", 'encoder'],
+  'optimizer_reset(groups=("head", "tail"))': ['tail', 'encoder', 'head'],
+  'optimizer_reset(groups=())': ['group', 'encoder', 'head'],
+  'redo(tau="low")': ['tau', 'number', 'low'],
+  'redo(tau=True)': ['tau', 'number', 'True'],
+  'redo(count="kept")': ["'keep'", 'reset'],
+  'continual_backprop(rate=-0.1)': ['rate', '0 to 1', '-0.1'],
+  'continual_backprop(rate=1.5)': ['rate', '0 to 1', '1.5'],
+  'continual_backprop(maturity=-1)': ['maturity', 'at least 0', '-1'],
+  'continual_backprop(maturity=1.5)': ['maturity', 'whole', '1.5'],
+  'continual_backprop(decay=1)': ['decay', '0 to below 1: 1'],
+  'continual_backprop(count=0)': ['keep', 'reset'],
+  'self_normalized_resets(eta=1)': ['eta', '0 to below 1: 1'],
+  'self_normalized_resets(eta=-1)': ['eta', '0 to below 1', '-1'],
+  'self_normalized_resets(decay=2)': ['decay', '0 to 1', '2'],
+  'self_normalized_resets(count="no")': ['keep', 'reset'],
+  'hare_and_tortoise(period=0)': ['period', 'at least 1', '0'],
+  'hare_and_tortoise(momentum=1.1)': ['momentum', '0 to 1', '1.1'],
+  'hare_and_tortoise(optimizer="kept")': ["'keep'", 'reset'],
+  'weight_clipping(kappa=0)': ['kappa', 'above 0'],
+  'weight_clipping(kappa=-1)': ['kappa', '0 to inf', '-1'],
+  'weight_clipping(kappa=None)': ['kappa', 'number', 'None'],
+  'reset(scope="random", fraction=2)': ['fraction', '0 to 1', '2'],
+  'reset(scope="random", fraction="x")': ['fraction', '0 to 1', 'x'],
+  'reset(scope="top")': ['head', 'last', 'all_but_encoder', 'everything'],
+  'reset(scope=3)': ['head', 'last', 'all_but_encoder', 'everything'],
+  'reset(optimizer="rset")': ["'reset'", 'keep'],
+  'reset(scope="last", layers=0)': ['layers', '1 to 3', '0'],
+  'reset(scope="last", layers=4)': ['layers', '1 to 3', '4'],
+  'reset(scope="last", layers=1.5)': ['layers', '1 to 3', '1.5'],
+  'reset(scope="last", layers="all")': ['layers', '1 to 3', 'all'],
+  'shrink_and_perturb(noise="gauss")': ['gaussian', 'initializer'],
+  'shrink_and_perturb(optimizer=None)': ['reset', 'keep'],
+  'shrink_and_perturb(shrink=1.5)': ['shrink', '0 to 1', '1.5'],
+  'shrink_and_perturb(shrink=-0.1)': ['shrink', '0 to 1', '-0.1'],
+  'shrink_and_perturb(shrink="a")': ['shrink', 'number', '0 to 1', "'a'"],
+  'shrink_and_perturb(perturb=-1)': ['perturb', '0 to inf', '-1'],
+  'shrink_and_perturb(perturb=None)': ['perturb', 'number', 'None'],
+  'reseed(salt=-1)': ['salt', '-1'],
+  'reseed(salt=1.5)': ['salt', '1.5'],
+  'reseed(salt=4294967296)': ['salt', '4294967296'],
 }
 TAKING_NETS = [n for n in registry.REGISTRY if n not in ('control', 'reseed')]
 
@@ -96,14 +96,16 @@ def test_an_unknown_network_is_refused(name, nets, agent_name):
 def test_networks_can_be_named(name, agent_name):
   agent, state, batch = cases.case(agent_name, 'fresh')
   by_default = jax.eval_shape(
-      cases.make(name, agent), cases.keys(0)[0], cases.one_seed(state), batch
+    cases.make(name, agent), cases.keys(0)[0], cases.one_seed(state), batch
   )
   every = agent.spec.default_nets
   one = [every[0]] if len(every) == 1 else []
   for nets in (*one, every, list(every)):
     named = jax.eval_shape(
-        cases.make(f'{name}(nets={nets!r})', agent), cases.keys(0)[0],
-        cases.one_seed(state), batch,
+      cases.make(f'{name}(nets={nets!r})', agent),
+      cases.keys(0)[0],
+      cases.one_seed(state),
+      batch,
     )
     assert named == by_default
 
@@ -113,11 +115,16 @@ def test_an_original_cannot_go_on_learning_in_slots():
   assert 'network.slots' in message and 'freeze_original' in message
 
 
-@pytest.mark.parametrize('name, lacks', (
-    ('redo', 'hidden units'), ('continual_backprop', 'hidden units'),
-    ('self_normalized_resets', 'hidden units'), ('weight_clipping', 'layers'),
+@pytest.mark.parametrize(
+  'name, lacks',
+  (
+    ('redo', 'hidden units'),
+    ('continual_backprop', 'hidden units'),
+    ('self_normalized_resets', 'hidden units'),
+    ('weight_clipping', 'layers'),
     ('normalize_and_project', 'layers'),
-))
+  ),
+)
 def test_a_network_with_nothing_to_act_on_is_refused(name, lacks):
   message = refuse(f'{name}(nets=("actor", "temperature"))', 'sac_mlp')
   assert f"'temperature' has no {lacks}; those that have: " in message

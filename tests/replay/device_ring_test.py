@@ -43,9 +43,7 @@ class Naive:
       for env in range(ENVS):
         r, discount = 0.0, 1.0
         for k in range(self.n_step):
-          _, _, reward, d, s_t, last = (
-              x[env] for x in self.rows[begin + k]
-          )
+          _, _, reward, d, s_t, last = (x[env] for x in self.rows[begin + k])
           r += discount * reward
           discount *= GAMMA * d
           if last:
@@ -57,16 +55,17 @@ class Naive:
 
 # An environment's step: reward, and how it ends ('' where it goes on).
 STEPS = st.tuples(
-    st.integers(-3, 3), st.sampled_from(['', '', '', 'terminated', 'cut'])
+  st.integers(-3, 3), st.sampled_from(['', '', '', 'terminated', 'cut'])
 )
 HISTORIES = st.lists(
-    st.tuples(
-        st.lists(STEPS, min_size=ENVS, max_size=ENVS),
-        st.booleans().flatmap(  # Seldom is the ring emptied before the row.
-            lambda x: st.booleans() if x else st.just(False)
-        ),
+  st.tuples(
+    st.lists(STEPS, min_size=ENVS, max_size=ENVS),
+    st.booleans().flatmap(  # Seldom is the ring emptied before the row.
+      lambda x: st.booleans() if x else st.just(False)
     ),
-    min_size=1, max_size=14,
+  ),
+  min_size=1,
+  max_size=14,
 )
 
 
@@ -75,9 +74,12 @@ HISTORIES = st.lists(
 @hypothesis.given(history=HISTORIES)
 def test_samples_what_a_list_would_give(n_step, history):
   ring, add, sample = compiled(n_step)
-  row = Row(*(np.zeros([ENVS], t) for t in (
-      'float32', 'int32', 'float32', 'float32', 'float32', 'bool'
-  )))
+  row = Row(
+    *(
+      np.zeros([ENVS], t)
+      for t in ('float32', 'int32', 'float32', 'float32', 'float32', 'bool')
+    )
+  )
   state, naive = ring.init(row), Naive(n_step)
   for t, (steps, clear) in enumerate(history):
     if clear:
@@ -85,12 +87,12 @@ def test_samples_what_a_list_would_give(n_step, history):
     # The last observation is no step's first one: it has to be kept itself.
     s_tm1 = [float(100 * t + 10 * env) for env in range(ENVS)]
     row = Row(
-        np.array(s_tm1, np.float32),
-        np.array([t + env for env in range(ENVS)], np.int32),
-        np.array([r for r, _ in steps], np.float32),
-        np.array([how != 'terminated' for _, how in steps], np.float32),
-        np.array(s_tm1, np.float32) + 1,
-        np.array([how != '' for _, how in steps]),
+      np.array(s_tm1, np.float32),
+      np.array([t + env for env in range(ENVS)], np.int32),
+      np.array([r for r, _ in steps], np.float32),
+      np.array([how != 'terminated' for _, how in steps], np.float32),
+      np.array(s_tm1, np.float32) + 1,
+      np.array([how != '' for _, how in steps]),
     )
     state = add(state, counters(t, naive.cleared), row)
     naive.rows.append([x.tolist() for x in row])
@@ -101,9 +103,8 @@ def test_samples_what_a_list_would_give(n_step, history):
     return
   batch = sample(KEY, state, now)
   found = {
-      s_tm1: rest for s_tm1, *rest in zip(
-          *(x.tolist() for x in batch), strict=True
-      )
+    s_tm1: rest
+    for s_tm1, *rest in zip(*(x.tolist() for x in batch), strict=True)
   }
   assert {k: tuple(v) for k, v in found.items()} == expected
 

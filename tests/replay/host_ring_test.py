@@ -26,15 +26,23 @@ ENVS = 2
 
 def image_settings(stack, channels=1, **changes):
   spaces = Spaces((3, 2, stack * channels), np.uint8, Discrete(4))
-  return HostReplaySpec(**{
-      'capacity': 9 * ENVS, 'num_envs': ENVS, 'spaces': spaces,
-      'discount': GAMMA, 'stack': stack, **changes,
-  })
+  return HostReplaySpec(
+    **{
+      'capacity': 9 * ENVS,
+      'num_envs': ENVS,
+      'spaces': spaces,
+      'discount': GAMMA,
+      'stack': stack,
+      **changes,
+    }
+  )
 
 
 VECTORS = HostReplaySpec(
-    capacity=8, num_envs=ENVS, spaces=Spaces((3,), np.float32, Continuous(2)),
-    discount=GAMMA,
+  capacity=8,
+  num_envs=ENVS,
+  spaces=Spaces((3,), np.float32, Continuous(2)),
+  discount=GAMMA,
 )
 
 
@@ -59,9 +67,9 @@ class Games:
   def first(self):
     stack, newest = self.settings.stack, self.frame()
     fill = {
-        'copies': lambda: newest,
-        'zeros': lambda: np.zeros_like(newest),
-        'own': self.frame,
+      'copies': lambda: newest,
+      'zeros': lambda: np.zeros_like(newest),
+      'own': self.frame,
     }[self.fill]
     return [*(fill() for _ in range(stack - 1)), newest]
 
@@ -77,12 +85,12 @@ class Games:
     s_t = self.observations()
     shape, dtype = self.settings.action
     row = Row(
-        s_tm1,
-        self.rng.integers(0, 4, (len(how), *shape)).astype(dtype),
-        self.rng.integers(-3, 4, len(how)).astype(np.float32),
-        np.array([h != 'terminated' for h in how], np.float32),
-        s_t,
-        np.array([h != '' for h in how]),
+      s_tm1,
+      self.rng.integers(0, 4, (len(how), *shape)).astype(dtype),
+      self.rng.integers(-3, 4, len(how)).astype(np.float32),
+      np.array([h != 'terminated' for h in how], np.float32),
+      s_t,
+      np.array([h != '' for h in how]),
     )
     for env, h in enumerate(how):
       if h:
@@ -111,7 +119,11 @@ class Naive:
             break
         s_tm1, action = self.rows[begin][0][env], self.rows[begin][1][env]
         found[begin * settings.num_envs + env] = (
-            s_tm1, action, r, discount, s_t
+          s_tm1,
+          action,
+          r,
+          discount,
+          s_t,
         )
     return found
 
@@ -131,31 +143,36 @@ def assert_same(ring, expected):
 
 
 EVENTS = st.one_of(
-    st.lists(  # A row: how each environment's episode ends, if it does.
-        st.sampled_from(['', '', '', 'terminated', 'truncated']),
-        min_size=ENVS, max_size=ENVS,
-    ),
-    st.integers(1, 20),  # So many rows, most of which end nothing.
-    st.sampled_from(['clear', 'copy', 'cut', 'load']),
+  st.lists(  # A row: how each environment's episode ends, if it does.
+    st.sampled_from(['', '', '', 'terminated', 'truncated']),
+    min_size=ENVS,
+    max_size=ENVS,
+  ),
+  st.integers(1, 20),  # So many rows, most of which end nothing.
+  st.sampled_from(['clear', 'copy', 'cut', 'load']),
 )
 
 
 @pytest.mark.parametrize('compress', (False, True))
 @hypothesis.settings(
-    max_examples=100, deadline=None, derandomize=True,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+  max_examples=100,
+  deadline=None,
+  derandomize=True,
+  suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @hypothesis.given(
-    history=st.lists(EVENTS, min_size=1, max_size=20),
-    n_step=st.integers(1, 3), stack=st.integers(1, 4),
-    channels=st.integers(1, 2), seed=st.integers(0, 99),
-    fill=st.sampled_from(['copies', 'zeros', 'own']),
+  history=st.lists(EVENTS, min_size=1, max_size=20),
+  n_step=st.integers(1, 3),
+  stack=st.integers(1, 4),
+  channels=st.integers(1, 2),
+  seed=st.integers(0, 99),
+  fill=st.sampled_from(['copies', 'zeros', 'own']),
 )
 def test_holds_what_a_list_would_hold(
-    tmp_path_factory, compress, history, n_step, stack, channels, seed, fill
+  tmp_path_factory, compress, history, n_step, stack, channels, seed, fill
 ):
   settings = image_settings(
-      stack, channels, n_step=n_step, compress=compress, capacity=5 * ENVS + 1
+    stack, channels, n_step=n_step, compress=compress, capacity=5 * ENVS + 1
   )
   games, naive = Games(settings, seed, fill), Naive(settings)
   ring = host_ring.HostRing(settings)
@@ -177,10 +194,14 @@ def test_holds_what_a_list_would_hold(
         ring.save(folder)
         ring = host_ring.load(folder, settings)
       case _:
-        rows = [event] if isinstance(event, list) else [
+        rows = (
+          [event]
+          if isinstance(event, list)
+          else [
             games.rng.choice(['', '', '', '', '', 'terminated'], ENVS)
             for _ in range(event)
-        ]
+          ]
+        )
         for how in rows:
           row = games.step(how)
           # What the caller does with its arrays afterwards is its own affair.
@@ -203,10 +224,17 @@ def filled(settings, rows, seed=0, ring=None, **games):
   return ring, games
 
 
-@pytest.mark.parametrize('settings', (
-    VECTORS, image_settings(1), image_settings(4), image_settings(3, 3),
+@pytest.mark.parametrize(
+  'settings',
+  (
+    VECTORS,
+    image_settings(1),
+    image_settings(4),
+    image_settings(3, 3),
     image_settings(4, n_step=2, compress=True),
-), ids=('vectors', 'single', 'stacks', 'colours', 'compressed'))
+  ),
+  ids=('vectors', 'single', 'stacks', 'colours', 'compressed'),
+)
 def test_stacking_inside_jit_is_stacking_on_the_host(settings):
   ring, _ = filled(settings, 20)
   on_host = ring.sample(np.random.default_rng(3), 5, num_batches=2)
@@ -267,14 +295,15 @@ def test_samples_are_the_drawn_ids():
 def test_the_twin_on_the_device_holds_the_same(n_step):
   """To the bit: a learner may not tell where its replay is."""
   settings = dataclasses.replace(
-      image_settings(1), n_step=n_step, discount=0.97
+    image_settings(1), n_step=n_step, discount=0.97
   )
   device = DeviceRing(settings.num_rows, 1024, n_step, settings.discount)
   ring, games = host_ring.HostRing(settings), Games(settings, 4)
   state, sent, add = None, 0, jax.jit(device.add)
   for t in range(21):
-    row = games.step(['terminated' if t % 4 == 3 else '',
-                      'truncated' if t % 6 == 1 else ''])
+    row = games.step(
+      ['terminated' if t % 4 == 3 else '', 'truncated' if t % 6 == 1 else '']
+    )
     row = row._replace(r_t=games.rng.normal(size=ENVS).astype(np.float32))
     state = device.init(row) if state is None else state
     counters = Counters(*(jnp.array(x) for x in (0, 0, t, 0)))
@@ -287,8 +316,8 @@ def test_the_twin_on_the_device_holds_the_same(n_step):
 
   def content(batch):
     return {
-        tuple(np.asarray(x)[k].tobytes() for x in batch)
-        for k in range(len(batch.r_t))
+      tuple(np.asarray(x)[k].tobytes() for x in batch)
+      for k in range(len(batch.r_t))
     }
 
   # 1024 draws of at most 18 transitions miss none.
@@ -303,9 +332,7 @@ def test_a_loaded_ring_goes_on_as_if_never_saved(tmp_path, compress):
   ring.save(tmp_path)
   loaded = host_ring.load(tmp_path, settings)
   for t in range(60):  # Rows of the past are overwritten, and more.
-    one, other = (
-        r.sample(np.random.default_rng(t), 8) for r in (ring, loaded)
-    )
+    one, other = (r.sample(np.random.default_rng(t), 8) for r in (ring, loaded))
     jax.tree.map(np.testing.assert_array_equal, one, other)
     row = games.step(['', 'terminated' if t % 7 == 2 else ''])
     ring.add(row)
@@ -359,7 +386,7 @@ def test_frames_are_shared_between_copies_and_dropped():
   """By bytes: 704 frames of a kilobyte, of which a copy takes a chunk."""
   spaces = Spaces((32, 32, 2), np.uint8, Discrete(2))
   settings = HostReplaySpec(
-      capacity=640, num_envs=ENVS, spaces=spaces, discount=GAMMA, stack=2
+    capacity=640, num_envs=ENVS, spaces=spaces, discount=GAMMA, stack=2
   )
   ring, games = filled(settings, 1000)
   chunk = settings.chunk_frames * settings.frame_bytes
@@ -369,7 +396,7 @@ def test_frames_are_shared_between_copies_and_dropped():
   assert 0 <= ring._frames.nbytes - frames <= 4 * chunk
   other = ring.copy()
   shared = [
-      x is other._frames._chunks[k] for k, x in ring._frames._chunks.items()
+    x is other._frames._chunks[k] for k, x in ring._frames._chunks.items()
   ]
   assert shared.count(False) <= 1
   assert len(shared) > 60
@@ -378,7 +405,7 @@ def test_frames_are_shared_between_copies_and_dropped():
 def test_compressed_frames_take_less():
   spaces = Spaces((32, 32, 4), np.uint8, Discrete(2))
   plain = HostReplaySpec(
-      capacity=1000, num_envs=1, spaces=spaces, discount=GAMMA, stack=4
+    capacity=1000, num_envs=1, spaces=spaces, discount=GAMMA, stack=4
   )
   held = {}
   for compress in (False, True):
@@ -388,10 +415,16 @@ def test_compressed_frames_take_less():
     for t in range(1000):
       s_tm1 = np.stack(stack, -1)[None]
       stack = [*stack[1:], np.roll(picture, t, 1)]
-      ring.add(Row(
-          s_tm1, np.zeros(1, np.int32), np.zeros(1), np.ones(1),
-          np.stack(stack, -1)[None], np.zeros(1, bool),
-      ))
+      ring.add(
+        Row(
+          s_tm1,
+          np.zeros(1, np.int32),
+          np.zeros(1),
+          np.ones(1),
+          np.stack(stack, -1)[None],
+          np.zeros(1, bool),
+        )
+      )
     held[compress] = ring._frames.nbytes
   assert held[False] > 1000 * 1024
   assert held[True] < held[False] / 5
@@ -400,13 +433,16 @@ def test_compressed_frames_take_less():
 # --- What is refused.
 
 
-@pytest.mark.parametrize(('changes', 'message'), (
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  (
     ({'s_tm1': np.zeros((2, 3), np.float64)}, 's_tm1 is float64'),
     ({'s_t': np.zeros((1, 3), np.float32)}, r's_t is float32\[1, 3\]'),
     ({'a_tm1': np.zeros((2,), np.float32)}, r'expected float32\[2, 2\]'),
     ({'r_t': np.zeros((2, 1))}, 'r_t is'),
     ({'last': np.zeros((2,), np.float32)}, 'expected bool'),
-))
+  ),
+)
 def test_arrays_that_do_not_fit_are_refused(changes, message):
   ring, games = filled(VECTORS, 3)
   row = games.step(['', ''])
@@ -447,7 +483,7 @@ def test_another_replay_is_refused_with_what_differs(tmp_path):
   filled(settings, 3)[0].save(tmp_path)
   other = dataclasses.replace(settings, n_step=2, discount=0.9)
   with pytest.raises(
-      UserError, match='discount is 0.5 there and 0.9 here; n_step is 1 there'
+    UserError, match='discount is 0.5 there and 0.9 here; n_step is 1 there'
   ):
     host_ring.load(tmp_path, other)
   with pytest.raises(UserError, match='no saved replay'):

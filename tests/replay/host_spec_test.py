@@ -15,12 +15,17 @@ from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.replay.host_spec import HostReplaySpec
 
 ATARI = HostReplaySpec(
-    capacity=1_000_000, num_envs=8,
-    spaces=Spaces((84, 84, 4), np.uint8, Discrete(18)), discount=0.99, stack=4,
+  capacity=1_000_000,
+  num_envs=8,
+  spaces=Spaces((84, 84, 4), np.uint8, Discrete(18)),
+  discount=0.99,
+  stack=4,
 )
 CHEETAH = HostReplaySpec(
-    capacity=3000, num_envs=2,
-    spaces=Spaces((17,), np.float32, Continuous(6)), discount=0.99,
+  capacity=3000,
+  num_envs=2,
+  spaces=Spaces((17,), np.float32, Continuous(6)),
+  discount=0.99,
 )
 
 
@@ -42,9 +47,11 @@ def test_the_estimate_is_what_a_full_ring_takes():
     s_tm1 = fresh if last[0] else s_t
     s_t = rng.normal(size=(2, 17)).astype(np.float32)
     last = np.full(2, t % 200 == 199)
-    ring.add(Row(
+    ring.add(
+      Row(
         s_tm1, np.zeros((2, 6), np.float32), np.zeros(2), np.ones(2), s_t, last
-    ))
+      )
+    )
   estimate = host_spec.bytes_needed(CHEETAH)
   assert abs(ring.nbytes / estimate - 1) < 0.04
 
@@ -56,20 +63,16 @@ def test_a_replay_larger_than_memory_is_refused_with_what_fits():
   assert 'compress it' in message
   fits = int(message.split(' transitions would fit')[0].split()[-1])
   assert fits % 8 == 0
-  host_spec.check_fits(
-      dataclasses.replace(ATARI, capacity=fits), 4 * 10**9
-  )
+  host_spec.check_fits(dataclasses.replace(ATARI, capacity=fits), 4 * 10**9)
   with pytest.raises(UserError):
     host_spec.check_fits(
-        dataclasses.replace(ATARI, capacity=fits + 1000), 4 * 10**9
+      dataclasses.replace(ATARI, capacity=fits + 1000), 4 * 10**9
     )
 
 
 def test_with_no_memory_nothing_fits():
   with pytest.raises(UserError, match=' 0 transitions would fit'):
-    host_spec.check_fits(
-        dataclasses.replace(ATARI, compress=True), 1000
-    )
+    host_spec.check_fits(dataclasses.replace(ATARI, compress=True), 1000)
 
 
 def test_floats_are_not_promised_to_compress():
@@ -82,7 +85,9 @@ def test_every_environment_has_the_same_share_rounded_down():
   assert dataclasses.replace(CHEETAH, capacity=101).num_rows == 50
 
 
-@pytest.mark.parametrize(('changes', 'message'), (
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  (
     ({'capacity': 0}, 'capacity=0 is not a positive integer'),
     ({'capacity': 1e6}, 'capacity=1000000.0 is not a positive integer'),
     ({'num_envs': 0}, 'num_envs=0'),
@@ -90,7 +95,8 @@ def test_every_environment_has_the_same_share_rounded_down():
     ({'stack': 3}, r'\(84, 84, 4\) does not hold stack=3'),
     ({'discount': 1.5}, r'discount=1.5 is not in \[0, 1\]'),
     ({'capacity': 23, 'n_step': 3}, 'less than the 24 of n_step=3'),
-))
+  ),
+)
 def test_settings_that_make_no_sense_are_refused(changes, message):
   with pytest.raises(UserError, match=message):
     dataclasses.replace(ATARI, **changes)

@@ -32,12 +32,12 @@ def state_of(value, width=3):
   params = {'encoder': {}, 'head': {'w': jnp.full([2, width], value)}}
   net = NetState(params, None, {'count': jnp.array([7], jnp.int32)}, None)
   return TrainState(
-      nets={'q': net},
-      replay={'board': jnp.array([True, False]), 'none': jnp.zeros([2, 0])},
-      env=(jnp.array([-0.0, jnp.nan, jnp.inf]),),
-      keys=Keys(jax.random.PRNGKey(1), jax.random.PRNGKey(2)),
-      counters=Counters(*(jnp.array(i, jnp.int32) for i in range(4))),
-      interventions={'own': {'mean': jnp.array(0.1)}},
+    nets={'q': net},
+    replay={'board': jnp.array([True, False]), 'none': jnp.zeros([2, 0])},
+    env=(jnp.array([-0.0, jnp.nan, jnp.inf]),),
+    keys=Keys(jax.random.PRNGKey(1), jax.random.PRNGKey(2)),
+    counters=Counters(*(jnp.array(i, jnp.int32) for i in range(4))),
+    interventions={'own': {'mean': jnp.array(0.1)}},
   )
 
 
@@ -74,8 +74,9 @@ def fixture_warnings(monkeypatch):
   """What absl warned of."""
   heard = []
   monkeypatch.setattr(
-      checkpoint.logging, 'warning',
-      lambda text, *args: heard.append(text % args),
+    checkpoint.logging,
+    'warning',
+    lambda text, *args: heard.append(text % args),
   )
   return heard
 
@@ -129,7 +130,8 @@ def test_keeps_the_newest(tmp_path, checkpoints):
   checkpoints.wait()
   assert checkpoints.steps() == [20, 30]
   assert sorted(p.name for p in (tmp_path / 'checkpoints').iterdir()) == [
-      '0000000020', '0000000030'
+    '0000000020',
+    '0000000030',
   ]
 
 
@@ -196,12 +198,19 @@ def halve_the_manifest(folder):
   return 'no readable manifest.json'
 
 
-@pytest.mark.parametrize('damage', (
-    flip_a_byte, truncate, lose_a_file, change_the_metadata,
-    lose_the_manifest, halve_the_manifest,
-))
+@pytest.mark.parametrize(
+  'damage',
+  (
+    flip_a_byte,
+    truncate,
+    lose_a_file,
+    change_the_metadata,
+    lose_the_manifest,
+    halve_the_manifest,
+  ),
+)
 def test_damage_is_named_and_the_one_before_is_used(
-    tmp_path, checkpoints, warnings, damage
+  tmp_path, checkpoints, warnings, damage
 ):
   assert checkpoints.newest() == 20
   assert not warnings
@@ -260,7 +269,7 @@ def test_another_agents_is_refused_in_a_line(checkpoints):
 
 @pytest.mark.parametrize('where', ('arrays', 'manifest'))
 def test_full_disk_keeps_the_one_before(
-    tmp_path, checkpoints, monkeypatch, where
+  tmp_path, checkpoints, monkeypatch, where
 ):
   def fail(*args, **kwargs):
     raise OSError(errno.ENOSPC, 'No space left on device')
@@ -286,7 +295,7 @@ def test_full_disk_keeps_the_one_before(
 def test_full_disk_at_the_first_one(tmp_path, monkeypatch):
   checkpoints = checkpoint.Checkpoints(tmp_path)
   monkeypatch.setattr(
-      checkpoint, '_digests', lambda folder: (_ for _ in ()).throw(OSError())
+    checkpoint, '_digests', lambda folder: (_ for _ in ()).throw(OSError())
   )
   checkpoints.save(30, state_of(1.0), {'history': []})
   with pytest.raises(RunError, match='there is none before it'):
@@ -319,6 +328,7 @@ def dying_at(monkeypatch, moment):
         half(path)
         raise Dies
       return function(path, *args, **kwargs)
+
     return call
 
   def half_deleted(path):
@@ -326,10 +336,10 @@ def dying_at(monkeypatch, moment):
       (path / 'manifest.json').unlink(missing_ok=True)
 
   monkeypatch.setattr(
-      checkpoint.os, 'rename', step(checkpoint.os.rename, lambda path: None)
+    checkpoint.os, 'rename', step(checkpoint.os.rename, lambda path: None)
   )
   monkeypatch.setattr(
-      checkpoint.shutil, 'rmtree', step(checkpoint.shutil.rmtree, half_deleted)
+    checkpoint.shutil, 'rmtree', step(checkpoint.shutil.rmtree, half_deleted)
   )
   return calls
 
@@ -363,7 +373,7 @@ def test_whole_whenever_it_is_killed(tmp_path, monkeypatch, warnings):
     found.save(50, state_of(2.0), {'history': []})
     found.wait()
     assert [p.name for p in (folder / 'checkpoints').iterdir()] == [
-        '0000000050'
+      '0000000050'
     ]
     back, _ = found.restore(50, GROWN)
     small.assert_equal(back, state_of(2.0))
@@ -432,17 +442,16 @@ def small_disk(folder):
   folder.mkdir()
   size = sum(p.stat().st_size for p in before.rglob('*')) + 200_000
   mounted = subprocess.run(
-      ['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', str(folder)],
-      capture_output=True, check=False,
+    ['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', str(folder)],
+    capture_output=True,
+    check=False,
   )
   if mounted.returncode:
     pytest.skip('mounting is not allowed here')
   try:
     shutil.copytree(before, folder, dirs_exist_ok=True)
     yield 'No space left on device'
-    subprocess.run(
-        ['mount', '-o', 'remount,size=10m', str(folder)], check=True
-    )
+    subprocess.run(['mount', '-o', 'remount,size=10m', str(folder)], check=True)
     shutil.rmtree(before)
     shutil.copytree(folder, before)
   finally:
@@ -458,9 +467,9 @@ def test_no_space_in_earnest(tmp_path, checkpoints, caplog, capfd, limit):
     with pytest.raises(RunError) as caught:
       checkpoints.wait()
     assert str(caught.value) == (
-        f'could not save a checkpoint in {tmp_path / "checkpoints"}: '
-        f'{reason}; the one of step 20 is kept, from which the same command '
-        'goes on'
+      f'could not save a checkpoint in {tmp_path / "checkpoints"}: '
+      f'{reason}; the one of step 20 is kept, from which the same command '
+      'goes on'
     )
     # Orbax's threads tell each its own traceback, if they are let.
     assert not caplog.records
@@ -473,7 +482,7 @@ def test_no_space_in_earnest(tmp_path, checkpoints, caplog, capfd, limit):
 
 
 def test_what_is_written_late_is_deleted_too(
-    tmp_path, checkpoints, monkeypatch
+  tmp_path, checkpoints, monkeypatch
 ):
   """By threads that Orbax leaves behind when a write fails."""
   rmtree, late = checkpoint.shutil.rmtree, []

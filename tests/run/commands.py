@@ -24,7 +24,7 @@ class Result(NamedTuple):
 
 
 def call(
-    module: str, *arguments: object, package: str = 'plasticity_rl'
+  module: str, *arguments: object, package: str = 'plasticity_rl'
 ) -> Result:
   """Runs `python -m PACKAGE.MODULE ARGUMENTS` without a new process."""
   argv = [module, *map(str, arguments)]
@@ -36,15 +36,18 @@ def call(
 
   try:
     with (
-        mock.patch.object(sys, 'argv', argv),
-        mock.patch.object(app, 'run', run),
-        contextlib.chdir(ROOT), contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err), warnings.catch_warnings(),
+      mock.patch.object(sys, 'argv', argv),
+      mock.patch.object(app, 'run', run),
+      contextlib.chdir(ROOT),
+      contextlib.redirect_stdout(out),
+      contextlib.redirect_stderr(err),
+      warnings.catch_warnings(),
     ):
       # ml_collections loads config files by a deprecated function.
       warnings.filterwarnings('ignore', 'the load_module', DeprecationWarning)
-      warnings.filterwarnings('ignore', '.*found in sys.modules',
-                              RuntimeWarning)
+      warnings.filterwarnings(
+        'ignore', '.*found in sys.modules', RuntimeWarning
+      )
       runpy.run_module(f'{package}.{module}', run_name='__main__')
   except SystemExit as error:
     code = error.code or 0

@@ -27,30 +27,29 @@ def rows_of(path):
 @pytest.mark.slow
 def test_a_run_of_an_earlier_version_is_resumed(tmp_path):
   folder = tmp_path / 'run'
-  shutil.copytree(
-      SAVED, folder, ignore=shutil.ignore_patterns('expected.csv')
-  )
+  shutil.copytree(SAVED, folder, ignore=shutil.ignore_patterns('expected.csv'))
   settings = settings_lib.resolve(
-      json.loads((folder / 'config.json').read_text())['config']
+    json.loads((folder / 'config.json').read_text())['config']
   )
   run_folder.prepare(folder, settings)  # It is the same config's.
   experiment = experiment_lib.build(settings)
   runner.check(experiment)
   runner.run(experiment, folder)
-  expected, found = rows_of(SAVED / 'expected.csv'), rows_of(
-      folder / 'metrics.csv'
+  expected, found = (
+    rows_of(SAVED / 'expected.csv'),
+    rows_of(folder / 'metrics.csv'),
   )
   assert list(found[0]) == list(expected[0])
   assert found[:4] == expected[:4]  # Two seeds, up to step 200.
   for a, b in zip(found[4:], expected[4:], strict=True):
     # Tests compile with fewer optimizations than users do.
     np.testing.assert_allclose(
-        float(a['train/loss']), float(b['train/loss']), rtol=1e-2
+      float(a['train/loss']), float(b['train/loss']), rtol=1e-2
     )
     assert (a['step'], a['updates']) == (b['step'], b['updates'])
   labels = [
-      json.loads(line)['label']
-      for line in (folder / 'events.jsonl').read_text().splitlines()
+    json.loads(line)['label']
+    for line in (folder / 'events.jsonl').read_text().splitlines()
   ]
   assert labels == ['rekey', 'injection']
 

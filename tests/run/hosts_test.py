@@ -30,11 +30,15 @@ TIMEOUT = 8  # Seconds until a silent host counts as dead.
 def start(words, devices=1):
   """A process with so many devices."""
   return subprocess.Popen(
-      [sys.executable, '-m', *words], cwd=ROOT, text=True,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={
-          **os.environ,
-          'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
-      },
+    [sys.executable, '-m', *words],
+    cwd=ROOT,
+    text=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    env={
+      **os.environ,
+      'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+    },
   )
 
 
@@ -52,10 +56,15 @@ def finish(processes, codes):
 def together(folder, count, cases):
   """Cases in so many processes of a device each."""
   where = f'127.0.0.1:{free_port()}'
-  finish([
-      start(['tests.run.on_hosts', folder, cases, where, str(count),
-             str(index)]) for index in range(count)
-  ], [0] * count)
+  finish(
+    [
+      start(
+        ['tests.run.on_hosts', folder, cases, where, str(count), str(index)]
+      )
+      for index in range(count)
+    ],
+    [0] * count,
+  )
 
 
 def alone(folder, devices, cases):
@@ -87,23 +96,19 @@ def assert_same_runs(many, one):
   if not hasattr(state.replay, 'of_seed'):
     small.assert_equal(state, expected)
     return
-  small.assert_equal(
-      state._replace(replay=()), expected._replace(replay=())
-  )
-  for a, b in zip(
-      state.replay.of_seed, expected.replay.of_seed, strict=True
-  ):
+  small.assert_equal(state._replace(replay=()), expected._replace(replay=()))
+  for a, b in zip(state.replay.of_seed, expected.replay.of_seed, strict=True):
     assert a.num_stored == b.num_stored > 0
-    small.assert_equal(*(
-        ring.sample(np.random.default_rng(0), 256) for ring in (a, b)
-    ))
+    small.assert_equal(
+      *(ring.sample(np.random.default_rng(0), 256) for ring in (a, b))
+    )
 
 
 def assert_close(a, b, limit):
   """Relative in norm."""
   a, b = (
-      np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)]) for tree in
-      (a, b)
+    np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
+    for tree in (a, b)
   )
   assert np.linalg.norm(a - b) < limit * np.linalg.norm(b)
 
@@ -119,8 +124,9 @@ def test_two_processes_do_what_two_devices_of_one_do(two, case):
 def test_sac_learns_from_shared_batches_what_one_process_does(two):
   """To the bit, on all hosts; runs have replays of their own on each."""
   files = [
-      two / 'many' / 'updates_0.npz', two / 'many' / 'updates_1.npz',
-      two / 'one' / 'updates_0.npz',
+    two / 'many' / 'updates_0.npz',
+    two / 'many' / 'updates_1.npz',
+    two / 'one' / 'updates_0.npz',
   ]
   first, second, alone_ = (list(np.load(path).values()) for path in files)
   assert len(first) > 20
@@ -139,7 +145,8 @@ def test_hosts_that_share_batches_have_replays_of_their_own(two):
   assert int(rows[-1]['updates']) > 10
   data = folder / 'checkpoints' / f'{80:010d}' / 'data'
   assert sorted(path.name for path in data.iterdir()) == [
-      'replay_0_0_of_2', 'replay_0_1_of_2'
+    'replay_0_0_of_2',
+    'replay_0_1_of_2',
   ]
   rewards = [np.load(path / 'r_t.npy') for path in sorted(data.iterdir())]
   assert rewards[0].shape == rewards[1].shape
@@ -163,9 +170,9 @@ def moved(two, tmp_path, case, caplog):
 def test_one_device_goes_on_from_two_hosts_and_says_so(two, tmp_path, caplog):
   folder, told = moved(two, tmp_path, 'sac_seeds', caplog)
   assert told == (
-      'the checkpoint of step 40 was saved on 2 devices (seeds) on 2 hosts and '
-      'goes on on 1 device: what each had of seeds, environments and replay '
-      'is shared out anew'
+    'the checkpoint of step 40 was saved on 2 devices (seeds) on 2 hosts and '
+    'goes on on 1 device: what each had of seeds, environments and replay '
+    'is shared out anew'
   )
   (state, _), (expected, _) = whole(folder), whole(two / 'one' / 'sac_seeds')
   small.assert_equal(state.counters, expected.counters)
@@ -174,13 +181,13 @@ def test_one_device_goes_on_from_two_hosts_and_says_so(two, tmp_path, caplog):
 
 
 def test_a_replay_that_cannot_be_shared_out_is_filled_again(
-    two, tmp_path, caplog
+  two, tmp_path, caplog
 ):
   folder, told = moved(two, tmp_path, 'sac_data', caplog)
   assert told.endswith('the replay begins empty, and updates wait for it')
   before, after = (
-      [int(row['updates']) for row in small.metrics(path)]
-      for path in (two / 'many' / 'sac_data', folder)
+    [int(row['updates']) for row in small.metrics(path)]
+    for path in (two / 'many' / 'sac_data', folder)
   )
   assert before[1] == after[1] < after[-1] < before[-1]
 
@@ -203,18 +210,35 @@ def test_three_processes_do_what_three_devices_of_one_do(tmp_path):
 def train(folder, hosts=2):
   """The same command in so many processes."""
   words = [
-      'plasticity_rl.train', '--config=configs/random_labels.py:tiny',
-      f'--workdir={folder}', f'--host_timeout={TIMEOUT}',
-      *(f'--config.{k}={v}' for k, v in {
-          **process_test.OVERRIDES, 'parallel': 'data',
-          'diagnostics.every_steps': 10 * process_test.END,
-      }.items()),
+    'plasticity_rl.train',
+    '--config=configs/random_labels.py:tiny',
+    f'--workdir={folder}',
+    f'--host_timeout={TIMEOUT}',
+    *(
+      f'--config.{k}={v}'
+      for k, v in {
+        **process_test.OVERRIDES,
+        'parallel': 'data',
+        'diagnostics.every_steps': 10 * process_test.END,
+      }.items()
+    ),
   ]
   where = f'127.0.0.1:{free_port()}'
-  return [
-      start([*words, f'--coordinator={where}', f'--num_processes={hosts}',
-             f'--process_id={index}']) for index in range(hosts)
-  ] if hosts > 1 else [start(words, devices=2)]
+  return (
+    [
+      start(
+        [
+          *words,
+          f'--coordinator={where}',
+          f'--num_processes={hosts}',
+          f'--process_id={index}',
+        ]
+      )
+      for index in range(hosts)
+    ]
+    if hosts > 1
+    else [start(words, devices=2)]
+  )
 
 
 def saved_past(folder, step):
@@ -242,13 +266,13 @@ def test_stopped_killed_and_continued(tmp_path):
   told, _ = finish(processes, [75, -signal.SIGKILL])
   assert time.monotonic() - begun < 10 * TIMEOUT  # Not for ever.
   assert told.splitlines()[-1] == (
-      f'error: host 1 of 2 has not been heard of for {TIMEOUT} s: stopped; the '
-      'same command on all hosts goes on from the last checkpoint'
+    f'error: host 1 of 2 has not been heard of for {TIMEOUT} s: stopped; the '
+    'same command on all hosts goes on from the last checkpoint'
   )
   # The first one is killed, and with it what the others meet at.
   processes = train(folder)
   process_test.wait_until(
-      saved_past(folder, Checkpoints(folder).newest()), processes[1]
+    saved_past(folder, Checkpoints(folder).newest()), processes[1]
   )
   processes[0].kill()
   _, told = finish(processes, [-signal.SIGKILL, 75])
@@ -267,13 +291,21 @@ def test_stopped_killed_and_continued(tmp_path):
 def test_hosts_with_different_configs_train_nothing(tmp_path):
   where = f'127.0.0.1:{free_port()}'
   processes = [
-      start(['plasticity_rl.train', '--config=configs/random_labels.py:tiny',
-             f'--workdir={tmp_path / "run"}', f'--config.seed={index}',
-             f'--coordinator={where}', '--num_processes=2',
-             f'--process_id={index}']) for index in range(2)
+    start(
+      [
+        'plasticity_rl.train',
+        '--config=configs/random_labels.py:tiny',
+        f'--workdir={tmp_path / "run"}',
+        f'--config.seed={index}',
+        f'--coordinator={where}',
+        '--num_processes=2',
+        f'--process_id={index}',
+      ]
+    )
+    for index in range(2)
   ]
   assert finish(processes, [2, 2]) == 2 * [
-      'error: hosts disagree on the config; they differ in seed (host 0: 0, '
-      'host 1: 1): start all with the same command\n'
+    'error: hosts disagree on the config; they differ in seed (host 0: 0, '
+    'host 1: 1): start all with the same command\n'
   ]
   assert not (tmp_path / 'run').exists()

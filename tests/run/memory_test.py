@@ -18,11 +18,18 @@ WHERE = 'plasticity/classifier/dormant_overlap/encoder'
 @pytest.fixture(scope='module', name='experiment')
 def fixture_experiment():
   """Measured every 10 steps and saved every 5; about half is dormant."""
-  return small.build(small.supervised(**{
-      'diagnostics.names': ('dormant_overlap',), 'diagnostics.tau': 1.0,
-      'checkpoint.every_steps': 5, 'checkpoint.keep': 9, 'num_steps': 30,
-      'optimizer.learning_rate': 0.1,
-  }))
+  return small.build(
+    small.supervised(
+      **{
+        'diagnostics.names': ('dormant_overlap',),
+        'diagnostics.tau': 1.0,
+        'checkpoint.every_steps': 5,
+        'checkpoint.keep': 9,
+        'num_steps': 30,
+        'optimizer.learning_rate': 0.1,
+      }
+    )
+  )
 
 
 @pytest.fixture(scope='module', name='whole')
@@ -43,14 +50,14 @@ def test_overlap_is_with_the_measurement_before(experiment, whole):
   assert memory(states[10]).any() and memory(states[30]).any()
   small.assert_equal(memory(states[15]), memory(states[10]))
   rows = {
-      (int(r['step']), int(r['seed'])): r[WHERE] for r in small.metrics(whole)
+    (int(r['step']), int(r['seed'])): r[WHERE] for r in small.metrics(whole)
   }
   for i, seed in enumerate((1, 2)):
     assert rows[10, seed] in ('', 'nan')
     for before, now in ((10, 20), (20, 30)):
       m, n = (np.asarray(memory(states[s])[i]) for s in (before, now))
       assert float(rows[now, seed]) == pytest.approx(
-          (m & n).sum() / min(m.sum(), n.sum())
+        (m & n).sum() / min(m.sum(), n.sum())
       )
 
 
@@ -60,20 +67,24 @@ def test_resumed_is_the_same(experiment, whole, tmp_path, stop):
   runner.run(experiment, tmp_path / 'run', num_steps=stop)
   runner.run(experiment, tmp_path / 'run')
   small.assert_equal(
-      small.saved(experiment, tmp_path / 'run', 30),
-      small.saved(experiment, whole, 30),
+    small.saved(experiment, tmp_path / 'run', 30),
+    small.saved(experiment, whole, 30),
   )
   assert small.metrics(tmp_path / 'run') == small.metrics(whole)
 
 
 @pytest.mark.parametrize('step', (10, 15))
 def test_a_control_arm_remembers_what_the_unforked_run_does(
-    experiment, whole, tmp_path, step
+  experiment, whole, tmp_path, step
 ):
   """Though it is measured at the fork, where the run may not be."""
   fork.run_arm(
-      experiment, whole, step, expressions.parse('control'), tmp_path / 'arm',
-      horizon=15,
+    experiment,
+    whole,
+    step,
+    expressions.parse('control'),
+    tmp_path / 'arm',
+    horizon=15,
   )
   arm = small.metrics(tmp_path / 'arm')
   assert {int(row['step']) for row in arm} >= {step, 20}
@@ -81,18 +92,23 @@ def test_a_control_arm_remembers_what_the_unforked_run_does(
   for row in arm:
     if row['step'] == '20':
       assert row[WHERE] == next(
-          r[WHERE] for r in run if (r['step'], r['seed']) == ('20', row['seed'])
+        r[WHERE] for r in run if (r['step'], r['seed']) == ('20', row['seed'])
       )
   small.assert_equal(
-      small.saved(experiment, tmp_path / 'arm', 25),
-      small.saved(experiment, whole, 25),
+    small.saved(experiment, tmp_path / 'arm', 25),
+    small.saved(experiment, whole, 25),
   )
 
 
 def test_remembering_does_not_move_training(experiment, whole):
-  without = small.build(small.supervised(**{
-      'num_steps': 30, 'optimizer.learning_rate': 0.1,
-  }))
+  without = small.build(
+    small.supervised(
+      **{
+        'num_steps': 30,
+        'optimizer.learning_rate': 0.1,
+      }
+    )
+  )
   assert schedule_lib.schedule(without.settings).segment == 5
   state = without.init()
   assert state.interventions == {}

@@ -18,8 +18,12 @@ LOG = settings.LogConfig(progress=False)
 
 def row(step, **more):
   return {
-      'seed': 1, 'step': step, 'frames': step, 'updates': step,
-      'seconds': '0.5', **more,
+    'seed': 1,
+    'step': step,
+    'frames': step,
+    'updates': step,
+    'seconds': '0.5',
+    **more,
   }
 
 
@@ -39,7 +43,7 @@ def fixture_path(tmp_path):
 
 def test_common_columns_come_first(path):
   assert path.read_text().splitlines()[0] == (
-      'seed,step,frames,updates,seconds,train/loss'
+    'seed,step,frames,updates,seconds,train/loss'
   )
 
 
@@ -81,15 +85,25 @@ def test_rewriting_leaves_no_temporary_file(path):
 def test_a_point_is_a_row_for_each_seed(tmp_path):
   writers = metrics.Writers(tmp_path, LOG, -1, first_seed=7)
   third = np.float32(1 / 3)
-  writers.write(10, 5, 1.23456, {
+  writers.write(
+    10,
+    5,
+    1.23456,
+    {
       'eval/return': np.array([0.5, third], np.float32),
       'train/loss': np.array([np.nan, 2.0]),
-  })
+    },
+  )
   writers.close()
   first, second = read(tmp_path / 'metrics.csv')
   assert first == {
-      'seed': '7', 'step': '10', 'frames': '10', 'updates': '5',
-      'seconds': '1.235', 'eval/return': '0.5', 'train/loss': '',
+    'seed': '7',
+    'step': '10',
+    'frames': '10',
+    'updates': '5',
+    'seconds': '1.235',
+    'eval/return': '0.5',
+    'train/loss': '',
   }
   assert second['seed'] == '8'
   assert np.float32(second['eval/return']) == third  # To the bit.
@@ -104,8 +118,8 @@ def test_events_are_lines_of_json_and_resume_with_the_run(tmp_path):
   metrics.Writers(tmp_path, LOG, 20, 1)
   lines = (tmp_path / 'events.jsonl').read_text().splitlines()
   assert [json.loads(line) for line in lines] == [
-      {'step': step, 'event': 'intervention', 'change': [0.5]}
-      for step in (10, 20)
+    {'step': step, 'event': 'intervention', 'change': [0.5]}
+    for step in (10, 20)
   ]
 
 
@@ -129,8 +143,8 @@ def test_full_disk_is_said_in_a_line(tmp_path, name):
     else:
       writers.event(20, event='intervention')
   assert str(caught.value) == (
-      f'could not write {tmp_path / name}: No space left on device; '
-      'checkpoints are kept, and the same command goes on from the last one'
+    f'could not write {tmp_path / name}: No space left on device; '
+    'checkpoints are kept, and the same command goes on from the last one'
   )
 
 
@@ -159,7 +173,7 @@ def test_events_survive_a_kill_as_they_are_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('resume_step, purged_from', ((-1, 0), (20, 21)))
 def test_tensorboard_gets_the_mean_over_seeds(
-    tmp_path, monkeypatch, resume_step, purged_from
+  tmp_path, monkeypatch, resume_step, purged_from
 ):
   seen = []
 
@@ -176,16 +190,26 @@ def test_tensorboard_gets_the_mean_over_seeds(
 
   monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake)
   writers = metrics.Writers(
-      tmp_path, settings.LogConfig(tensorboard=True), resume_step, first_seed=1
+    tmp_path, settings.LogConfig(tensorboard=True), resume_step, first_seed=1
   )
-  writers.write(10, 5, 1.0, {
-      'a': np.array([1.0, 3.0]), 'b': np.array([np.nan, 4.0]),
+  writers.write(
+    10,
+    5,
+    1.0,
+    {
+      'a': np.array([1.0, 3.0]),
+      'b': np.array([np.nan, 4.0]),
       'c': np.array([np.nan, np.nan]),
-  })
+    },
+  )
   writers.close()
   # What was written after the checkpoint is written again.
-  assert seen == [(str(tmp_path / 'tb'), purged_from), ('a', 2.0, 10),
-                  ('b', 4.0, 10), 'closed']
+  assert seen == [
+    (str(tmp_path / 'tb'), purged_from),
+    ('a', 2.0, 10),
+    ('b', 4.0, 10),
+    'closed',
+  ]
 
 
 def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):

@@ -31,33 +31,47 @@ NO_DIAGNOSTICS = {'diagnostics.every_steps': 1000}
 def sac(**changes):
   """SAC in a small environment on the host."""
   return host_trainer_test.make(
-      f'{walks.__name__}:Reach', agent='sac', **{
-          'agent.random_steps': 10, 'replay.updates_per_step': 0.25,
-          **NO_DIAGNOSTICS, **changes,
-      }
+    f'{walks.__name__}:Reach',
+    agent='sac',
+    **{
+      'agent.random_steps': 10,
+      'replay.updates_per_step': 0.25,
+      **NO_DIAGNOSTICS,
+      **changes,
+    },
   )
 
 
 CASES = {
-    # Each device plays its own environment; the task changes at step 48.
-    'dqn_data': lambda count: small.dqn(
-        parallel='data', num_seeds=1, interventions=('injection(at_steps=40)',),
-        **{'environment.num_envs': count, 'environment.switch_every_steps': 48},
-    ),
-    # For any number of hosts; nothing is looked at.
-    'dqn_short': lambda count: small.dqn(
-        parallel='data', num_seeds=1, num_steps=48, segment_steps=24, **{
-            'environment.num_envs': count, 'replay.capacity': 12 * count,
-            'replay.min_size': 4 * count, 'replay.batch_size': 2 * count,
-            'replay.updates_per_step': 1 / count, 'checkpoint.every_steps': 48,
-            'evaluation.every_steps': 960, 'diagnostics.every_steps': 960,
-        },
-    ),
-    # Each host steps its own environment and draws its half of a batch.
-    'sac_data': lambda count: sac(
-        parallel='data', num_seeds=1, **{'environment.num_envs': count}
-    ),
-    'sac_seeds': lambda count: sac(parallel='seeds', num_seeds=count),
+  # Each device plays its own environment; the task changes at step 48.
+  'dqn_data': lambda count: small.dqn(
+    parallel='data',
+    num_seeds=1,
+    interventions=('injection(at_steps=40)',),
+    **{'environment.num_envs': count, 'environment.switch_every_steps': 48},
+  ),
+  # For any number of hosts; nothing is looked at.
+  'dqn_short': lambda count: small.dqn(
+    parallel='data',
+    num_seeds=1,
+    num_steps=48,
+    segment_steps=24,
+    **{
+      'environment.num_envs': count,
+      'replay.capacity': 12 * count,
+      'replay.min_size': 4 * count,
+      'replay.batch_size': 2 * count,
+      'replay.updates_per_step': 1 / count,
+      'checkpoint.every_steps': 48,
+      'evaluation.every_steps': 960,
+      'diagnostics.every_steps': 960,
+    },
+  ),
+  # Each host steps its own environment and draws its half of a batch.
+  'sac_data': lambda count: sac(
+    parallel='data', num_seeds=1, **{'environment.num_envs': count}
+  ),
+  'sac_seeds': lambda count: sac(parallel='seeds', num_seeds=count),
 }
 
 
@@ -85,18 +99,23 @@ def sac_updates(folder):
 
   def learn(key, nets, batches):
     return learner.learn(
-        key, agent, nets, {}, lambda _, i: jax.tree.map(
-            lambda x: x[i], batches
-        ), np.int32(0), 3, shard=where.shard,
+      key,
+      agent,
+      nets,
+      {},
+      lambda _, i: jax.tree.map(lambda x: x[i], batches),
+      np.int32(0),
+      3,
+      shard=where.shard,
     )[0]
 
   key = jax.random.PRNGKey(3)
   nets = where.jit(learn, data=parallel.Axes((None, None, 1), None))(
-      key, jax.jit(agent.init)(key), batches
+    key, jax.jit(agent.init)(key), batches
   )
   np.savez(
-      folder / f'updates_{where.host}.npz',
-      *jax.tree.leaves(jax.device_get(where.to_first_device(nets))),
+    folder / f'updates_{where.host}.npz',
+    *jax.tree.leaves(jax.device_get(where.to_first_device(nets))),
   )
 
 

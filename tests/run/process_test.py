@@ -21,13 +21,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 END = 1000
 # Random labels, which compile in the least time, with checkpoints all the time.
 OVERRIDES = {
-    'num_steps': END, 'segment_steps': 25, 'checkpoint.every_steps': 50,
-    'evaluation.every_steps': 100, 'diagnostics.every_steps': 100,
-    'diagnostics.names': "('weight_norm',)",
-    'environment.examples': 50, 'environment.input_size': 8,
-    'environment.switch_every_steps': 200, 'network.hidden': '(8,)',
-    'replay.batch_size': 8, 'log.progress': False,
-    'interventions': "('injection(at_steps=100)',)",
+  'num_steps': END,
+  'segment_steps': 25,
+  'checkpoint.every_steps': 50,
+  'evaluation.every_steps': 100,
+  'diagnostics.every_steps': 100,
+  'diagnostics.names': "('weight_norm',)",
+  'environment.examples': 50,
+  'environment.input_size': 8,
+  'environment.switch_every_steps': 200,
+  'network.hidden': '(8,)',
+  'replay.batch_size': 8,
+  'log.progress': False,
+  'interventions': "('injection(at_steps=100)',)",
 }
 pytestmark = pytest.mark.slow
 
@@ -38,14 +44,22 @@ def fixture_start():
   started = []
 
   def start(folder):
-    started.append(subprocess.Popen(
+    started.append(
+      subprocess.Popen(
         [
-            sys.executable, '-m', 'plasticity_rl.train',
-            '--config=configs/random_labels.py:tiny', f'--workdir={folder}',
-            *(f'--config.{k}={v}' for k, v in OVERRIDES.items()),
+          sys.executable,
+          '-m',
+          'plasticity_rl.train',
+          '--config=configs/random_labels.py:tiny',
+          f'--workdir={folder}',
+          *(f'--config.{k}={v}' for k, v in OVERRIDES.items()),
         ],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ))
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+      )
+    )
     return started[-1]
 
   yield start
@@ -81,12 +95,10 @@ def fixture_whole(start, tmp_path_factory):
 
 
 def assert_same_end(folder, other):
-  experiment = small.build(
-      settings_lib.resolve(run_folder.read_config(folder))
-  )
+  experiment = small.build(settings_lib.resolve(run_folder.read_config(folder)))
   assert Checkpoints(folder).newest() == END
   small.assert_equal(
-      small.saved(experiment, folder, END), small.saved(experiment, other, END)
+    small.saved(experiment, folder, END), small.saved(experiment, other, END)
   )
   assert small.metrics(folder) == small.metrics(other)
   assert len(small.metrics(folder)) == 2 * END // 25
@@ -96,9 +108,7 @@ def test_killed_and_resumed(start, whole, tmp_path):
   folder = tmp_path / 'run'
   process = start(folder)
   # After the injection, and amidst a save perhaps.
-  wait_until(
-      lambda: max(Checkpoints(folder).steps(), default=0) > 100, process
-  )
+  wait_until(lambda: max(Checkpoints(folder).steps(), default=0) > 100, process)
   process.kill()
   process.communicate()
   assert process.returncode == -signal.SIGKILL

@@ -31,10 +31,10 @@ def test_origin_is_recorded(tmp_path):
   run_folder.prepare(tmp_path / 'run', small.dqn())
   record = json.loads((tmp_path / 'run' / 'config.json').read_text())
   assert {'config', 'versions', 'git_revision', 'command', 'machine'} <= set(
-      record
+    record
   )
   assert {'python', 'jax', 'optax', 'dm-haiku', 'numpy'} <= set(
-      record['versions']
+    record['versions']
   )
 
 
@@ -70,7 +70,7 @@ def test_logging_may_differ(tmp_path):
   settings = small.dqn()
   run_folder.prepare(tmp_path, settings)
   run_folder.prepare(
-      tmp_path, changed(settings, 'log', progress=True, tensorboard=True)
+    tmp_path, changed(settings, 'log', progress=True, tensorboard=True)
   )
 
 
@@ -125,7 +125,7 @@ def test_a_folder_is_run_by_one_process_at_a_time(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_line(
-    tmp_path, monkeypatch
+  tmp_path, monkeypatch
 ):
   run_folder.prepare(tmp_path, small.dqn())
 

@@ -29,7 +29,7 @@ def fixture_experiment():
 def change(experiment, **changes):
   """The same compiled functions under settings that the host alone reads."""
   return experiment._replace(
-      settings=dataclasses.replace(experiment.settings, **changes)
+    settings=dataclasses.replace(experiment.settings, **changes)
   )
 
 
@@ -41,14 +41,17 @@ def run(experiment, folder, **options):
 
 def at_step(step, action):
   """A segment that does something before it runs from `step`."""
+
   def wrap(experiment):
     def segment(state):
       if int(state.counters.step) == step:
         state = action(state) or state
       return experiment.trainer.segment(state)
+
     return experiment._replace(
       trainer=experiment.trainer._replace(segment=segment)
-  )
+    )
+
   return wrap
 
 
@@ -76,10 +79,11 @@ def fixture_whole(experiment, tmp_path_factory):
 def fixture_injected(experiment, tmp_path_factory):
   """The same with an injection at step 10 and another one at 15."""
   twice = change(
-      experiment, interventions=INJECTIONS,
-      checkpoint=dataclasses.replace(
-          experiment.settings.checkpoint, every_steps=5, keep=9
-      ),
+    experiment,
+    interventions=INJECTIONS,
+    checkpoint=dataclasses.replace(
+      experiment.settings.checkpoint, every_steps=5, keep=9
+    ),
   )
   folder = tmp_path_factory.mktemp('injected') / 'run'
   return twice, run(twice, folder)
@@ -88,8 +92,8 @@ def fixture_injected(experiment, tmp_path_factory):
 def same_end(experiment, folder, other, step=20):
   """Everything of two runs is the same to the bit, but the time it took."""
   small.assert_equal(
-      small.saved(experiment, folder, step),
-      small.saved(experiment, other, step),
+    small.saved(experiment, folder, step),
+    small.saved(experiment, other, step),
   )
   assert small.metrics(folder) == small.metrics(other)
 
@@ -98,7 +102,7 @@ def test_run_folder(experiment, whole):
   assert Checkpoints(whole).steps() == [10, 20]
   rows = small.metrics(whole)
   assert [(r['seed'], r['step']) for r in rows] == [
-      (seed, step) for step in ('5', '10', '15', '20') for seed in '12'
+    (seed, step) for step in ('5', '10', '15', '20') for seed in '12'
   ]
   for row in rows:
     assert row['updates'] == row['frames'] == row['step']
@@ -109,29 +113,29 @@ def test_run_folder(experiment, whole):
   # Each point is of its own step, though it is written a segment later.
   state = small.saved(experiment, whole, 20)
   assert float(rows[-1]['eval/return']) == pytest.approx(
-      float(experiment.evaluate(state)['eval/return'][1]), rel=1e-6
+    float(experiment.evaluate(state)['eval/return'][1]), rel=1e-6
   )
   assert (whole / 'events.jsonl').read_text() == ''
 
 
 def test_again_changes_nothing(experiment, whole):
   before = {
-      p: p.read_bytes() for p in whole.rglob('*')
-      if p.is_file() and p.name != 'ledger.json'
+    p: p.read_bytes()
+    for p in whole.rglob('*')
+    if p.is_file() and p.name != 'ledger.json'
   }
-  never = experiment._replace(
-      trainer=experiment.trainer._replace(segment=kill)
-  )
+  never = experiment._replace(trainer=experiment.trainer._replace(segment=kill))
   run(never, whole)
   after = {
-      p: p.read_bytes() for p in whole.rglob('*')
-      if p.is_file() and p.name != 'ledger.json'
+    p: p.read_bytes()
+    for p in whole.rglob('*')
+    if p.is_file() and p.name != 'ledger.json'
   }
   assert before == after
 
 
 def test_a_ledger_of_an_earlier_end_is_not_that_of_this_one(
-    experiment, whole, tmp_path, monkeypatch
+  experiment, whole, tmp_path, monkeypatch
 ):
   folder = run(experiment, tmp_path / 'run', num_steps=10)
   with monkeypatch.context() as patch:
@@ -141,7 +145,7 @@ def test_a_ledger_of_an_earlier_end_is_not_that_of_this_one(
       run(experiment, folder)
   run(experiment, folder)
   found, expected = (
-      json.loads((path / 'ledger.json').read_text()) for path in (folder, whole)
+    json.loads((path / 'ledger.json').read_text()) for path in (folder, whole)
   )
   assert found['total_flops'] == expected['total_flops']
 
@@ -149,7 +153,7 @@ def test_a_ledger_of_an_earlier_end_is_not_that_of_this_one(
 def test_ledger_is_costs_times_counters(experiment, whole):
   found = json.loads((whole / 'ledger.json').read_text())
   costs = flops_lib.costs(
-      experiment.agent, experiment.trainer.batch, experiment.shapes(())
+    experiment.agent, experiment.trainer.batch, experiment.shapes(())
   )
   # Two layers, 4 x 8 and 8 x 3, on 4 examples: forward and backward cost six
   # operations a weight and example, but no gradient reaches the input.
@@ -160,7 +164,7 @@ def test_ledger_is_costs_times_counters(experiment, whole):
   # Four evaluations of 20 examples.
   assert found['evaluation_flops'] == pytest.approx(80 * costs.act)
   assert found['total_flops'] == pytest.approx(
-      20 * costs.update + 100 * costs.act
+    20 * costs.update + 100 * costs.act
   )
   assert found['seconds'] > 0
 
@@ -168,14 +172,16 @@ def test_ledger_is_costs_times_counters(experiment, whole):
 def test_an_injected_network_costs_more(experiment, injected):
   _, folder = injected
   init = experiment.shapes(())
-  act, update = flops_lib.costs(experiment.agent, experiment.trainer.batch, init)
+  act, update = flops_lib.costs(
+    experiment.agent, experiment.trainer.batch, init
+  )
   for count in (1, 2):
     init = experiment.shapes([{'expression': 'injection'}] * count)
     costs = flops_lib.costs(experiment.agent, experiment.trainer.batch, init)
     assert costs.act > act and costs.update > update, count
     act, update = costs
   plain = flops_lib.costs(
-      experiment.agent, experiment.trainer.batch, experiment.shapes(())
+    experiment.agent, experiment.trainer.batch, experiment.shapes(())
   )
   found = json.loads((folder / 'ledger.json').read_text())
   assert found['update_flops'] > 20 * plain.update
@@ -185,13 +191,13 @@ def test_an_injected_network_costs_more(experiment, injected):
 def test_looking_or_not_is_the_same_training(experiment, whole, tmp_path):
   settings = experiment.settings
   blind = change(
-      experiment,
-      evaluation=dataclasses.replace(settings.evaluation, every_steps=100),
-      diagnostics=dataclasses.replace(settings.diagnostics, every_steps=100),
+    experiment,
+    evaluation=dataclasses.replace(settings.evaluation, every_steps=100),
+    diagnostics=dataclasses.replace(settings.diagnostics, every_steps=100),
   )
   folder = run(blind, tmp_path / 'run')
   small.assert_equal(
-      small.saved(experiment, folder, 20), small.saved(experiment, whole, 20)
+    small.saved(experiment, folder, 20), small.saved(experiment, whole, 20)
   )
   assert 'eval/return' not in small.metrics(folder)[0]
 
@@ -281,8 +287,8 @@ def test_injections_of_the_config(injected):
     assert max(event['largest_output_change']) < 1e-6
     assert event['greedy_agreement'] == [1.0, 1.0]
   heads = [
-      small.saved(twice, folder, step).nets['classifier'].params['head']
-      for step in (5, 10, 15, 20)
+    small.saved(twice, folder, step).nets['classifier'].params['head']
+    for step in (5, 10, 15, 20)
   ]
   assert isinstance(heads[0], dict)
   assert [h.signs.shape for h in heads[1:]] == [(2, 2), (2, 4), (2, 4)]
@@ -295,8 +301,12 @@ def test_before_the_injection_nothing_differs(injected, whole):
   # The measurement at step 10 is of the state before.
   names = list(small.metrics(whole)[0])
   early = [
-      [{k: row[k] for k in names} for row in small.metrics(f)
-       if int(row['step']) <= 10] for f in (folder, whole)
+    [
+      {k: row[k] for k in names}
+      for row in small.metrics(f)
+      if int(row['step']) <= 10
+    ]
+    for f in (folder, whole)
   ]
   assert early[0] == early[1]
   assert small.metrics(folder)[-1] != small.metrics(whole)[-1]
@@ -305,7 +315,7 @@ def test_before_the_injection_nothing_differs(injected, whole):
 def test_nothing_happens_at_the_end(experiment, tmp_path):
   """An arm that forks there has its own intervention instead."""
   settings = dataclasses.replace(
-      experiment.settings, interventions=('reseed(every_steps=10)',)
+    experiment.settings, interventions=('reseed(every_steps=10)',)
   )
   folder = run(experiment._replace(settings=settings), tmp_path / 'run')
   lines = (folder / 'events.jsonl').read_text().splitlines()
@@ -321,7 +331,7 @@ def test_stopped_after_injections_and_continued(injected, tmp_path, step):
     run(at_step(step - 5, terminate)(twice), folder)
   same_end(twice, run(twice, folder), whole)
   assert (folder / 'events.jsonl').read_text() == (
-      whole / 'events.jsonl'
+    whole / 'events.jsonl'
   ).read_text()
 
 
@@ -368,6 +378,7 @@ def test_nan_stops_with_step_seed_cause_and_checkpoint(experiment, tmp_path):
 
 def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   """By the last update before a checkpoint, which no loss has seen."""
+
   def segment(state):
     state, metrics = experiment.trainer.segment(state)
     if int(state.counters.step) == 20:
@@ -377,21 +388,22 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
 
   folder = tmp_path / 'run'
   with pytest.raises(RunError, match='before step 20: .* checkpoint: step 10'):
-    run(experiment._replace(
-      trainer=experiment.trainer._replace(segment=segment)
-  ), folder)
+    run(
+      experiment._replace(trainer=experiment.trainer._replace(segment=segment)),
+      folder,
+    )
   assert Checkpoints(folder).newest() == 10
 
 
 def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path):
   """An intervention at the fork's step is in both."""
-  experiment = small.build(small.supervised(
-      interventions=('reset(at_steps=10)',)
-  ))
+  experiment = small.build(
+    small.supervised(interventions=('reset(at_steps=10)',))
+  )
   whole = run(experiment, tmp_path / 'whole')
   prefix = run(experiment, tmp_path / 'prefix', num_steps=10)
   small.assert_equal(
-      small.saved(experiment, prefix, 10), small.saved(experiment, whole, 10)
+    small.saved(experiment, prefix, 10), small.saved(experiment, whole, 10)
   )
 
 

@@ -14,17 +14,21 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.settings import config as config_lib
 
-CONFIGS = {
+CONFIGS = (
+  {
     ('dqn', name): settings_lib.default_config('dqn', name)
     for name in ('catch', 'minatar_breakout')
-} | {
+  }
+  | {
     ('supervised', 'random_labels'): settings_lib.default_config(
-        'supervised', 'random_labels'
+      'supervised', 'random_labels'
     )
-} | {
+  }
+  | {
     (agent, 'catch'): settings_lib.default_config(agent, 'catch')
     for agent in ('sac', 'drq')
-}
+  }
+)
 
 
 @pytest.mark.parametrize('key', CONFIGS, ids='-'.join)
@@ -59,7 +63,9 @@ def catch(**changes):
   return tree
 
 
-@pytest.mark.parametrize('key, value, message', (
+@pytest.mark.parametrize(
+  'key, value, message',
+  (
     ('num_sedes', 3, "in config 'num_sedes'; did you mean 'num_seeds'"),
     ('network.hiden', (3,), "in network 'hiden'; did you mean 'hidden'"),
     ('environment.row', 3, "in environment 'row'; did you mean 'rows'"),
@@ -70,7 +76,8 @@ def catch(**changes):
     ('optimizer.name', 'adamax', "did you mean 'adam'"),
     ('network.precision', 'float16', "did you mean 'bfloat16'"),
     ('environment.permute', 'input', "did you mean 'inputs'"),
-))
+  ),
+)
 def test_unknown_names_are_refused_with_the_nearest(key, value, message):
   with pytest.raises(UserError, match='unknown') as caught:
     settings_lib.resolve(catch(**{key: value}))
@@ -78,7 +85,9 @@ def test_unknown_names_are_refused_with_the_nearest(key, value, message):
   assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('key, value, message', (
+@pytest.mark.parametrize(
+  'key, value, message',
+  (
     ('num_seeds', 1.0, 'must be of type int: 1.0'),
     ('num_seeds', True, 'must be of type int: True'),
     ('num_seeds', '3', "must be of type int: '3'"),
@@ -89,7 +98,8 @@ def test_unknown_names_are_refused_with_the_nearest(key, value, message):
     ('network.hidden', '64', 'must be a tuple'),
     ('network', 3, 'must be a section of keys'),
     ('fork.metric', 3, 'must be of type str'),
-))
+  ),
+)
 def test_wrong_types_are_refused(key, value, message):
   with pytest.raises(UserError) as caught:
     settings_lib.resolve(catch(**{key: value}))
@@ -101,7 +111,9 @@ def test_whole_numbers_are_numbers():
   assert type(settings.optimizer.learning_rate) is float
 
 
-@pytest.mark.parametrize('key, value, bounds', (
+@pytest.mark.parametrize(
+  'key, value, bounds',
+  (
     ('num_seeds', 0, 'at least 1'),
     ('num_steps', -1, 'at least 1'),
     ('segment_steps', 0, 'at least 1'),
@@ -123,7 +135,8 @@ def test_whole_numbers_are_numbers():
     ('optimizer.microbatches', 0, 'at least 1'),
     ('optimizer.learning_rate', float('inf'), 'a finite number'),
     ('fork.margin', float('inf'), 'a finite number'),
-))
+  ),
+)
 def test_values_out_of_range_are_refused(key, value, bounds):
   with pytest.raises(UserError) as caught:
     settings_lib.resolve(catch(**{key: value}))
@@ -164,7 +177,9 @@ def test_no_name_is_refused(section, value):
     settings_lib.resolve(catch(**{section: value}))
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'network.hidden': (64, 0)}, 'hidden must hold positive whole numbers: 0'),
     ({'network.hidden': (6.5,)}, 'positive whole numbers: 6.5'),
     ({'network.hidden': (True,)}, 'positive whole numbers: True'),
@@ -173,27 +188,41 @@ def test_no_name_is_refused(section, value):
     ({'network.convolutions': ((16, 3, 0),)}, 'stride'),
     ({'replay.min_size': 20_000}, r'n_step \* num_envs \(1\) and .*\(10000\)'),
     ({'replay.n_step': 200}, r'n_step \* num_envs \(200\)'),
-    ({'environment.num_envs': 3},
-     r'segment_steps \(1000\) must be a multiple of environment.num_envs'),
+    (
+      {'environment.num_envs': 3},
+      r'segment_steps \(1000\) must be a multiple of environment.num_envs',
+    ),
     ({'environment.num_envs': 16}, r'segment_steps \(1000\)'),
-    ({'environment.num_envs': 2, 'replay.capacity': 1001,
-      'replay.min_size': 10}, r'replay.capacity \(1001\)'),
-    ({'optimizer.microbatches': 3},
-     r'batch_size \(32\) must be a multiple of optimizer.microbatches \(3\)'),
+    (
+      {
+        'environment.num_envs': 2,
+        'replay.capacity': 1001,
+        'replay.min_size': 10,
+      },
+      r'replay.capacity \(1001\)',
+    ),
+    (
+      {'optimizer.microbatches': 3},
+      r'batch_size \(32\) must be a multiple of optimizer.microbatches \(3\)',
+    ),
     ({'optimizer.b1': 1.0}, 'optimizer.b1 must be below 1'),
     ({'optimizer.b2': 1}, 'optimizer.b2 must be below 1'),
     ({'environment.permute': 'inputs'}, 'switch_every_steps is 0, but permute'),
     ({'environment.switch_every_steps': 5}, "is 5, but permute is 'none'"),
-))
+  ),
+)
 def test_what_does_not_go_together_is_refused(changes, message):
   with pytest.raises(UserError, match=message):
     settings_lib.resolve(catch(**changes))
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'log_std_min': 2.0}, r'log_std_min \(2.0\) must be below log_std_max'),
     ({'target_entropy_per_action': float('nan')}, 'must be a finite number'),
-))
+  ),
+)
 def test_impossible_policies_are_refused(changes, message):
   config = CONFIGS['sac', 'catch'].copy_and_resolve_references()
   config.agent.update(changes)
@@ -202,9 +231,14 @@ def test_impossible_policies_are_refused(changes, message):
 
 
 def test_lists_from_json_are_tuples():
-  settings = settings_lib.resolve(catch(**{
-      'network.convolutions': [[16, 3, 1]], 'network.hidden': [8],
-  }))
+  settings = settings_lib.resolve(
+    catch(
+      **{
+        'network.convolutions': [[16, 3, 1]],
+        'network.hidden': [8],
+      }
+    )
+  )
   assert settings.network.convolutions == ((16, 3, 1),)
   assert settings.network.hidden == (8,)
 
@@ -215,9 +249,11 @@ def test_settings_are_frozen():
     settings.network.split = 1
 
 
-@pytest.mark.parametrize('path', sorted(
-    (pathlib.Path(__file__).parents[2] / 'configs').glob('*.py')
-), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+  'path',
+  sorted((pathlib.Path(__file__).parents[2] / 'configs').glob('*.py')),
+  ids=lambda path: path.stem,
+)
 def test_every_shipped_config_and_variant_resolves(path):
   """Variants are those that the refusal of an unknown one lists."""
   if path.stem == '__init__':
@@ -227,28 +263,35 @@ def test_every_shipped_config_and_variant_resolves(path):
   with pytest.raises(ValueError, match='valid: ') as caught:
     module.get_config('no such variant')
   variants = [
-      variant for variant in str(caught.value).split('valid: ')[1].split(', ')
-      if not variant.startswith('any ')  # All games, or all tasks.
+    variant
+    for variant in str(caught.value).split('valid: ')[1].split(', ')
+    if not variant.startswith('any ')  # All games, or all tasks.
   ]
   resolved = [settings_lib.resolve(module.get_config(v)) for v in variants]
   for i, settings in enumerate(resolved):
     assert resolved.index(settings) == i, f'{variants[i]} is nothing new'
 
 
-@pytest.mark.parametrize('variant', (
-    'resets', 'resets,small', 'small,resets', 'resets,paper,small',
-))
+@pytest.mark.parametrize(
+  'variant',
+  (
+    'resets',
+    'resets,small',
+    'small,resets',
+    'resets,paper,small',
+  ),
+)
 def test_resets_of_drq_are_of_the_runs_length(variant):
   config = drq_dmc.get_config(variant)
-  text, = settings_lib.resolve(config).interventions
+  (text,) = settings_lib.resolve(config).interventions
   assert f'every_steps={config.num_steps // 10})' in text
 
 
 def test_settings_do_not_wait_for_jax():
   code = (
-      'import sys; from plasticity_rl import settings; '
-      'settings.resolve(settings.default_config()); '
-      'sys.exit("jax" in sys.modules or "numpy" in sys.modules)'
+    'import sys; from plasticity_rl import settings; '
+    'settings.resolve(settings.default_config()); '
+    'sys.exit("jax" in sys.modules or "numpy" in sys.modules)'
   )
   root = pathlib.Path(__file__).parents[2]
   subprocess.run([sys.executable, '-c', code], cwd=root, check=True)

@@ -14,11 +14,15 @@ from plasticity_rl.training import experiment as experiment_lib
 from tests.training import small
 
 STILL = {
-    # Nothing is learned, so that the policy of before is the control's.
-    'optimizer.learning_rate': 0.0, 'agent.epsilon_begin': 0.0,
-    'agent.epsilon_end': 0.0, 'replay.capacity': 80,
-    'environment.switch_every_steps': 0, 'environment.permute': 'none',
-    'environment.permute_actions': False, 'replay.clear_on_switch': False,
+  # Nothing is learned, so that the policy of before is the control's.
+  'optimizer.learning_rate': 0.0,
+  'agent.epsilon_begin': 0.0,
+  'agent.epsilon_end': 0.0,
+  'replay.capacity': 80,
+  'environment.switch_every_steps': 0,
+  'environment.permute': 'none',
+  'environment.permute_actions': False,
+  'replay.clear_on_switch': False,
 }
 
 
@@ -47,8 +51,8 @@ def test_the_old_policy_acts_for_some_steps(experiment):
     state = change(experiment, f'reset(scope="everything"{options})', start)
     # The networks are the new ones, whoever acts.
     assert not np.array_equal(
-        state.nets['q'].params['head']['dense_1']['w'],
-        start.nets['q'].params['head']['dense_1']['w'],
+      state.nets['q'].params['head']['dense_1']['w'],
+      start.nets['q'].params['head']['dense_1']['w'],
     )
     actions[options] = segments(experiment, state, 2).replay
   new, old = actions.values()
@@ -56,7 +60,7 @@ def test_the_old_policy_acts_for_some_steps(experiment):
 
   def same(replay, part):
     leaves = zip(
-        jax.tree.leaves(replay), jax.tree.leaves(control.replay), strict=True
+      jax.tree.leaves(replay), jax.tree.leaves(control.replay), strict=True
     )
     return all(np.array_equal(a[:, part], b[:, part]) for a, b in leaves)
 
@@ -68,23 +72,25 @@ def test_learning_is_of_the_new_network():
   """The same data, but another network than the control's learns."""
   experiment = small.build(small.dqn())
   start = segments(experiment, experiment.init(), 1)
-  state = change(
-      experiment, 'reset(act_with="old", act_steps=40)', start
-  )
+  state = change(experiment, 'reset(act_with="old", act_steps=40)', start)
   after = segments(experiment, state, 1)
   kept = after.interventions['(acting)']
   small.assert_equal(kept['params']['q'], start.nets['q'].params)
   assert kept['until'].tolist() == [60, 60]
   before, now = (
-      s.nets['q'].params['head']['dense_1']['w'] for s in (state, after)
+    s.nets['q'].params['head']['dense_1']['w'] for s in (state, after)
   )
   assert not np.array_equal(before, now)
 
 
 def test_runs_and_resumes_to_the_bit(tmp_path):
-  experiment = small.build(small.dqn(interventions=(
-      'reset(scope="everything", at_steps=20, act_with="old", act_steps=30)',
-  )))
+  experiment = small.build(
+    small.dqn(
+      interventions=(
+        'reset(scope="everything", at_steps=20, act_with="old", act_steps=30)',
+      )
+    )
+  )
 
   def run(name, **options):
     run_folder.prepare(tmp_path / name, experiment.settings)
@@ -96,17 +102,20 @@ def test_runs_and_resumes_to_the_bit(tmp_path):
   (part / 'ledger.json').unlink()
   run('part')
   small.assert_equal(
-      small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
+    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
   )
 
 
-@pytest.mark.parametrize('options, message', (
+@pytest.mark.parametrize(
+  'options, message',
+  (
     ('act_with="them"', 'act_with'),
     ('act_with="old"', 'act_steps must be'),
     ('act_steps=5', 'act_steps must be'),
     ('act_with="old", act_steps=2.5', 'act_steps must be'),
     ('act_wth="old"', "did you mean 'act_with'"),
-))
+  ),
+)
 def test_bad_options_are_refused(experiment, options, message):
   with pytest.raises(UserError, match=message):
     experiment.intervene(expressions.parse(f'reset({options})'))
@@ -114,15 +123,18 @@ def test_bad_options_are_refused(experiment, options, message):
 
 def test_inside_the_loop_is_refused():
   with pytest.raises(UserError, match='cannot happen every_updates'):
-    experiment_lib.build(small.dqn(interventions=(
-        'reset(every_updates=2, act_with="old", act_steps=5)',
-    )))
+    experiment_lib.build(
+      small.dqn(
+        interventions=('reset(every_updates=2, act_with="old", act_steps=5)',)
+      )
+    )
 
 
 LATER = {
-    'replay.later_updates_per_step': 2.0,
-    'replay.later_when': 'train/episodes > 0', 'replay.later_patience': 2,
-    'replay.clear_on_switch': False,
+  'replay.later_updates_per_step': 2.0,
+  'replay.later_when': 'train/episodes > 0',
+  'replay.later_patience': 2,
+  'replay.clear_on_switch': False,
 }
 
 
@@ -140,8 +152,8 @@ def test_replay_ratio_is_raised_when_it_is_time(tmp_path):
   # One in two steps at first, two a step from when it was met twice.
   assert updates[40] - updates[20] == 10
   assert updates[60] - updates[40] == updates[80] - updates[60] == 40
-  event, = [
-      json.loads(x) for x in (whole / 'events.jsonl').read_text().splitlines()
+  (event,) = [
+    json.loads(x) for x in (whole / 'events.jsonl').read_text().splitlines()
   ]
   assert event['step'] == 40 and event['event'] == 'replay_ratio'
   assert '2 in a row' in event['why']
@@ -149,16 +161,19 @@ def test_replay_ratio_is_raised_when_it_is_time(tmp_path):
   (part / 'ledger.json').unlink()
   run('part')
   small.assert_equal(
-      small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
+    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
   )
 
 
-@pytest.mark.parametrize('changes, message', (
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'replay.later_when': ''}, 'go together'),
     ({'replay.later_when': 'train/episodes'}, 'cannot read when='),
     ({'replay.later_when': 'train/episode > 1'}, "'train/episodes'"),
     ({'replay.later_updates_per_step': 0.75}, 'whole number'),
-))
+  ),
+)
 def test_bad_ratios_are_refused(changes, message):
   with pytest.raises(UserError, match=message):
     settings = small.dqn(**{**LATER, **changes})

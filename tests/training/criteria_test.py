@@ -15,12 +15,15 @@ def fires(text, values, **options):
   """Steps (of ten each) at which a criterion of one seed fires."""
   watch = criteria.CriterionState(criteria.parse(text, **options), 1)
   return [
-      10 * i for i, v in enumerate(values)
-      if watch.observe(10 * i, np.array([v]))[0]
+    10 * i
+    for i, v in enumerate(values)
+    if watch.observe(10 * i, np.array([v]))[0]
   ]
 
 
-@pytest.mark.parametrize('text, values, wanted', (
+@pytest.mark.parametrize(
+  'text, values, wanted',
+  (
     ('a/b > 0.5', [0.4, 0.5, 0.6], [20]),
     ('a/b < -1e-2', [0, -0.01, -0.02], [20]),
     ('a/b < 0.5 * initial', [8, 5, 4, 3.9], [30]),
@@ -30,7 +33,8 @@ def fires(text, values, **options):
     ('a/b plateaus within 0.5', [1, 2, 2.4], [20]),
     ('a/b settles within 0.1', [1, 2, 1.5, 1.55], [30]),
     ('  a/b   >  0.5 ', [0.6], [0]),
-))
+  ),
+)
 def test_each_kind_is_met_where_it_should(text, values, wanted):
   assert fires(text, values) == wanted
 
@@ -69,22 +73,23 @@ def test_seeds_are_apart_and_say_why():
   watch.observe(0, np.array([4.0, 4.0, 8.0]))
   why = watch.observe(10, np.array([3.0, 1.0, 3.0]))
   assert why[0] == ''
-  assert why[1] == (
-      'a is 1; a < 0.5 * initial (reference 2), 1 in a row'
-  )
+  assert why[1] == ('a is 1; a < 0.5 * initial (reference 2), 1 in a row')
   assert why[2].startswith('a is 3;')
 
 
 def test_saved_and_restored_through_json():
   values = np.array([[1, 5], [NAN, 2], [1, 2], [0.1, 7], [0.1, 0.1]])
   criterion = criteria.parse(
-      'a < 0.5 * initial', patience=2, max_times=2, cooldown_steps=10
+    'a < 0.5 * initial', patience=2, max_times=2, cooldown_steps=10
   )
   whole = criteria.CriterionState(criterion, 2)
   wanted = [whole.observe(i, v) for i, v in enumerate(values)]
   assert any(any(w) for w in wanted)
   for cut in range(len(values)):
-    first, second = criteria.CriterionState(criterion, 2), criteria.CriterionState(criterion, 2)
+    first, second = (
+      criteria.CriterionState(criterion, 2),
+      criteria.CriterionState(criterion, 2),
+    )
     found = [first.observe(i, values[i]) for i in range(cut)]
     second.restore(json.loads(json.dumps(first.save())))
     found += [second.observe(i, values[i]) for i in range(cut, len(values))]
@@ -93,27 +98,50 @@ def test_saved_and_restored_through_json():
 
 def test_copies_of_one_seed_share_its_past():
   criterion = criteria.parse('a < 0.5 * initial')
-  one, many = criteria.CriterionState(criterion, 1), criteria.CriterionState(criterion, 3)
+  one, many = (
+    criteria.CriterionState(criterion, 1),
+    criteria.CriterionState(criterion, 3),
+  )
   one.observe(0, np.array([4.0]))
   many.restore(one.save())
   assert [bool(w) for w in many.observe(1, np.array([1.0, 3, 1]))] == [
-      True, False, True
+    True,
+    False,
+    True,
   ]
 
 
-@pytest.mark.parametrize('text', (
-    'a', 'a >', '> 1', 'a > b', 'a > 1 * best', 'a = 1', 'a plateaus by 1',
-    'a > 1; import os', 3, None, '',
-))
+@pytest.mark.parametrize(
+  'text',
+  (
+    'a',
+    'a >',
+    '> 1',
+    'a > b',
+    'a > 1 * best',
+    'a = 1',
+    'a plateaus by 1',
+    'a > 1; import os',
+    3,
+    None,
+    '',
+  ),
+)
 def test_what_is_no_criterion_is_refused(text):
   with pytest.raises(UserError, match='cannot read when='):
     criteria.parse(text)
 
 
-@pytest.mark.parametrize('options', (
-    {'patience': 0}, {'patience': 1.0}, {'max_times': 0},
-    {'cooldown_steps': -1}, {'cooldown_steps': True},
-))
+@pytest.mark.parametrize(
+  'options',
+  (
+    {'patience': 0},
+    {'patience': 1.0},
+    {'max_times': 0},
+    {'cooldown_steps': -1},
+    {'cooldown_steps': True},
+  ),
+)
 def test_bad_options_are_refused(options):
   with pytest.raises(UserError, match='must be a whole number'):
     criteria.parse('a > 1', **options)

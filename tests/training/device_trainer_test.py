@@ -33,21 +33,24 @@ def toy_stream(min_rows=1, clear_at=None, steps_per_row=1):
     if clear_at is not None:
       cleared = jnp.where(c.step == clear_at, c.stored, cleared)
     return c._replace(
-        step=c.step + steps_per_row, stored=c.stored + 1, cleared=cleared
+      step=c.step + steps_per_row, stored=c.stored + 1, cleared=cleared
     )
 
   return DataSource(
-      init=None,
-      collect=lambda key, nets, env, replay, counters: (
-          env + 1, replay, {'episodes': (env % 2 == 0) * 1.0,
-                            'return_sum': (env % 2 == 0) * env}
-      ),
-      advance=advance,
-      ready=lambda c: c.stored - c.cleared >= min_rows,
-      sample=lambda key, env, replay, counters, size=None: replay[
-          env.astype(int)
-      ],
-      evaluate=None, steps_per_row=steps_per_row, return_range=(0.0, 1.0),
+    init=None,
+    collect=lambda key, nets, env, replay, counters: (
+      env + 1,
+      replay,
+      {'episodes': (env % 2 == 0) * 1.0, 'return_sum': (env % 2 == 0) * env},
+    ),
+    advance=advance,
+    ready=lambda c: c.stored - c.cleared >= min_rows,
+    sample=lambda key, env, replay, counters, size=None: replay[
+      env.astype(int)
+    ],
+    evaluate=None,
+    steps_per_row=steps_per_row,
+    return_range=(0.0, 1.0),
   )
 
 
@@ -56,19 +59,21 @@ def toy_run(stream, schedule, rows, losses=None):
   losses = jnp.ones([2, 50]) if losses is None else jnp.array(losses)
   keys = jnp.zeros([2, 2], jnp.uint32)
   state = TrainState(
-      nets=jnp.zeros([2]), replay=losses, env=jnp.zeros([2]),
-      keys=Keys(keys, keys),
-      counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
-      interventions={},
+    nets=jnp.zeros([2]),
+    replay=losses,
+    env=jnp.zeros([2]),
+    keys=Keys(keys, keys),
+    counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
+    interventions={},
   )
   return jax.jit(
-      lambda s: device_trainer.segment(s, rows, Toy, stream, schedule)
+    lambda s: device_trainer.segment(s, rows, Toy, stream, schedule)
   )(state)
 
 
-@pytest.mark.parametrize('schedule, updates', (
-    ((1, 1), 12), ((3, 1), 36), ((1, 4), 3), ((1, 5), 2)
-))
+@pytest.mark.parametrize(
+  'schedule, updates', (((1, 1), 12), ((3, 1), 36), ((1, 4), 3), ((1, 5), 2))
+)
 def test_as_many_updates_as_the_ratio_says(schedule, updates):
   state, metrics = toy_run(toy_stream(), learner.UpdateSchedule(*schedule), 12)
   assert state.nets.tolist() == [updates, updates]
@@ -87,7 +92,9 @@ def test_updates_wait_for_the_replay_and_after_it_was_cleared():
 
 
 def test_rows_of_several_environments_are_rows():
-  state, _ = toy_run(toy_stream(steps_per_row=4), learner.UpdateSchedule(1, 2), 12)
+  state, _ = toy_run(
+    toy_stream(steps_per_row=4), learner.UpdateSchedule(1, 2), 12
+  )
   assert state.nets.tolist() == [6, 6]
   assert int(state.counters.step) == 48
 
@@ -95,7 +102,7 @@ def test_rows_of_several_environments_are_rows():
 def test_metrics_are_means_over_updates():
   losses = np.tile(np.arange(50.0), (2, 1)) * [[1.0], [10.0]]
   _, metrics = toy_run(
-      toy_stream(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
+    toy_stream(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
   )
   # After rows 4 and 8.
   assert metrics['train/loss'].tolist() == [6, 60]
@@ -139,19 +146,22 @@ class KeyKeeper:
 def test_no_key_is_used_twice():
   """Over rows, seeds, and what collects, samples and updates in a row."""
   stream = toy_stream()._replace(
-      collect=lambda key, nets, env, replay, counters: (key, replay, {}),
-      sample=lambda key, env, replay, counters, size=None: key,
+    collect=lambda key, nets, env, replay, counters: (key, replay, {}),
+    sample=lambda key, env, replay, counters, size=None: key,
   )
   keys = jax.random.split(jax.random.PRNGKey(0), 2)
   state = TrainState(
-      nets=keys, replay=jnp.zeros([2]), env=keys, keys=Keys(keys, keys),
-      counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
-      interventions={},
+    nets=keys,
+    replay=jnp.zeros([2]),
+    env=keys,
+    keys=Keys(keys, keys),
+    counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
+    interventions={},
   )
 
   def row(state, _):
     state, _ = device_trainer.row(
-        state, KeyKeeper, stream, learner.UpdateSchedule(1, 1)
+      state, KeyKeeper, stream, learner.UpdateSchedule(1, 1)
     )
     return state, (state.env, state.nets)
 
@@ -188,8 +198,9 @@ def test_dqn_trains_at_its_ratio(trained):
 def test_seeds_differ(trained):
   _, states, _ = trained
   for state in (states[0], states[-1]):
-    for leaf in jax.tree.leaves((state.nets['q'].params['encoder']['dense_0'][
-        'w'], state.keys)):
+    for leaf in jax.tree.leaves(
+      (state.nets['q'].params['encoder']['dense_0']['w'], state.keys)
+    ):
       assert (leaf[0] != leaf[1]).any()
 
 
@@ -197,9 +208,11 @@ def test_seeds_differ(trained):
 def test_two_segments_are_one_of_twice_the_length(trained):
   experiment, states, _ = trained
   _, stream = experiment_lib.build_agent_and_data(experiment.settings)
-  long = jax.jit(lambda state: device_trainer.segment(
+  long = jax.jit(
+    lambda state: device_trainer.segment(
       state, 20, experiment.agent, stream, learner.update_schedule(0.5, 2)
-  ))
+    )
+  )
   state, _ = long(jax.tree.map(jnp.array, states[1]))
   small.assert_equal(state, states[3])
 
@@ -226,7 +239,7 @@ def test_seeds_in_a_batch_are_seeds_by_themselves(trained):
     alone = small.build(small.dqn(num_seeds=1, seed=seed))
     state = alone.init()
     small.assert_equal(
-        state.keys, jax.tree.map(lambda x, i=i: x[i:i + 1], states[0].keys)
+      state.keys, jax.tree.map(lambda x, i=i: x[i : i + 1], states[0].keys)
     )
     # The same code for both seeds.
     segment = small.build(small.dqn(num_seeds=1, seed=1)).trainer.segment
@@ -234,13 +247,16 @@ def test_seeds_in_a_batch_are_seeds_by_themselves(trained):
       state, _ = segment(state)
     small.assert_equal(state.counters, states[3].counters)
     for path, leaf in jax.tree_util.tree_leaves_with_path(
-        state._replace(counters=None)
+      state._replace(counters=None)
     ):
       theirs = states[3]._replace(counters=None)
       theirs = dict(jax.tree_util.tree_leaves_with_path(theirs))[path]
       np.testing.assert_allclose(
-          np.asarray(leaf[0], float), np.asarray(theirs[i], float),
-          rtol=1e-4, atol=1e-5, err_msg=jax.tree_util.keystr(path),
+        np.asarray(leaf[0], float),
+        np.asarray(theirs[i], float),
+        rtol=1e-4,
+        atol=1e-5,
+        err_msg=jax.tree_util.keystr(path),
       )
   del experiment
 
@@ -250,9 +266,9 @@ def test_a_segment_works_in_the_buffers_of_its_state(trained):
   state = experiment.init()
   after, _ = experiment.trainer.segment(state)
   kept = [
-      jax.tree_util.keystr(path)
-      for path, x in jax.tree_util.tree_leaves_with_path(state)
-      if not x.is_deleted()
+    jax.tree_util.keystr(path)
+    for path, x in jax.tree_util.tree_leaves_with_path(state)
+    if not x.is_deleted()
   ]
   assert kept == []
   assert not any(x.is_deleted() for x in jax.tree.leaves(after))

@@ -7,9 +7,7 @@ import tempfile
 
 from tests.compiler import QUICKLY
 
-os.environ['XLA_FLAGS'] = (
-    '--xla_force_host_platform_device_count=4' + QUICKLY
-)
+os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=4' + QUICKLY
 
 import jax
 import numpy as np
@@ -27,8 +25,8 @@ BLIND = {'evaluation.every_steps': 1000, 'diagnostics.every_steps': 1000}
 def distance(a, b):
   """Relative in norm, of all numbers of two trees."""
   a, b = (
-      np.concatenate([np.asarray(x, float).ravel() for x in jax.tree.leaves(t)])
-      for t in (a, b)
+    np.concatenate([np.asarray(x, float).ravel() for x in jax.tree.leaves(t)])
+    for t in (a, b)
   )
   return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
@@ -54,32 +52,34 @@ def against_one(make, mode, **changes):
 
 def fewer_devices():
   """Environments and replay shared out over four devices, then over two."""
-  changes = {
-      'parallel': 'data', 'environment.num_envs': 4, **INJECTED, **BLIND
-  }
+  changes = {'parallel': 'data', 'environment.num_envs': 4, **INJECTED, **BLIND}
   experiment, folder, state = run(small.dqn(**changes))
   two = small.build(small.dqn(devices=2, **changes))
   there = small.saved(two, folder, 80)
   _, metrics = two.trainer.segment(small.saved(two, folder, 80))
   return {
-      'parts': [state.replay.r_t.shape, there.replay.r_t.shape],
-      'same': distance(
-          two.trainer.portable(there).replay,
-          experiment.trainer.portable(state).replay,
-      ),
-      'loss': np.asarray(metrics['train/loss']).tolist(),
+    'parts': [state.replay.r_t.shape, there.replay.r_t.shape],
+    'same': distance(
+      two.trainer.portable(there).replay,
+      experiment.trainer.portable(state).replay,
+    ),
+    'loss': np.asarray(metrics['train/loss']).tolist(),
   }
 
 
 def main():
   one_env = {'environment.num_envs': 1, 'replay.updates_per_step': 1.0}
-  print(json.dumps({
-      'device data': against_one(small.dqn, 'data', num_seeds=1, **one_env),
-      'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
-      'host data': against_one(host_trainer_test.make, 'data'),
-      'host seeds': against_one(host_trainer_test.make, 'seeds', num_seeds=4),
-      'fewer devices': fewer_devices(),
-  }))
+  print(
+    json.dumps(
+      {
+        'device data': against_one(small.dqn, 'data', num_seeds=1, **one_env),
+        'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
+        'host data': against_one(host_trainer_test.make, 'data'),
+        'host seeds': against_one(host_trainer_test.make, 'seeds', num_seeds=4),
+        'fewer devices': fewer_devices(),
+      }
+    )
+  )
 
 
 if __name__ == '__main__':

@@ -33,24 +33,29 @@ class Group:
 
 
 SEEDS = host_partition.HostPartition(Two('seeds'), trainer_lib.AXES)
-DATA = host_partition.HostPartition(Two('data'), TrainState(None, 2, 1, None, None, None))
+DATA = host_partition.HostPartition(
+  Two('data'), TrainState(None, 2, 1, None, None, None)
+)
 STATE = TrainState(
-    nets=np.arange(12).reshape(4, 3), replay=np.zeros((4, 6, 2)),
-    env={'x': np.arange(4)}, keys=np.zeros((4, 2)), counters=np.array(7),
-    interventions={},
+  nets=np.arange(12).reshape(4, 3),
+  replay=np.zeros((4, 6, 2)),
+  env={'x': np.arange(4)},
+  keys=np.zeros((4, 2)),
+  counters=np.array(7),
+  interventions={},
 )
 
 
 def test_metrics_of_seeds_are_joined_in_the_order_of_hosts(monkeypatch):
   monkeypatch.setattr(
-      hosts, '_group', Group({'a': [1.0, float('nan')], 'b': [3, 4]})
+    hosts, '_group', Group({'a': [1.0, float('nan')], 'b': [3, 4]})
   )
   found = SEEDS.metrics({'a': np.array([5.0, 6.0]), 'b': np.array([7, 8])})
   np.testing.assert_array_equal(found['a'], [1.0, np.nan, 5.0, 6.0])
   np.testing.assert_array_equal(found['b'], [3, 4, 7, 8])
   # Whoever is to change knows its own of a mask of all seeds.
   np.testing.assert_array_equal(
-      SEEDS.seeds(np.array([True, False, False, True])), [False, True]
+    SEEDS.seeds(np.array([True, False, False, True])), [False, True]
   )
 
 
@@ -71,14 +76,18 @@ def test_a_host_has_its_seeds_of_a_state():
   assert DATA.own(STATE) is STATE
   shapes = SEEDS.whole(jax.eval_shape(lambda: own))
   assert jax.tree.map(lambda x: x.shape, shapes) == (
-      jax.tree.map(np.shape, STATE)
+    jax.tree.map(np.shape, STATE)
   )
 
 
-@pytest.mark.parametrize('which, expected', (
-    (SEEDS, (0, 0, 0, 0, -1)), (DATA, (-1, 2, 1, -1, -1)),
+@pytest.mark.parametrize(
+  'which, expected',
+  (
+    (SEEDS, (0, 0, 0, 0, -1)),
+    (DATA, (-1, 2, 1, -1, -1)),
     (host_partition.HostPartition(), (-1, -1, -1, -1, -1)),
-))
+  ),
+)
 def test_axes_by_leaf(which, expected):
   assert tuple(jax.tree.leaves(which.by_leaf(STATE))) == expected
 

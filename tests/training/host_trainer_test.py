@@ -50,9 +50,7 @@ def assert_equal(a, b):
   small.assert_equal(a._replace(replay=()), b._replace(replay=()))
   for x, y in zip(a.replay.of_seed, b.replay.of_seed, strict=True):
     assert x.num_stored == y.num_stored
-    batches = [
-        ring.sample(np.random.default_rng(0), 256) for ring in (x, y)
-    ]
+    batches = [ring.sample(np.random.default_rng(0), 256) for ring in (x, y)]
     small.assert_equal(*batches)
 
 
@@ -71,9 +69,7 @@ def test_a_run_resumed_is_the_run_that_never_stopped(whole, tmp_path):
   shutil.rmtree(resumed / 'checkpoints' / f'{80:010d}')
   (resumed / 'ledger.json').unlink()
   runner.run(fresh, resumed)
-  assert_equal(
-      small.saved(fresh, resumed, 80), small.saved(fresh, folder, 80)
-  )
+  assert_equal(small.saved(fresh, resumed, 80), small.saved(fresh, folder, 80))
   assert small.metrics(resumed) == small.metrics(folder)
 
 
@@ -81,38 +77,42 @@ def test_a_run_resumed_is_the_run_that_never_stopped(whole, tmp_path):
 def test_looking_does_not_move_training(whole, tmp_path):
   experiment, folder = whole
   settings = dataclasses.replace(
-      experiment.settings,
-      evaluation=dataclasses.replace(
-          experiment.settings.evaluation, every_steps=80
-      ),
-      diagnostics=dataclasses.replace(
-          experiment.settings.diagnostics, every_steps=80
-      ),
+    experiment.settings,
+    evaluation=dataclasses.replace(
+      experiment.settings.evaluation, every_steps=80
+    ),
+    diagnostics=dataclasses.replace(
+      experiment.settings.diagnostics, every_steps=80
+    ),
   )
   blind = experiment_lib.build(settings)
   run_folder.prepare(tmp_path / 'run', settings)
   runner.run(blind, tmp_path / 'run')
   assert_equal(
-      small.saved(blind, tmp_path / 'run', 80)._replace(interventions={}),
-      small.saved(experiment, folder, 80)._replace(interventions={}),
+    small.saved(blind, tmp_path / 'run', 80)._replace(interventions={}),
+    small.saved(experiment, folder, 80)._replace(interventions={}),
   )
 
 
 @pytest.mark.slow
 def test_the_control_arm_is_the_run_that_goes_on(tmp_path):
-  settings = make(BEGUN_ANEW, **{
-      'fork.step': 40, 'fork.arms': ('control', 'injection'),
-  })
+  settings = make(
+    BEGUN_ANEW,
+    **{
+      'fork.step': 40,
+      'fork.arms': ('control', 'injection'),
+    },
+  )
   plan = diagnosis.plan(settings)
   diagnosis.run(plan, tmp_path / 'd')
   whole = run(make(BEGUN_ANEW), tmp_path / 'whole')
   control = tmp_path / 'd' / 'arms' / 'control'
   mine, theirs = (
-      small.saved(whole, folder, 80) for folder in (control, tmp_path / 'whole')
+    small.saved(whole, folder, 80) for folder in (control, tmp_path / 'whole')
   )
   assert_equal(mine, theirs)
   facts = json.loads(
-      (tmp_path / 'd' / 'arms' / 'injection' / 'fork.json').read_text()
+    (tmp_path / 'd' / 'arms' / 'injection' / 'fork.json').read_text()
   )
   assert facts['at_fork']['largest_output_change'] == [0.0, 0.0]
   assert facts['at_fork']['greedy_agreement'] == [1.0, 1.0]
@@ -125,7 +125,7 @@ def naive(settings, overlap):
   env = host_registry.make(COPIED, 1, evaluation=False)
   run_key = np.asarray(state.keys.run)[0]
   seeds = generator(run_key, 'environments', 0).integers(
-      2**32, size=1, dtype=np.uint32
+    2**32, size=1, dtype=np.uint32
   )
   observation = env.begin(seeds)
   stored, updates = [], 0
@@ -135,29 +135,33 @@ def naive(settings, overlap):
   def learn(key, step):
     nonlocal nets, updates
     ids = generator(run_key, 'sample', step).integers(
-        0, len(stored), (1, replay.batch_size)
+      0, len(stored), (1, replay.batch_size)
     )[0]
-    batch = Transition(*map(np.stack, zip(
-        *(stored[i] for i in ids), strict=True
-    )))
+    batch = Transition(
+      *map(np.stack, zip(*(stored[i] for i in ids), strict=True))
+    )
     nets, _, _ = learner.learn(
-        key, agent, nets, {}, lambda key, i: batch, updates, 1
+      key, agent, nets, {}, lambda key, i: batch, updates, 1
     )
     updates += 1
 
   for step in range(settings.num_steps):
     act_key, learn_key = jax.random.split(
-        jax.random.fold_in(state.keys.run[0], step)
+      jax.random.fold_in(state.keys.run[0], step)
     )
     action = np.asarray(agent.act(act_key, nets, observation, step))
     if overlap and len(stored) >= replay.min_size:
       learn(learn_key, step)
     result = env.step(action)
-    stored.append((
-        observation[0], action[0], result.reward[0],
+    stored.append(
+      (
+        observation[0],
+        action[0],
+        result.reward[0],
         np.float32(replay.discount) * result.discount[0],
         result.observation[0],
-    ))
+      )
+    )
     observation = result.next_observation
     if not overlap and len(stored) >= replay.min_size:
       learn(learn_key, step)
@@ -167,10 +171,15 @@ def naive(settings, overlap):
 @pytest.mark.slow
 @pytest.mark.parametrize('overlap', (False, True))
 def test_it_is_the_naive_loop(overlap):
-  settings = make(**{
-      'num_seeds': 1, 'environment.num_envs': 1, 'num_steps': 40,
-      'replay.updates_per_step': 1.0, 'environment.overlap': overlap,
-  })
+  settings = make(
+    **{
+      'num_seeds': 1,
+      'environment.num_envs': 1,
+      'num_steps': 40,
+      'replay.updates_per_step': 1.0,
+      'environment.overlap': overlap,
+    }
+  )
   nets, updates = naive(settings, overlap)
   experiment = experiment_lib.build(settings)
   state = experiment.init()
@@ -179,8 +188,9 @@ def test_it_is_the_naive_loop(overlap):
   assert int(state.counters.updates) == updates == (32 if overlap else 33)
   assert metrics['updates'].tolist() == [updates]
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a[0], b, rtol=2e-4, atol=1e-6),
-      state.nets['q'].params, nets['q'].params,
+    lambda a, b: np.testing.assert_allclose(a[0], b, rtol=2e-4, atol=1e-6),
+    state.nets['q'].params,
+    nets['q'].params,
   )
 
 
@@ -195,12 +205,15 @@ def test_two_seeds_are_two_runs():
     mine = one.init()
     for _ in range(2):
       mine, _ = one.trainer.segment(mine)
-    np.testing.assert_array_equal(mine.env.observation[0],
-                                  state.env.observation[i])
+    np.testing.assert_array_equal(
+      mine.env.observation[0], state.env.observation[i]
+    )
     jax.tree.map(
-        lambda a, b, i=i: np.testing.assert_allclose(
-            a[0], b[i], rtol=1e-4, atol=1e-6
-        ), mine.nets['q'].params, state.nets['q'].params,
+      lambda a, b, i=i: np.testing.assert_allclose(
+        a[0], b[i], rtol=1e-4, atol=1e-6
+      ),
+      mine.nets['q'].params,
+      state.nets['q'].params,
     )
 
 
@@ -213,15 +226,21 @@ def test_returns_are_of_whole_episodes(whole):
     assert 0 <= float(row['train/return']) <= 8
     assert 0 <= float(row['eval/return']) <= 8
   assert [row['updates'] for row in rows if row['seed'] == '1'] == [
-      '6', '16', '26', '36'  # Of what was stored before each row.
+    '6',
+    '16',
+    '26',
+    '36',  # Of what was stored before each row.
   ]
 
 
 def test_priming_updates_on_what_is_stored():
-  settings = make(**{
-      'replay.priming_updates': 120, 'replay.min_size': 20,
+  settings = make(
+    **{
+      'replay.priming_updates': 120,
+      'replay.min_size': 20,
       'replay.updates_per_step': 1.0,
-  })
+    }
+  )
   experiment = experiment_lib.build(settings)
   state, _ = experiment.trainer.segment(experiment.init())
   before = int(state.counters.updates)
@@ -230,7 +249,7 @@ def test_priming_updates_on_what_is_stored():
   assert int(state.counters.updates) == before + 120
   assert int(state.counters.step) == 20
   assert not np.array_equal(
-      old, state.nets['q'].params['encoder']['dense_0']['w']
+    old, state.nets['q'].params['encoder']['dense_0']['w']
   )
 
 
@@ -242,7 +261,7 @@ def test_a_seed_is_continued_with_keys_of_its_own():
   two = experiment_lib.build(make())
   after, _ = two.trainer.segment(copies)
   assert not np.array_equal(*after.env.episode_return) or not np.array_equal(
-      *after.env.observation
+    *after.env.observation
   )
   # The originals' replay has not moved.
   assert state.replay.of_seed[0].num_stored == 20
@@ -255,7 +274,10 @@ def test_an_injection_on_the_way_and_its_resumption(tmp_path):
   whole = run(settings, tmp_path / 'run')
   end = small.saved(whole, tmp_path / 'run', 80)
   assert end.nets['q'].params['head'].frozen['dense_1']['w'].shape == (
-      2, 2, 8, 3
+    2,
+    2,
+    8,
+    3,
   )
   shutil.rmtree(tmp_path / 'run' / 'checkpoints' / f'{80:010d}')
   (tmp_path / 'run' / 'ledger.json').unlink()
@@ -273,7 +295,7 @@ def test_normalised_observations_are_stored_with_the_run(tmp_path):
   batch = experiment.trainer.sample(state.keys.event, state)
   raw = experiment_lib.build(make()).trainer.sample(state.keys.event, state)
   np.testing.assert_allclose(
-      batch.s_tm1, running_statistics.normalize(statistics, raw.s_tm1), rtol=1e-6
+    batch.s_tm1, running_statistics.normalize(statistics, raw.s_tm1), rtol=1e-6
   )
   shutil.rmtree(tmp_path / 'run' / 'checkpoints' / f'{80:010d}')
   (tmp_path / 'run' / 'ledger.json').unlink()
@@ -286,17 +308,17 @@ def test_the_normaliser_is_the_mean_and_variance_of_all():
   x = rng.normal(3, 5, (2, 90, 4))
   statistics = running_statistics.init(2, (4,))
   assert np.array_equal(
-      running_statistics.normalize(statistics, x), x.astype(np.float32)
+    running_statistics.normalize(statistics, x), x.astype(np.float32)
   )
   for begin in range(0, 90, 30):
-    statistics = running_statistics.update(statistics, x[:, begin:begin + 30])
+    statistics = running_statistics.update(statistics, x[:, begin : begin + 30])
   np.testing.assert_allclose(statistics['mean'], x.mean(1), rtol=1e-12)
   np.testing.assert_allclose(
-      statistics['squares'] / 89, x.var(1, ddof=1), rtol=1e-12
+    statistics['squares'] / 89, x.var(1, ddof=1), rtol=1e-12
   )
   expected = (x - x.mean(1, keepdims=True)) / x.std(1, ddof=1, keepdims=True)
   np.testing.assert_allclose(
-      running_statistics.normalize(statistics, x), expected, rtol=1e-5, atol=1e-6
+    running_statistics.normalize(statistics, x), expected, rtol=1e-5, atol=1e-6
   )
 
 
@@ -317,15 +339,17 @@ def test_what_does_not_fit_is_refused():
 
 @pytest.mark.slow
 def test_hooks_and_waiting_interventions_run(tmp_path):
-  settings = make(interventions=(
+  settings = make(
+    interventions=(
       'weight_clipping(every_updates=1)',
       'optimizer_reset(when="train/loss > -1", max_times=1)',
-  ))
+    )
+  )
   runner.check(small.build(settings))
   run(settings, tmp_path / 'run')
   happened = [
-      json.loads(line)['label']
-      for line in (tmp_path / 'run' / 'events.jsonl').read_text().splitlines()
+    json.loads(line)['label']
+    for line in (tmp_path / 'run' / 'events.jsonl').read_text().splitlines()
   ]
   assert happened == ['optimizer_reset']
 
@@ -339,21 +363,32 @@ def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('changes, acting, learning', [
+@pytest.mark.parametrize(
+  'changes, acting, learning',
+  [
     ({}, 'lax', 'lax'),
     ({'replay.updates_per_step': 2.0}, 'lax', 'slices'),
     ({'optimizer.microbatches': 2}, 'lax', 'lax slices'),  # Targets are whole.
     ({'num_seeds': 2}, 'slices', 'slices'),
     ({'network.convolution': 'slices'}, 'slices', 'slices'),
-])
+  ],
+)
 def test_convolutions_are_xlas_outside_loops(
-    changes, acting, learning, monkeypatch
+  changes, acting, learning, monkeypatch
 ):
-  experiment = small.build(make('atari_pong', **{
-      'network.convolutions': ((4, 8, 8),), 'num_seeds': 1,
-      'environment.num_envs': 1, 'replay.updates_per_step': 1.0,
-      'replay.min_size': 40, **changes,
-  }))
+  experiment = small.build(
+    make(
+      'atari_pong',
+      **{
+        'network.convolutions': ((4, 8, 8),),
+        'num_seeds': 1,
+        'environment.num_envs': 1,
+        'replay.updates_per_step': 1.0,
+        'replay.min_size': 40,
+        **changes,
+      },
+    )
+  )
   experiment.trainer.metrics()  # Looks at an update's shapes, in whatever form.
   state = experiment.init()
   taken = set()
@@ -361,7 +396,7 @@ def test_convolutions_are_xlas_outside_loops(
   def spy(name, form):
     function = getattr(convolution, name)
     monkeypatch.setattr(
-        convolution, name, lambda *args: taken.add(form) or function(*args)
+      convolution, name, lambda *args: taken.add(form) or function(*args)
     )
 
   spy('lax_convolution', 'lax')

@@ -36,7 +36,7 @@ def test_sac_swings_a_pendulum_up(tmp_path):
   runner.run(experiment_lib.build(settings), tmp_path)
   rows = small.metrics(tmp_path)
   at_random = [
-      float(row['train/return']) for row in rows if int(row['step']) <= 400
+    float(row['train/return']) for row in rows if int(row['step']) <= 400
   ]
   assert max(at_random) < -800
   assert float(rows[-1]['eval/return']) > -400

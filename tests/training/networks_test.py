@@ -10,19 +10,26 @@ from tests.training import small
 
 # Each of them once, with others.
 COMBINATIONS = {
-    'upgd': {
-        'optimizer.name': 'upgd', 'network.activation': 'fourier',
-        'network.weight_norm': True, 'regularizer.spectral_norm': 1e-3,
-        'regularizer.l2_init': 1e-2,
-    },
-    'adam_per_weight': {
-        'optimizer.name': 'adam_per_weight', 'network.activation': 'crelu',
-        'network.layer_norm': True, 'network.width_counts': 'units',
-        'regularizer.infer': 1e-3, 'regularizer.infer_scale': 2.0,
-        'regularizer.feature_norm': 1e-3, 'regularizer.parseval': 1e-3,
-        'regularizer.l2': 1e-3,
-        'network.precision': 'bfloat16', 'optimizer.microbatches': 2,
-    },
+  'upgd': {
+    'optimizer.name': 'upgd',
+    'network.activation': 'fourier',
+    'network.weight_norm': True,
+    'regularizer.spectral_norm': 1e-3,
+    'regularizer.l2_init': 1e-2,
+  },
+  'adam_per_weight': {
+    'optimizer.name': 'adam_per_weight',
+    'network.activation': 'crelu',
+    'network.layer_norm': True,
+    'network.width_counts': 'units',
+    'regularizer.infer': 1e-3,
+    'regularizer.infer_scale': 2.0,
+    'regularizer.feature_norm': 1e-3,
+    'regularizer.parseval': 1e-3,
+    'regularizer.l2': 1e-3,
+    'network.precision': 'bfloat16',
+    'optimizer.microbatches': 2,
+  },
 }
 
 
@@ -30,7 +37,7 @@ COMBINATIONS = {
 @pytest.mark.parametrize('name', COMBINATIONS)
 def test_stopped_after_an_injection_and_continued(name, tmp_path):
   settings = small.supervised(
-      **COMBINATIONS[name], interventions=('injection(at_steps=10)',)
+    **COMBINATIONS[name], interventions=('injection(at_steps=10)',)
   )
   experiment = small.build(settings)
   whole, halves = tmp_path / 'whole', tmp_path / 'halves'
@@ -40,11 +47,14 @@ def test_stopped_after_an_injection_and_continued(name, tmp_path):
   runner.run(experiment, halves, num_steps=15)
   runner.run(experiment, halves)
   small.assert_equal(
-      small.saved(experiment, whole, 20), small.saved(experiment, halves, 20)
+    small.saved(experiment, whole, 20), small.saved(experiment, halves, 20)
   )
   assert small.metrics(whole) == small.metrics(halves)
-  penalties = [float(r['train/penalty']) for r in small.metrics(whole)
-               if r['train/penalty']]
+  penalties = [
+    float(r['train/penalty'])
+    for r in small.metrics(whole)
+    if r['train/penalty']
+  ]
   assert len(penalties) == 8 and min(penalties) > 0
 
 
@@ -52,11 +62,12 @@ def test_stopped_after_an_injection_and_continued(name, tmp_path):
 def test_a_larger_network_and_a_grown_one_have_ledgers_that_compare(tmp_path):
   ledgers = {}
   for name, changes in {
-      'plain': {}, 'bigger': {'network.sized_for_injections': 1},
-      'grown': {'interventions': ('injection(at_steps=10)',)},
+    'plain': {},
+    'bigger': {'network.sized_for_injections': 1},
+    'grown': {'interventions': ('injection(at_steps=10)',)},
   }.items():
     settings = small.supervised(
-        **{'network.hidden': (8, 16), 'network.split': 1, **changes}
+      **{'network.hidden': (8, 16), 'network.split': 1, **changes}
     )
     run_folder.prepare(tmp_path / name, settings)
     runner.run(small.build(settings), tmp_path / name)
@@ -71,6 +82,4 @@ def test_a_larger_network_and_a_grown_one_have_ledgers_that_compare(tmp_path):
   assert bigger['trainable_parameters'] == bigger['parameters']
   assert bigger['parameters'] == pytest.approx(grown['parameters'], rel=0.02)
   # It pays for its size from the start, and its size learns.
-  assert (
-      plain['total_flops'] < grown['total_flops'] < bigger['total_flops']
-  )
+  assert plain['total_flops'] < grown['total_flops'] < bigger['total_flops']

@@ -14,8 +14,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(name='found', scope='module')
 def fixture_found():
   process = subprocess.run(
-      [sys.executable, '-m', 'tests.training.four_devices'], cwd=ROOT,
-      capture_output=True, text=True, timeout=600,
+    [sys.executable, '-m', 'tests.training.four_devices'],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=600,
   )
   assert process.returncode == 0, process.stderr[-3000:]
   return json.loads(process.stdout.splitlines()[-1])

@@ -16,8 +16,11 @@ from tests.training import small
 
 # Primed at step 20, the first point of the grid with eight transitions.
 CHANGES = {
-    'num_steps': 40, 'checkpoint.every_steps': 20, 'replay.priming_updates': 6,
-    'evaluation.every_steps': 100, 'diagnostics.every_steps': 100,
+  'num_steps': 40,
+  'checkpoint.every_steps': 20,
+  'replay.priming_updates': 6,
+  'evaluation.every_steps': 100,
+  'diagnostics.every_steps': 100,
 }
 
 
@@ -54,16 +57,17 @@ def test_primed_once_and_stopped_on_the_way(experiment, tmp_path):
 
   folder = tmp_path / 'stopped'
   with pytest.raises(Interrupted, match='stopped at step 20'):
-    run(experiment._replace(
-        trainer=experiment.trainer._replace(prime=prime)
-    ), folder)
+    run(
+      experiment._replace(trainer=experiment.trainer._replace(prime=prime)),
+      folder,
+    )
   assert next(calls) == 2
   stopped = small.saved(experiment, folder, 20)
   assert int(stopped.counters.updates) == 11
   run(experiment, folder)
   assert Checkpoints(folder).newest() == 40
   small.assert_equal(
-      small.saved(experiment, folder, 40), small.saved(experiment, whole, 40)
+    small.saved(experiment, folder, 40), small.saved(experiment, whole, 40)
   )
   assert small.metrics(folder) == rows
 

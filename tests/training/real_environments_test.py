@@ -41,22 +41,32 @@ def shortened(config, **changes):
 
 def sac():
   return shortened(
-      sac_dmc.get_config('cartpole_swingup'), **{'agent.random_steps': 20}
+    sac_dmc.get_config('cartpole_swingup'), **{'agent.random_steps': 20}
   )
 
 
 def dqn():
-  return shortened(dqn_atari.get_config('breakout'), **{
-      'network.convolutions': ((4, 8, 8),), 'environment.num_envs': 2,
-      'replay.updates_per_step': 0.5, 'replay.compress': True,
-  })
+  return shortened(
+    dqn_atari.get_config('breakout'),
+    **{
+      'network.convolutions': ((4, 8, 8),),
+      'environment.num_envs': 2,
+      'replay.updates_per_step': 0.5,
+      'replay.compress': True,
+    },
+  )
 
 
 def drq():
-  return shortened(drq_dmc.get_config('cartpole_swingup'), **{
-      'network.convolutions': ((4, 3, 4),), 'network.split': 1,
-      'environment.size': 24, 'agent.random_steps': 20,
-  })
+  return shortened(
+    drq_dmc.get_config('cartpole_swingup'),
+    **{
+      'network.convolutions': ((4, 3, 4),),
+      'network.split': 1,
+      'environment.size': 24,
+      'agent.random_steps': 20,
+    },
+  )
 
 
 @pytest.mark.parametrize('settings', (sac, dqn, drq))
@@ -71,9 +81,9 @@ def test_resumed_it_is_the_run_that_never_stopped(settings, tmp_path):
   (resumed / 'ledger.json').unlink()
   # Environments that were never begun.
   runner.run(experiment_lib.build(settings), resumed)
-  assert_equal(*(
-      small.saved(experiment, folder, 80) for folder in (whole, resumed)
-  ))
+  assert_equal(
+    *(small.saved(experiment, folder, 80) for folder in (whole, resumed))
+  )
   rows = small.metrics(whole)
   assert small.metrics(resumed) == rows
   frames = experiment.trainer.frames_per_step
@@ -81,9 +91,9 @@ def test_resumed_it_is_the_run_that_never_stopped(settings, tmp_path):
   assert int(rows[-1]['updates']) > 0
 
 
-@pytest.mark.parametrize('game', [
-    name for name in host_registry.NAMES if name.startswith('atari_')
-])
+@pytest.mark.parametrize(
+  'game', [name for name in host_registry.NAMES if name.startswith('atari_')]
+)
 def test_every_game_has_a_config(game):
   config = dqn_atari.get_config(game.removeprefix('atari_'))
   assert config.environment.name == game

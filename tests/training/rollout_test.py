@@ -55,10 +55,15 @@ def game(uneven=False):
     return state, environments.transition(done * 1.0, done, see(state))
 
   return environments.Environment(
-      name='game', observation_shape=(3,), observation_dtype=jnp.float32,
-      num_actions=2, return_range=(0.0, 1.0), init=init, reset=reset,
-      step=step,
-      switch=lambda key, state: state._replace(task=draw(key)),
+    name='game',
+    observation_shape=(3,),
+    observation_dtype=jnp.float32,
+    num_actions=2,
+    return_range=(0.0, 1.0),
+    init=init,
+    reset=reset,
+    step=step,
+    switch=lambda key, state: state._replace(task=draw(key)),
   )
 
 
@@ -77,14 +82,20 @@ class Player:
 
 
 def settings_of(switch=SWITCH, restart=False, clear=True):
-  settings = small.dqn(**{
-      'replay.capacity': 40, 'replay.min_size': 4, 'replay.n_step': 2,
-      'replay.discount': 0.5, 'replay.clear_on_switch': clear,
+  settings = small.dqn(
+    **{
+      'replay.capacity': 40,
+      'replay.min_size': 4,
+      'replay.n_step': 2,
+      'replay.discount': 0.5,
+      'replay.clear_on_switch': clear,
       'agent.epsilon_restart_on_switch': restart,
-      'evaluation.episodes': 3, 'evaluation.max_steps': 10,
-  })
+      'evaluation.episodes': 3,
+      'evaluation.max_steps': 10,
+    }
+  )
   environment = dataclasses.replace(
-      settings.environment, switch_every_steps=switch
+    settings.environment, switch_every_steps=switch
   )
   return dataclasses.replace(settings, environment=environment)
 
@@ -104,6 +115,7 @@ def play(settings, rows=10, key=KEY):
       env, replay, metrics = stream.collect(key, {}, env, replay, counters)
       counters = stream.advance(counters)
       return (env, replay, counters), (counters, metrics)
+
     init_key, row_key = jax.random.split(key)
     carry = (*stream.init(init_key), zero())
     return jax.lax.scan(row, carry, jax.random.split(row_key, rows))
@@ -119,12 +131,18 @@ def fixture_played():
 def test_rows_of_episodes_that_terminate(played):
   _, (_, replay, _), _ = played
   # Rows 0 to 3 are the first episode, of both environments.
-  np.testing.assert_array_equal(replay.s_tm1[:4, 0, 1:], [
-      [0, 0], [0, 1], [0, 2], [0, 3]
-  ])
-  np.testing.assert_array_equal(replay.s_t[:4, 0, 1:], [
-      [0, 1], [0, 2], [0, 3], [0, 4]  # The true last one.
-  ])
+  np.testing.assert_array_equal(
+    replay.s_tm1[:4, 0, 1:], [[0, 0], [0, 1], [0, 2], [0, 3]]
+  )
+  np.testing.assert_array_equal(
+    replay.s_t[:4, 0, 1:],
+    [
+      [0, 1],
+      [0, 2],
+      [0, 3],
+      [0, 4],  # The true last one.
+    ],
+  )
   np.testing.assert_array_equal(replay.r_t[:4, 1], [0, 0, 0, 1])
   np.testing.assert_array_equal(replay.discount_t[:4, 1], [1, 1, 1, 0])
   np.testing.assert_array_equal(replay.last[:4, 1], [0, 0, 0, 1])
@@ -139,7 +157,8 @@ def test_a_switch_truncates(played):
   assert replay.last[5].tolist() == [True, True]
   assert replay.discount_t[5].tolist() == [1, 1]  # Bootstrapped from ...
   np.testing.assert_array_equal(
-      replay.s_t[5], [[first, 1, 2]] * 2  # ... the true next observation.
+    replay.s_t[5],
+    [[first, 1, 2]] * 2,  # ... the true next observation.
   )
   # The next row begins an episode of the next task.
   np.testing.assert_array_equal(replay.s_tm1[6, :, 0], [second] * 2)
@@ -170,8 +189,8 @@ def test_replay_is_cleared_at_the_switch(played):
   assert counters.cleared.tolist() == [0] * 6 + [6] * 4
   # Two rows make the four transitions that updates need.
   ready = [
-      bool(stream.ready(jax.tree.map(lambda x, i=i: x[i], counters)))
-      for i in range(10)
+    bool(stream.ready(jax.tree.map(lambda x, i=i: x[i], counters)))
+    for i in range(10)
   ]
   assert ready == [False] + [True] * 5 + [False] + [True] * 3
 
@@ -187,19 +206,21 @@ def test_replay_may_be_kept():
   stream, (env, replay, counters), _ = play(settings_of(clear=False))
   assert int(counters.cleared) == 0
   batch = stream.sample(KEY, env, replay, counters, 400)
-  found = set(zip(*(batch.s_tm1[:, i].tolist() for i in (0, 1, 2)),
-                  strict=True))
+  found = set(
+    zip(*(batch.s_tm1[:, i].tolist() for i in (0, 1, 2)), strict=True)
+  )
   first, second = float(replay.s_tm1[0, 0, 0]), float(replay.s_tm1[6, 0, 0])
   assert {task for task, _, _ in found} == {first, second}
   # A window that begins at the cut ends there: no reward from the next task,
   # and one discount alone.
   cut = np.asarray(
-      (batch.s_tm1[:, 0] == first) & (batch.s_tm1[:, 1] == 1)
-      & (batch.s_tm1[:, 2] == 1)
+    (batch.s_tm1[:, 0] == first)
+    & (batch.s_tm1[:, 1] == 1)
+    & (batch.s_tm1[:, 2] == 1)
   )
   assert cut.any()
   np.testing.assert_array_equal(
-      np.asarray(batch.s_t)[cut], [[first, 1, 2]] * cut.sum()
+    np.asarray(batch.s_t)[cut], [[first, 1, 2]] * cut.sum()
   )
   np.testing.assert_array_equal(np.asarray(batch.discount_t)[cut], 0.5)
 
@@ -208,7 +229,7 @@ def test_replay_may_be_kept():
 def test_exploration_restarts_with_the_task(restart):
   _, (_, replay, _), _ = play(settings_of(restart=restart))
   assert replay.a_tm1[:10, 0].tolist() == (
-      [0, 2, 4, 6, 8, 10, 0, 2, 4, 6] if restart else list(range(0, 20, 2))
+    [0, 2, 4, 6, 8, 10, 0, 2, 4, 6] if restart else list(range(0, 20, 2))
   )
 
 
@@ -221,9 +242,9 @@ def test_evaluation_plays_whole_episodes_of_the_task(played):
 
 def test_evaluation_counts_each_episode_to_its_end():
   settings = settings_of()
-  settings = dataclasses.replace(settings, evaluation=dataclasses.replace(
-      settings.evaluation, episodes=20
-  ))
+  settings = dataclasses.replace(
+    settings, evaluation=dataclasses.replace(settings.evaluation, episodes=20)
+  )
   stream = rollout.environment_source(Player, game(uneven=True), settings)
   env, _ = stream.init(KEY)
   values = jax.jit(stream.evaluate)(KEY, {}, env)
@@ -233,9 +254,9 @@ def test_evaluation_counts_each_episode_to_its_end():
 
 def test_evaluation_is_cut():
   settings = settings_of()
-  settings = dataclasses.replace(settings, evaluation=dataclasses.replace(
-      settings.evaluation, max_steps=3
-  ))
+  settings = dataclasses.replace(
+    settings, evaluation=dataclasses.replace(settings.evaluation, max_steps=3)
+  )
   stream = rollout.environment_source(Player, game(), settings)
   env, _ = stream.init(KEY)
   values = jax.jit(stream.evaluate)(KEY, {}, env)
@@ -265,14 +286,15 @@ def test_random_labels_change_and_inputs_stay():
   for i in range(21):
     before = env
     env, replay, _ = collect(
-        jax.random.fold_in(KEY, i), {}, env, replay, counters
+      jax.random.fold_in(KEY, i), {}, env, replay, counters
     )
     np.testing.assert_array_equal(env.inputs, before.inputs)
     counters = stream.advance(counters)
     labels.append(env.labels)
   changes = [
-      i for i, (a, b) in enumerate(zip(labels, labels[1:], strict=False))
-      if (a != b).any()
+    i
+    for i, (a, b) in enumerate(zip(labels, labels[1:], strict=False))
+    if (a != b).any()
   ]
   assert changes == [10, 20]
   batch = stream.sample(KEY, env, replay, counters, 50)

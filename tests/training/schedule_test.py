@@ -1,6 +1,5 @@
 """When things happen: on the grid, and told where that changes something."""
 
-
 import pytest
 
 from plasticity_rl.errors import UserError
@@ -13,14 +12,16 @@ def fixture_told(monkeypatch):
   told = []
   schedule_lib._tell.cache_clear()
   monkeypatch.setattr(
-      schedule_lib.logging, 'warning', lambda text, *args: told.append(text % args)
+    schedule_lib.logging,
+    'warning',
+    lambda text, *args: told.append(text % args),
   )
   return told
 
 
 def schedule(*interventions, **changes):
   return schedule_lib.schedule(
-      small.supervised(interventions=interventions, **changes)
+    small.supervised(interventions=interventions, **changes)
   )
 
 
@@ -36,9 +37,14 @@ def test_what_is_on_the_grid_stays(told):
 
 def test_what_is_not_is_rounded_up_and_told(told):
   found = schedule(
-      'injection(at_steps=(6, 15))', 'reset(every_steps=7)', num_steps=21,
-      **{'evaluation.every_steps': 1, 'diagnostics.every_steps': 11,
-         'checkpoint.every_steps': 14},
+    'injection(at_steps=(6, 15))',
+    'reset(every_steps=7)',
+    num_steps=21,
+    **{
+      'evaluation.every_steps': 1,
+      'diagnostics.every_steps': 11,
+      'checkpoint.every_steps': 14,
+    },
   )
   assert (found.num_steps, found.evaluate) == (25, 5)
   assert (found.measure, found.save) == (15, 15)
@@ -46,15 +52,15 @@ def test_what_is_not_is_rounded_up_and_told(told):
   assert injection.at_steps == (10, 15)
   assert reset.every_steps == 10
   assert told[0] == (
-      'num_steps = 21 is rounded up to 25, a multiple of segment_steps = 5'
+    'num_steps = 21 is rounded up to 25, a multiple of segment_steps = 5'
   )
   assert [line.partition(' is rounded up to ')[0] for line in told] == [
-      'num_steps = 21',
-      'at_steps of injection(at_steps=(6, 15)) = 6',
-      'every_steps of reset(every_steps=7) = 7',
-      'evaluation.every_steps = 1',
-      'diagnostics.every_steps = 11',
-      'checkpoint.every_steps = 14',
+    'num_steps = 21',
+    'at_steps of injection(at_steps=(6, 15)) = 6',
+    'every_steps of reset(every_steps=7) = 7',
+    'evaluation.every_steps = 1',
+    'diagnostics.every_steps = 11',
+    'checkpoint.every_steps = 14',
   ]
 
 
@@ -64,42 +70,62 @@ def test_what_is_rounded_is_told_once(told):
   assert len(told) == 1
 
 
-@pytest.mark.parametrize('trigger', (
-    'at_steps=20', 'at_steps=1000', 'at_steps=0', 'at_steps=-5',
-    'at_steps=(5, 20)', 'at_steps=2.5', 'at_steps="5"', 'at_steps=True',
-    'every_steps=20', 'every_steps=0', 'every_steps=2.5',
+@pytest.mark.parametrize(
+  'trigger',
+  (
+    'at_steps=20',
+    'at_steps=1000',
+    'at_steps=0',
+    'at_steps=-5',
+    'at_steps=(5, 20)',
+    'at_steps=2.5',
+    'at_steps="5"',
+    'at_steps=True',
+    'every_steps=20',
+    'every_steps=0',
+    'every_steps=2.5',
     # Rounded up it is the end, where nothing follows.
-    'at_steps=16', 'every_steps=19',
-))
+    'at_steps=16',
+    'every_steps=19',
+  ),
+)
 def test_what_could_never_happen_is_refused(trigger):
   with pytest.raises(UserError, match='the last point before the end is 15'):
     schedule(f'injection({trigger})')
 
 
-@pytest.mark.parametrize('trigger', (
-    'at_steps=()', 'at_steps=[]', 'every_steps=(5, 10)', 'every_steps=()'
-))
+@pytest.mark.parametrize(
+  'trigger',
+  ('at_steps=()', 'at_steps=[]', 'every_steps=(5, 10)', 'every_steps=()'),
+)
 def test_triggers_of_no_step_are_refused(trigger):
   with pytest.raises(UserError, match='every_steps is one'):
     schedule(f'injection({trigger})')
 
 
-@pytest.mark.parametrize('text', (
-    'injection', 'injection(at_steps=5, every_steps=10)',
+@pytest.mark.parametrize(
+  'text',
+  (
+    'injection',
+    'injection(at_steps=5, every_steps=10)',
     'reset(every_updates=5, when="eval/return > 1")',
-))
+  ),
+)
 def test_one_trigger_is_needed(text):
   with pytest.raises(UserError, match='needs one of at_steps, every_steps'):
     schedule(text)
 
 
-@pytest.mark.parametrize('trigger, message', (
+@pytest.mark.parametrize(
+  'trigger, message',
+  (
     ('every_updates=0', 'positive whole number'),
     ('every_updates=2.0', 'positive whole number'),
     ('every_steps=5, patience=2', 'patience goes with when'),
     ('when="eval/return"', 'cannot read when='),
     ('when="eval/return > 1", patience=0', 'patience .* at least 1: 0'),
-))
+  ),
+)
 def test_bad_triggers_are_refused(trigger, message):
   with pytest.raises(UserError, match=message):
     schedule(f'reset({trigger})')
@@ -107,9 +133,15 @@ def test_bad_triggers_are_refused(trigger, message):
 
 def test_priming_after_the_end_is_refused():
   def prime(min_size):
-    return schedule_lib.schedule(small.dqn(num_steps=20, **{
-        'replay.priming_updates': 5, 'replay.min_size': min_size,
-    })).prime
+    return schedule_lib.schedule(
+      small.dqn(
+        num_steps=20,
+        **{
+          'replay.priming_updates': 5,
+          'replay.min_size': min_size,
+        },
+      )
+    ).prime
 
   assert prime(20) == 20
   with pytest.raises(UserError, match='primed at step 40, .* ends at 20'):
@@ -120,6 +152,4 @@ def test_labels_are_unique():
   with pytest.raises(UserError, match="'reset' is there twice"):
     schedule('reset(at_steps=5)', 'reset(at_steps=10)')
   found = schedule('reset(at_steps=5)', 'again=reset(at_steps=10)')
-  assert [i.expression.label for i in found.interventions] == [
-      'reset', 'again'
-  ]
+  assert [i.expression.label for i in found.interventions] == ['reset', 'again']

@@ -95,7 +95,7 @@ def assert_equal(a, b):
   """Two trees are the same, to the bit."""
   assert jax.tree.structure(a) == jax.tree.structure(b)
   for (path, x), y in zip(
-      jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
+    jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
   ):
     x, y = np.asarray(x), np.asarray(y)
     name = jax.tree_util.keystr(path)
@@ -107,6 +107,7 @@ def metrics(folder: pathlib.Path, after: int = -1) -> list[dict[str, str]]:
   """Rows of metrics.csv past a step, without the clock's."""
   with (folder / 'metrics.csv').open(newline='') as file:
     return [
-        {k: v for k, v in row.items() if k != 'seconds'}
-        for row in csv.DictReader(file) if int(row['step']) > after
+      {k: v for k, v in row.items() if k != 'seconds'}
+      for row in csv.DictReader(file)
+      if int(row['step']) > after
     ]

@@ -36,25 +36,29 @@ class CopiedWalk(Walk):
   def get_state(self):
     state = self.np_random.bit_generator.state['state']
     words = [
-        state[name] >> shift & 0xFFFFFFFF
-        for name in ('state', 'inc') for shift in range(0, 128, 32)
+      state[name] >> shift & 0xFFFFFFFF
+      for name in ('state', 'inc')
+      for shift in range(0, 128, 32)
     ]
     more = self.np_random.bit_generator.state
-    return {'numbers': np.array(
+    return {
+      'numbers': np.array(
         [self._time, self._place, more['has_uint32'], more['uinteger'], *words]
-    )}
+      )
+    }
 
   def set_state(self, state):
     numbers = [int(x) for x in state['numbers']]
     self._time, self._place, has_uint32, uinteger, *words = numbers
     halves = [
-        sum(word << 32 * i for i, word in enumerate(words[k:k + 4]))
-        for k in (0, 4)
+      sum(word << 32 * i for i, word in enumerate(words[k : k + 4]))
+      for k in (0, 4)
     ]
     self.np_random.bit_generator.state = {
-        'bit_generator': 'PCG64', 'has_uint32': has_uint32,
-        'uinteger': uinteger,
-        'state': {'state': halves[0], 'inc': halves[1]},
+      'bit_generator': 'PCG64',
+      'has_uint32': has_uint32,
+      'uinteger': uinteger,
+      'state': {'state': halves[0], 'inc': halves[1]},
     }
 
 

@@ -9,7 +9,7 @@ INFER = 'infer'  # Of `NetworkOutput.layers`: outputs of the auxiliary heads.
 
 
 def infer(
-    output: NetworkOutput, initial_output: NetworkOutput, scale: float
+  output: NetworkOutput, initial_output: NetworkOutput, scale: float
 ) -> jax.Array:
   """Mean over the batch of sum_i (g_i(x; theta) - beta g_i(x; theta_0))^2.
 

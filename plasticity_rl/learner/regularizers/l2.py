@@ -18,7 +18,9 @@ def l2(params: Params) -> jax.Array:
     params: parameters, perhaps injected.
   """
   return sum(
-      (jnp.sum(jnp.square(x))
-       for x in jax.tree.leaves(injection.trainable(params))),
-      start=jnp.zeros([]),
+    (
+      jnp.sum(jnp.square(x))
+      for x in jax.tree.leaves(injection.trainable(params))
+    ),
+    start=jnp.zeros([]),
   )

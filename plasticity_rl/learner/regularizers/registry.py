@@ -18,8 +18,8 @@ from plasticity_rl.types import Layer
 from plasticity_rl.types import Penalty
 
 REGISTRY = {
-    f.__name__: f
-    for f in (feature_norm, infer, l2, l2_init, parseval, spectral_norm)
+  f.__name__: f
+  for f in (feature_norm, infer, l2, l2_init, parseval, spectral_norm)
 }
 
 
@@ -29,9 +29,9 @@ def infer_heads(config: settings.RegularizerConfig) -> int:
 
 
 def make(
-    config: settings.RegularizerConfig,
-    network: SplitNetwork,
-    layers: Sequence[Layer],
+  config: settings.RegularizerConfig,
+  network: SplitNetwork,
+  layers: Sequence[Layer],
 ) -> Penalty | None:
   """The sum of all that is on, each times its coefficient; None if none is.
 
@@ -54,46 +54,57 @@ def make(
       del initial, inputs, output
       plain = injection.trainable(params)
       return sum(
-          measure(effective_weight(get_layer(plain, layer)))
-          for layer in some_layers
+        measure(effective_weight(get_layer(plain, layer)))
+        for layer in some_layers
       )
+
     return total
 
   terms = []
   if config.l2:
-    terms.append((
-        config.l2, lambda params, initial, inputs, output: l2(params)
-    ))
+    terms.append(
+      (config.l2, lambda params, initial, inputs, output: l2(params))
+    )
   if config.l2_init:
-    terms.append((
+    terms.append(
+      (
         config.l2_init,
-        lambda params, initial, inputs, output: l2_init(
-            params, initial
-        ),
-    ))
+        lambda params, initial, inputs, output: l2_init(params, initial),
+      )
+    )
   if config.parseval:
-    terms.append((config.parseval, over(
-        hidden, lambda w: parseval(w, config.parseval_scale)
-    )))
+    terms.append(
+      (
+        config.parseval,
+        over(hidden, lambda w: parseval(w, config.parseval_scale)),
+      )
+    )
   if config.spectral_norm:
-    terms.append((config.spectral_norm, over(
-        layers, lambda w: spectral_norm(w, config.power_iterations)
-    )))
+    terms.append(
+      (
+        config.spectral_norm,
+        over(layers, lambda w: spectral_norm(w, config.power_iterations)),
+      )
+    )
   if config.feature_norm:
     names = _features_of(config.feature_norm_of, hidden)
-    terms.append((
+    terms.append(
+      (
         config.feature_norm,
         lambda params, initial, inputs, output: sum(
-            feature_norm(output.layers[name]) for name in names
+          feature_norm(output.layers[name]) for name in names
         ),
-    ))
+      )
+    )
   if config.infer:
-    terms.append((
+    terms.append(
+      (
         config.infer,
         lambda params, initial, inputs, output: infer(
-            output, network.apply(initial, inputs), config.infer_scale
+          output, network.apply(initial, inputs), config.infer_scale
         ),
-    ))
+      )
+    )
   if not terms:
     return None
   return lambda *arguments: sum(c * term(*arguments) for c, term in terms)
@@ -105,7 +116,7 @@ def _features_of(where, hidden):
     hidden = [layer for layer in hidden if layer.path[0] == 'encoder']
   if not hidden:
     raise UserError(
-        f'regularizer.feature_norm_of is {where!r}, but the network has no '
-        'such layer'
+      f'regularizer.feature_norm_of is {where!r}, but the network has no '
+      'such layer'
     )
   return [layer.name for layer in hidden if layer.path == hidden[-1].path]

@@ -19,8 +19,9 @@ def test_feature_norm_averages_examples_and_sums_units():
 def test_infer_regresses_to_multiples_of_initial_outputs():
   def loss(now, before):
     return infer(
-        NetworkOutput((), {'infer': now}), NetworkOutput((), {'infer': before}),
-        scale=10.0,
+      NetworkOutput((), {'infer': now}),
+      NetworkOutput((), {'infer': before}),
+      scale=10.0,
     )
 
   now = jnp.array([[1.0, 2.0], [3.0, 4.0]])

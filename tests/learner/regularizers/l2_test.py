@@ -9,22 +9,21 @@ from plasticity_rl.learner.regularizers.l2 import l2
 from plasticity_rl.learner.regularizers.l2_init import l2_init
 
 PARAMS = {
-    'encoder': {'dense': {'w': jnp.array([[1.0, -2.0]]), 'b': jnp.ones([2])}},
-    'head': {'last': {'w': jnp.array([[3.0], [0.5]]), 'b': jnp.zeros([1])}},
+  'encoder': {'dense': {'w': jnp.array([[1.0, -2.0]]), 'b': jnp.ones([2])}},
+  'head': {'last': {'w': jnp.array([[3.0], [0.5]]), 'b': jnp.zeros([1])}},
 }
 
 
 def injected(params):
   frozen = jax.tree.map(lambda x: x[None] + 100.0, params['head'])
-  return {**params, 'head': injection.InjectedHead(
-      params['head'], frozen, jnp.ones([1])
-  )}
+  return {
+    **params,
+    'head': injection.InjectedHead(params['head'], frozen, jnp.ones([1])),
+  }
 
 
 def test_l2_is_the_square_of_weights_and_biases():
-  np.testing.assert_allclose(
-      l2(PARAMS), 1 + 4 + 1 + 1 + 9 + 0.25, rtol=1e-6
-  )
+  np.testing.assert_allclose(l2(PARAMS), 1 + 4 + 1 + 1 + 9 + 0.25, rtol=1e-6)
   gradient = jax.grad(l2)(PARAMS)['head']['last']['w']
   np.testing.assert_allclose(gradient, [[6.0], [1.0]])
 
@@ -41,9 +40,8 @@ def test_l2_init_is_zero_where_nothing_moved_and_grows_with_distance():
 
 def test_frozen_heads_are_left_alone():
   for penalty in (
-      l2, lambda p: l2_init(p, jax.tree.map(
-          jnp.zeros_like, PARAMS
-      )),
+    l2,
+    lambda p: l2_init(p, jax.tree.map(jnp.zeros_like, PARAMS)),
   ):
     np.testing.assert_allclose(penalty(injected(PARAMS)), penalty(PARAMS))
     gradient = jax.grad(penalty)(injected(PARAMS))['head']

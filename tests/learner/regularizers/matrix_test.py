@@ -28,8 +28,9 @@ def test_parseval_is_the_distance_of_the_gram_matrix(shape):
   w = draw(shape)
   rows = [w[..., i].reshape(-1) for i in range(shape[-1])]
   expected = sum(
-      (a @ b - (1.5 if i == j else 0)) ** 2
-      for i, a in enumerate(rows) for j, b in enumerate(rows)
+    (a @ b - (1.5 if i == j else 0)) ** 2
+    for i, a in enumerate(rows)
+    for j, b in enumerate(rows)
   )
   np.testing.assert_allclose(parseval(w, 1.5), expected, rtol=1e-5)
 
@@ -49,8 +50,10 @@ def test_spectral_norm_is_numpys(shape):
   value, gradient = jax.value_and_grad(spectral_norm)(w, 200)
   np.testing.assert_allclose(value, s[0] ** 2 / 2, rtol=1e-5)
   np.testing.assert_allclose(
-      as_matrix(gradient), s[0] * np.outer(u[:, 0], v[0]),
-      rtol=1e-3, atol=1e-4,
+    as_matrix(gradient),
+    s[0] * np.outer(u[:, 0], v[0]),
+    rtol=1e-3,
+    atol=1e-4,
   )
 
 
@@ -64,6 +67,6 @@ def test_few_iterations_come_close_from_below_and_are_the_same_each_time():
 
 def test_a_layer_of_zeros_has_no_gradient():
   value, gradient = jax.value_and_grad(spectral_norm)(
-      np.zeros([3, 2], np.float32)
+    np.zeros([3, 2], np.float32)
   )
   assert value == 0 and (gradient == 0).all()
