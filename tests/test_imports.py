@@ -42,7 +42,7 @@ ROOMS = (
   'diagnose',
   'doctor',
 )
-MAX_LINES = 500
+MAX_LINES = 600
 
 
 def _module_name(path: pathlib.Path) -> str:

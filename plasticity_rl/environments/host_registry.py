@@ -187,7 +187,7 @@ def make(
       f'num_envs must be a whole number of 1 or more: {num_envs!r}'
     )
   if is_own(name):
-    return _module('foreign').make(name, num_envs, **settings)
+    return _module('custom').make(name, num_envs, **settings)
   family, rest = name.split('_', 1)
   if family == 'atari':
     return _module('atari').make(
