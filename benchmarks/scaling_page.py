@@ -300,7 +300,7 @@ def _study(work):
     f'{SEEDS} seeds each. `seeds`: each program on a chip of its own. '
     '`data`: the chips share the batches of one program, as many as divide '
     f'{work.batch}. Updates take the bytes that XLA counts. Nothing is '
-    'subtracted for a past that arms share. '
+    'subtracted for a prefix that arms share. '
     '"Limit" is what holds it up: `chip` (computing), `cpus` (environments), '
     '`calls` (a row after another: environments step, the agent is called, '
     'and again).',

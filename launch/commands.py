@@ -29,7 +29,7 @@ def train(
 def diagnose(
   source: str, workdir: str, overrides: Mapping[str, Any]
 ) -> list[str]:
-  """Arguments of `python` that diagnose, the past included."""
+  """Arguments of `python` that diagnose, the prefix included."""
   return [
     '-m',
     'plasticity_rl.diagnose',
@@ -40,14 +40,14 @@ def diagnose(
 
 
 def diagnose_from(
-  past: str, workdir: str, fork: Mapping[str, Any], step: int
+  prefix: str, workdir: str, fork: Mapping[str, Any], step: int
 ) -> list[str]:
-  """Arguments of `python` that fork a past that was trained already."""
+  """Arguments of `python` that fork a prefix that was trained already."""
   fork = {f'fork.{k}': v for k, v in fork.items() if k != 'step'}
   return [
     '-m',
     'plasticity_rl.diagnose',
-    f'--from={past}',
+    f'--from={prefix}',
     f'--step={step}',
     f'--workdir={workdir}',
     *words(fork),

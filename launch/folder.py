@@ -4,9 +4,9 @@
   jobs/NAME/            spec.json (what to do), state.json (what came of it),
                         log.txt, and the lease of whoever does it
   runs/NAME/            run folders, or diagnoses
-  prefixes/HASH/        pasts that several runs share
+  prefixes/HASH/        prefixes that several runs share
 
-A job is a run, or the past of several.
+A job is a run, or the prefix of several.
 """
 
 import json
@@ -91,7 +91,7 @@ def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
 def specs(
   study: Study, plan: sharing.PrefixPlan, folder: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
-  """Every job of a study, pasts before what needs them."""
+  """Every job of a study, prefixes before what needs them."""
   found = {}
   for prefix in plan.prefixes.values():
     path = folder / PREFIXES / prefix.digest

@@ -1,4 +1,4 @@
-"""A job done to its end: its past, its command, what came of it.
+"""A job done to its end: its prefix, its command, what came of it.
 
 Who does a job holds its lease, and lets nobody else believe that it is dead
 while it waits for a process or for another job.
@@ -25,7 +25,7 @@ from plasticity_rl.run import run_folder
 INTERRUPTED, BUSY = 75, 69  # Exit codes beside 0, 1 and 2.
 KILLED_TRIES = 3  # A process that was killed goes on, so often.
 _POLL = 0.2
-_WAIT = 2.0  # For a past that another worker trains.
+_WAIT = 2.0  # For a prefix that another worker trains.
 _THREADS = (
   'OMP_NUM_THREADS',
   'OPENBLAS_NUM_THREADS',
@@ -59,7 +59,7 @@ class Worker:
     self._environment = {**os.environ, **(environment or {})}
     self._stop = False
     self._child: Any = None  # What `start` returned last.
-    # That of the job, and of the past that is trained for it.
+    # That of the job, and of the prefix that is trained for it.
     self._leases: list[lease_lib.Lease] = []
 
   def stop(self, *_: Any) -> None:
@@ -108,7 +108,7 @@ class Worker:
     folder_lib.write_state(
       self._folder, name, state=folder_lib.RUNNING, **facts
     )
-    code, error = self._past(spec)
+    code, error = self._prefix(spec)
     if code == 0:
       code, error = self._run(spec, log)
     facts['seconds'] = state.get('seconds', 0.0) + time.monotonic() - begun
@@ -125,30 +125,30 @@ class Worker:
     )
     return code
 
-  def _past(self, spec):
-    """Sees to it that the past exists; exit code and error."""
-    past = spec['past']
-    if not past:
+  def _prefix(self, spec):
+    """Sees to it that the prefix exists; exit code and error."""
+    prefix = spec['past']
+    if not prefix:
       return 0, ''
     while not self._stop:
-      code = self.do(past)
+      code = self.do(prefix)
       if code == 0:
         self._seed(spec)
         return 0, ''
       if code not in (BUSY, INTERRUPTED):
-        error = folder_lib.recorded(self._folder, past).get('error', '')
-        return code, f'its past, job {past}, failed: {error}'
+        error = folder_lib.recorded(self._folder, prefix).get('error', '')
+        return code, f'its prefix, job {prefix}, failed: {error}'
       end = time.monotonic() + _WAIT
       while code == BUSY and time.monotonic() < end and not self._stop:
         self._beat()
         time.sleep(_POLL)
-    return INTERRUPTED, 'stopped while its past was trained'
+    return INTERRUPTED, 'stopped while its prefix was trained'
 
   def _seed(self, spec):
-    """Lets a run go on from the last checkpoint of its past."""
+    """Lets a run go on from the last checkpoint of its prefix."""
     if spec['kind'] == 'diagnose':
-      return  # It forks the past where that is.
-    past = (
+      return  # It forks the prefix where that is.
+    prefix = (
       self._folder / folder_lib.read_spec(self._folder, spec['past'])['folder']
     )
     target = self._folder / spec['folder']
@@ -157,9 +157,9 @@ class Worker:
       return  # It has begun.
     self._prepare(spec)
     for name in ('metrics.csv', 'events.jsonl'):
-      if (past / name).exists():
-        shutil.copyfile(past / name, target / name)
-    source = past / 'checkpoints' / f'{spec["past_step"]:010d}'
+      if (prefix / name).exists():
+        shutil.copyfile(prefix / name, target / name)
+    source = prefix / 'checkpoints' / f'{spec["past_step"]:010d}'
     temporary = target / '.checkpoints'
     shutil.rmtree(temporary, ignore_errors=True)
     # Files of a checkpoint are never written again: a link is as a copy.

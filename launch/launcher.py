@@ -30,7 +30,7 @@ class Launch:
     study: what it asks.
     plan: what its runs share.
     folder: where it is.
-    jobs: every job by name, pasts before what needs them.
+    jobs: every job by name, prefixes before what needs them.
     todo: names of those that are neither done nor, without --retry, failed.
   """
 
@@ -140,7 +140,7 @@ def begin(
     if state == folder_lib.FAILED and not flags.FLAGS.retry:
       continue
     todo.append(name)
-  # A past is of no use when everything that needs it is done. What needs it
+  # A prefix is of no use when everything that needs it is done. What needs it
   # comes after it.
   wanted, needed = [], set()
   for name in reversed(todo):

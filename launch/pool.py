@@ -55,8 +55,8 @@ class Pool:
     for name in list(self._waiting):
       if not self._free:
         return
-      past = self._launch.jobs[name]['past']
-      if past in self._waiting or past in self._running:
+      prefix = self._launch.jobs[name]['past']
+      if prefix in self._waiting or prefix in self._running:
         continue
       state = folder_lib.read_state(self._launch.folder, name)['state']
       if state == folder_lib.RUNNING:  # Another launcher's: see again later.

@@ -50,15 +50,15 @@ class Progress:
 
 
 def read(folder: pathlib.Path) -> list[Progress]:
-  """Every job of a study folder: pasts, then runs in their order."""
+  """Every job of a study folder: prefixes, then runs in their order."""
   study = folder_lib.read_study(folder)
   names = [*study['runs']]
-  pasts = sorted(
+  prefixes = sorted(
     path.name
     for path in (folder / folder_lib.JOBS).iterdir()
     if path.name.startswith(folder_lib.PREFIX_JOB)
   )
-  return [_one(folder, name) for name in (*pasts, *names)]
+  return [_one(folder, name) for name in (*prefixes, *names)]
 
 
 def _one(folder, name):

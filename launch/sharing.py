@@ -1,7 +1,7 @@
 """Pasts that several runs share, trained once.
 
 An intervention at step T changes nothing before T. Runs that are the same up
-to a point of the grid share their past up to the last point before they
+to a point of the grid share their prefix up to the last point before they
 differ: it is trained once, in `prefixes/HASH`, and each run goes on from its
 checkpoint as from its own, to the bit. Diagnoses share all that comes before
 their fork; a run shares what comes before its own interventions.
@@ -32,14 +32,14 @@ _COMPUTES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'numpy', 'pgx')
 
 @dataclasses.dataclass(frozen=True)
 class Prefix:
-  """A past that several runs share.
+  """A prefix that several runs share.
 
   Attributes:
     digest: names its folder.
     overrides: of the study's config, that train it.
     step: where it ends.
     num_seeds: in its program.
-    parent: digest of the shorter past that it goes on from, or ''.
+    parent: digest of the shorter prefix that it goes on from, or ''.
   """
 
   digest: str
@@ -51,13 +51,13 @@ class Prefix:
 
 @dataclasses.dataclass(frozen=True)
 class PrefixPlan:
-  """Which pasts are shared.
+  """Which prefixes are shared.
 
   Attributes:
     prefixes: by digest, each after its parent.
-    of_run: the digest of a run's past, by the run's name.
-    asked: seed-steps of all pasts, if each run trained its own.
-    trained: seed-steps of the pasts as they are trained.
+    of_run: the digest of a run's prefix, by the run's name.
+    asked: seed-steps of all prefixes, if each run trained its own.
+    trained: seed-steps of the prefixes as they are trained.
   """
 
   prefixes: Mapping[str, Prefix]
@@ -93,7 +93,7 @@ def plan(study: Study) -> PrefixPlan:
   for run in study.runs:
     usable = [at for at in own.get(run.name, []) if at[::-1] in shared]
     if diagnoses and usable:
-      # It forks at its own step, from what goes on from the shared past.
+      # It forks at its own step, from what goes on from the shared prefix.
       usable.append(max(own[run.name]))
     parent = ''
     for step, digest in sorted(set(usable)):
@@ -120,7 +120,7 @@ def plan(study: Study) -> PrefixPlan:
 
 @functools.cache
 def code() -> str:
-  """A hash of the code that a past was computed by."""
+  """A hash of the code that a prefix was computed by."""
   root = pathlib.Path(plasticity_rl.__file__).parent
   digest = hashlib.sha256()
   for path in sorted(root.rglob('*.py')):
@@ -135,7 +135,7 @@ def code() -> str:
 
 
 def _end(settings, diagnoses):
-  """Past the last point that may be a shared past's end."""
+  """After the last point that may be a shared prefix's end."""
   end = on_grid(settings.num_steps, settings)
   return end + 1 if diagnoses else end
 
@@ -147,7 +147,7 @@ def on_grid(steps: int, settings: settings_lib.Settings) -> int:
 
 
 def _candidates(settings, diagnoses):
-  """Points up to which this run might share its past."""
+  """Points up to which this run might share its prefix."""
   if diagnoses:
     step = settings.fork.step
     return [on_grid(settings.num_steps if step < 0 else step, settings)]
@@ -180,12 +180,12 @@ def _in_effect(settings, step, diagnoses):
       if when.every_steps > step:
         continue
     elif when.at_steps:
-      past = tuple(
+      prefix = tuple(
         at for at in _at_steps(triggers) if on_grid(at, settings) <= step
       )
-      if not past:
+      if not prefix:
         continue
-      triggers['at_steps'] = past
+      triggers['at_steps'] = prefix
     listed = {**one.options, **triggers}
     inner = ', '.join(f'{k}={v!r}' for k, v in listed.items())
     kept.append(f'{one.label}={one.name}({inner})')
@@ -209,7 +209,7 @@ def _digest(settings, kept, step):
 
 
 def _overrides(run, kept, diagnoses):
-  """Those of a run that its past needs, the same for all who share it."""
+  """Those of a run that its prefix needs, the same for all who share it."""
   overrides = {
     k: v for k, v in run.overrides.items() if not k.startswith('fork.')
   }
@@ -225,7 +225,7 @@ def describe(found: PrefixPlan, seconds_per_step: float | None = None) -> str:
     return ''
   count = len(found.prefixes)
   line = (
-    f'{count} shared past{"s" * (count > 1)} for {len(found.of_run)} runs: '
+    f'{count} shared prefix{"es" * (count > 1)} for {len(found.of_run)} runs: '
     f'{found.trained:,} seed-steps instead of {found.asked:,}, '
     f'{saved / found.asked:.0%} saved'
   )

@@ -82,7 +82,7 @@ def parameters() -> dict[str, object]:
 
 
 def levels(launch: launcher.Launch) -> list[list[str]]:
-  """Jobs by how many pasts they wait for: each level after the one before."""
+  """Jobs by how many prefixes they wait for, level by level."""
   depth: dict[str, int] = {}
   for name in launch.todo:  # Pasts come before what needs them.
     depth[name] = depth.get(launch.jobs[name]['past'], -1) + 1
@@ -135,7 +135,7 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
     )
     options = {k.removeprefix('slurm_'): v for k, v in parameters().items()}
     if after:
-      # Not afterok: a worker trains what its past lacks.
+      # Not afterok: a worker trains what its prefix lacks.
       options['additional_parameters'] = {
         **options['additional_parameters'],
         'dependency': f'afterany:{after}',

@@ -1,8 +1,7 @@
-"""Shows how far a study is, in the terminal or as a page.
+"""Shows how far a study is, in the terminal.
 
 python -m launch.status DIR             a live table; Ctrl-C leaves it
 python -m launch.status DIR --once      the same, once
-python -m launch.status DIR --html[=FILE]   one page; DIR/status.html
 """
 
 import pathlib
@@ -17,19 +16,9 @@ from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
 _ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
-_HTML = flags.DEFINE_string(
-  'html', None, 'Write a page there instead; DIR/status.html without a value.'
-)
 _EVERY = flags.DEFINE_float(
   'every', 2.0, 'Seconds between looks at the folder.', lower_bound=0.1
 )
-
-
-def define(argv: list[str]) -> None:
-  """Lets --html stand without a value."""
-  for i, word in enumerate(argv[1:], start=1):
-    if word in ('--html', '-html'):
-      argv[i] = '--html='
 
 
 def main(argv: list[str]) -> None:
@@ -38,13 +27,6 @@ def main(argv: list[str]) -> None:
     raise UserError('give the folder of one study: python -m launch.status DIR')
   folder = pathlib.Path(argv[1])
   jobs = progress.read(folder)
-  if _HTML.value is not None:
-    from launch import status_page
-
-    path = pathlib.Path(_HTML.value or folder / 'status.html')
-    status_page.write(path, folder, jobs)
-    print(f'page: {path}')
-    return
   from rich import console as consoles
   from rich import live as lives
 
@@ -65,4 +47,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main, define=define)
+  cli.run(main)

@@ -2,7 +2,7 @@
 
   python -m launch.worker --workdir=DIR --job=NAME [--cores=0,1]
 
-Takes the job's lease, trains the past that it shares with other runs if nobody
+Takes the job's lease, trains the prefix that it shares with others if nobody
 has, starts the run's own command with its output in `jobs/NAME/log.txt`, and
 writes down what came of it. Exits with 0 when the job is done, 75 when it was
 asked to stop and saved, 69 when another worker has the job, and with 1 or 2

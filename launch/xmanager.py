@@ -7,7 +7,7 @@
 
 Every run is a work unit. `--workdir` is a folder as the containers see it, and
 that all of them share: on Vertex AI a bucket is mounted as `/gcs/BUCKET`.
-Whichever work unit comes first trains a past that several share; the others
+Whichever work unit comes first trains a prefix that several share; the others
 wait for it. The same command again adds units for what is not done yet, as far
 as the folder can be seen from here; what is done already ends at once.
 """

@@ -20,7 +20,7 @@ DEFAULT_METRIC = 'eval/return'
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-  """Arms that share a past and differ by one intervention.
+  """Arms that share a prefix and differ by one intervention.
 
   Attributes:
     path: the folder.
@@ -45,7 +45,7 @@ class Diagnosis:
     series = self.arms[arm].table.series(self.metric)
     return series.between(self.step - 1, self.step + self.horizon)
 
-  def past(self, metric: str | None = None) -> tables.Series | None:
+  def prefix_series(self, metric: str | None = None) -> tables.Series | None:
     """A metric before the fork; None where the prefix never measured it."""
     metric = metric or self.metric
     if metric not in self.prefix.table.metrics:

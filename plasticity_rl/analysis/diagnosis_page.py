@@ -55,7 +55,7 @@ def build(diagnosis: diagnoses.Diagnosis) -> str:
     _through_time(diagnosis, colors),
     _compute(diagnosis, colors),
     html.record_section(
-      {'The shared past': diagnosis.prefix.record}
+      {'The shared prefix': diagnosis.prefix.record}
       | {f'Arm {n}': r.record for n, r in diagnosis.arms.items()}
     ),
   ]
@@ -122,9 +122,9 @@ def _head(diagnosis: diagnoses.Diagnosis) -> html.Html:
 def _points(
   diagnosis: diagnoses.Diagnosis, metric: str
 ) -> list[tuple[str, int, int, float]]:
-  """Rows (arm, seed, step, value) of a metric, the past as arm 'prefix'."""
-  past = diagnosis.past(metric)
-  named = [('prefix', past)] if past is not None else []
+  """Rows (arm, seed, step, value) of a metric, the prefix as arm 'prefix'."""
+  prefix = diagnosis.prefix_series(metric)
+  named = [('prefix', prefix)] if prefix is not None else []
   for name, run in diagnosis.arms.items():
     if metric in run.table.metrics:
       series = run.table.series(metric)
@@ -145,14 +145,14 @@ def _curve(name: str, color: int, series: tables.Series) -> figures.Curve:
 
 def _curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
   metric = diagnosis.metric
-  past = diagnosis.past()
+  prefix = diagnosis.prefix_series()
   arguments = {
     'curves': [
       _curve(n, colors[n], diagnosis.after(n)) for n in diagnosis.arms
     ],
     'metric': metric,
     'fork': diagnosis.step,
-    'past': None if past is None else _curve('past', 0, past),
+    'prefix': None if prefix is None else _curve('prefix', 0, prefix),
   }
   caption = (
     'Mean over seeds; the band is a 95 % interval of the mean at each point'
@@ -336,14 +336,14 @@ def _through_time(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
           curves.append(_curve(name, colors[name], series))
     if not curves:
       continue
-    past = diagnosis.past(metric)
+    prefix = diagnosis.prefix_series(metric)
     panels.append(
       html.small(
         figures.small_curves(
           curves,
           name=f'time-{i}',
           title=metric.removeprefix('plasticity/'),
-          past=None if past is None else _curve('past', 0, past),
+          prefix=None if prefix is None else _curve('prefix', 0, prefix),
           fork=diagnosis.step,
         )
       )
@@ -390,7 +390,7 @@ def _seconds(value: float) -> str:
 
 
 def _compute(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
-  named = {'shared past': diagnosis.prefix} | dict(diagnosis.arms)
+  named = {'shared prefix': diagnosis.prefix} | dict(diagnosis.arms)
   keys = ('act_flops', 'update_flops', 'evaluation_flops', 'total_flops')
   body, data = [], []
   for name, run in named.items():

@@ -165,27 +165,27 @@ def learning_curves(
   *,
   name: str,
   metric: str,
-  past: Curve | None = None,
+  prefix: Curve | None = None,
   fork: int | None = None,
   width: float = WIDE,
 ) -> str:
-  """Mean and 95 % interval over seeds; the shared past at the left.
+  """Mean and 95 % interval over seeds; the shared prefix at the left.
 
-  The past has a panel and a time scale of its own, so that a short horizon
+  The prefix has a panel and a time scale of its own, so that a short horizon
   after a long run stays legible; both share the vertical axis.
   """
   with svg.style():
     height = 3.9 if width > 6 else 3.5
     fig = figure.Figure((width, height), layout='constrained')
     fig.get_layout_engine().set(w_pad=0.02, wspace=0.02)
-    if past is not None and fork is not None:
+    if prefix is not None and fork is not None:
       span = max(1.0, float(max(c.steps[-1] for c in curves)) - fork)
-      length = max(1.0, fork - float(past.steps[0]))
+      length = max(1.0, fork - float(prefix.steps[0]))
       share = min(0.42, max(0.25, length / (length + span)))
       left, ax = fig.subplots(
         1, 2, sharey=True, width_ratios=(share, 1 - share)
       )
-      _draw(left, past)
+      _draw(left, prefix)
       _axis(left, 3)
       title = 'before: shared by all' if width > 6 else 'before'
       left.set_title(title, loc='left', color=svg.MUTED)
@@ -386,15 +386,15 @@ def small_curves(
   *,
   name: str,
   title: str,
-  past: Curve | None = None,
+  prefix: Curve | None = None,
   fork: int | None = None,
 ) -> str:
   """One of many small panels; colours are explained once, on the page."""
   with svg.style():
     fig = figure.Figure((3.6, 2.2), layout='constrained')
     ax = fig.subplots()
-    if past is not None:
-      _draw(ax, past, markers=False)
+    if prefix is not None:
+      _draw(ax, prefix, markers=False)
     for curve in curves:
       _draw(ax, curve, markers=False)
     if fork is not None:

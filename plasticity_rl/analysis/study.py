@@ -61,7 +61,7 @@ class Sample:
     series: the metric; from the fork on, if there is one.
     margin: the smallest gain that matters; 0 if none was said.
     record: the run folder.
-    past: the run before the fork, or None.
+    prefix: the run before the fork, or None.
     replicates: what the record calls seeds is one network, continued often.
   """
 
@@ -75,7 +75,7 @@ class Sample:
   series: tables.Series
   margin: float
   record: runs.Run
-  past: runs.Run | None
+  prefix: runs.Run | None
   replicates: bool = False
 
   def measured(self, metric: str) -> tables.Series:
@@ -95,7 +95,7 @@ class Study:
     samples: of all runs that are complete.
     missing: the others.
     axes: values by key, in the study's order; those with two or more.
-    pasts: run folders of the pasts that runs share.
+    prefixes: run folders of the prefixes that runs share.
   """
 
   path: pathlib.Path
@@ -104,7 +104,7 @@ class Study:
   samples: tuple[Sample, ...]
   missing: tuple[Missing, ...]
   axes: Mapping[str, tuple[Any, ...]]
-  pasts: tuple[runs.Run, ...]
+  prefixes: tuple[runs.Run, ...]
 
   @property
   def title(self) -> str:
@@ -170,7 +170,7 @@ def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
         else ''
       )
     )
-  pasts = sorted((folder / 'prefixes').glob('*/ledger.json'))
+  prefixes = sorted((folder / 'prefixes').glob('*/ledger.json'))
   return Study(
     path=folder,
     record=record,
@@ -178,8 +178,8 @@ def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
     samples=tuple(samples),
     missing=tuple(missing),
     axes=_axes(samples),
-    pasts=tuple(
-      runs.load(path.parent, metrics_required=False) for path in pasts
+    prefixes=tuple(
+      runs.load(path.parent, metrics_required=False) for path in prefixes
     ),
   )
 
@@ -221,7 +221,7 @@ def _samples(path, name, facts, metric):
       series=series,
       margin=0.0,
       record=run,
-      past=None,
+      prefix=None,
     )
   ]
 
@@ -249,7 +249,7 @@ def _arms(path, name, setting, metric):
       series=after[arm],
       margin=found.verdict.margin,
       record=run,
-      past=found.prefix,
+      prefix=found.prefix,
       replicates=replicates,
     )
     for arm, run in found.arms.items()

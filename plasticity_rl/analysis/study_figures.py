@@ -375,7 +375,7 @@ def by_compute(study: Study) -> Figure:
     'Score against compute',
     *_both(draw),
     "Mean and 95 % interval over runs (Student's t) against the FLOPs of one"
-    ' seed, by the ledger of each run: the past counts in full for every arm.'
+    ' seed, by the ledger of each run: the prefix counts in full for every arm.'
     + (f' {tables.NORMALISED}' if len(study.tasks) > 1 else ''),
     ('arm', 'setting', 'flops', 'mean', 'low', 'high'),
     [

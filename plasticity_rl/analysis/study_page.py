@@ -230,14 +230,17 @@ def _chance(better):
 def spent(study: Study) -> tuple[float, float]:
   """FLOPs of all seeds, and seconds, of everything that was computed.
 
-  A run that went on from a shared past has that past in its ledger, and a
-  longer past the one that it went on from: it is taken off again.
+  A run that went on from a shared prefix has that prefix in its ledger, and a
+  longer prefix the one that it went on from: it is taken off again.
   """
   flops = seconds = 0.0
-  pasts = {run.path.name: run for run in study.pasts}
+  prefixes = {run.path.name: run for run in study.prefixes}
   for run in _computed(study):
     before = str(run.record.get('past') or '').removeprefix('prefix-')
-    parts = [(run, 1), *([(pasts[before], -1)] if before in pasts else [])]
+    parts = [
+      (run, 1),
+      *([(prefixes[before], -1)] if before in prefixes else []),
+    ]
     for one, times in parts:
       seeds = max(1, len(run.table.seeds))
       flops += times * np.nan_to_num(runs.flops(one)) * seeds
@@ -248,9 +251,11 @@ def spent(study: Study) -> tuple[float, float]:
 def _computed(study: Study) -> Sequence[runs.Run]:
   """Run folders that hold what was computed, each once."""
   found = {s.record.path: s.record for s in study.samples}
-  found |= {s.past.path: s.past for s in study.samples if s.past is not None}
-  found |= {run.path: run for run in study.pasts}
-  # The past that a diagnosis was given is a copy of its history alone.
+  found |= {
+    s.prefix.path: s.prefix for s in study.samples if s.prefix is not None
+  }
+  found |= {run.path: run for run in study.prefixes}
+  # The prefix that a diagnosis was given is a copy of its history alone.
   return [run for run in found.values() if run.ledger]
 
 
@@ -287,7 +292,7 @@ def _compute(study: Study) -> html.Html:
     )
   rows += [
     (
-      f'shared past {run.path.name}',
+      f'shared prefix {run.path.name}',
       '',
       len(run.table.seeds),
       '',
@@ -299,7 +304,7 @@ def _compute(study: Study) -> html.Html:
       '',
       '',
     )
-    for run in study.pasts
+    for run in study.prefixes
   ]
   header = (
     'run',
@@ -320,7 +325,7 @@ def _compute(study: Study) -> html.Html:
         'p',
         'Floating-point operations of one seed, by the ledger of'
         ' each run; seconds are of all its seeds. Those of'
-        ' runs hold their whole past, shared or not; those of arms begin'
+        ' runs hold their whole prefix, shared or not; those of arms begin'
         ' at the fork. The sum above counts everything once.',
         class_='quiet',
       ),

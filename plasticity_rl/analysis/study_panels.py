@@ -93,7 +93,7 @@ def _profile(lines, taus, unit, width, name):
 
 
 def curves(study: Study) -> html.Html:
-  """A panel for each task and setting: the arms, after their past."""
+  """A panel for each task and setting: the arms, after their prefix."""
   panels, rows = [], []
   tint = study_figures.colors(study)
   for i, ((task, setting), arms) in enumerate(tables.cells(study).items()):
@@ -104,7 +104,7 @@ def curves(study: Study) -> html.Html:
       for arm in study.arms
       if arm in arms
     ]
-    before = _past(arms, study.metric)
+    before = _prefix(arms, study.metric)
     fork = int(lines[0].steps[0]) if before is not None else None
     if i < _PANELS:
       panels.append(
@@ -113,7 +113,7 @@ def curves(study: Study) -> html.Html:
             lines,
             name=f'curves-{i}',
             title=title or study.metric,
-            past=before,
+            prefix=before,
             fork=fork,
           )
         )
@@ -160,13 +160,13 @@ def _curve(
   )
 
 
-def _past(arms, metric):
+def _prefix(arms, metric):
   """The curve before the fork, of the first arm's runs; None without."""
   samples = next(iter(arms.values()))
   found = [
-    s.past.table.series(metric)
+    s.prefix.table.series(metric)
     for s in samples
-    if s.past is not None and metric in s.past.table.metrics
+    if s.prefix is not None and metric in s.prefix.table.metrics
   ]
   if not found or any(len(f.steps) != len(found[0].steps) for f in found):
     return None
@@ -198,14 +198,14 @@ def diagnostics(study: Study) -> html.Html:
       ]
       if not lines:
         continue
-      before = _past(arms, name)
+      before = _prefix(arms, name)
       panels.append(
         html.small(
           figures.small_curves(
             lines,
             name=f'd-{i}-{j}',
             title=name.removeprefix('plasticity/'),
-            past=before,
+            prefix=before,
             fork=int(lines[0].steps[0]) if before is not None else None,
           )
         )

@@ -33,7 +33,7 @@ def run_arm(
 
   Args:
     experiment: of the arm; with `replicates`, of so many seeds.
-    source: run folder of the shared past.
+    source: run folder of the shared prefix.
     step: whose checkpoint the arm starts from.
     expression: the arm's intervention.
     folder: the arm's own run folder.

@@ -81,7 +81,7 @@ def test_an_injection_is_known_by_its_intervention(synthetic, tmp_path):
 def test_a_foreign_prefix_without_metrics_is_no_obstacle(folder):
   (folder / 'prefix' / 'metrics.csv').unlink()
   d = diagnosis.load(folder)
-  assert d.past() is None and d.verdict.verdict == 'losing plasticity'
+  assert d.prefix_series() is None and d.verdict.verdict == 'losing plasticity'
 
 
 def test_hidden_folders_are_no_arms(folder):

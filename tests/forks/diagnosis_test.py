@@ -125,7 +125,7 @@ def test_continual_catch_is_judged(catch):
   )
   change = found.at_fork('injection', 'largest_output_change')
   assert change.shape == (2,) and change.max() < 1e-5
-  assert found.past() is not None
+  assert found.prefix_series() is not None
 
 
 def test_random_labels_are_judged(labels):
@@ -253,7 +253,7 @@ def test_fork_of_a_run_that_is_there(labels, tmp_path):
   folder = tmp_path / 'diagnosis'
   # The experiment that was compiled has the settings of the source.
   diagnosis.run(early, folder)
-  # Its past, and no more of it.
+  # Its prefix, and no more of it.
   assert small.metrics(folder / 'prefix') == [
     r for r in small.metrics(source) if int(r['step']) <= 20
   ]

@@ -43,12 +43,12 @@ def fixture_study(tmp_path_factory):
     f'--workdir={folder}',
     '--max_parallel=1',
   )
-  assert '1 shared past for 3 runs' in out and '[4/4] done: ' in out
+  assert '1 shared prefix for 3 runs' in out and '[4/4] done: ' in out
   return folder
 
 
 def test_a_shared_past_changes_no_bit(study, tmp_path):
-  """Against the same run trained whole; its ledger too holds the past."""
+  """Against the same run trained whole; its ledger too holds the prefix."""
   alone = tmp_path / 'alone'
   run(
     'plasticity_rl.train',
@@ -103,7 +103,7 @@ def test_diagnoses_that_share_their_past(tmp_path):
   study, alone = tmp_path / 's', tmp_path / 'alone'
   config = 'tests/launch/tiny_diagnosis.py'
   out = run('launch.local', f'--config={config}', f'--workdir={study}')
-  assert '2 shared pasts for 2 runs' in out
+  assert '2 shared prefixes for 2 runs' in out
   run(
     'plasticity_rl.diagnose',
     f'--config={config}',

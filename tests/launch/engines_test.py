@@ -66,7 +66,7 @@ def test_a_work_unit_for_each_run():
     assert '--sweep.optimizer.learning_rate=1e-3,2e-3' in words
     assert '--batch_seeds=1' in words
     names.add(next(w for w in words if w.startswith('--job=')))
-  assert len(names) == 6  # No past: who comes first trains it.
+  assert len(names) == 6  # No prefix: who comes first trains it.
   assert not pathlib.Path('/gcs').exists()
 
 

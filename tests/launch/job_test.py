@@ -131,7 +131,7 @@ def test_a_run_goes_on_from_its_past(tmp_path):
     'a': fakes.spec('', past='prefix-p', past_step=50),
     'b': fakes.spec('', past='prefix-p', past_step=50),
   }
-  for name in ('a', 'b'):  # The past is trained once: a second time it fails.
+  for name in ('a', 'b'):  # The prefix is trained once: a second time it fails.
     assert do(tmp_path, jobs, name) == 0
     run = tmp_path / 'runs' / name
     assert (run / 'metrics.csv').read_text() == 'seed,step\n1,50\n'
@@ -150,7 +150,7 @@ def test_a_past_that_fails_is_named(tmp_path):
   }
   assert do(tmp_path, jobs) == 1
   state = folder_lib.read_state(tmp_path, 'a')
-  assert state['error'] == 'its past, job prefix-p, failed: NaN'
+  assert state['error'] == 'its prefix, job prefix-p, failed: NaN'
 
 
 def test_what_a_killed_worker_left_running_is_ended_first(tmp_path):

@@ -301,7 +301,7 @@ def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
   folder_lib.write_state(tmp_path, 'reset', state='failed', error='x')
   assert listed() == ['injection', 'reset']
   assert listed('--noretry') == ['injection']
-  # A past that nothing needs any more is not trained.
+  # A prefix that nothing needs any more is not trained.
   (tmp_path / 'jobs' / prefix / 'state.json').unlink()
   for name in ('injection', 'reset'):
     folder_lib.write_state(tmp_path, name, state='done')
@@ -311,7 +311,7 @@ def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
 def test_a_past_that_is_needed_twice_outlives_one_need(
   tmp_path, file, monkeypatch
 ):
-  """Two pasts go on from a third, and one of the two is of no use any more."""
+  """Two prefixes go on from a third, and one of the two is not needed."""
   monkeypatch.setattr(launcher, '_preflight', lambda *args: None)
   monkeypatch.setattr(pool, 'check_memory', lambda *args: None)
   arms = ', '.join(

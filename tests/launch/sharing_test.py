@@ -40,7 +40,7 @@ def test_runs_share_what_comes_before_they_differ():
   }
   assert of['control'] == of['late'] and of['early'] == of['both']
   assert of['control'] != of['early']
-  # What happened at 100 is part of the one past, in one form for both runs.
+  # What happened at 100 is part of the one prefix, in one form for both runs.
   assert of['early'].overrides['interventions'] == (
     'injection=injection(at_steps=(100,))',
   )
@@ -152,7 +152,7 @@ def test_what_has_no_effect_on_training_does_not_tell_pasts_apart():
 def test_the_saving_is_told():
   plan = sharing.plan(_study([_injection(200), {}]))
   assert sharing.describe(plan) == (
-    '1 shared past for 2 runs: 350 seed-steps instead of 700, 50% saved'
+    '1 shared prefix for 2 runs: 350 seed-steps instead of 700, 50% saved'
   )
   assert '(about 0.97 h)' in sharing.describe(plan, 10.0)
   assert dataclasses.asdict(plan)['asked'] == 700

@@ -9,7 +9,6 @@ import pytest
 from launch import folder as folder_lib
 from launch import lease as lease_lib
 from launch import progress
-from launch import status_page
 from tests.launch import fakes
 from tests.run import commands
 
@@ -73,7 +72,7 @@ def test_progress_of_every_job(study):
   assert (running.done, running.total) == (40, 100)
   assert running.rate == pytest.approx(5.0)
   assert running.left == pytest.approx(12.0)
-  # Its own past, and an arm of two so far.
+  # Its own prefix, and an arm of two so far.
   assert (jobs['forked'].done, jobs['forked'].total) == (60 + 20, 60 + 2 * 40)
   assert math.isnan(jobs['lost<b>'].rate) and jobs['lost<b>'].curve == ()
 
@@ -93,25 +92,6 @@ def test_the_table_says_it_all(study):
     'about ',
   ):
     assert said in result.out, said
-
-
-def test_the_page_says_it_too_and_fetches_nothing(study):
-  result = commands.call('status', study, '--html', package='launch')
-  assert result.out == f'page: {study / "status.html"}\n'
-  page = (study / 'status.html').read_text()
-  for said in (
-    'Is it fake?',
-    'the loss became NaN',
-    '/x/log.txt',
-    '<polyline',
-    'lost&lt;b&gt;',
-    '1 done, 2 running',
-  ):
-    assert said in page, said
-  assert '<script' not in page and 'http' not in page
-  other = study / 'elsewhere.html'
-  commands.call('status', study, f'--html={other}', package='launch')
-  assert other.exists() and status_page.build(study, progress.read(study))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Does a small network that memorises labels need an injection? For tests.
 
-Compiles in the least time. `alone` has runs that share no past.
+Compiles in the least time. `alone` has runs that share no prefix.
 """
 
 from configs import random_labels
