@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from plasticity_rl.settings.fields import setting
+
 
 @dataclasses.dataclass(frozen=True)
 class DQNConfig:
@@ -21,14 +23,14 @@ class DQNConfig:
 
   name: str = 'dqn'
   double: bool = True
-  loss: str = 'huber'
-  target_period_updates: int = 100
-  epsilon_begin: float = 1.0
-  epsilon_end: float = 0.05
-  epsilon_hold_steps: int = 0
-  epsilon_decay_steps: int = 1000
+  loss: str = setting('huber', choices=('huber', 'squared'))
+  target_period_updates: int = setting(100, low=1)
+  epsilon_begin: float = setting(1.0, low=0, high=1)
+  epsilon_end: float = setting(0.05, low=0, high=1)
+  epsilon_hold_steps: int = setting(0, low=0)
+  epsilon_decay_steps: int = setting(1000, low=0)
   epsilon_restart_on_switch: bool = False
-  epsilon_evaluation: float = 0.0
+  epsilon_evaluation: float = setting(0.0, low=0, high=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,15 +59,15 @@ class SACConfig:
   """
 
   name: str = 'sac'
-  critics: int = 2
-  tau: float = 0.005
-  initial_temperature: float = 1.0
+  critics: int = setting(2, low=1)
+  tau: float = setting(0.005, low=0, high=1)
+  initial_temperature: float = setting(1.0, low=1e-08)
   target_entropy_per_action: float = -0.5
   backup_entropy: bool = True
-  log_std_bound: str = 'tanh'
+  log_std_bound: str = setting('tanh', choices=('tanh', 'clip'))
   log_std_min: float = -10.0
   log_std_max: float = 2.0
-  random_steps: int = 10_000
+  random_steps: int = setting(10_000, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +83,13 @@ class DrQConfig(SACConfig):
   """
 
   name: str = 'drq'
-  initial_temperature: float = 0.1
+  initial_temperature: float = setting(0.1, low=1e-08)
   target_entropy_per_action: float = -1.0
-  random_steps: int = 1000
-  latent: int = 50
-  shift: int = 4
-  target_augmentations: int = 1
-  value_augmentations: int = 1
+  random_steps: int = setting(1000, low=0)
+  latent: int = setting(50, low=1)
+  shift: int = setting(4, low=0)
+  target_augmentations: int = setting(1, low=1)
+  value_augmentations: int = setting(1, low=1)
 
 
 AGENTS = {
@@ -95,41 +97,4 @@ AGENTS = {
   'supervised': SupervisedConfig,
   'sac': SACConfig,
   'drq': DrQConfig,
-}
-
-# Bounds, inclusive; None for none.
-RANGES = (
-  dict.fromkeys(
-    (
-      'agent.target_period_updates',
-      'agent.critics',
-      'agent.latent',
-      'agent.target_augmentations',
-      'agent.value_augmentations',
-    ),
-    (1, None),
-  )
-  | dict.fromkeys(
-    (
-      'agent.epsilon_hold_steps',
-      'agent.epsilon_decay_steps',
-      'agent.random_steps',
-      'agent.shift',
-    ),
-    (0, None),
-  )
-  | dict.fromkeys(
-    (
-      'agent.epsilon_begin',
-      'agent.epsilon_end',
-      'agent.epsilon_evaluation',
-      'agent.tau',
-    ),
-    (0, 1),
-  )
-  | {'agent.initial_temperature': (1e-8, None)}
-)
-CHOICES = {
-  'agent.loss': ('huber', 'squared'),
-  'agent.log_std_bound': ('tanh', 'clip'),
 }

@@ -17,7 +17,7 @@ from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
 from plasticity_rl.settings import data as data_settings
-from plasticity_rl.settings import network as network_settings
+from plasticity_rl.settings import fields
 from plasticity_rl.settings.agent import SACConfig
 from plasticity_rl.settings.data import DatasetConfig
 from plasticity_rl.settings.data import DeviceReplayConfig
@@ -27,58 +27,17 @@ from plasticity_rl.settings.data import HostReplayConfig
 from plasticity_rl.settings.experiment import PRIMING_CHUNK
 from plasticity_rl.settings.experiment import Settings
 
-# Bounds, inclusive; None for none. Names not listed are free.
-_RANGES = (
-  {'seed': (0, 2**31 - 1), 'fork.step': (-1, None)}
-  | dict.fromkeys(
-    (
-      'diagnostics.probe_size',
-      'diagnostics.covariance_examples',
-    ),
-    (2, None),
-  )
-  | dict.fromkeys(
-    (
-      'num_seeds',
-      'num_steps',
-      'segment_steps',
-      'evaluation.every_steps',
-      'evaluation.episodes',
-      'evaluation.max_steps',
-      'diagnostics.every_steps',
-      'checkpoint.every_steps',
-      'checkpoint.keep',
-      'fork.horizon',
-      'diagnostics.hessian_iterations',
-      'diagnostics.fit_steps',
-      'diagnostics.fit_draws',
-    ),
-    (1, None),
-  )
-  | dict.fromkeys(
-    (
-      'diagnostics.tau',
-      'fork.margin',
-      'fork.replicates',
-      'devices',
-    ),
-    (0, None),
-  )
-  | dict.fromkeys(('diagnostics.delta',), (0, 1))
-  | agent_settings.RANGES
-  | data_settings.RANGES
-  | (network_settings.RANGES)
-)
-_CHOICES = {'parallel': ('none', 'data', 'seeds', 'auto')} | (
-  agent_settings.CHOICES | data_settings.CHOICES | network_settings.CHOICES
-)
 _AGENTS = agent_settings.AGENTS
 
 
 def default_config(
   agent: str = 'dqn', environment: str = 'catch'
 ) -> ml_collections.ConfigDict:
-  """Every key that a config of this agent and environment has."""
+  """Every key that a config of this agent and environment has.
+
+  Raises:
+    UserError: there is no agent or environment of that name.
+  """
   return ml_collections.ConfigDict(_defaults(agent, environment))
 
 
@@ -111,7 +70,12 @@ def _data(agent, environment):
 
 
 def resolve(config: Mapping[str, Any]) -> Settings:
-  """Checks a config, from a file or from JSON, and freezes it."""
+  """Checks a config, from a file or from JSON, and freezes it.
+
+  Raises:
+    UserError: a key is unknown, or a value is not valid; the message names the
+      dotted path, and the nearest or all valid choices.
+  """
   if isinstance(config, ml_collections.ConfigDict):
     config = config.to_dict()
   names = []
@@ -121,8 +85,8 @@ def resolve(config: Mapping[str, Any]) -> Settings:
       raise errors.UserError(f'the config has no {section}.name')
     names.append(value['name'])
   config = aliases.without_removed_keys(config)
-  tree = _check(config, _defaults(*names), '')
   kind, replay = _data(*names)
+  tree = _check(config, _defaults(*names), '', setting_limits(*names))
   section, common = tree['environment'], dataclasses.fields(kind)
   tree['environment'] = kind(
     **{field.name: section.pop(field.name) for field in common}
@@ -144,7 +108,25 @@ def to_dict(settings: Settings) -> dict[str, Any]:
   return tree
 
 
-def _check(value, default, path):
+def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
+  """Ranges and choices of what this agent and environment have, by path.
+
+  Raises:
+    UserError: there is no agent or environment of that name.
+  """
+  kind, replay = _data(agent, environment)
+  sections = {
+    field.name: type(field.default)
+    for field in dataclasses.fields(Settings)
+    if dataclasses.is_dataclass(field.default)
+  } | {'': Settings, 'agent': _AGENTS[agent], 'replay': replay}
+  # An environment's own options have the limits of common ones of that name.
+  return fields.limits(
+    sections | {'environment': EnvironmentConfig}
+  ) | fields.limits({'environment': kind})
+
+
+def _check(value, default, path, limits):
   """`value` in the types of `default`; errors name the dotted path."""
   if isinstance(default, dict):
     if not isinstance(value, Mapping):
@@ -157,7 +139,9 @@ def _check(value, default, path):
         )
     # What a run of an earlier version does not name had no effect there.
     return {
-      key: _check(value.get(key, default[key]), default[key], f'{prefix}{key}')
+      key: _check(
+        value.get(key, default[key]), default[key], f'{prefix}{key}', limits
+      )
       for key in default
     }
   if isinstance(default, tuple):
@@ -170,18 +154,9 @@ def _check(value, default, path):
     raise errors.UserError(
       f'config.{path} must be of type {type(default).__name__}: {value!r}'
     )
-  low, high = _RANGES.get(path, (None, None))
-  if (low is not None and not value >= low) or (
-    high is not None and not value <= high
-  ):
-    bounds = f'at least {low}' if high is None else f'{low} to {high}'
-    raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
+  limits.get(path, fields.Limits()).check(path, value)
   if isinstance(value, float) and not math.isfinite(value):
     raise errors.UserError(f'config.{path} must be a finite number: {value!r}')
-  if path in _CHOICES and value not in _CHOICES[path]:
-    raise errors.UserError(
-      errors.nearest(f'config.{path}', value, _CHOICES[path])
-    )
   return value
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from plasticity_rl.settings.fields import setting
+
 
 @dataclasses.dataclass(frozen=True)
 class ReplayConfig:
@@ -24,16 +26,16 @@ class ReplayConfig:
       any more are collected ("heavy priming"); 0 for none.
   """
 
-  capacity: int = 10_000
-  min_size: int = 100
-  batch_size: int = 32
+  capacity: int = setting(10_000, low=1)
+  min_size: int = setting(100, low=1)
+  batch_size: int = setting(32, low=1)
   updates_per_step: float = 1.0
-  n_step: int = 1
-  discount: float = 0.99
-  later_updates_per_step: float = 0.0
+  n_step: int = setting(1, low=1)
+  discount: float = setting(0.99, low=0, high=1)
+  later_updates_per_step: float = setting(0.0, low=0)
   later_when: str = ''
-  later_patience: int = 1
-  priming_updates: int = 0
+  later_patience: int = setting(1, low=1)
+  priming_updates: int = setting(0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,7 @@ class HostReplayConfig(ReplayConfig):
 class DatasetConfig:
   """Attributes: batch_size: examples in an update; one update is one step."""
 
-  batch_size: int = 32
+  batch_size: int = setting(32, low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +73,11 @@ class EnvironmentConfig:
   """
 
   name: str = 'catch'
-  num_envs: int = 1
-  switch_every_steps: int = 0
-  permute: str = 'none'
+  num_envs: int = setting(1, low=1)
+  switch_every_steps: int = setting(0, low=0)
+  permute: str = setting('none', choices=('none', 'inputs', 'channels'))
   permute_actions: bool = False
-  max_episode_steps: int = 0
+  max_episode_steps: int = setting(0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,7 @@ class HostEnvironmentConfig:
   """
 
   name: str = ''
-  num_envs: int = 1
+  num_envs: int = setting(1, low=1)
   overlap: bool = True
   normalize_observations: bool = False
 
@@ -108,10 +110,10 @@ class RandomLabelsConfig:
   """
 
   name: str = 'random_labels'
-  examples: int = 1000
-  input_size: int = 64
-  classes: int = 10
-  switch_every_steps: int = 500
+  examples: int = setting(1000, low=1)
+  input_size: int = setting(64, low=1)
+  classes: int = setting(10, low=2)
+  switch_every_steps: int = setting(500, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,39 +127,9 @@ class RecordedValuesConfig:
 
   name: str = 'recorded_values'
   path: str = ''
-  switch_every_steps: int = 500
+  switch_every_steps: int = setting(500, low=0)
 
 
-# Bounds, inclusive; None for none.
-RANGES = (
-  dict.fromkeys(
-    (
-      'environment.num_envs',
-      'environment.examples',
-      'environment.input_size',
-      'replay.capacity',
-      'replay.min_size',
-      'replay.batch_size',
-      'replay.n_step',
-      'replay.later_patience',
-    ),
-    (1, None),
-  )
-  | dict.fromkeys(
-    (
-      'environment.switch_every_steps',
-      'environment.max_episode_steps',
-      'replay.priming_updates',
-      'replay.later_updates_per_step',
-    ),
-    (0, None),
-  )
-  | {
-    'environment.classes': (2, None),
-    'replay.discount': (0, 1),
-  }
-)
-CHOICES = {'environment.permute': ('none', 'inputs', 'channels')}
 DATASETS = {
   'random_labels': RandomLabelsConfig,
   'recorded_values': RecordedValuesConfig,

@@ -15,6 +15,7 @@ from plasticity_rl.settings.data import HostEnvironmentConfig
 from plasticity_rl.settings.data import RandomLabelsConfig
 from plasticity_rl.settings.data import RecordedValuesConfig
 from plasticity_rl.settings.data import ReplayConfig
+from plasticity_rl.settings.fields import setting
 from plasticity_rl.settings.network import NetworkConfig
 from plasticity_rl.settings.network import OptimizerConfig
 from plasticity_rl.settings.network import RegularizerConfig
@@ -41,9 +42,9 @@ class EvaluationConfig:
     max_steps: an episode is cut there and counts with what it has.
   """
 
-  every_steps: int = 1000
-  episodes: int = 20
-  max_steps: int = 1000
+  every_steps: int = setting(1000, low=1)
+  episodes: int = setting(20, low=1)
+  max_steps: int = setting(1000, low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,16 +63,16 @@ class DiagnosticsConfig:
     fit_steps, fit_draws: updates, and draws of targets, in target_fitting.
   """
 
-  every_steps: int = 1000
+  every_steps: int = setting(1000, low=1)
   names: tuple = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
-  probe_size: int = 256
-  tau: float = 0.025
-  delta: float = 0.01
+  probe_size: int = setting(256, low=2)
+  tau: float = setting(0.025, low=0)
+  delta: float = setting(0.01, low=0, high=1)
   target: bool = False
-  covariance_examples: int = 32
-  hessian_iterations: int = 20
-  fit_steps: int = 2000
-  fit_draws: int = 10
+  covariance_examples: int = setting(32, low=2)
+  hessian_iterations: int = setting(20, low=1)
+  fit_steps: int = setting(2000, low=1)
+  fit_draws: int = setting(10, low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +85,8 @@ class CheckpointConfig:
       beside them.
   """
 
-  every_steps: int = 10_000
-  keep: int = 2
+  every_steps: int = setting(10_000, low=1)
+  keep: int = setting(2, low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +119,12 @@ class ForkConfig:
     proxy_steps: where `--proxies` forks; () at the ends of ten equal parts.
   """
 
-  step: int = -1
-  horizon: int = 1000
+  step: int = setting(-1, low=-1)
+  horizon: int = setting(1000, low=1)
   arms: tuple = DEFAULT_ARMS
   metric: str = 'eval/return'
-  margin: float = 0.0
-  replicates: int = 0
+  margin: float = setting(0.0, low=0)
+  replicates: int = setting(0, low=0)
   proxy_steps: tuple = ()
 
 
@@ -144,13 +145,13 @@ class Settings:
     environment_options: those that only this environment has.
   """
 
-  seed: int = 1
-  num_seeds: int = 1
-  num_steps: int = 10_000
-  segment_steps: int = 1000
+  seed: int = setting(1, low=0, high=2**31 - 1)
+  num_seeds: int = setting(1, low=1)
+  num_steps: int = setting(10_000, low=1)
+  segment_steps: int = setting(1000, low=1)
   interventions: tuple = ()
-  parallel: str = 'auto'
-  devices: int = 0
+  parallel: str = setting('auto', choices=('none', 'data', 'seeds', 'auto'))
+  devices: int = setting(0, low=0)
   agent: DQNConfig | SupervisedConfig | SACConfig | DrQConfig = DQNConfig()
   network: NetworkConfig = NetworkConfig()
   regularizer: RegularizerConfig = RegularizerConfig()

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from plasticity_rl.settings.fields import setting
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
@@ -40,16 +42,30 @@ class NetworkConfig:
   convolutions: tuple = ()
   hidden: tuple = (64, 64)
   split: int = -2
-  convolution: str = 'auto'
-  slots: int = 0
-  activation: str = 'relu'
-  width_counts: str = 'features'
+  convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
+  slots: int = setting(0, low=0)
+  activation: str = setting(
+    'relu',
+    choices=(
+      'relu',
+      'crelu',
+      'fourier',
+      'leaky_relu',
+      'elu',
+      'gelu',
+      'silu',
+      'tanh',
+    ),
+  )
+  width_counts: str = setting('features', choices=('features', 'units'))
   layer_norm: bool = False
   weight_norm: bool = False
-  initializer: str = 'truncated_normal'
-  sized_for_injections: int = 0
-  sized_part: str = 'head'
-  precision: str = 'float32'
+  initializer: str = setting(
+    'truncated_normal', choices=('truncated_normal', 'orthogonal', 'uniform')
+  )
+  sized_for_injections: int = setting(0, low=0)
+  sized_part: str = setting('head', choices=('head', 'all'))
+  precision: str = setting('float32', choices=('float32', 'bfloat16'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,17 +91,19 @@ class RegularizerConfig:
     infer_scale: beta, by which initial outputs are multiplied to be targets.
   """
 
-  l2: float = 0.0
-  l2_init: float = 0.0
-  parseval: float = 0.0
-  parseval_scale: float = 2.0
-  spectral_norm: float = 0.0
-  power_iterations: int = 10
-  feature_norm: float = 0.0
-  feature_norm_of: str = 'penultimate'
-  infer: float = 0.0
-  infer_heads: int = 10
-  infer_scale: float = 100.0
+  l2: float = setting(0.0, low=0)
+  l2_init: float = setting(0.0, low=0)
+  parseval: float = setting(0.0, low=0)
+  parseval_scale: float = setting(2.0, low=0)
+  spectral_norm: float = setting(0.0, low=0)
+  power_iterations: int = setting(10, low=1)
+  feature_norm: float = setting(0.0, low=0)
+  feature_norm_of: str = setting(
+    'penultimate', choices=('penultimate', 'encoder')
+  )
+  infer: float = setting(0.0, low=0)
+  infer_heads: int = setting(10, low=1)
+  infer_scale: float = setting(100.0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,85 +136,26 @@ class OptimizerConfig:
       memory.
   """
 
-  name: str = 'adam'
-  learning_rate: float = 1e-3
-  decay_updates: int = 0
-  b1: float = 0.9
-  b2: float = 0.999
-  eps: float = 1e-8
-  decay: float = 0.95
-  utility_decay: float = 0.999
-  noise: float = 1e-3
-  weight_decay: float = 0.0
-  max_gradient_norm: float = 0.0
-  microbatches: int = 1
-
-
-# Bounds, inclusive; None for none.
-RANGES = (
-  dict.fromkeys(
-    (
-      'network.slots',
-      'network.sized_for_injections',
-      'regularizer.l2',
-      'regularizer.l2_init',
-      'regularizer.parseval',
-      'regularizer.parseval_scale',
-      'regularizer.spectral_norm',
-      'regularizer.feature_norm',
-      'regularizer.infer',
-      'regularizer.infer_scale',
-      'optimizer.learning_rate',
-      'optimizer.decay_updates',
-      'optimizer.eps',
-      'optimizer.weight_decay',
-      'optimizer.noise',
-      'optimizer.max_gradient_norm',
-    ),
-    (0, None),
-  )
-  | dict.fromkeys(
-    (
-      'regularizer.power_iterations',
-      'regularizer.infer_heads',
-      'optimizer.microbatches',
-    ),
-    (1, None),
-  )
-  | dict.fromkeys(
-    (
-      'optimizer.b1',
-      'optimizer.b2',
-      'optimizer.decay',
-      'optimizer.utility_decay',
-    ),
-    (0, 1),
-  )
-)
-CHOICES = {
-  'network.convolution': ('auto', 'lax', 'slices'),
-  'network.activation': (
-    'relu',
-    'crelu',
-    'fourier',
-    'leaky_relu',
-    'elu',
-    'gelu',
-    'silu',
-    'tanh',
-  ),
-  'network.initializer': ('truncated_normal', 'orthogonal', 'uniform'),
-  'network.width_counts': ('features', 'units'),
-  'network.sized_part': ('head', 'all'),
-  'network.precision': ('float32', 'bfloat16'),
-  'regularizer.feature_norm_of': ('penultimate', 'encoder'),
-  'optimizer.name': (
+  name: str = setting(
     'adam',
-    'adam_per_weight',
-    'adam_upgd',
-    'adamw',
-    'rmsprop_centered',
-    'sgd',
-    'upgd',
-  ),
-}
+    choices=(
+      'adam',
+      'adam_per_weight',
+      'adam_upgd',
+      'adamw',
+      'rmsprop_centered',
+      'sgd',
+      'upgd',
+    ),
+  )
+  learning_rate: float = setting(1e-3, low=0)
+  decay_updates: int = setting(0, low=0)
+  b1: float = setting(0.9, low=0, high=1)
+  b2: float = setting(0.999, low=0, high=1)
+  eps: float = setting(1e-8, low=0)
+  decay: float = setting(0.95, low=0, high=1)
+  utility_decay: float = setting(0.999, low=0, high=1)
+  noise: float = setting(1e-3, low=0)
+  weight_decay: float = setting(0.0, low=0)
+  max_gradient_norm: float = setting(0.0, low=0)
+  microbatches: int = setting(1, low=1)

@@ -70,7 +70,8 @@ def test_is_optaxs(name, theirs, clip):
 
 def test_every_name_of_the_settings_is_made():
   params = params_of(KEY)
-  for name in config_lib._CHOICES['optimizer.name']:
+  limits = config_lib.setting_limits('dqn', 'catch')['optimizer.name']
+  for name in limits.choices:
     optimizer = optimizers.make(dataclasses.replace(CONFIG, name=name))
     assert set(optimizer.init(params)) == {'before', 'encoder', 'head', 'after'}
 

@@ -10,7 +10,7 @@ import pytest
 from plasticity_rl.errors import UserError
 from plasticity_rl.networks import activations
 from plasticity_rl.networks import sequential
-from plasticity_rl.settings import network as network_settings
+from plasticity_rl.settings import config
 
 X = jnp.array([[-2.0, 0.5]])
 CONFIG = sequential.Sequential(
@@ -41,9 +41,8 @@ def test_by_hand(name, expected):
 
 
 def test_those_that_can_be_configured_exist():
-  assert set(network_settings.CHOICES['network.activation']) == set(
-    activations.ACTIVATIONS
-  )
+  limits = config.setting_limits('dqn', 'catch')['network.activation']
+  assert set(limits.choices) == set(activations.ACTIVATIONS)
 
 
 @pytest.mark.parametrize(

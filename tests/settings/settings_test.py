@@ -143,17 +143,13 @@ def test_values_out_of_range_are_refused(key, value, bounds):
   assert f'config.{key} must be {bounds}: {value!r}' in str(caught.value)
 
 
-@pytest.mark.parametrize('path', config_lib._RANGES)
-def test_every_range_is_of_a_key(path):
-  """A key that was renamed must not lose its range."""
-  *sections, last = path.split('.')
-  found = []
-  for config in CONFIGS.values():
-    section = config.to_dict()
-    for name in sections:
-      section = section.get(name, {})
-    found.append(last in section)
-  assert any(found)
+def test_options_of_an_environment_have_the_common_limits():
+  limits = config_lib.setting_limits('dqn', 'atari_pong')
+  assert limits['environment.max_episode_steps'].low == 0
+  config = settings_lib.default_config('dqn', 'atari_pong')
+  config.environment.max_episode_steps = -1
+  with pytest.raises(UserError, match='max_episode_steps must be at least 0'):
+    settings_lib.resolve(config)
 
 
 @pytest.mark.parametrize('key', ('num_steps', 'fork', 'network.split'))

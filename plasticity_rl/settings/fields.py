@@ -1,0 +1,72 @@
+"""A setting declared in one place: its type, default, range and choices."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from plasticity_rl import errors
+
+
+class Limits(NamedTuple):
+  """What values a setting takes.
+
+  Attributes:
+    low: the lowest, inclusive; None for none.
+    high: the highest, inclusive; None for none.
+    choices: the valid values; () where any is.
+  """
+
+  low: float | None = None
+  high: float | None = None
+  choices: tuple[Any, ...] = ()
+
+  def check(self, path: str, value: Any) -> None:
+    """Refuses a value that is not valid.
+
+    Args:
+      path: the setting's dotted path, for the message.
+      value: what the config says.
+
+    Raises:
+      UserError: the value is out of range, or is none of the choices.
+    """
+    low, high = self.low, self.high
+    # Written so that a NaN is refused.
+    if (low is not None and not value >= low) or (
+      high is not None and not value <= high
+    ):
+      bounds = f'at least {low}' if high is None else f'{low} to {high}'
+      raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
+    if self.choices and value not in self.choices:
+      raise errors.UserError(
+        errors.nearest(f'config.{path}', value, self.choices)
+      )
+
+
+def setting(
+  default: Any,
+  *,
+  low: float | None = None,
+  high: float | None = None,
+  choices: tuple[Any, ...] = (),
+) -> Any:
+  """A field of a settings class with its limits; see `Limits`."""
+  return dataclasses.field(
+    default=default, metadata={'limits': Limits(low, high, choices)}
+  )
+
+
+def limits(sections: Mapping[str, type]) -> dict[str, Limits]:
+  """The limits of every setting that has any, by dotted path.
+
+  Args:
+    sections: the class of each section; '' for settings outside of sections.
+  """
+  return {
+    f'{section}.{field.name}' if section else field.name: field.metadata[
+      'limits'
+    ]
+    for section, kind in sections.items()
+    for field in dataclasses.fields(kind)
+    if 'limits' in field.metadata
+  }
