@@ -49,7 +49,7 @@ MUTANTS = (
   ),
   Mutant(
     'proxy-forks-lose-their-checkpoints',
-    'plasticity_rl/run/checkpoint.py',
+    'plasticity_rl/run/checkpoint_folder.py',
     'if s not in self._keep_steps and not',
     'if not',
     (

@@ -20,6 +20,8 @@ import pytest
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import checkpoint
+from plasticity_rl.run import checkpoint_files
+from plasticity_rl.run import checkpoint_folder
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
 from plasticity_rl.types import NetState
@@ -277,7 +279,7 @@ def test_full_disk_keeps_the_one_before(
   if where == 'arrays':
     monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
   else:
-    monkeypatch.setattr(checkpoint, '_digests', fail)
+    monkeypatch.setattr(checkpoint_files, 'digests', fail)
   checkpoints.save(30, state_of(1.0), {'history': []})
   with pytest.raises(RunError) as caught:
     checkpoints.wait()
@@ -295,7 +297,7 @@ def test_full_disk_keeps_the_one_before(
 def test_full_disk_at_the_first_one(tmp_path, monkeypatch):
   checkpoints = checkpoint.Checkpoints(tmp_path)
   monkeypatch.setattr(
-    checkpoint, '_digests', lambda folder: (_ for _ in ()).throw(OSError())
+    checkpoint_files, 'digests', lambda *_: (_ for _ in ()).throw(OSError())
   )
   checkpoints.save(30, state_of(1.0), {'history': []})
   with pytest.raises(RunError, match='there is none before it'):
@@ -336,10 +338,14 @@ def dying_at(monkeypatch, moment):
       (path / 'manifest.json').unlink(missing_ok=True)
 
   monkeypatch.setattr(
-    checkpoint.os, 'rename', step(checkpoint.os.rename, lambda path: None)
+    checkpoint_folder.os,
+    'rename',
+    step(checkpoint_folder.os.rename, lambda path: None),
   )
   monkeypatch.setattr(
-    checkpoint.shutil, 'rmtree', step(checkpoint.shutil.rmtree, half_deleted)
+    checkpoint_folder.shutil,
+    'rmtree',
+    step(checkpoint_folder.shutil.rmtree, half_deleted),
   )
   return calls
 
@@ -368,7 +374,7 @@ def test_whole_whenever_it_is_killed(tmp_path, monkeypatch, warnings):
     found = checkpoint.Checkpoints(folder, keep=1)
     assert found.newest() >= newest
     for step in found.steps():
-      assert not checkpoint.verify(found.path(step)), (moment, step)
+      assert not checkpoint_files.verify(found.path(step)), (moment, step)
     # It goes on, and leaves nothing behind.
     found.save(50, state_of(2.0), {'history': []})
     found.wait()
@@ -391,7 +397,7 @@ def test_those_that_were_forked_are_kept(tmp_path, checkpoints):
     checkpoints.save(step, state_of(1.0), {'history': []})
   checkpoints.wait()
   assert checkpoints.steps() == [10, 30, 40]
-  assert not checkpoint.verify(checkpoints.path(10))
+  assert not checkpoint_files.verify(checkpoints.path(10))
   back, _ = checkpoints.restore(10, GROWN)
   small.assert_equal(back, state_of(10 / 3))
 
@@ -485,7 +491,7 @@ def test_what_is_written_late_is_deleted_too(
   tmp_path, checkpoints, monkeypatch
 ):
   """By threads that Orbax leaves behind when a write fails."""
-  rmtree, late = checkpoint.shutil.rmtree, []
+  rmtree, late = checkpoint_folder.shutil.rmtree, []
 
   def deleted_too_early(path, **options):
     rmtree(path, **options)
@@ -497,8 +503,8 @@ def test_what_is_written_late_is_deleted_too(
     raise OSError(errno.ENOSPC, 'No space left on device')
 
   monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
-  monkeypatch.setattr(checkpoint.shutil, 'rmtree', deleted_too_early)
-  monkeypatch.setattr(checkpoint.time, 'sleep', lambda seconds: None)
+  monkeypatch.setattr(checkpoint_folder.shutil, 'rmtree', deleted_too_early)
+  monkeypatch.setattr(checkpoint_files.time, 'sleep', lambda seconds: None)
   checkpoints.save(30, state_of(1.0), {'history': []})
   with pytest.raises(RunError, match='step 20 is kept'):
     checkpoints.wait()

@@ -12,6 +12,7 @@ import pytest
 
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
+from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import flops as flops_lib
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
@@ -423,8 +424,6 @@ def test_nan_at_once_after_resuming(experiment, tmp_path):
 
 
 def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
-  from plasticity_rl.run import checkpoint
-
   folder = run(experiment, tmp_path / 'run', num_steps=10)
 
   def full(*_):
@@ -432,8 +431,8 @@ def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
 
   with monkeypatch.context() as patch:
     # Verifying reads digests as well.
-    patch.setattr(checkpoint, 'verify', lambda path: '')
-    patch.setattr(checkpoint, '_digests', full)
+    patch.setattr(checkpoint_files, 'verify', lambda path: '')
+    patch.setattr(checkpoint_files, 'digests', full)
     with pytest.raises(RunError, match='No space .* step 10 is kept'):
       run(experiment, folder)
   same_end(experiment, run(experiment, folder), whole)
