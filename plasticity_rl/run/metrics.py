@@ -168,8 +168,8 @@ class Writers:
       self._wandb.finish()
 
 
-class Silent:
-  """The writers of a host that writes nothing."""
+class NullWriters:
+  """Writers for hosts other than the first, which write nothing."""
 
   def write(self, *args: Any) -> None:
     """Nothing."""

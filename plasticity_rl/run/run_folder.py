@@ -108,7 +108,7 @@ def differences(
 
 
 @contextlib.contextmanager
-def alone(folder: pathlib.Path) -> Iterator[None]:
+def lock(folder: pathlib.Path) -> Iterator[None]:
   """Refuses to run what another process is running at this moment.
 
   Two would write their rows and checkpoints between one another. The config's

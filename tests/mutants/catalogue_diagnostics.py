@@ -200,7 +200,7 @@ MUTANTS = (
   Mutant(
     'looking-at-the-fork-is-remembered',
     'plasticity_rl/run/runner.py',
-    '      if remember:\n',
+    '      if update_state:\n',
     '      if measure:\n',
     (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
   ),
