@@ -1,13 +1,7 @@
 """The loop of a run: segments, and everything that happens between them."""
 
-import dataclasses
-import math
 import pathlib
 from collections.abc import Callable, Collection
-from typing import Any
-
-import numpy as np
-from absl import logging
 
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import Interrupted
@@ -15,37 +9,15 @@ from plasticity_rl.errors import RunError
 from plasticity_rl.run import accounts as accounts_lib
 from plasticity_rl.run import divergence
 from plasticity_rl.run import run_folder
+from plasticity_rl.run import start as start_lib
 from plasticity_rl.run.checkpoint import Checkpoints
-from plasticity_rl.run.metrics import NullWriters
-from plasticity_rl.run.metrics import Writers
 from plasticity_rl.run.preemption import PreemptionHandler
-from plasticity_rl.run.progress import ProgressBar
+from plasticity_rl.run.recorder import Recorder
+from plasticity_rl.run.start import Start
 from plasticity_rl.run.triggers import Triggers
 from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training.experiment import Experiment
-from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
-
-
-@dataclasses.dataclass(frozen=True)
-class Start:
-  """Where a run starts that has no checkpoint of its own yet.
-
-  Attributes:
-    state: the state.
-    step: its step.
-    history: interventions that changed its structure.
-    is_fork: whether to evaluate and measure at once, before any training.
-    primed: updates of heavy priming made so far.
-    triggers: what criteria have observed so far, by label.
-  """
-
-  state: TrainState
-  step: int = 0
-  history: tuple[dict[str, Any], ...] = ()
-  is_fork: bool = False
-  primed: int = 0
-  triggers: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def check(experiment: Experiment) -> None:
@@ -133,7 +105,6 @@ class Runner:
     self._experiment = experiment
     self._folder = folder
     self._preemption = preemption
-    self._name = name
     settings = experiment.settings
     self._schedule = schedule_lib.schedule(settings)
     self._end = num_steps or self._schedule.num_steps
@@ -151,53 +122,34 @@ class Runner:
       'newest checkpoint',
       (self._checkpoints.newest() if hosts.is_first() else None),
     )
-    totals = accounts_lib.Totals()
     if newest is not None:
-      state, meta = self._checkpoints.restore(newest, experiment)
-      begin = Start(
-        state,
-        newest,
-        tuple(meta['history']),
-        primed=meta['primed'],
-        triggers=meta['watches'],
-      )
-      totals = accounts_lib.Totals(**meta['clock'])
-      self._log_layout_change(begin, meta)
+      begin, totals = start_lib.restore(self._checkpoints, newest, experiment)
     else:
       begin = start() if start else Start(experiment.init())
+      totals = accounts_lib.Totals()
     self._state, self._step = begin.state, begin.step
-    self._start_step, self._is_fork = begin.step, begin.is_fork
+    self._is_fork = begin.is_fork
     self._history, self._primed = list(begin.history), begin.primed
     self._triggers.restore(begin.triggers)
-    self._writers = NullWriters()
-    if hosts.is_first():
-      self._writers = Writers(
-        folder,
-        settings.log,
-        -1 if newest is None else newest,
-        settings.seed,
-        experiment.trainer.frames_per_step,
-      )
     self._accounts = accounts_lib.Accounts(experiment, self._state, totals)
-    self._pending = None  # The step and metrics that are to be written next.
-    self._last_loss = math.nan
+    self._recorder = Recorder(
+      experiment,
+      folder,
+      self._accounts,
+      self._checkpoints,
+      start_step=begin.step,
+      end_step=self._end,
+      segment_steps=self._schedule.segment,
+      is_resumed=newest is not None,
+      name=name or 'train',
+    )
 
   def run(self) -> None:
     """Runs to the end; see the function `run` for what it raises."""
-    self._bar = ProgressBar(
-      self._end,
-      self._step,
-      self._name or 'train',
-      enabled=self._experiment.settings.log.progress and hosts.is_first(),
-    )
-    with self._accounts.running():
+    with self._recorder.running():
       if hosts.is_first():  # One of an earlier end would say that this is done.
         (self._folder / accounts_lib.LEDGER).unlink(missing_ok=True)
-      try:
-        with self._bar:
-          self._run_segments()
-      finally:
-        self._writers.close()
+      self._run_segments()
     if hosts.is_first():
       self._accounts.write_ledger(self._folder, self._state)
 
@@ -213,11 +165,11 @@ class Runner:
       self._stop_if_preempted()
       self._state, metrics = self._segment()(self._state)
       # The host writes the last segment while this one runs.
-      self._write_pending()
+      self._recorder.flush()
       self._checkpoints.poll()
       self._step += self._schedule.segment
       self._after_segment(metrics)
-    self._write_pending()
+    self._recorder.flush()
     self._checkpoints.wait()
 
   def _segment(self):
@@ -231,12 +183,11 @@ class Runner:
     """Everything that happens at a step, in this order."""
     step, schedule = self._step, self._schedule
     keep = step in self._keep_steps
-    self._evaluate_and_measure(
+    metrics = self._evaluate_and_measure(
       evaluate=keep or step % schedule.evaluate == 0,
       measure=keep or step % schedule.measure == 0,
       metrics=metrics,
     )
-    metrics = self._pending[1]
     if self._training_continues():
       for intervention, apply in self._interventions:
         if intervention.due(step):
@@ -257,7 +208,7 @@ class Runner:
     """Makes the updates of heavy priming, if it is time; whether it did."""
     if not self._schedule.prime or self._step != self._schedule.prime:
       return False
-    self._write_pending()  # Its count of updates is that before priming.
+    self._recorder.flush()  # Its count of updates is that before priming.
     total = self._experiment.settings.replay.priming_updates
     before_priming = self._primed
     while self._primed < total:
@@ -266,14 +217,13 @@ class Runner:
       self._state = self._experiment.trainer.prime(self._state)
       updates = int(self._state.counters.updates) - before
       self._primed += updates
-      self._accounts.add_priming(updates)
-      self._bar.show_priming(self._primed, total)
+      self._recorder.add_priming(updates, self._primed, total)
     return self._primed > before_priming
 
   def _evaluate_and_measure(
     self, *, evaluate, measure, metrics=None, update_state=True
   ):
-    """Adds to the metrics of this step, which are written a segment later."""
+    """Adds to the metrics of this step, records and returns them."""
     metrics = dict(metrics or {})
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
@@ -284,14 +234,15 @@ class Runner:
         self._state = self._state._replace(
           interventions={**self._state.interventions, **own}
         )
-    self._pending = (self._step, metrics)
+    self._recorder.put(self._step, metrics)
+    return metrics
 
   def _check_triggers(self, metrics):
     """Changes the replay ratio and intervenes where a criterion is met."""
     ratio_reason, due = self._triggers.observe(self._step, metrics)
     if ratio_reason:
       replay = self._experiment.settings.replay
-      self._writers.event(
+      self._recorder.event(
         self._step,
         event='replay_ratio',
         why=ratio_reason,
@@ -303,13 +254,13 @@ class Runner:
       )
 
   def _intervene(self, intervention, apply, **facts):
-    self._write_pending()  # Counted at the costs before the intervention.
+    self._recorder.flush()  # Counted at the costs before the intervention.
     before, expression = self._state, intervention.expression
     self._state = apply(before)
     changes = self._experiment.parts.metrics(
       self._experiment.compare(before, self._state)
     )
-    self._writers.event(
+    self._recorder.event(
       self._step,
       event='intervention',
       label=expression.label,
@@ -326,43 +277,13 @@ class Runner:
       )
       self._accounts.set_costs(self._state)
 
-  def _write_pending(self):
-    """Writes the metrics of the last step; raises if the loss diverged."""
-    if self._pending is None:
-      return
-    step, metrics = self._pending
-    self._pending = None
-    metrics = self._experiment.parts.metrics(metrics)
-    # Without a segment, as at a fork, no steps were made.
-    steps = self._schedule.segment if 'bad_step' in metrics else 0
-    updates = self._accounts.add_segment(steps, metrics)
-    bad_steps = metrics.pop('bad_step', np.array([-1]))
-    seconds = self._accounts.update_seconds()
-    self._writers.write(step, updates, seconds, metrics)
-    self._bar.update(step, metrics)
-    if (bad_steps >= 0).any():
-      raise RunError(
-        divergence.loss_message(
-          bad_steps,
-          self._experiment.settings,
-          last_loss=self._last_loss,
-          start_step=self._start_step,
-          last_checkpoint=self._last_checkpoint(),
-        )
-      )
-    loss = metrics.get('train/loss', np.array([math.nan]))
-    if not np.isnan(loss).all():
-      self._last_loss = float(np.nanmean(loss))
-
   def _save(self):
-    self._write_pending()
+    self._recorder.flush()
     finite = bool(self._experiment.is_finite(self._state))
     if not all(hosts.all_gather_object('finite weights', finite)):
       raise RunError(
         divergence.weights_message(
-          self._step,
-          self._experiment.settings,
-          last_checkpoint=self._last_checkpoint(),
+          self._step, self._experiment.settings, self._checkpoints
         )
       )
     partition = self._experiment.parts
@@ -393,27 +314,4 @@ class Runner:
     raise Interrupted(
       f'stopped at step {self._step} of {self._end}, saved in '
       f'{self._folder}; the same command continues'
-    )
-
-  def _last_checkpoint(self):
-    """The last checkpoint, in words; it is on disk."""
-    self._checkpoints.wait()
-    steps = self._checkpoints.steps()
-    return f'step {steps[-1]}' if steps else 'none'
-
-  def _log_layout_change(self, start, meta):
-    """Warns of a checkpoint that was saved on other devices or hosts."""
-    now = str(self._experiment.parts.layout)
-    saved, counters = meta.get('layout', now), start.state.counters
-    if saved == now or not hosts.is_first():
-      return
-    replay_is_empty = 0 < int(counters.stored) == int(counters.cleared)
-    logging.warning(
-      'the checkpoint of step %d was saved on %s and goes on on %s: %s',
-      start.step,
-      saved,
-      now,
-      'the replay begins empty, and updates wait for it'
-      if replay_is_empty
-      else 'what each had of seeds, environments and replay is shared out anew',
     )
