@@ -53,7 +53,7 @@ MUTANTS = (
     'if s not in self._keep_steps and not',
     'if not',
     (
-      'tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
+      'tests/run/checkpoint_folder_test.py::test_keeps_what_was_asked_for_'
       'beside_the_newest',
     ),
   ),
