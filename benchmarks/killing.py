@@ -17,6 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from plasticity_rl.run import checkpoint
+from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import metrics
 
 # What a kill aims at; where it hits is seen afterwards.
@@ -169,7 +170,7 @@ def kill(
   if _being_saved(folder, process.pid):
     hit = SAVE
   checked = {
-    path.name: checkpoint.verify(path)
+    path.name: checkpoint_files.verify(path)
     for path in _checkpoints(folder).glob('[0-9]*')
   }
   return Kill(

@@ -12,7 +12,7 @@ from benchmarks import killing
 from plasticity_rl.run import checkpoint
 from plasticity_rl.run import metrics
 from plasticity_rl.settings import LogConfig
-from tests.run import checkpoint_test
+from tests.run import checkpoints as checkpoints_lib
 
 # Writes checkpoints as a run does, without computing anything: each under a
 # name of its own first, WRITES seconds long, with PAUSE seconds between them.
@@ -131,7 +131,7 @@ def ended(folder, value=1.0, loss=0.5, text='intervention', data=b'frames'):
   checkpoints = checkpoint.Checkpoints(folder)
   checkpoints.save(
     10,
-    checkpoint_test.state_of(value),
+    checkpoints_lib.state_of(value),
     {'history': []},
     {'replay_0': Replay()},
   )

@@ -75,7 +75,7 @@ def run_arm(
       tuple(history),
       is_fork=look,
       primed=meta['primed'],
-      watches=meta['watches'],
+      triggers=meta['watches'],
     )
 
   runner.run(

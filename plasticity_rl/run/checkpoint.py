@@ -1,60 +1,43 @@
-"""Checkpoints: everything that a run is, verified when it is read.
+"""Checkpoints of a run: saved in the background, verified when read.
 
-A checkpoint is a folder named after its step: the arrays (Orbax, one entry a
-leaf, by its path in the tree), `meta.json` (what else the run has to know),
-`data/` (what writes itself, such as a replay on the host) and `manifest.json`
-(the digest of every file). It is written under a temporary name and renamed,
-and renamed before it is deleted, so that a folder with a step's name is whole
-whenever the process is killed.
+A checkpoint is a folder named after its step. It holds the arrays (one entry a
+leaf, by its path in the tree), `meta.json` (everything else that the run needs
+in order to continue), `data/` (objects that write themselves, such as a replay
+on the host) and `manifest.json` (the digest of every file). It is written under
+a temporary name and renamed, and renamed before it is deleted: a folder with a
+step's name is complete whenever the process is killed.
 
-Of older checkpoints, those are kept that are among the newest
-`config.checkpoint.keep`, that a study of forks asks for, or that a fork was
-made from (`Checkpoints.keep`).
+Old checkpoints are deleted, except the newest `config.checkpoint.keep`, the
+steps that a study of forks asks for, and those that a fork was made from
+(`Checkpoints.keep`).
 
-Of several hosts each writes the parts of arrays that it has (`arrays_1.npz` and
-so on: Orbax's numpy arrays are the first host's alone) and its own entries of
-`data/`; the first one, what is the same on all, and it renames the folder once
-all have written. `meta.json` says along which axes the parts are to be put
-together, so that any number of hosts can read them.
+With several hosts each one writes its part of the arrays (`arrays_1.npz` and so
+on) and its own entries of `data/`. The first host writes what is the same on
+all, and renames the folder once all have written. `meta.json` records the axis
+of each partitioned array, so that any number of hosts can read it.
 """
 
 import concurrent.futures
-import contextlib
-import functools
-import hashlib
 import json
-import os
 import pathlib
-import re
-import shutil
-import sys
-import time
-import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.run import checkpoint_files
+from plasticity_rl.run import checkpoint_hosts
+from plasticity_rl.run.checkpoint_folder import CheckpointFolder
 from plasticity_rl.training.experiment import Experiment
 from plasticity_rl.training.trainer import Snapshot
 from plasticity_rl.types import TrainState
 
 FOLDER = 'checkpoints'
-_ARRAYS = 'arrays'
-_DATA = 'data'
-_META = 'meta.json'
-_MANIFEST = 'manifest.json'
-# In a checkpoint that pruning leaves alone; no file of the manifest.
-_KEPT = 'kept'
-# After the name of one that is being replaced, until the new one has its name.
-_REPLACED = '~'
-_RETRIES, _RETRY_SECONDS = 50, 0.1
 
 
 def by_path(state: TrainState) -> dict[str, Any]:
@@ -74,42 +57,31 @@ class Checkpoints:
     keep: int = 2,
     keep_steps: Collection[int] = (),
   ):
-    """Looks at `folder/checkpoints`.
+    """Opens `folder/checkpoints`, which need not exist.
 
-    When saving, keeps the newest `keep`; for good, those of `keep_steps` and
-    those that `keep` was called for.
+    Args:
+      folder: of the run.
+      keep: how many of the newest checkpoints are kept after a save.
+      keep_steps: steps whose checkpoints are always kept, as are those that the
+        method `keep` was called for.
     """
-    self._folder = pathlib.Path(folder).absolute() / FOLDER
-    self._keep = keep
-    self._keep_steps = frozenset(keep_steps)
+    self._folder = CheckpointFolder(
+      pathlib.Path(folder).absolute() / FOLDER, keep, keep_steps
+    )
     self._pool = concurrent.futures.ThreadPoolExecutor(1)
     self._pending: concurrent.futures.Future | None = None
 
   def steps(self) -> list[int]:
-    """Steps that have a checkpoint, ascending."""
-    if not self._folder.exists():
-      return []
-    names = (p.name.removesuffix(_REPLACED) for p in self._folder.iterdir())
-    return sorted({int(name) for name in names if name.isdigit()})
-
-  def keep(self, step: int) -> None:
-    """Keeps a checkpoint for good, whoever goes on saving in this folder."""
-    try:
-      (self.path(step) / _KEPT).touch()
-    except OSError as error:
-      logging.warning(
-        'the checkpoint of step %d in %s cannot be marked as kept (%s): '
-        'training on there may delete it',
-        step,
-        self._folder,
-        error,
-      )
+    """The steps that have a checkpoint, ascending."""
+    return self._folder.steps()
 
   def path(self, step: int) -> pathlib.Path:
-    """The folder of a step's checkpoint, whether it is there or not."""
-    path = self._folder / f'{step:010d}'
-    replaced = path.with_name(path.name + _REPLACED)
-    return replaced if replaced.exists() and not path.exists() else path
+    """The folder of a step's checkpoint, whether it exists or not."""
+    return self._folder.path(step)
+
+  def keep(self, step: int) -> None:
+    """Protects a checkpoint from pruning, by other processes too."""
+    self._folder.keep(step)
 
   def save(
     self,
@@ -119,28 +91,33 @@ class Checkpoints:
     snapshots: Mapping[str, Snapshot] | None = None,
     axes: TrainState | None = None,
   ) -> None:
-    """Copies the state; writes it and `snapshots` while training goes on.
+    """Copies the state and writes it in the background.
 
     Args:
-      step: whose state it is.
-      state: of several hosts, this one's part; all of them save at once.
-      meta: what else is to be remembered; that of the first host is.
-      snapshots: what writes itself, by names that no other host uses.
-      axes: for each leaf, the axis that hosts have parts of, or -1.
+      step: the step of the state.
+      state: this host's part of the state; all hosts save at the same step.
+      meta: further values for JSON; the first host's are saved.
+      snapshots: objects that write themselves, by names that no other host
+        uses.
+      axes: for each leaf, the axis it is partitioned along, or -1.
+
+    Raises:
+      RunError: the previous save failed.
     """
     self.wait()
     leaves = by_path(state)
     for leaf in leaves.values():
       if isinstance(leaf, jax.Array):
         leaf.copy_to_host_async()  # All at once rather than one by one.
-    # A real copy: the buffers are donated to the next segment, and what the
-    # metadata refer to goes on changing too.
+    # A real copy: the buffers are donated to the next segment. The metadata are
+    # serialized at once, because the objects in them change too.
     arrays = {k: np.array(v) for k, v in leaves.items()}
-    parts = {}
-    if hosts.count() > 1 and axes is not None:
-      parts = {k: axis for k, axis in by_path(axes).items() if axis >= 0}
+    partition = _partition(axes)
     leaves = {
-      k: [_whole_shape(v.shape, parts.get(k)), str(v.dtype)]
+      k: [
+        checkpoint_hosts.global_shape(v.shape, partition.get(k)),
+        str(v.dtype),
+      ]
       for k, v in arrays.items()
     }
     record = json.dumps(
@@ -148,24 +125,32 @@ class Checkpoints:
         **meta,
         'step': step,
         'leaves': leaves,
-        'parts': {'count': hosts.count(), 'axes': parts},
+        'parts': {'count': hosts.count(), 'axes': partition},
       }
     )
     self._pending = self._pool.submit(
-      self._write, step, arrays, record, dict(snapshots or {}), parts
+      self._write, step, arrays, record, dict(snapshots or {}), partition
     )
 
   def poll(self) -> None:
-    """Says so if the last save has failed; does not wait for it.
+    """Raises if the last save has failed, without waiting for it.
 
-    Of several hosts all are told at the next save, at the same step.
+    With several hosts the error is raised at the next save, at the same step on
+    all of them.
+
+    Raises:
+      RunError: the last save failed.
     """
-    alone = hosts.count() == 1
-    if alone and self._pending is not None and self._pending.done():
+    one_host = hosts.count() == 1
+    if one_host and self._pending is not None and self._pending.done():
       self.wait()
 
   def wait(self) -> None:
-    """Returns when the last save is on disk; says so if it failed."""
+    """Waits until the last save is on disk.
+
+    Raises:
+      RunError: it failed.
+    """
     if self._pending is not None:
       pending, self._pending = self._pending, None
       try:
@@ -173,7 +158,8 @@ class Checkpoints:
       except Exception as error:  # Whatever Orbax raises for a full disk.
         kept = self.steps()
         raise RunError(
-          f'could not save a checkpoint in {self._folder}: {_why(error)}; '
+          f'could not save a checkpoint in {self._folder}: '
+          f'{checkpoint_files.short_reason(error)}; '
           + (
             f'the one of step {kept[-1]} is kept, from which the same '
             'command goes on'
@@ -182,104 +168,80 @@ class Checkpoints:
           )
         ) from error
 
-  def _write(self, step, arrays, record, snapshots, parts):
-    temporary = self._own(step)
+  def _write(self, step, arrays, record, snapshots, partition):
+    temporary = self._folder.temporary_path(step)
     try:
-      with _together('begun'):
+      with checkpoint_hosts.joint_step('begun'):
         if hosts.is_first():
-          self._clear()
+          self._folder.delete_leftovers()
           temporary.mkdir(parents=True)
-      with _together('written', self._crc(arrays, parts)) as crcs:
-        names = [_arrays_of(hosts.index())]
-        if hosts.is_first():
-          with _errors_said_once():
-            _save_arrays(temporary / names[0], arrays)
-        else:
-          np.savez(temporary / names[0], **{k: arrays[k] for k in parts})
-        for name, snapshot in snapshots.items():
-          snapshot.save(temporary / _DATA / name)
-          names.append(f'{_DATA}/{name}')
-        digests = _digests(temporary, names)
-      if len(set(crcs)) > 1:
-        raise RunError(
-          f'hosts have come apart by step {step}: networks that should be '
-          'the same on all of them are not'
-        )
+      digests = self._write_arrays(
+        temporary, step, arrays, snapshots, partition
+      )
       manifest = {}
       for one in hosts.all_gather_object('digests', digests):
         manifest.update(one)
-      with _together('renamed'):
+      with checkpoint_hosts.joint_step('renamed'):
         if hosts.is_first():
-          (temporary / _META).write_text(record)
-          manifest.update(_digests(temporary, [_META]))
-          (temporary / _MANIFEST).write_text(json.dumps(manifest))
-          self._rename(temporary, step)
+          meta = checkpoint_files.META
+          (temporary / meta).write_text(record)
+          manifest.update(checkpoint_files.digests(temporary, [meta]))
+          (temporary / checkpoint_files.MANIFEST).write_text(
+            json.dumps(manifest)
+          )
+          self._folder.rename(temporary, step)
     finally:
       if hosts.is_first():
-        _remove(temporary)
+        checkpoint_files.delete(temporary)
     if hosts.is_first():
-      self._prune()
+      self._folder.prune()
 
-  def _rename(self, temporary, step):
-    """Gives it the step's name, whose folder may be there."""
-    final = self._folder / f'{step:010d}'
-    before = self.path(step)
-    if (before / _KEPT).exists():
-      (temporary / _KEPT).touch()
-    if before == final and final.exists():
-      os.rename(final, final.with_name(final.name + _REPLACED))
-    os.rename(temporary, final)
-
-  def _prune(self):
-    passing = [
-      s
-      for s in self.steps()
-      if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
-    ]
-    for old in passing[: -self._keep]:
-      os.rename(self.path(old), self._own(old))
-    self._clear()
-
-  def _own(self, step):
-    """A name that is no step's, for this run to write or delete under."""
-    # One name for all hosts, which know of one another.
-    owner = 'hosts' if hosts.count() > 1 else os.getpid()
-    return self._folder / f'.{step:010d}.{owner}'
-
-  def _clear(self):
-    """Deletes what has no step's name, by a process that was killed too."""
-    for left in self._folder.glob('.*'):
-      shutil.rmtree(left, ignore_errors=True)
-    for left in self._folder.glob(f'*{_REPLACED}'):
-      if left.with_name(left.name.removesuffix(_REPLACED)).exists():
-        shutil.rmtree(left, ignore_errors=True)
-
-  def _crc(self, arrays, parts):
-    """Of what has to be the same on all hosts."""
-    crc = 0
-    if hosts.count() > 1:
-      for name, value in arrays.items():
-        if name not in parts:
-          crc = zlib.crc32(np.ascontiguousarray(value), crc)
-    return crc
+  def _write_arrays(self, temporary, step, arrays, snapshots, partition):
+    """Writes this host's arrays and snapshots; their digests."""
+    checksum = checkpoint_hosts.checksum(arrays, partition)
+    with checkpoint_hosts.joint_step('written', checksum) as checksums:
+      names = [checkpoint_files.arrays_name(hosts.index())]
+      if not hosts.is_first():
+        arrays = {k: arrays[k] for k in partition}
+      checkpoint_files.save_arrays(temporary / names[0], arrays)
+      for name, snapshot in snapshots.items():
+        names.append(f'{checkpoint_files.DATA}/{name}')
+        snapshot.save(temporary / names[-1])
+      digests = checkpoint_files.digests(temporary, names)
+    if len(set(checksums)) > 1:
+      raise RunError(
+        f'hosts have come apart by step {step}: networks that should be '
+        'the same on all of them are not'
+      )
+    return digests
 
   def meta(self, step: int) -> dict[str, Any]:
-    """What was saved beside the arrays. Verifies the whole checkpoint."""
+    """The metadata of a checkpoint, whose files are all verified.
+
+    Raises:
+      UserError: there is no checkpoint of that step, or it is damaged.
+    """
     folder = self.path(step)
     if not folder.exists():
       raise UserError(
         f'there is no checkpoint of step {step} in {self._folder}; there '
         f'are: {", ".join(map(str, self.steps())) or "none"}'
       )
-    problem = verify(folder)
+    problem = checkpoint_files.verify(folder)
     if problem:
       raise UserError(f'the checkpoint {folder} is damaged: {problem}')
-    return json.loads((folder / _META).read_text())
+    return json.loads((folder / checkpoint_files.META).read_text())
 
   def newest(self) -> int | None:
-    """The newest step whose checkpoint is whole; damaged ones are named."""
+    """The newest step whose checkpoint is intact; None if there is none.
+
+    Damaged ones are logged.
+
+    Raises:
+      UserError: all of them are damaged.
+    """
     for step in reversed(self.steps()):
-      problem = verify(self.path(step))
+      problem = checkpoint_files.verify(self.path(step))
       if not problem:
         return step
       logging.warning(
@@ -296,214 +258,65 @@ class Checkpoints:
   def restore(
     self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
-    """Reads the checkpoint of a step: the state and the metadata."""
+    """Reads a checkpoint.
+
+    Returns:
+      The state, and the metadata.
+
+    Raises:
+      UserError: as `check`.
+    """
     shapes, meta = self.check(step, experiment)
-    leaves = by_path(shapes)
     folder = self.path(step)
+    # Checkpoints of earlier versions, of one host, have no such entry.
     parts = meta.get('parts', {'count': 1, 'axes': {}})
-    of_hosts = [
-      _read_arrays(
-        folder / _arrays_of(host),
-        {
-          k: _part_of(v, parts['axes'].get(k), parts['count'])
-          for k, v in leaves.items()
-          if host == 0 or k in parts['axes']
-        },
-      )
-      for host in range(parts['count'])
-    ]
-    flat = [
-      np.concatenate([one[k] for one in of_hosts], parts['axes'][k])
-      if k in parts['axes']
-      else of_hosts[0][k]
-      for k in leaves
-    ]
-    state = jax.tree.unflatten(jax.tree.structure(shapes), flat)
-    return experiment.trainer.load(state, folder / _DATA), meta
+    arrays = checkpoint_hosts.read(
+      folder, by_path(shapes), parts['count'], parts['axes']
+    )
+    state = jax.tree.unflatten(jax.tree.structure(shapes), arrays)
+    return experiment.trainer.load(state, folder / checkpoint_files.DATA), meta
 
   def check(
     self, step: int, experiment: Experiment
   ) -> tuple[TrainState, dict[str, Any]]:
-    """Refuses a checkpoint that `restore` could not read.
+    """Checks that `restore` can read a checkpoint.
 
     Returns:
       The shapes of the state, and the metadata.
+
+    Raises:
+      UserError: it does not exist, is damaged, or is of another agent or
+        config.
     """
     meta = self.meta(step)
     shapes = experiment.shapes(meta['history'])
-    leaves = by_path(shapes)
-    expected = {
-      k: [list(v.shape), str(np.dtype(v.dtype))] for k, v in leaves.items()
-    }
-    if expected != meta['leaves']:
-      differ = sorted(
-        k
-        for k in {*expected, *meta['leaves']}
-        if expected.get(k) != meta['leaves'].get(k)
-      )
+    difference = _difference(meta['leaves'], by_path(shapes))
+    if difference:
       raise UserError(
         f'the checkpoint of step {step} in {self._folder} is of another '
-        f'agent or config: {len(differ)} arrays differ, such as {differ[0]} '
-        f'(there {meta["leaves"].get(differ[0])}, here '
-        f'{expected.get(differ[0])})'
+        f'agent or config: {difference}'
       )
     return shapes, meta
 
 
-def _remove(folder):
-  """Deletes a folder that threads of a failed write may still write into."""
-  shutil.rmtree(folder, ignore_errors=True)
-  for _ in range(_RETRIES):
-    if not folder.exists():
-      return
-    time.sleep(_RETRY_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+def _partition(axes):
+  """The axis of each array that this host has only a part of."""
+  if hosts.count() == 1 or axes is None:
+    return {}
+  return {k: axis for k, axis in by_path(axes).items() if axis >= 0}
 
 
-def _why(error):
-  """A failure to write in few words: Orbax's own holds its whole stack."""
-  found = re.search(r"os_error_code='(\d+)'", str(error))
-  if found:
-    return os.strerror(int(found[1]))
-  return getattr(error, 'strerror', None) or str(error)
-
-
-@contextlib.contextmanager
-def _errors_said_once() -> Iterator[None]:
-  """Orbax's threads log what they raise, each with its traceback."""
-
-  def keep(record):
-    return 'orbax' not in record.pathname or record.exc_info is None
-
-  _hush_late_writes()
-  logger = logging.get_absl_logger()
-  logger.addFilter(keep)
-  try:
-    yield
-  finally:
-    logger.removeFilter(keep)
-
-
-@functools.cache  # Once a process.
-def _hush_late_writes() -> None:
-  """Orbax gives up at the first write that fails, and closes its event loop.
-
-  The other writes report to it later, from threads where Python can only print
-  that it is closed.
-  """
-  before = sys.unraisablehook
-
-  def hook(unraisable):
-    if str(unraisable.exc_value) != 'Event loop is closed':
-      before(unraisable)
-
-  sys.unraisablehook = hook
-
-
-def verify(folder: pathlib.Path) -> str:
-  """What is wrong with a checkpoint's files; '' if nothing."""
-  try:
-    recorded = json.loads((folder / _MANIFEST).read_text())
-  except (OSError, ValueError):
-    return f'no readable {_MANIFEST}'
-  present = _digests(folder)
-  for name, digest in recorded.items():
-    if name not in present:
-      return f'{name} is missing'
-    if present[name] != digest:
-      return f'{name} has changed'
-  return ''
-
-
-def _digests(folder, names=('',)):
-  """SHA-256 of the files under some names but the manifest, by path."""
-  digests = {}
-  for name in names:
-    top = folder / name
-    for path in [top] if top.is_file() else sorted(top.rglob('*')):
-      if path.is_file() and path.name != _MANIFEST:
-        with path.open('rb') as file:
-          digest = hashlib.file_digest(file, 'sha256').hexdigest()
-        digests[str(path.relative_to(folder))] = digest
-  return digests
-
-
-# --- Parts of several hosts ---
-
-
-@contextlib.contextmanager
-def _together(what, value=None):
-  """Goes on when all hosts have done it, or fails on all if one fails.
-
-  Yields a list, which has the values of all hosts afterwards.
-  """
-  found, error = [], None
-  try:
-    yield found
-  except Exception as caught:  # Whatever: the others wait for this one.
-    error = caught
-  told = _why(error) if error else None
-  of_hosts = hosts.all_gather_object(f'checkpoint {what}', [told, value])
-  if error:
-    raise error
-  for host, (failed, one) in enumerate(of_hosts):
-    if failed is not None:
-      raise RunError(f'host {host}: {failed}')
-    found.append(one)
-
-
-def _arrays_of(host):
-  return f'{_ARRAYS}_{host}.npz' if host else _ARRAYS
-
-
-def _whole_shape(shape, axis):
-  """The shape of an array that hosts have equal parts of."""
-  if axis is None:
-    return list(shape)
-  return [n * hosts.count() if i == axis else n for i, n in enumerate(shape)]
-
-
-def _part_of(shape, axis, count):
-  """The shape of one of `count` parts."""
-  if axis is None:
-    return shape
-  return jax.ShapeDtypeStruct(
-    tuple(n // count if i == axis else n for i, n in enumerate(shape.shape)),
-    shape.dtype,
+def _difference(saved, leaves):
+  """How saved shapes and dtypes differ from those of `leaves`; '' if not."""
+  expected = {
+    k: [list(v.shape), str(np.dtype(v.dtype))] for k, v in leaves.items()
+  }
+  differ = sorted(
+    k for k in {*expected, *saved} if expected.get(k) != saved.get(k)
   )
-
-
-def _checkpointer():
-  """Orbax for this process alone: it knows nothing of other hosts' parts."""
-  alone = {}
-  if hosts.count() > 1:
-    me = hosts.index()
-    alone = {
-      'multiprocessing_options': ocp.options.MultiprocessingOptions(
-        primary_host=me,
-        active_processes={me},
-        barrier_sync_key_prefix=f'host_{me}',
-      )
-    }
-  return ocp.Checkpointer(ocp.StandardCheckpointHandler(**alone), **alone)
-
-
-def _save_arrays(folder, arrays):
-  """Orbax refuses empty arrays; their shape in meta.json is all of them."""
-  arrays = {k: v for k, v in arrays.items() if v.size}
-  if arrays:
-    _checkpointer().save(folder, args=ocp.args.StandardSave(arrays))
-
-
-def _read_arrays(folder, shapes):
-  """Arrays of these shapes; what is empty was not written."""
-  if folder.suffix == '.npz':
-    with np.load(folder) as file:
-      # What numpy does not know it keeps as bytes.
-      return {k: file[k].view(v.dtype) for k, v in shapes.items()}
-  empty = {k: np.zeros(v.shape, v.dtype) for k, v in shapes.items()}
-  wanted = {k: v for k, v in empty.items() if v.size}
-  if not wanted:
-    return empty
-  found = _checkpointer().restore(folder, args=ocp.args.StandardRestore(wanted))
-  return {**empty, **{k: np.asarray(v) for k, v in found.items()}}
+  if not differ:
+    return ''
+  return (
+    f'{len(differ)} arrays differ, such as {differ[0]} '
+    f'(there {saved.get(differ[0])}, here {expected.get(differ[0])})'
+  )

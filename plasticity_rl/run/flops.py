@@ -1,8 +1,8 @@
-"""What a run computes, in floating-point operations.
+"""Costs of a run in floating-point operations (FLOPs).
 
-XLA counts the body of a scan once, whatever its length, so that the cost of a
-segment cannot be read off its program. A ledger is the cost of one decision
-and of one update, each lowered by itself, times counters.
+XLA counts the body of a scan once, whatever its length, so the cost of a
+segment cannot be read from its program. One decision and one update are lowered
+by themselves instead; `accounts` multiplies their costs by counters.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,10 @@ from plasticity_rl.types import Transition
 
 
 def parameters(state: TrainState) -> dict[str, int]:
-  """Parameters of one seed's networks, targets not counted.
+  """Counts the parameters of one seed's networks, without target networks.
 
   Returns:
-    'parameters', frozen heads (and slots, open or not) included, and
+    'parameters', which includes frozen heads and all slots, and
     'trainable_parameters'.
   """
   counts = {'parameters': 0, 'trainable_parameters': 0}
@@ -55,9 +55,12 @@ def _flops(function, *args):
 
 
 def costs(agent: Agent, batch: Transition, state: TrainState) -> Costs:
-  """Costs of one seed of `state` (arrays or shapes), from lowered programs.
+  """Costs of one seed, from lowered programs.
 
-  `batch` has the shapes of an update's.
+  Args:
+    agent: the agent.
+    batch: with the shapes of an update's batch.
+    state: of all seeds, as arrays or shapes.
   """
   nets = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.nets

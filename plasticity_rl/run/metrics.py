@@ -1,4 +1,4 @@
-"""metrics.csv, TensorBoard, Weights & Biases."""
+"""Writers of metrics.csv, events.jsonl, TensorBoard and Weights & Biases."""
 
 import contextlib
 import csv
@@ -22,10 +22,17 @@ COMMON = ('seed', 'step', 'frames', 'updates', 'seconds')
 
 
 class CsvWriter:
-  """Rows of metrics, one a seed and point; a new column rewrites the file."""
+  """Writes metrics.csv: one row for each seed and step.
+
+  A new column rewrites the file.
+  """
 
   def __init__(self, path: pathlib.Path, resume_step: int):
-    """Continues a file after dropping the rows past `resume_step`."""
+    """Opens a file, and drops its rows past `resume_step`.
+
+    Raises:
+      RunError: it cannot be written.
+    """
     self._path = path
     self._columns = list(COMMON)
     rows = []
@@ -38,6 +45,7 @@ class CsvWriter:
     self._rewrite(rows)
 
   def _rewrite(self, rows):
+    """Replaces the file."""
     temporary = self._path.with_name(f'.{self._path.name}.{os.getpid()}')
     with _writing(self._path):
       with temporary.open('w', newline='') as file:
@@ -47,7 +55,11 @@ class CsvWriter:
       os.replace(temporary, self._path)
 
   def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Appends rows."""
+    """Appends rows.
+
+    Raises:
+      RunError: the file cannot be written, such as when the disk is full.
+    """
     new = [k for k in rows[0] if k not in self._columns]
     if new:
       with self._path.open(newline='') as file:
@@ -60,7 +72,7 @@ class CsvWriter:
 
 @contextlib.contextmanager
 def _writing(path: pathlib.Path) -> Iterator[None]:
-  """Says in a line that a file cannot be written: the disk may be full."""
+  """Raises a `RunError` where a file cannot be written."""
   try:
     yield
   except OSError as error:
@@ -71,7 +83,7 @@ def _writing(path: pathlib.Path) -> Iterator[None]:
 
 
 def is_whole(row: Mapping[str, Any], resume_step: int) -> bool:
-  """Whether a row has all its cells and is of a step up to `resume_step`."""
+  """Whether a row is complete and of a step up to `resume_step`."""
   try:
     return None not in row.values() and int(row['step']) <= resume_step
   except (TypeError, ValueError):
@@ -79,7 +91,7 @@ def is_whole(row: Mapping[str, Any], resume_step: int) -> bool:
 
 
 class Writers:
-  """Everything that a run logs to."""
+  """All writers of a run."""
 
   def __init__(
     self,
@@ -89,7 +101,19 @@ class Writers:
     first_seed: int,
     frames_per_step: int = 1,
   ):
-    """Opens the writers; `resume_step` is -1 for a run that starts."""
+    """Opens the writers, and drops what is past `resume_step`.
+
+    Args:
+      folder: of the run.
+      log: which writers to open.
+      resume_step: the step of the checkpoint it resumes from; -1 for none.
+      first_seed: the number of the first seed.
+      frames_per_step: environment frames of one step.
+
+    Raises:
+      UserError: TensorBoard or Weights & Biases is not installed.
+      RunError: a file cannot be written.
+    """
     self._first_seed = first_seed
     self._frames_per_step = frames_per_step
     self._csv = CsvWriter(folder / CSV, resume_step)
@@ -124,7 +148,17 @@ class Writers:
     seconds: float,
     metrics: Mapping[str, np.ndarray],
   ) -> None:
-    """One point of all seeds; metrics are `[S]`, a NaN is left empty."""
+    """Writes the metrics of all seeds at a step.
+
+    Args:
+      step: the step.
+      updates: made so far.
+      seconds: of the run so far.
+      metrics: arrays `[S]` by name; a NaN leaves a cell empty.
+
+    Raises:
+      RunError: a file cannot be written.
+    """
     num_seeds = len(next(iter(metrics.values())))
     self._csv.write(
       [
@@ -156,32 +190,37 @@ class Writers:
         self._wandb.log(means, step=step)
 
   def event(self, step: int, **facts: Any) -> None:
-    """A line in events.jsonl: what happened, and why."""
+    """Appends a line to events.jsonl: what happened, and why.
+
+    Raises:
+      RunError: it cannot be written.
+    """
     with _writing(self._events), self._events.open('a') as file:
       file.write(json.dumps({'step': step, **facts}) + '\n')
 
   def close(self) -> None:
-    """Flushes what is buffered."""
+    """Flushes and closes the writers."""
     if self._tensorboard:
       self._tensorboard.close()
     if self._wandb:
       self._wandb.finish()
 
 
-class Silent:
-  """The writers of a host that writes nothing."""
+class NullWriters:
+  """Writers for hosts other than the first, which write nothing."""
 
   def write(self, *args: Any) -> None:
-    """Nothing."""
+    """Does nothing."""
 
   def event(self, step: int, **facts: Any) -> None:
-    """Nothing."""
+    """Does nothing."""
 
   def close(self) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 def _event_step(line):
+  """The step of a line of events.jsonl; infinity if it is incomplete."""
   try:
     return json.loads(line)['step']
   except (ValueError, KeyError):
@@ -189,7 +228,7 @@ def _event_step(line):
 
 
 def _wandb_id(folder):
-  """Kept in the folder: those of arms are called alike in all diagnoses."""
+  """An ID kept in the folder, since arms of all diagnoses share names."""
   path = folder / WANDB_ID
   if not path.exists():
     run_folder.write_atomically(path, uuid.uuid4().hex)
@@ -197,6 +236,7 @@ def _wandb_id(folder):
 
 
 def _optional(module, extra):
+  """Imports a module that `pip install plasticity_rl[extra]` installs."""
   try:
     return __import__(module)
   except ImportError:

@@ -1,4 +1,4 @@
-"""Stopping when asked: the first signal saves, the second one kills."""
+"""Preemption: the first signal asks a run to save, a second SIGINT kills it."""
 
 import signal
 import sys
@@ -6,7 +6,10 @@ from types import FrameType
 
 
 class PreemptionHandler:
-  """Within this context SIGTERM and SIGINT set `requested`."""
+  """A context in which SIGTERM and SIGINT set `requested`.
+
+  A request that comes while contexts are nested reaches the outer ones too.
+  """
 
   def __init__(self):
     self.requested = False
@@ -20,7 +23,7 @@ class PreemptionHandler:
   def __exit__(self, *error) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
-      # What came too late for this run is for the one after it.
+      # A request that came too late for this run stops the next one.
       outer = getattr(handler, '__self__', None)
       if self.requested and isinstance(outer, PreemptionHandler):
         outer.requested = True

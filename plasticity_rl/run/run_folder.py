@@ -1,4 +1,4 @@
-"""A run's folder: what it is of, and that it is of nothing else."""
+"""The folder of a run: its config, its lock, and where results come from."""
 
 import contextlib
 import fcntl
@@ -31,12 +31,12 @@ _PACKAGES = (
   'orbax-checkpoint',
   'pgx',
 )
-# What the same command may say otherwise: it does not change any result.
-_FREE = ('log',)
+# Sections that may change between commands: they do not change any result.
+_IGNORED = ('log',)
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:
-  """Writes to a temporary name, then renames."""
+  """Writes a file under a temporary name, then renames it."""
   temporary = path.with_name(f'.{path.name}.{os.getpid()}')
   try:
     temporary.write_text(text)
@@ -46,10 +46,13 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 
 def prepare(folder: pathlib.Path, settings: settings_lib.Settings) -> None:
-  """Makes the folder, or checks that it is this config's.
+  """Makes the folder of a config, or checks that an existing one is its own.
 
-  Another config on the same folder is refused, with the keys that differ. Of
-  several hosts the first makes it, and the others have to see it.
+  With several hosts the first one makes it, and the others have to see it.
+
+  Raises:
+    UserError: the folder holds a run of another config or anything else, it
+      cannot be written, or hosts do not share it.
   """
   if hosts.is_first():
     _prepare(folder, settings)
@@ -73,7 +76,7 @@ def _prepare(folder, settings):
     return
   if folder.exists() and not folder.is_dir():
     raise UserError(f'{folder} is a file: choose another --workdir')
-  # Beside what a process left that was killed while it began here.
+  # A process that was killed at its start may have left a temporary config.
   if folder.exists() and any(
     not path.name.startswith(f'.{CONFIG}.') for path in folder.iterdir()
   ):
@@ -92,10 +95,10 @@ def _prepare(folder, settings):
 def differences(
   recorded: Mapping[str, Any], settings: settings_lib.Settings
 ) -> list[str]:
-  """How a config that was written down differs, 'key (there 1, here 2)'.
+  """Differences of a recorded config, as 'key (there 1, here 2)'.
 
-  Settings that it does not know, as an earlier version wrote it, were as they
-  are by default; what does not change results may differ.
+  Settings that it lacks, because an earlier version wrote it, count as their
+  defaults. Settings that do not change results are ignored.
   """
   theirs = flat(settings_lib.resolve(recorded))
   # Through JSON, where a tuple is a list.
@@ -108,12 +111,16 @@ def differences(
 
 
 @contextlib.contextmanager
-def alone(folder: pathlib.Path) -> Iterator[None]:
-  """Refuses to run what another process is running at this moment.
+def lock(folder: pathlib.Path) -> Iterator[None]:
+  """Locks a run folder against other processes.
 
-  Two would write their rows and checkpoints between one another. The config's
-  file is locked, which the system undoes however a process ends. File systems
-  without locks are trusted.
+  Two processes would mix their rows and checkpoints. The lock is on the
+  config's file; the system removes it however a process ends. On file systems
+  without locks nothing is checked.
+
+  Raises:
+    UserError: the folder cannot be written.
+    RunError: another process is running it.
   """
   path = folder / CONFIG
   if not hosts.is_first() or not path.exists():
@@ -137,9 +144,9 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
 
 
 def flat(settings: settings_lib.Settings) -> dict[str, Any]:
-  """The config by dotted key, without what two commands may say otherwise."""
+  """The config by dotted key, without settings that do not change results."""
   config = settings_lib.to_dict(settings)
-  return dict(_flat({k: v for k, v in config.items() if k not in _FREE}))
+  return dict(_flat({k: v for k, v in config.items() if k not in _IGNORED}))
 
 
 def _flat(tree, prefix=''):
@@ -151,7 +158,11 @@ def _flat(tree, prefix=''):
 
 
 def read_config(folder: pathlib.Path) -> dict[str, Any]:
-  """The resolved config of a run folder."""
+  """The resolved config of a run folder.
+
+  Raises:
+    UserError: it is not a run folder, or its config is damaged.
+  """
   path = folder / CONFIG
   if not path.exists():
     raise UserError(f'{folder} is not a run folder: it has no {CONFIG}')
@@ -162,7 +173,7 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def origin() -> dict[str, Any]:
-  """Where results come from: versions, revision, command, machine."""
+  """The origin of results: versions, revision, command, machine."""
   versions = {'python': platform.python_version()}
   for package in _PACKAGES:
     try:
@@ -186,7 +197,7 @@ def _command():
   return ' '.join([program, *sys.argv[1:]])
 
 
-@functools.cache  # Every checkpoint names it, and git takes its time.
+@functools.cache  # Every checkpoint records it, and git is slow.
 def _git_revision():
   def git(*words):
     return subprocess.run(

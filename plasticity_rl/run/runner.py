@@ -1,71 +1,31 @@
-"""A run through time: segments, and what happens between them."""
+"""The loop of a run: segments, and everything that happens between them."""
 
-import dataclasses
-import json
-import math
 import pathlib
-import time
 from collections.abc import Callable, Collection
-from typing import Any
-
-import jax
-import jax.monitoring
-import numpy as np
-import tqdm
-from absl import logging
 
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
-from plasticity_rl.run import flops as ledger_lib
+from plasticity_rl.run import accounts as accounts_lib
+from plasticity_rl.run import divergence
 from plasticity_rl.run import run_folder
+from plasticity_rl.run import start as start_lib
 from plasticity_rl.run.checkpoint import Checkpoints
-from plasticity_rl.run.metrics import Silent
-from plasticity_rl.run.metrics import Writers
 from plasticity_rl.run.preemption import PreemptionHandler
+from plasticity_rl.run.recorder import Recorder
+from plasticity_rl.run.start import Start
 from plasticity_rl.run.triggers import Triggers
 from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training.experiment import Experiment
-from plasticity_rl.types import TrainState
 from plasticity_rl.types import structure
-
-LEDGER = 'ledger.json'
-
-
-@dataclasses.dataclass(frozen=True)
-class Start:
-  """Where a run starts that has no checkpoint of its own yet.
-
-  Attributes:
-    state: the state.
-    step: its step.
-    history: interventions that changed its structure.
-    is_fork: whether to evaluate and measure at once, before any training.
-    primed: updates made so far in priming.
-    watches: what criteria have seen so far, by label.
-  """
-
-  state: TrainState
-  step: int = 0
-  history: tuple[dict[str, Any], ...] = ()
-  is_fork: bool = False
-  primed: int = 0
-  watches: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass
-class _Clock:
-  """Accounts of a run, saved with it."""
-
-  seconds: float = 0.0
-  compile_seconds: float = 0.0
-  act_flops: float = 0.0
-  update_flops: float = 0.0
-  evaluation_flops: float = 0.0
 
 
 def check(experiment: Experiment) -> None:
-  """Refuses interventions that could not happen as the config asks."""
+  """Checks that the interventions of the config can happen.
+
+  Raises:
+    UserError: one cannot.
+  """
   schedule = schedule_lib.schedule(experiment.settings)
   for one in schedule.interventions:
     experiment.intervene(one.expression)
@@ -81,59 +41,70 @@ def run(
   name: str = '',
   keep_steps: Collection[int] = (),
 ) -> None:
-  """Runs an experiment in its folder to the end, or on from where it was.
+  """Runs an experiment to its end, from its last checkpoint if it has one.
 
   Args:
     experiment: what to run.
     folder: prepared by `run_folder.prepare`.
     start: makes the state of a run without a checkpoint; `experiment.init` by
       default.
-    num_steps: where to end, for a fork; the config's otherwise.
+    num_steps: the last step, for a fork; the config's by default.
     name: on the progress bar.
-    keep_steps: points of the grid to be evaluated, measured and saved for
-      good, beside those of the schedule.
+    keep_steps: steps at which to evaluate, measure, and save a checkpoint that
+      is kept, in addition to those of the schedule.
+
+  Raises:
+    UserError: the folder or its checkpoints cannot be used.
+    Interrupted: the process was asked to stop, and has saved.
+    RunError: the loss or the weights diverged, the disk is full, or another
+      process is running this folder.
   """
   end = num_steps or schedule_lib.schedule(experiment.settings).num_steps
   if hosts.broadcast_object('is done', _is_done(folder, end)):
     return
-  with PreemptionHandler() as interrupts, run_folder.alone(folder):
-    _Run(
+  with PreemptionHandler() as preemption, run_folder.lock(folder):
+    Runner(
       experiment,
       folder,
-      start,
-      num_steps,
-      name,
-      keep_steps,
-      interrupts,
+      preemption,
+      start=start,
+      num_steps=num_steps,
+      name=name,
+      keep_steps=keep_steps,
     ).run()
 
 
 def _is_done(folder, end):
-  """Whether all is there: the ledger is written last."""
+  """Whether a run is complete: its ledger is written last."""
   return (
     hosts.is_first()
-    and (folder / LEDGER).exists()
+    and (folder / accounts_lib.LEDGER).exists()
     and (Checkpoints(folder).newest() == end)
   )
 
 
-class _Run:
-  """The mutable state of a run on the host."""
+class Runner:
+  """One process of a run, from where it starts or resumes to its end."""
 
   def __init__(
     self,
-    experiment,
-    folder,
-    start,
-    num_steps,
-    name,
-    keep_steps,
-    interrupts,
+    experiment: Experiment,
+    folder: pathlib.Path,
+    preemption: PreemptionHandler,
+    *,
+    start: Callable[[], Start] | None = None,
+    num_steps: int | None = None,
+    name: str = '',
+    keep_steps: Collection[int] = (),
   ):
+    """Restores the newest checkpoint, or starts; see `run` for the arguments.
+
+    Raises:
+      UserError: the checkpoints cannot be used.
+    """
     self._experiment = experiment
     self._folder = folder
-    self._name = name
-    self._interrupts = interrupts
+    self._preemption = preemption
     settings = experiment.settings
     self._schedule = schedule_lib.schedule(settings)
     self._end = num_steps or self._schedule.num_steps
@@ -142,172 +113,160 @@ class _Run:
       for i in self._schedule.interventions
       if i.at_steps or i.every_steps
     ]
-    self._waiting = Triggers(experiment)
+    self._triggers = Triggers(experiment)
     self._keep_steps = keep_steps
     self._checkpoints = Checkpoints(
       folder, settings.checkpoint.keep, keep_steps
     )
-    self._clock = _Clock()
-    self._pending = None
     newest = hosts.broadcast_object(
       'newest checkpoint',
       (self._checkpoints.newest() if hosts.is_first() else None),
     )
     if newest is not None:
-      self._state, meta = self._checkpoints.restore(newest, experiment)
-      self._tell_of_moving(newest, meta)
-      self._step, self._history = newest, list(meta['history'])
-      self._clock = _Clock(**meta['clock'])
-      self._is_fork, self._primed = False, meta['primed']
-      watched = meta['watches']
+      begin, totals = start_lib.restore(self._checkpoints, newest, experiment)
     else:
       begin = start() if start else Start(experiment.init())
-      self._state, self._step = begin.state, begin.step
-      self._history, self._is_fork = list(begin.history), begin.is_fork
-      self._primed, watched = begin.primed, begin.watches
-    self._waiting.restore(watched)
-    self._writers = Silent()
-    if hosts.is_first():
-      self._writers = Writers(
-        folder,
-        settings.log,
-        -1 if newest is None else newest,
-        settings.seed,
-        experiment.trainer.frames_per_step,
-      )
-    self._updates = int(self._state.counters.updates)
-    self._costs = self._cost()
-    self._last_loss = math.nan
-    self._begin = self._step
+      totals = accounts_lib.Totals()
+    self._state, self._step = begin.state, begin.step
+    self._is_fork = begin.is_fork
+    self._history, self._primed = list(begin.history), begin.primed
+    self._triggers.restore(begin.triggers)
+    self._accounts = accounts_lib.Accounts(experiment, self._state, totals)
+    self._recorder = Recorder(
+      experiment,
+      folder,
+      self._accounts,
+      self._checkpoints,
+      start_step=begin.step,
+      end_step=self._end,
+      segment_steps=self._schedule.segment,
+      is_resumed=newest is not None,
+      name=name or 'train',
+    )
 
   def run(self) -> None:
-    bar = tqdm.tqdm(
-      total=self._end,
-      initial=self._step,
-      desc=self._name or 'train',
-      unit=' steps',
-      unit_scale=True,
-      dynamic_ncols=True,
-      mininterval=0.5,
-      disable=(
-        not self._experiment.settings.log.progress or not hosts.is_first()
-      ),
-    )
-    listener = self._listen_to_compilation()
-    self._begun = time.monotonic() - self._clock.seconds
-    if hosts.is_first():  # One of an earlier end would say that this is done.
-      (self._folder / LEDGER).unlink(missing_ok=True)
-    try:
-      with bar:
-        self._bar = bar
-        if self._is_fork:
-          # Not to be remembered: the unforked run need not measure here.
-          self._look(evaluate=True, measure=True, remember=False)
-        if self._prime():  # It was stopped in the middle of priming.
-          self._save()
-        while self._step < self._end:
-          self._stop_if_asked()
-          self._state, metrics = self._segment()(self._state)
-          # The host writes the last segment while this one runs.
-          self._flush()
-          self._checkpoints.poll()
-          self._step += self._schedule.segment
-          self._boundary(metrics)
-        self._flush()
-        self._checkpoints.wait()
-    finally:
-      jax.monitoring.unregister_event_duration_listener(listener)
-      self._writers.close()
-    self._write_ledger()
+    """Runs to the end; see the function `run` for what it raises."""
+    with self._recorder.running():
+      if hosts.is_first():  # One of an earlier end would say that this is done.
+        (self._folder / accounts_lib.LEDGER).unlink(missing_ok=True)
+      self._run_segments()
+    if hosts.is_first():
+      self._accounts.write_ledger(self._folder, self._state)
+
+  def _run_segments(self):
+    if self._is_fork:
+      # The state stays as it is, since the unforked run need not measure here.
+      self._evaluate_and_measure(
+        evaluate=True, measure=True, update_state=False
+      )
+    if self._prime():  # The process before this one stopped while priming.
+      self._save()
+    while self._step < self._end:
+      self._stop_if_preempted()
+      self._state, metrics = self._segment()(self._state)
+      # The host writes the last segment while this one runs.
+      self._recorder.flush()
+      self._checkpoints.poll()
+      self._step += self._schedule.segment
+      self._after_segment(metrics)
+    self._recorder.flush()
+    self._checkpoints.wait()
 
   def _segment(self):
-    """What to run next: the replay ratio may have been raised."""
-    loop = self._experiment.trainer
-    return loop.segment_later if self._waiting.ratio_has_risen else loop.segment
+    """The compiled segment to run next, which depends on the replay ratio."""
+    trainer = self._experiment.trainer
+    if self._triggers.replay_ratio_changed:
+      return trainer.segment_later
+    return trainer.segment
 
-  def _boundary(self, metrics):
-    """All that happens at this step, in the order of the design."""
+  def _after_segment(self, metrics):
+    """Everything that happens at a step, in this order."""
     step, schedule = self._step, self._schedule
     keep = step in self._keep_steps
-    self._look(
+    metrics = self._evaluate_and_measure(
       evaluate=keep or step % schedule.evaluate == 0,
       measure=keep or step % schedule.measure == 0,
       metrics=metrics,
     )
-    seen = self._pending[1]
-    if self._goes_on_from(step):
+    if self._training_continues():
       for intervention, apply in self._interventions:
         if intervention.due(step):
           self._intervene(intervention, apply)
-      self._watch(seen)
+      self._check_triggers(metrics)
     self._prime()
     if keep or step % schedule.save == 0 or step == self._end:
       self._save()
 
-  def _goes_on_from(self, step):
-    """At the end of a prefix as well: the run that it stands for does."""
-    return step < max(self._end, self._schedule.num_steps)
+  def _training_continues(self):
+    """Whether training goes on from this step.
+
+    It does at the end of a prefix too, which stands for the run of the config.
+    """
+    return self._step < max(self._end, self._schedule.num_steps)
 
   def _prime(self):
-    """The updates of heavy priming, if it is time; whether any were made."""
+    """Makes the updates of heavy priming, if it is time; whether it did."""
     if not self._schedule.prime or self._step != self._schedule.prime:
       return False
-    self._flush()  # Its updates are those before priming.
+    self._recorder.flush()  # Its count of updates is that before priming.
     total = self._experiment.settings.replay.priming_updates
-    begun = self._primed
+    before_priming = self._primed
     while self._primed < total:
-      self._stop_if_asked()
+      self._stop_if_preempted()
       before = int(self._state.counters.updates)
       self._state = self._experiment.trainer.prime(self._state)
-      made = int(self._state.counters.updates) - before
-      self._primed += made
-      self._updates += made
-      self._clock.update_flops += made * self._costs.update
-      self._bar.set_postfix_str(f'priming {self._primed}/{total}')
-    return self._primed > begun
+      updates = int(self._state.counters.updates) - before
+      self._primed += updates
+      self._recorder.add_priming(updates, self._primed, total)
+    return self._primed > before_priming
 
-  def _look(self, *, evaluate, measure, metrics=None, remember=True):
-    """Evaluates and measures; what comes out is written a segment later."""
+  def _evaluate_and_measure(
+    self, *, evaluate, measure, metrics=None, update_state=True
+  ):
+    """Adds to the metrics of this step, records and returns them."""
     metrics = dict(metrics or {})
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
     if measure:
       measured, own = self._experiment.measure(self._state)
       metrics.update(measured)
-      if remember:
+      if update_state:
         self._state = self._state._replace(
           interventions={**self._state.interventions, **own}
         )
-    self._pending = (self._step, metrics)
+    self._recorder.put(self._step, metrics)
+    return metrics
 
-  def _watch(self, metrics):
-    """What waits for something: interventions each seed by itself."""
-    why, due = self._waiting.observe(self._step, metrics)
-    if why:
+  def _check_triggers(self, metrics):
+    """Changes the replay ratio and intervenes where a criterion is met."""
+    ratio_reason, due = self._triggers.observe(self._step, metrics)
+    if ratio_reason:
       replay = self._experiment.settings.replay
-      self._writers.event(
+      self._recorder.event(
         self._step,
         event='replay_ratio',
-        why=why,
+        why=ratio_reason,
         updates_per_step=replay.later_updates_per_step,
       )
     for one in due:
-      self._intervene(one.intervention, one.apply, seeds=one.seeds, why=one.why)
+      self._intervene(
+        one.intervention, one.apply, seeds=one.seeds, why=one.reasons
+      )
 
   def _intervene(self, intervention, apply, **facts):
-    self._flush()  # What was computed so far has the costs of before.
+    self._recorder.flush()  # Counted at the costs before the intervention.
     before, expression = self._state, intervention.expression
     self._state = apply(before)
-    jumps = self._experiment.parts.metrics(
+    changes = self._experiment.parts.metrics(
       self._experiment.compare(before, self._state)
     )
-    self._writers.event(
+    self._recorder.event(
       self._step,
       event='intervention',
       label=expression.label,
       expression=expression.text,
       **facts,
-      **{k: v.tolist() for k, v in jumps.items()},
+      **{k: v.tolist() for k, v in changes.items()},
     )
     if structure(before) != structure(self._state):
       self._history.append(
@@ -316,79 +275,38 @@ class _Run:
           'expression': f'{expression.label}={expression.text}',
         }
       )
-      self._costs = self._cost()
-
-  def _cost(self):
-    return ledger_lib.costs(
-      self._experiment.agent, self._experiment.trainer.batch, self._state
-    )
-
-  def _flush(self):
-    """Writes the metrics of the last boundary; stops on a loss of NaN."""
-    if self._pending is None:
-      return
-    step, metrics = self._pending
-    self._pending = None
-    metrics = self._experiment.parts.metrics(metrics)
-    updates = self._count(step, metrics)
-    bad = metrics.pop('bad_step', np.array([-1]))
-    self._clock.seconds = time.monotonic() - self._begun
-    self._writers.write(step, updates, self._clock.seconds, metrics)
-    self._bar.update(step - self._bar.n)
-    shown = metrics.get('eval/return', metrics.get('train/return'))
-    if shown is not None and not np.isnan(shown).all():
-      self._bar.set_postfix_str(f'return {np.nanmean(shown):.2f}')
-    if (bad >= 0).any():
-      self._diverged(bad)
-    loss = metrics.get('train/loss', np.array([math.nan]))
-    if not np.isnan(loss).all():
-      self._last_loss = float(np.nanmean(loss))
-
-  def _count(self, step, metrics):
-    """Updates made by `step`, and what they cost, from shared counters."""
-    updates = int(metrics.pop('updates', np.array([self._updates]))[0])
-    clock = self._clock
-    rows = self._schedule.segment if 'bad_step' in metrics else 0
-    clock.act_flops += rows * self._costs.act
-    clock.update_flops += (updates - self._updates) * self._costs.update
-    if 'eval/steps' in metrics:
-      clock.evaluation_flops += (
-        float(metrics['eval/steps'].mean()) * self._costs.act
-      )
-    self._updates = updates
-    return updates
+      self._accounts.set_costs(self._state)
 
   def _save(self):
-    self._flush()
+    self._recorder.flush()
     finite = bool(self._experiment.is_finite(self._state))
     if not all(hosts.all_gather_object('finite weights', finite)):
       raise RunError(
-        f'the weights became NaN or infinite before step {self._step}: most '
-        'likely optimizer.learning_rate '
-        f'({self._experiment.settings.optimizer.learning_rate:g}) is too '
-        f'high; last good checkpoint: {self._last_good()}'
+        divergence.weights_message(
+          self._step, self._experiment.settings, self._checkpoints
+        )
       )
-    parts = self._experiment.parts
+    partition = self._experiment.parts
     portable = self._experiment.trainer.portable(self._state)
     self._checkpoints.save(
       self._step,
       portable,
       {
         'history': self._history,
-        'clock': dataclasses.asdict(self._clock),
+        'clock': self._accounts.save(),
         'primed': self._primed,
-        'watches': self._waiting.save(),
+        'watches': self._triggers.save(),
         'origin': run_folder.origin(),
-        'layout': str(parts.layout),
+        'layout': str(partition.layout),
       },
       self._experiment.trainer.snapshots(self._state),
-      parts.by_leaf(portable),
+      partition.by_leaf(portable),
     )
 
-  def _stop_if_asked(self):
-    """Saves and leaves if any host was asked to: all do, at the same step."""
+  def _stop_if_preempted(self):
+    """Saves and stops all hosts at this step if any was asked to stop."""
     if not any(
-      hosts.all_gather_object('asked to stop', self._interrupts.requested)
+      hosts.all_gather_object('asked to stop', self._preemption.requested)
     ):
       return
     self._save()
@@ -396,81 +314,4 @@ class _Run:
     raise Interrupted(
       f'stopped at step {self._step} of {self._end}, saved in '
       f'{self._folder}; the same command continues'
-    )
-
-  def _diverged(self, bad):
-    seeds = np.flatnonzero(bad >= 0)
-    first = int(bad[seeds].min())
-    optimizer = self._experiment.settings.optimizer
-    if math.isnan(self._last_loss):
-      cause = (
-        'it was so in the first segment with updates'
-        + (f' after step {self._begin}' if self._begin else '')
-        + ': look at the observations and rewards, and at '
-        'optimizer.learning_rate '
-        f'({optimizer.learning_rate:g})'
-      )
-    else:
-      cause = (
-        f'the mean loss of the segment before was {self._last_loss:.3g}: '
-        'most likely optimizer.learning_rate '
-        f'({optimizer.learning_rate:g}) is too high'
-        + (
-          ''
-          if optimizer.max_gradient_norm
-          else ', or gradients want optimizer.max_gradient_norm'
-        )
-      )
-    raise RunError(
-      f'the loss became NaN or infinite at step {first} (seed '
-      f'{self._experiment.settings.seed + int(seeds[0])}, {len(seeds)} of '
-      f'{len(bad)} seeds); {cause}; last good checkpoint: ' + self._last_good()
-    )
-
-  def _last_good(self):
-    self._checkpoints.wait()
-    kept = self._checkpoints.steps()
-    return f'step {kept[-1]}' if kept else 'none'
-
-  def _listen_to_compilation(self):
-    def listener(event, duration, **kwargs):
-      del kwargs
-      if event.endswith('backend_compile_duration'):
-        self._clock.compile_seconds += duration
-
-    jax.monitoring.register_event_duration_secs_listener(listener)
-    return listener
-
-  def _tell_of_moving(self, step, meta):
-    """A line where a checkpoint goes on somewhere else than it was saved."""
-    here = str(self._experiment.parts.layout)
-    there, counters = meta.get('layout', here), self._state.counters
-    if there == here or not hosts.is_first():
-      return
-    emptied = 0 < int(counters.stored) == int(counters.cleared)
-    logging.warning(
-      'the checkpoint of step %d was saved on %s and goes on on %s: %s',
-      step,
-      there,
-      here,
-      'the replay begins empty, and updates wait for it'
-      if emptied
-      else 'what each had of seeds, environments and replay is shared out anew',
-    )
-
-  def _write_ledger(self):
-    if not hosts.is_first():
-      return
-    clock = dataclasses.asdict(self._clock)
-    total = sum(v for k, v in clock.items() if k.endswith('flops'))
-    run_folder.write_atomically(
-      self._folder / LEDGER,
-      json.dumps(
-        {
-          **clock,
-          'total_flops': total,
-          **ledger_lib.parameters(self._state),
-        },
-        indent=2,
-      ),
     )

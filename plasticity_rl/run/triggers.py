@@ -1,4 +1,4 @@
-"""What a run waits for: interventions by `when`, and a higher replay ratio."""
+"""Triggers of a run: interventions by `when`, and the later replay ratio."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -13,99 +13,114 @@ from plasticity_rl.training.experiment import Experiment
 from plasticity_rl.training.experiment import check_metric
 from plasticity_rl.types import TrainState
 
-_RATIO = '(replay ratio)'  # Among the labels; no intervention's looks like it.
+_RATIO = '(replay ratio)'  # A label that no intervention can have.
 
 
 class Due(NamedTuple):
   """An intervention whose criterion is met in some seeds.
 
   Attributes:
-    intervention: which.
-    apply: `(state) -> state`, on those seeds.
+    intervention: the intervention.
+    apply: `(state) -> state`, for those seeds.
     seeds: their numbers.
-    why: a reason for each.
+    reasons: one for each of them.
   """
 
   intervention: schedule_lib.ScheduledIntervention
   apply: Callable[[TrainState], TrainState]
   seeds: list[int]
-  why: list[str]
+  reasons: list[str]
 
 
-class _Awaited(NamedTuple):
+class _Trigger(NamedTuple):
+  """An intervention and its criterion; `apply` takes a mask of seeds."""
+
   intervention: schedule_lib.ScheduledIntervention
-  watch: criteria.CriterionState
+  criterion_state: criteria.CriterionState
   apply: Callable[[TrainState, jax.Array], TrainState]
 
 
 class Triggers:
-  """The criteria of one run, and what each has seen."""
+  """The criteria of one run, and what each has observed."""
 
   def __init__(self, experiment: Experiment):
-    """Refuses criteria that could not be met as the config asks."""
+    """Makes the criteria of an experiment.
+
+    Raises:
+      UserError: one could not be met as the config asks.
+    """
     self._experiment = experiment
-    self._awaited = {
-      one.expression.label: _await(experiment, one)
+    self._triggers = {
+      one.expression.label: _trigger(experiment, one)
       for one in schedule_lib.schedule(experiment.settings).interventions
       if one.when
     }
-    self._ratio = _await_ratio(experiment)
+    self._replay_ratio = _replay_ratio_criterion(experiment)
 
   @property
-  def ratio_has_risen(self) -> bool:
-    """Whether updates are as frequent as they are to be later."""
-    return self._ratio is not None and self._ratio.fired
+  def replay_ratio_changed(self) -> bool:
+    """Whether the later replay ratio is in effect."""
+    return self._replay_ratio is not None and self._replay_ratio.fired
 
   def save(self) -> dict[str, Any]:
-    """What `restore` takes, for JSON."""
-    return {label: watch.save() for label, watch in self._watches()}
+    """What the criteria have observed, by label, for JSON."""
+    return {label: one.save() for label, one in self._criteria()}
 
   def restore(self, saved: Mapping[str, Any]) -> None:
-    """Goes on from what was saved; labels of another run are left out."""
-    for label, watch in self._watches():
+    """Restores what `save` returned; labels of another run are ignored."""
+    for label, one in self._criteria():
       if label in saved:
-        watch.restore(saved[label])
+        one.restore(saved[label])
 
   def observe(
     self, step: int, metrics: Mapping[str, Any]
   ) -> tuple[str, list[Due]]:
-    """Looks at the metrics of a step, those that anything waits for.
+    """Gives the metrics of a step to the criteria.
 
     Returns:
-      Why the replay ratio rises now, or ''; and what is due.
+      The reason why the replay ratio changes now, or ''; and the interventions
+      that are due.
     """
-    parts = self._experiment.parts
-    names = sorted({watch.criterion.metric for _, watch in self._watches()})
-    values = parts.metrics({n: metrics[n] for n in names if n in metrics})
-    risen = ''
-    if self._ratio is not None and self._ratio.criterion.metric in values:
-      each = values[self._ratio.criterion.metric]
-      mean = np.nan if np.isnan(each).all() else np.nanmean(each)
-      (risen,) = self._ratio.observe(step, np.array([mean]))
-    found = []
-    for intervention, watch, apply in self._awaited.values():
-      if watch.criterion.metric not in values:
+    partition = self._experiment.parts
+    names = sorted({one.criterion.metric for _, one in self._criteria()})
+    values = partition.metrics({n: metrics[n] for n in names if n in metrics})
+    ratio_reason = ''
+    ratio = self._replay_ratio
+    if ratio is not None and ratio.criterion.metric in values:
+      by_seed = values[ratio.criterion.metric]
+      mean = np.nan if np.isnan(by_seed).all() else np.nanmean(by_seed)
+      (ratio_reason,) = ratio.observe(step, np.array([mean]))
+    due = []
+    for intervention, criterion_state, apply in self._triggers.values():
+      metric = criterion_state.criterion.metric
+      if metric not in values:
         continue
-      why = watch.observe(step, values[watch.criterion.metric])
-      due = np.array([bool(reason) for reason in why])
-      if due.any():
-        own, first = parts.seeds(due), self._experiment.settings.seed
-        found.append(
+      reasons = criterion_state.observe(step, values[metric])
+      met = np.array([bool(reason) for reason in reasons])
+      if met.any():
+        mask, first = partition.seeds(met), self._experiment.settings.seed
+        due.append(
           Due(
             intervention,
-            lambda state, a=apply, d=own: a(state, d),
-            (first + np.flatnonzero(due)).tolist(),
-            [reason for reason in why if reason],
+            lambda state, a=apply, m=mask: a(state, m),
+            (first + np.flatnonzero(met)).tolist(),
+            [reason for reason in reasons if reason],
           )
         )
-    return risen, found
+    return ratio_reason, due
 
-  def _watches(self):
-    watches = [(label, one.watch) for label, one in self._awaited.items()]
-    return watches + [(_RATIO, self._ratio)] * (self._ratio is not None)
+  def _criteria(self):
+    """The states of all criteria, with their labels."""
+    found = [
+      (label, one.criterion_state) for label, one in self._triggers.items()
+    ]
+    if self._replay_ratio is not None:
+      found.append((_RATIO, self._replay_ratio))
+    return found
 
 
-def _await(experiment, intervention):
+def _trigger(experiment, intervention):
+  """The trigger of an intervention with `when`."""
   expression, when = intervention.expression, intervention.when
   num_seeds = experiment.settings.num_seeds
   check_metric(experiment, when.metric, 'metric in when')
@@ -120,11 +135,11 @@ def _await(experiment, intervention):
   else:
     change = experiment.intervene(expression)
     apply = lambda state, mask: change(state)  # noqa: E731
-  return _Awaited(intervention, criteria.CriterionState(when, num_seeds), apply)
+  return _Trigger(intervention, criteria.CriterionState(when, num_seeds), apply)
 
 
-def _await_ratio(experiment):
-  """What the replay ratio waits for, if it does: the mean over seeds."""
+def _replay_ratio_criterion(experiment):
+  """The criterion for the later replay ratio, if there is one."""
   replay = experiment.settings.replay
   if experiment.trainer.segment_later is None:
     return None

@@ -49,11 +49,11 @@ MUTANTS = (
   ),
   Mutant(
     'proxy-forks-lose-their-checkpoints',
-    'plasticity_rl/run/checkpoint.py',
+    'plasticity_rl/run/checkpoint_folder.py',
     'if s not in self._keep_steps and not',
     'if not',
     (
-      'tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
+      'tests/run/checkpoint_folder_test.py::test_keeps_what_was_asked_for_'
       'beside_the_newest',
     ),
   ),
@@ -200,7 +200,7 @@ MUTANTS = (
   Mutant(
     'looking-at-the-fork-is-remembered',
     'plasticity_rl/run/runner.py',
-    '      if remember:\n',
+    '      if update_state:\n',
     '      if measure:\n',
     (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
   ),

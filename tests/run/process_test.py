@@ -12,7 +12,7 @@ import time
 import pytest
 
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.run import checkpoint
+from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import run_folder
 from plasticity_rl.run.checkpoint import Checkpoints
 from tests.training import small
@@ -120,7 +120,7 @@ def test_killed_and_resumed(start, whole, tmp_path):
   process.kill()
   process.communicate()
   for step in Checkpoints(folder).steps():
-    assert not checkpoint.verify(Checkpoints(folder).path(step))
+    assert not checkpoint_files.verify(Checkpoints(folder).path(step))
   assert 100 < Checkpoints(folder).newest() < END
   finish(start(folder))
   assert not list(folder.glob('checkpoints/.*'))

@@ -110,15 +110,15 @@ def test_no_run_folder(tmp_path):
 
 
 def test_a_folder_is_run_by_one_process_at_a_time(tmp_path):
-  with run_folder.alone(tmp_path):  # Nothing to lock yet.
+  with run_folder.lock(tmp_path):  # Nothing to lock yet.
     pass
   run_folder.prepare(tmp_path, small.dqn())
   before = (tmp_path / 'config.json').read_bytes()
-  with run_folder.alone(tmp_path):
+  with run_folder.lock(tmp_path):
     with pytest.raises(RunError, match='another process is running'):
-      with run_folder.alone(tmp_path):
+      with run_folder.lock(tmp_path):
         raise AssertionError('both would write')
-  with run_folder.alone(tmp_path):
+  with run_folder.lock(tmp_path):
     pass
   assert [p.name for p in tmp_path.iterdir()] == ['config.json']
   assert (tmp_path / 'config.json').read_bytes() == before
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(
 
   monkeypatch.setattr(pathlib.Path, 'open', refuse)
   with pytest.raises(UserError, match='cannot write to .*Permission denied'):
-    with run_folder.alone(tmp_path):
+    with run_folder.lock(tmp_path):
       raise AssertionError('it is run without its lock')
 
 
@@ -144,5 +144,5 @@ def test_file_systems_without_locks_are_trusted(tmp_path, monkeypatch):
 
   run_folder.prepare(tmp_path, small.dqn())
   monkeypatch.setattr(run_folder.fcntl, 'flock', flock)
-  with run_folder.alone(tmp_path), run_folder.alone(tmp_path):
+  with run_folder.lock(tmp_path), run_folder.lock(tmp_path):
     pass

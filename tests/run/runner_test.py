@@ -12,6 +12,8 @@ import pytest
 
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
+from plasticity_rl.run import accounts
+from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import flops as flops_lib
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
@@ -59,8 +61,7 @@ class Killed(BaseException):
   """As kill -9 would end it: nothing is saved on the way out."""
 
 
-def kill(state):
-  del state
+def kill(*_):
   raise Killed
 
 
@@ -140,7 +141,7 @@ def test_a_ledger_of_an_earlier_end_is_not_that_of_this_one(
   folder = run(experiment, tmp_path / 'run', num_steps=10)
   with monkeypatch.context() as patch:
     # Killed between its last checkpoint and its ledger.
-    patch.setattr(runner._Run, '_write_ledger', kill)
+    patch.setattr(accounts.Accounts, 'write_ledger', kill)
     with pytest.raises(Killed):
       run(experiment, folder)
   run(experiment, folder)
@@ -423,8 +424,6 @@ def test_nan_at_once_after_resuming(experiment, tmp_path):
 
 
 def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
-  from plasticity_rl.run import checkpoint
-
   folder = run(experiment, tmp_path / 'run', num_steps=10)
 
   def full(*_):
@@ -432,8 +431,8 @@ def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
 
   with monkeypatch.context() as patch:
     # Verifying reads digests as well.
-    patch.setattr(checkpoint, 'verify', lambda path: '')
-    patch.setattr(checkpoint, '_digests', full)
+    patch.setattr(checkpoint_files, 'verify', lambda path: '')
+    patch.setattr(checkpoint_files, 'digests', full)
     with pytest.raises(RunError, match='No space .* step 10 is kept'):
       run(experiment, folder)
   same_end(experiment, run(experiment, folder), whole)
@@ -441,9 +440,9 @@ def test_full_disk_stops_the_run(experiment, whole, tmp_path, monkeypatch):
 
 def test_what_another_process_runs_is_left_alone(experiment, tmp_path):
   run_folder.prepare(tmp_path, experiment.settings)
-  with run_folder.alone(tmp_path):
+  with run_folder.lock(tmp_path):
     with pytest.raises(RunError, match='another process is running'):
       runner.run(experiment, tmp_path)
   assert [p.name for p in tmp_path.iterdir()] == ['config.json']
   runner.run(experiment, tmp_path)
-  assert (tmp_path / runner.LEDGER).exists()
+  assert (tmp_path / accounts.LEDGER).exists()

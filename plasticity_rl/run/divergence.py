@@ -1,0 +1,74 @@
+"""Messages about a loss or weights that became NaN or infinite."""
+
+import math
+
+import numpy as np
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.run.checkpoint import Checkpoints
+
+
+def loss_message(
+  bad_steps: np.ndarray,
+  settings: settings_lib.Settings,
+  checkpoints: Checkpoints,
+  *,
+  last_loss: float,
+  start_step: int,
+) -> str:
+  """Says when the loss diverged, in which seeds, and the likely cause.
+
+  Args:
+    bad_steps: for each seed the first step with such a loss, or -1.
+    settings: of the run.
+    checkpoints: of the run, whose last one is named.
+    last_loss: the mean loss of the segment before; NaN if there is none.
+    start_step: the step that this process started at.
+  """
+  seeds = np.flatnonzero(bad_steps >= 0)
+  first = int(bad_steps[seeds].min())
+  optimizer = settings.optimizer
+  if math.isnan(last_loss):
+    cause = (
+      'it was so in the first segment with updates'
+      + (f' after step {start_step}' if start_step else '')
+      + ': look at the observations and rewards, and at '
+      'optimizer.learning_rate '
+      f'({optimizer.learning_rate:g})'
+    )
+  else:
+    cause = (
+      f'the mean loss of the segment before was {last_loss:.3g}: '
+      'most likely optimizer.learning_rate '
+      f'({optimizer.learning_rate:g}) is too high'
+      + (
+        ''
+        if optimizer.max_gradient_norm
+        else ', or gradients want optimizer.max_gradient_norm'
+      )
+    )
+  return (
+    f'the loss became NaN or infinite at step {first} (seed '
+    f'{settings.seed + int(seeds[0])}, {len(seeds)} of '
+    f'{len(bad_steps)} seeds); {cause}; last good checkpoint: '
+    f'{_last(checkpoints)}'
+  )
+
+
+def weights_message(
+  step: int, settings: settings_lib.Settings, checkpoints: Checkpoints
+) -> str:
+  """Says that weights diverged before a step, and the likely cause."""
+  return (
+    f'the weights became NaN or infinite before step {step}: most '
+    'likely optimizer.learning_rate '
+    f'({settings.optimizer.learning_rate:g}) is too '
+    f'high; last good checkpoint: {_last(checkpoints)}'
+  )
+
+
+def _last(checkpoints):
+  """The last checkpoint, once it is on disk."""
+  checkpoints.wait()
+  steps = checkpoints.steps()
+  return f'step {steps[-1]}' if steps else 'none'

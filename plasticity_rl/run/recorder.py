@@ -1,0 +1,134 @@
+"""Recording a run: metrics, events, accounts and the progress bar."""
+
+import contextlib
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from plasticity_rl.distributed import hosts
+from plasticity_rl.errors import RunError
+from plasticity_rl.run import divergence
+from plasticity_rl.run.accounts import Accounts
+from plasticity_rl.run.checkpoint import Checkpoints
+from plasticity_rl.run.metrics import NullWriters
+from plasticity_rl.run.metrics import Writers
+from plasticity_rl.run.progress import ProgressBar
+from plasticity_rl.training.experiment import Experiment
+
+
+class Recorder:
+  """Writes the metrics of a step while the segment after it runs."""
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    folder: pathlib.Path,
+    accounts: Accounts,
+    checkpoints: Checkpoints,
+    *,
+    start_step: int,
+    end_step: int,
+    segment_steps: int,
+    is_resumed: bool,
+    name: str,
+  ):
+    """Opens the files, and drops what they hold of steps after a checkpoint.
+
+    Args:
+      experiment: the experiment.
+      folder: of the run.
+      accounts: counts what is recorded.
+      checkpoints: of the run, for error messages.
+      start_step: where this process starts.
+      end_step: the last step of the run.
+      segment_steps: steps of one segment.
+      is_resumed: whether it starts from a checkpoint in this folder.
+      name: on the progress bar.
+    """
+    self._experiment = experiment
+    self._accounts = accounts
+    self._start_step = start_step
+    self._end_step = end_step
+    self._segment_steps = segment_steps
+    self._name = name
+    self._checkpoints = checkpoints
+    self._last_loss = math.nan
+    self._pending: tuple[int, dict[str, Any]] | None = None
+    self._writers = NullWriters()
+    if hosts.is_first():
+      self._writers = Writers(
+        folder,
+        experiment.settings.log,
+        start_step if is_resumed else -1,
+        experiment.settings.seed,
+        experiment.trainer.frames_per_step,
+      )
+
+  @contextlib.contextmanager
+  def running(self) -> Iterator[None]:
+    """Counts time and shows progress; closes the files at the end."""
+    self._bar = ProgressBar(
+      self._end_step,
+      self._start_step,
+      self._name,
+      enabled=self._experiment.settings.log.progress and hosts.is_first(),
+    )
+    try:
+      with self._accounts.running(), self._bar:
+        yield
+    finally:
+      self._writers.close()
+
+  def put(self, step: int, metrics: Mapping[str, Any]) -> None:
+    """Takes the metrics of a step, for `flush` to write."""
+    self._pending = (step, dict(metrics))
+
+  def flush(self) -> None:
+    """Writes what was put, if it is not written yet.
+
+    Raises:
+      RunError: the loss is NaN or infinite.
+    """
+    if self._pending is None:
+      return
+    step, metrics = self._pending
+    self._pending = None
+    metrics = self._experiment.parts.metrics(metrics)
+    # Without a segment, as at a fork, no steps were made.
+    steps = self._segment_steps if 'bad_step' in metrics else 0
+    updates = self._accounts.add_segment(steps, metrics)
+    bad_steps = metrics.pop('bad_step', np.array([-1]))
+    seconds = self._accounts.update_seconds()
+    self._writers.write(step, updates, seconds, metrics)
+    self._bar.update(step, metrics)
+    if (bad_steps >= 0).any():
+      raise RunError(
+        divergence.loss_message(
+          bad_steps,
+          self._experiment.settings,
+          self._checkpoints,
+          last_loss=self._last_loss,
+          start_step=self._start_step,
+        )
+      )
+    loss = metrics.get('train/loss', np.array([math.nan]))
+    if not np.isnan(loss).all():
+      self._last_loss = float(np.nanmean(loss))
+
+  def event(self, step: int, **facts: Any) -> None:
+    """Writes a line to events.jsonl at once."""
+    self._writers.event(step, **facts)
+
+  def add_priming(self, updates: int, done: int, total: int) -> None:
+    """Counts and shows updates of heavy priming.
+
+    Args:
+      updates: that were made now.
+      done: that were made so far.
+      total: that are to be made.
+    """
+    self._accounts.add_priming(updates)
+    self._bar.show_priming(done, total)

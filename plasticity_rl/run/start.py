@@ -1,0 +1,73 @@
+"""Where a process of a run starts: from scratch, a fork, or a checkpoint."""
+
+import dataclasses
+from typing import Any
+
+from absl import logging
+
+from plasticity_rl.distributed import hosts
+from plasticity_rl.run.accounts import Totals
+from plasticity_rl.run.checkpoint import Checkpoints
+from plasticity_rl.training.experiment import Experiment
+from plasticity_rl.types import TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+  """Where a run starts.
+
+  Attributes:
+    state: the state.
+    step: its step.
+    history: interventions that changed its structure.
+    is_fork: whether to evaluate and measure at once, before any training.
+    primed: updates of heavy priming made so far.
+    triggers: what criteria have observed so far, by label.
+  """
+
+  state: TrainState
+  step: int = 0
+  history: tuple[dict[str, Any], ...] = ()
+  is_fork: bool = False
+  primed: int = 0
+  triggers: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def restore(
+  checkpoints: Checkpoints, step: int, experiment: Experiment
+) -> tuple[Start, Totals]:
+  """Reads the checkpoint of a step, and logs a change of devices or hosts.
+
+  Raises:
+    UserError: the checkpoint cannot be used.
+  """
+  state, meta = checkpoints.restore(step, experiment)
+  _log_layout_change(
+    step, state, meta.get('layout'), str(experiment.parts.layout)
+  )
+  start = Start(
+    state,
+    step,
+    tuple(meta['history']),
+    primed=meta['primed'],
+    triggers=meta['watches'],
+  )
+  return start, Totals(**meta['clock'])
+
+
+def _log_layout_change(step, state, saved, now):
+  """Warns of a checkpoint that was saved on other devices or hosts."""
+  # Checkpoints of earlier versions have no layout.
+  if saved in (None, now) or not hosts.is_first():
+    return
+  counters = state.counters
+  replay_is_empty = 0 < int(counters.stored) == int(counters.cleared)
+  logging.warning(
+    'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+    step,
+    saved,
+    now,
+    'the replay begins empty, and updates wait for it'
+    if replay_is_empty
+    else 'what each had of seeds, environments and replay is shared out anew',
+  )
