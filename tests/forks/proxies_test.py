@@ -128,7 +128,7 @@ def test_same_command_again_computes_nothing(forked):
   def never(*_):
     raise AssertionError
 
-  idle = plan.experiment._replace(
+  idle = plan.experiment.replace(
     trainer=plan.experiment.trainer._replace(segment=never), evaluate=never
   )
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
@@ -152,7 +152,7 @@ def test_stopped_and_continued(forked, tmp_path, segment):
     proxies.run(
       dataclasses.replace(
         plan,
-        experiment=plan.experiment._replace(
+        experiment=plan.experiment.replace(
           trainer=plan.experiment.trainer._replace(segment=one)
         ),
       ),

@@ -9,6 +9,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.learner import learner
 from plasticity_rl.training import device_trainer
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import trainer_builder
 from plasticity_rl.training.rollout import DataSource
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
@@ -207,7 +208,7 @@ def test_seeds_differ(trained):
 @pytest.mark.slow
 def test_two_segments_are_one_of_twice_the_length(trained):
   experiment, states, _ = trained
-  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
+  _, stream = trainer_builder.build_agent_and_data(experiment.settings)
   long = jax.jit(
     lambda state: device_trainer.segment(
       state, 20, experiment.agent, stream, learner.update_schedule(0.5, 2)
