@@ -36,6 +36,9 @@ class Hook(NamedTuple):
   intervention: Intervention
 
 
+Hooks = tuple[Hook, ...]
+
+
 class UpdateSchedule(NamedTuple):
   """When updates happen: `updates` of them every `period` rows of the loop."""
 
@@ -83,7 +86,7 @@ def learn(
   sample: Sample,
   updates: jax.Array,
   num_updates: int,
-  hooks: tuple[Hook, ...] = (),
+  hooks: Hooks = (),
   event_key: Key | None = None,
   shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:

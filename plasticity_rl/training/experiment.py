@@ -15,11 +15,12 @@ from plasticity_rl.distributed import parallel
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry as interventions
+from plasticity_rl.learner import learner
 from plasticity_rl.training import comparison
-from plasticity_rl.training import device_trainer
 from plasticity_rl.training import event_keys
 from plasticity_rl.training import host_partition
 from plasticity_rl.training import in_loop
+from plasticity_rl.training import initial_state
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training import trainer_builder
 from plasticity_rl.training.replaceable import Replaceable
@@ -50,8 +51,8 @@ class Experiment(Replaceable):
     settings: settings_lib.Settings,
     agent: Agent,
     trainer: trainer_lib.Trainer,
-    hooks: device_trainer.Hooks,
-    waiting: device_trainer.Hooks,
+    hooks: learner.Hooks,
+    waiting: learner.Hooks,
     parts: host_partition.HostPartition,
   ):
     """Compiles nothing yet.
@@ -257,7 +258,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
     layout.own_settings(settings), layout
   )
   parts = host_partition.of_trainer(trainer, layout)
-  trainer = trainer._replace(
+  trainer = trainer.replace(
     load=host_partition.loading_own(trainer.load, parts)
   )
   in_loop.check_hooks(agent, hooks, trainer.batch)
@@ -303,7 +304,7 @@ def _compiled_attach(looks, owners):
     empty = jax.vmap(looks.init)(state.nets)
     state = state._replace(interventions={**empty, **state.interventions})
     return jax.vmap(
-      lambda one: device_trainer.attach(one, owners),
+      lambda one: initial_state.attach(one, owners),
       in_axes=(trainer_lib.AXES,),
       out_axes=trainer_lib.AXES,
     )(state)

@@ -9,14 +9,12 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
-from plasticity_rl.training import device_trainer
+from plasticity_rl.training import initial_state
 from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.types import Transition
 
 
-def hooks(
-  settings: settings_lib.Settings, agent: Agent
-) -> device_trainer.Hooks:
+def hooks(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
   """The interventions that happen inside the loop.
 
   Raises:
@@ -39,9 +37,7 @@ def hooks(
   return tuple(found)
 
 
-def check_hooks(
-  agent: Agent, hooks: device_trainer.Hooks, batch: Transition
-) -> None:
+def check_hooks(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
   """Refuses hooks that change the structure of the network.
 
   Raises:
@@ -50,7 +46,7 @@ def check_hooks(
   key = jax.ShapeDtypeStruct((2,), 'uint32')
 
   def run(key, batch, hook):
-    state = device_trainer.init_seed(key, agent, lambda key: ((), ()), (hook,))
+    state = initial_state.init_seed(key, agent, lambda key: ((), ()), (hook,))
     return learner.run_hook(
       hook, key, state.nets, state.interventions, batch, 1
     )
@@ -59,9 +55,7 @@ def check_hooks(
     jax.eval_shape(functools.partial(run, hook=hook), key, batch)
 
 
-def waiting(
-  settings: settings_lib.Settings, agent: Agent
-) -> device_trainer.Hooks:
+def waiting(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
   """Interventions that wait for something, for their own states."""
   return tuple(
     learner.Hook(

@@ -18,6 +18,7 @@ from plasticity_rl.training import agent_builder
 from plasticity_rl.training import datasets
 from plasticity_rl.training import device_trainer
 from plasticity_rl.training import host_data_source
+from plasticity_rl.training import host_programs
 from plasticity_rl.training import host_trainer
 from plasticity_rl.training import in_loop
 from plasticity_rl.training import rollout
@@ -64,7 +65,7 @@ def _spaces(shape, count):
 
 def build(
   settings: settings_lib.Settings, layout: parallel.Layout
-) -> tuple[Agent, trainer_lib.Trainer, device_trainer.Hooks]:
+) -> tuple[Agent, trainer_lib.Trainer, learner.Hooks]:
   """The agent, its trainer, and the interventions inside it."""
   if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
     return _build_on_host(settings, layout)
@@ -73,7 +74,7 @@ def build(
   shared = whole
   if layout.shard.axis is not None:
     shared = build_agent_and_data(settings, layout.shard)
-  trainer = device_trainer.make(
+  trainer = device_trainer.DeviceTrainer(
     settings,
     device_trainer.Learners(whole, shared, layout),
     *_schedules(settings, source.steps_per_row),
@@ -95,9 +96,9 @@ def _build_on_host(settings, layout):
   shared = agent
   if layout.shard.axis is not None:
     shared = agent_builder.make(settings, training.spaces, layout.shard)
-  trainer = host_trainer.make(
+  trainer = host_trainer.HostTrainer(
     settings,
-    host_trainer.Learners(agent, shared, layout),
+    host_programs.Learners(agent, shared, layout),
     make,
     training,
     *_schedules(settings, task.num_envs),

@@ -150,7 +150,7 @@ def test_same_command_again_computes_nothing(labels):
 
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   idle = plan.experiment.replace(
-    trainer=plan.experiment.trainer._replace(segment=never)
+    trainer=plan.experiment.trainer.replace(segment=never)
   )
   diagnosis.run(
     dataclasses.replace(
@@ -205,7 +205,7 @@ def test_stopped_and_continued(labels, tmp_path, segment):
     return plan.experiment.trainer.segment(state)
 
   stopping = plan.experiment.replace(
-    trainer=plan.experiment.trainer._replace(segment=one)
+    trainer=plan.experiment.trainer.replace(segment=one)
   )
   folder = tmp_path / 'diagnosis'
   with pytest.raises(Interrupted, match='the same command continues'):

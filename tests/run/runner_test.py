@@ -49,7 +49,7 @@ def at_step(step, action):
       return experiment.trainer.segment(state)
 
     return experiment.replace(
-      trainer=experiment.trainer._replace(segment=segment)
+      trainer=experiment.trainer.replace(segment=segment)
     )
 
   return wrap
@@ -124,7 +124,7 @@ def test_again_changes_nothing(experiment, whole):
     for p in whole.rglob('*')
     if p.is_file() and p.name != 'ledger.json'
   }
-  never = experiment.replace(trainer=experiment.trainer._replace(segment=kill))
+  never = experiment.replace(trainer=experiment.trainer.replace(segment=kill))
   run(never, whole)
   after = {
     p: p.read_bytes()
@@ -389,7 +389,7 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   folder = tmp_path / 'run'
   with pytest.raises(RunError, match='before step 20: .* checkpoint: step 10'):
     run(
-      experiment.replace(trainer=experiment.trainer._replace(segment=segment)),
+      experiment.replace(trainer=experiment.trainer.replace(segment=segment)),
       folder,
     )
   assert Checkpoints(folder).newest() == 10
