@@ -32,7 +32,7 @@ MUTANTS = (
   Mutant(
     'returns-go-on-through-episodes',
     _LOOP,
-    '      returns[result.last] = 0\n',
+    '    returns[result.last] = 0\n',
     '',
     (_TESTS + 'returns_are_of_whole_episodes',),
   ),
@@ -46,8 +46,8 @@ MUTANTS = (
   Mutant(
     'overlapping-updates-act-at-once',
     _LOOP,
-    '      if due and not overlap and self._is_ready():\n',
-    '      if due and self._is_ready():\n',
+    '    if due and not overlap and self._is_ready():\n',
+    '    if due and self._is_ready():\n',
     (_TESTS + 'it_is_the_naive_loop',),
   ),
   Mutant(
