@@ -71,8 +71,8 @@ class Experiment(Replaceable):
     self.parts = parts
     self._layout = layout = parts.layout
     looks = _diagnostics(agent, settings.diagnostics)
-    # Have their own states from the start: in the trainer, and where one seed
-    # may be changed before another.
+    # They have states from the start: in the trainer, and where one seed may be
+    # changed before another.
     self._attach = _compiled_attach(looks, (*hooks, *waiting))
     self._keys = layout.jit(event_keys.folded)
     self._two_keys = layout.jit(event_keys.two_folded)
@@ -105,9 +105,9 @@ class Experiment(Replaceable):
 
   def shapes(self, history: History) -> TrainState:
     """Shapes and dtypes after the structural changes of a history."""
-    return self.parts.whole(self._own_shapes(history))
+    return self.parts.whole(self._host_shapes(history))
 
-  def _own_shapes(self, history):
+  def _host_shapes(self, history):
     """The same, of this host's seeds."""
     data = self.trainer.shapes()
     state = jax.eval_shape(self._attach, without_data(data))
@@ -127,9 +127,10 @@ class Experiment(Replaceable):
     return jax.eval_shape(function, keys, state, batch)
 
   def attach(self, state: TrainState) -> TrainState:
-    """Gives own states to what has none yet, as after another one's past.
+    """Initialises intervention states that are missing.
 
-    That is, to interventions inside the trainer, and to diagnostics.
+    In a state of another experiment, those of interventions inside the trainer
+    and of diagnostics may be.
     """
     return with_data(self._attach(without_data(state)), state)
 
@@ -144,7 +145,7 @@ class Experiment(Replaceable):
 
   def metrics(self) -> set[str]:
     """Names of what segments, evaluations and diagnostics report."""
-    state = without_data(self._own_shapes(()))
+    state = without_data(self._host_shapes(()))
     measured, _ = self._shapes_of(self._measure, state)
     return {*self.trainer.metrics(), *measured}
 
@@ -156,8 +157,8 @@ class Experiment(Replaceable):
   def measure(self, state: TrainState) -> tuple[Metrics, dict[str, Any]]:
     """All diagnostics: metrics `[S]`, and what they have to remember.
 
-    The latter is to be put among the own states of interventions, until the
-    next time.
+    The latter is to be put among the intervention states, until the next
+    time.
     """
     keys, batch = self._probe(state, 'probe')
     return self._measure(keys, without_data(state), batch)
@@ -226,7 +227,7 @@ class Experiment(Replaceable):
   def _compile_where(self, label, text):
     """The same for some seeds: `(keys, state, batch, mask) -> state`."""
     change = self._compiled(label, text)
-    before = without_data(self._own_shapes(()))
+    before = without_data(self._host_shapes(()))
     if structure(self._shapes_of(change, before)) != structure(before):
       raise UserError(
         f"{text!r} changes the network's structure, so that it cannot "
@@ -259,7 +260,7 @@ def build(settings: settings_lib.Settings) -> Experiment:
   )
   parts = host_partition.of_trainer(trainer, layout)
   trainer = trainer.replace(
-    load=host_partition.loading_own(trainer.load, parts)
+    load=host_partition.load_own_seeds(trainer.load, parts)
   )
   in_loop.check_hooks(agent, hooks, trainer.batch)
   waiting = in_loop.waiting(settings, agent)
@@ -297,7 +298,7 @@ def _diagnostics(agent, config):
 
 
 def _compiled_attach(looks, owners):
-  """`(state) -> state`, without data, with own states for all of these."""
+  """`(state) -> state`, without data, with states for all of `owners`."""
 
   @jax.jit
   def attach_each(state):
@@ -318,22 +319,26 @@ def _is_finite(nets):
 
 
 def _intervene(key, state, batch, intervention, label):
-  """Applies an intervention to one seed, its own state included."""
-  own = state.interventions.get(label)
-  if own is None:
-    own = intervention.init(state)
-  state, own = intervention.apply(key, state, own, batch)
-  if jax.tree.leaves(own):
-    state = state._replace(interventions={**state.interventions, label: own})
+  """Applies an intervention to one seed, its state included."""
+  intervention_state = state.interventions.get(label)
+  if intervention_state is None:
+    intervention_state = intervention.init(state)
+  state, intervention_state = intervention.apply(
+    key, state, intervention_state, batch
+  )
+  if jax.tree.leaves(intervention_state):
+    state = state._replace(
+      interventions={**state.interventions, label: intervention_state}
+    )
   return state
 
 
 def _replicate(state, count):
   """One seed, without its data, so many times, each with keys of its own."""
-  nets, keys, own = jax.tree.map(
+  nets, keys, intervention_states = jax.tree.map(
     lambda x: jnp.repeat(x, count, axis=0),
     (state.nets, state.keys, state.interventions),
   )
   salts = jnp.arange(count)
   keys = jax.tree.map(lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys)
-  return state._replace(nets=nets, keys=keys, interventions=own)
+  return state._replace(nets=nets, keys=keys, interventions=intervention_states)

@@ -65,7 +65,7 @@ def generator(key: np.ndarray, name: str, number: int) -> np.random.Generator:
   )
 
 
-def own_environments(
+def environments_per_host(
   settings: settings_lib.Settings, layout: parallel.Layout
 ) -> int:
   """Environments of a seed on this host; refuses what cannot be shared."""
@@ -129,7 +129,7 @@ class HostDataSource:
     self.environments = environments
     self._layout, sharers = layout, layout.sharers
     self.replay = replay_settings(settings, spaces, sharers)
-    each = own_environments(settings, layout)
+    each = environments_per_host(settings, layout)
     first = layout.host * each if sharers > 1 else 0
     self._own_environments = slice(first, first + each)
     self._save_every = schedule_lib.schedule(settings).save

@@ -1,4 +1,4 @@
-"""Interventions that have a state of their own while a segment runs."""
+"""Interventions that have a state while a segment runs."""
 
 import functools
 
@@ -56,7 +56,7 @@ def check_hooks(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
 
 
 def waiting(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
-  """Interventions that wait for something, for their own states."""
+  """Interventions that wait for something, for their states."""
   return tuple(
     learner.Hook(
       one.expression.label,

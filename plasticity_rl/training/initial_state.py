@@ -43,7 +43,7 @@ def init_seed(
 
 
 def attach(state: TrainState, hooks: learner.Hooks) -> TrainState:
-  """Gives hooks that have none yet their own state, for one seed."""
+  """Gives hooks that have none yet their state, for one seed."""
   new = {
     # Copies: what is taken from the networks must not share their buffers.
     hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))

@@ -66,7 +66,7 @@ class Trainer(Replaceable, abc.ABC):
 
   @abc.abstractmethod
   def init(self) -> TrainState:
-    """The state before the first step, without interventions' own states."""
+    """The state before the first step, without intervention states."""
 
   @abc.abstractmethod
   def shapes(self) -> TrainState:

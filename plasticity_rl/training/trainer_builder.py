@@ -89,7 +89,7 @@ def _build_on_host(settings, layout):
   make = functools.partial(
     host_registry.make, task.name, **settings.environment_options
   )
-  each = host_data_source.own_environments(settings, layout)
+  each = host_data_source.environments_per_host(settings, layout)
   training = make(each * settings.num_seeds, evaluation=False)
   agent = agent_builder.make(settings, training.spaces)
   hooks = in_loop.hooks(settings, agent)
