@@ -26,6 +26,7 @@ from configs import minatar
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import flops as flops_lib
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import trainer_builder
 
 STEPS = 2000
 REPEATS = 5
@@ -82,7 +83,7 @@ def measure(seeds: int, form: str) -> dict:
 def _collect_ms(experiment, state):
   """Milliseconds of a step without its update, per seed."""
   rows = STEPS
-  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
+  _, stream = trainer_builder.build_agent_and_data(experiment.settings)
 
   def run(state):
     def row(carry, _):
@@ -115,7 +116,7 @@ def parts() -> list[dict]:
     lambda x: x[0], (state.nets, state.replay, state.env)
   )
 
-  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
+  _, stream = trainer_builder.build_agent_and_data(experiment.settings)
 
   def sample(key):
     return stream.sample(key, env, replay, state.counters)

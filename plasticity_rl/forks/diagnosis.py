@@ -63,7 +63,7 @@ def plan(
   low, high = experiment.trainer.return_range
   if not settings.fork.margin:
     settings = with_fork(settings, margin=MARGIN_FRACTION * (high - low))
-  experiment = experiment._replace(settings=settings)
+  experiment = experiment.replace(settings=settings)
   runner.check(experiment)
   arms = _check_arms(settings, experiment)
   check_horizon(step, horizon, schedule)

@@ -181,7 +181,7 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
       diagnosis.copy_history(source, prefix, plan.steps[-1])
     # The same compiled functions for all; one checkpoint each is enough, since
     # an arm can always be started again from its fork.
-    arm_experiment = plan.experiment._replace(
+    arm_experiment = plan.experiment.replace(
       settings=dataclasses.replace(
         settings, checkpoint=dataclasses.replace(settings.checkpoint, keep=1)
       )

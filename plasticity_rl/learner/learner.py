@@ -26,7 +26,7 @@ class Hook(NamedTuple):
   """An intervention that happens inside the training loop, after updates.
 
   Attributes:
-    label: of the intervention; its own state is kept under it.
+    label: of the intervention; its state is kept under it.
     every_updates: its period; it happens after updates that this divides.
     intervention: that touches networks only and keeps their structure.
   """
@@ -34,6 +34,9 @@ class Hook(NamedTuple):
   label: str
   every_updates: int
   intervention: Intervention
+
+
+Hooks = tuple[Hook, ...]
 
 
 class UpdateSchedule(NamedTuple):
@@ -79,21 +82,21 @@ def learn(
   key: Key,
   agent: Agent,
   nets: Nets,
-  own: dict[str, Any],
+  intervention_states: dict[str, Any],
   sample: Sample,
   updates: jax.Array,
   num_updates: int,
-  hooks: tuple[Hook, ...] = (),
+  hooks: Hooks = (),
   event_key: Key | None = None,
   shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
-  """`num_updates` updates, each on a batch of its own, hooks after each.
+  """`num_updates` updates, each on a new batch, hooks after each.
 
   Args:
     key: consumed.
     agent: whose update.
     nets: the networks.
-    own: the interventions' own states, those of hooks among them.
+    intervention_states: by label, those of hooks among them.
     sample: `(key, i) -> batch` of the i-th of these updates.
     updates: how many were made before.
     num_updates: static.
@@ -103,12 +106,12 @@ def learn(
       Hooks are given the whole batch, so that they do the same everywhere.
 
   Returns:
-    The networks, the interventions' own states, and the metrics of the
-    updates, averaged.
+    The networks, the intervention states, and the metrics of the updates,
+    averaged.
   """
 
   def one(carry, inputs):
-    nets, own = carry
+    nets, intervention_states = carry
     key, i = inputs
     sample_key, update_key = jax.random.split(key)
     batch = sample(sample_key, i)
@@ -116,33 +119,41 @@ def learn(
       update_key = shard.keys(update_key, batch.r_t.shape[0])
     nets, metrics = agent.update(update_key, nets, batch, updates + i)
     for hook in hooks:
-      nets, own = run_hook(
-        hook, event_key, nets, own, batch, updates + i + 1, shard
+      nets, intervention_states = run_hook(
+        hook,
+        event_key,
+        nets,
+        intervention_states,
+        batch,
+        updates + i + 1,
+        shard,
       )
-    return (nets, own), shard.mean(metrics)
+    return (nets, intervention_states), shard.mean(metrics)
 
   if num_updates == 1:
-    (nets, own), metrics = one((nets, own), (key, 0))
-    return nets, own, metrics
+    (nets, intervention_states), metrics = one(
+      (nets, intervention_states), (key, 0)
+    )
+    return nets, intervention_states, metrics
   with in_loop(True):
-    (nets, own), metrics = jax.lax.scan(
+    (nets, intervention_states), metrics = jax.lax.scan(
       one,
-      (nets, own),
+      (nets, intervention_states),
       (jax.random.split(key, num_updates), jnp.arange(num_updates)),
     )
-  return nets, own, jax.tree.map(lambda m: m.mean(0), metrics)
+  return nets, intervention_states, jax.tree.map(lambda m: m.mean(0), metrics)
 
 
 def run_hook(
   hook: Hook,
   event_key: Key,
   nets: Nets,
-  own: dict[str, Any],
+  intervention_states: dict[str, Any],
   batch: Transition,
   updates: jax.Array,
   shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any]]:
-  """The networks and own states after a hook, if `updates` is its time."""
+  """Networks and intervention states after a hook, if `updates` is its time."""
 
   def act():
     key = jax.random.fold_in(
@@ -151,12 +162,12 @@ def run_hook(
     # It reads nothing but networks; replay and environments stay where they
     # are rather than being carried through a branch.
     state = TrainState(nets, (), (), (), (), {})
-    state, mine = hook.intervention.apply(
-      key, state, own[hook.label], shard.gather(batch)
+    state, intervention_state = hook.intervention.apply(
+      key, state, intervention_states[hook.label], shard.gather(batch)
     )
-    return state.nets, {**own, hook.label: mine}
+    return state.nets, {**intervention_states, hook.label: intervention_state}
 
-  if structure(jax.eval_shape(act)) != structure((nets, own)):
+  if structure(jax.eval_shape(act)) != structure((nets, intervention_states)):
     raise UserError(
       f'the intervention {hook.label!r} changes the structure of the '
       'network, so that it cannot happen every_updates: allocate '
@@ -165,5 +176,5 @@ def run_hook(
   if hook.every_updates == 1:
     return act()
   return jax.lax.cond(
-    updates % hook.every_updates == 0, act, lambda: (nets, own)
+    updates % hook.every_updates == 0, act, lambda: (nets, intervention_states)
   )

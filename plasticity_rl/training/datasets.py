@@ -1,4 +1,4 @@
-"""Data sets as streams: a step is an optimizer step, a return minus a loss."""
+"""Data sets as sources: a step is an optimizer step, a return minus a loss."""
 
 import pathlib
 import zipfile
@@ -121,8 +121,8 @@ def load(path: str) -> Recording:
   try:
     # Opened here, as NumPy leaves open what it cannot read.
     with (
-      pathlib.Path(path).open('rb') as stream,
-      np.load(stream, allow_pickle=False) as file,
+      pathlib.Path(path).open('rb') as opened,
+      np.load(opened, allow_pickle=False) as file,
     ):
       found = Recording(file['inputs'], file['values'])
   except _NOT_READ as error:

@@ -65,7 +65,7 @@ def generator(key: np.ndarray, name: str, number: int) -> np.random.Generator:
   )
 
 
-def own_environments(
+def environments_per_host(
   settings: settings_lib.Settings, layout: parallel.Layout
 ) -> int:
   """Environments of a seed on this host; refuses what cannot be shared."""
@@ -129,9 +129,9 @@ class HostDataSource:
     self.environments = environments
     self._layout, sharers = layout, layout.sharers
     self.replay = replay_settings(settings, spaces, sharers)
-    each = own_environments(settings, layout)
+    each = environments_per_host(settings, layout)
     first = layout.host * each if sharers > 1 else 0
-    self._own_envs = slice(first, first + each)
+    self._own_environments = slice(first, first + each)
     self._save_every = schedule_lib.schedule(settings).save
     self._batch_size = settings.replay.batch_size
     if sharers > 1:
@@ -166,9 +166,9 @@ class HostDataSource:
           self.num_seeds, self.environments.spaces.observation_shape
         )
       )
-    return self.now(*env[1:])
+    return self.snapshot(*env[1:])
 
-  def now(
+  def snapshot(
     self,
     observation: np.ndarray,
     episode_return: np.ndarray,
@@ -183,8 +183,12 @@ class HostDataSource:
     self._at = HostEnvState(simulators, observation, episode_return, statistics)
     return self._at
 
-  def settle(
-    self, env: HostEnvState, rings: HostReplays, run_keys: np.ndarray, step: int
+  def restore_environments(
+    self,
+    env: HostEnvState,
+    replays: HostReplays,
+    run_keys: np.ndarray,
+    step: int,
   ) -> HostEnvState:
     """Brings the environments to where `env` says that they are at `step`."""
     is_there = env is self._at
@@ -196,8 +200,8 @@ class HostDataSource:
       return env
     if is_there and step % self._save_every:
       return env
-    for ring in rings.of_seed:
-      ring.end_episodes()
+    for replay in replays.of_seed:
+      replay.end_episodes()
     return self._begin(run_keys, step)._replace(statistics=env.statistics)
 
   def forget(self) -> None:
@@ -210,7 +214,7 @@ class HostDataSource:
       [
         generator(key, 'environments', step).integers(
           2**32, size=self.num_envs, dtype=np.uint32
-        )[self._own_envs]
+        )[self._own_environments]
         for key in run_keys
       ]
     )
@@ -228,7 +232,7 @@ class HostDataSource:
       return statistics
     return running_statistics.update(statistics, observations)
 
-  def seen(
+  def normalize(
     self, statistics: dict[str, np.ndarray], observations: np.ndarray
   ) -> np.ndarray:
     """Observations `[S, ...]` as networks see them."""
@@ -238,7 +242,7 @@ class HostDataSource:
 
   # --- Replays ---
 
-  def new_rings(self) -> HostReplays:
+  def empty_replays(self) -> HostReplays:
     """Empty replays."""
     return HostReplays(
       [host_ring.HostRing(self.replay) for _ in range(self.num_seeds)]
@@ -251,10 +255,11 @@ class HostDataSource:
       return None
     return HostReplays([host_ring.load(one, self.replay) for one in folders])
 
-  def snapshots(self, rings: HostReplays) -> dict[str, host_ring.HostRing]:
+  def snapshots(self, replays: HostReplays) -> dict[str, host_ring.HostRing]:
     """Copies by name, which share what they hold with the originals."""
     return {
-      self._name(seed): ring.copy() for seed, ring in enumerate(rings.of_seed)
+      self._name(seed): replay.copy()
+      for seed, replay in enumerate(replays.of_seed)
     }
 
   def _name(self, seed):
@@ -265,7 +270,7 @@ class HostDataSource:
 
   # --- What hosts that share the data have of all environments ---
 
-  def of_all(self, env: Any) -> Any:
+  def shapes_on_all_hosts(self, env: Any) -> Any:
     """Shapes of all environments `[S, E, ...]`, of this host's."""
     if self._layout.sharers == 1:
       return env
@@ -276,15 +281,15 @@ class HostDataSource:
       env,
     )
 
-  def own(self, env: HostEnvState) -> HostEnvState:
+  def on_this_host(self, env: HostEnvState) -> HostEnvState:
     """This host's environments, of all."""
     if self._layout.sharers == 1:
       return env
-    return jax.tree.map(lambda x: x[:, self._own_envs], env)
+    return jax.tree.map(lambda x: x[:, self._own_environments], env)
 
   def draw(
     self,
-    rings: HostReplays,
+    replays: HostReplays,
     env: HostEnvState,
     keys: np.ndarray,
     name: str,
@@ -295,7 +300,7 @@ class HostDataSource:
     """Batches of each seed, `[S, (U,) B, ...]`.
 
     Args:
-      rings: the replays.
+      replays: the replays.
       env: whose statistics normalise observations.
       keys: `[S, 2]`, of which the randomness is made.
       name: of its purpose.
@@ -304,20 +309,20 @@ class HostDataSource:
       num_batches: U; None for no such axis.
     """
     shapes = self.batch_shapes(batch_size, num_batches)
-    if not rings.of_seed[0].num_stored:  # On the device too, they are zeros.
+    if not replays.of_seed[0].num_stored:  # On the device too, they are zeros.
       return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     if self._layout.sharers > 1:
       name = f'{name} on host {self._layout.host}'
     drawn = [
-      ring.sample_frames(
+      replay.sample_frames(
         generator(key, name, number),
         batch_size or self._batch_size,
         num_batches,
       )
-      for ring, key in zip(rings.of_seed, keys, strict=True)
+      for replay, key in zip(replays.of_seed, keys, strict=True)
     ]
     batch = FrameBatch._make(map(_joined, zip(*drawn, strict=True)))
-    return batch._replace(frames=self.seen(env.statistics, batch.frames))
+    return batch._replace(frames=self.normalize(env.statistics, batch.frames))
 
   def batch_shapes(
     self, batch_size: int | None = None, num_batches: int | None = None

@@ -56,7 +56,7 @@ class HostPartition(NamedTuple):
       shapes,
     )
 
-  def own(self, state: TrainState) -> TrainState:
+  def own_seeds(self, state: TrainState) -> TrainState:
     """A host's seeds, of all."""
     if not self.layout.hosts_have_seeds:
       return state
@@ -66,12 +66,12 @@ class HostPartition(NamedTuple):
     changed = jax.tree.map(function, state._replace(counters=()))
     return changed._replace(counters=state.counters)
 
-  def seeds(self, of_all: np.ndarray) -> np.ndarray:
+  def seeds(self, all_seeds: np.ndarray) -> np.ndarray:
     """This host's of an array of all seeds `[S, ...]`."""
     if not self.layout.hosts_have_seeds:
-      return of_all
-    each = of_all.shape[0] // self.layout.num_hosts
-    return of_all[self.layout.host * each :][:each]
+      return all_seeds
+    each = all_seeds.shape[0] // self.layout.num_hosts
+    return all_seeds[self.layout.host * each :][:each]
 
   def metrics(self, metrics: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Metrics of all seeds `[S]`, the same on every host.
@@ -114,8 +114,8 @@ def of_trainer(
   )
 
 
-def loading_own(
+def load_own_seeds(
   load: Callable[..., TrainState], parts: HostPartition
 ) -> Callable[..., TrainState]:
   """A trainer's `load`, from arrays of all seeds."""
-  return lambda state, folder: load(parts.own(state), folder)
+  return lambda state, folder: load(parts.own_seeds(state), folder)

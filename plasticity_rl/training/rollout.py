@@ -1,6 +1,6 @@
-"""Where data come from: an agent in an environment; data sets are elsewhere.
+"""Data sources: an agent in an environment; data sets are elsewhere.
 
-A stream is what differs between reinforcement and supervised learning; all
+A data source is what differs between reinforcement and supervised learning; all
 that happens in time (updates, events, forks) is one code for both.
 """
 

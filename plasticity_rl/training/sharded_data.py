@@ -13,7 +13,7 @@ from plasticity_rl.types import TrainState
 
 
 class ShardedData:
-  """ShardedData out the data of a state, and puts them together again.
+  """Shards the data of a state, and puts them together again.
 
   Between segments networks, keys and counters are on one device of each host,
   where events look at them and change them. Data stay where they are: either
@@ -43,17 +43,17 @@ class ShardedData:
     if self._layout.mode != 'data':
       return run
 
-    def with_events_on_one(state):
+    def with_events_on_first(state):
       result = run(state)
       if not metrics:
-        return self._events_on_one(result)
-      return self._events_on_one(result[0]), self._layout.to_first_device(
+        return self._events_on_first(result)
+      return self._events_on_first(result[0]), self._layout.to_first_device(
         result[1]
       )
 
-    return with_events_on_one
+    return with_events_on_first
 
-  def _events_on_one(self, state):
+  def _events_on_first(self, state):
     return trainer_lib.with_data(
       self._layout.to_first_device(trainer_lib.without_data(state)), state
     )
@@ -78,14 +78,14 @@ class ShardedData:
     if not self.are_apart:
       env, replay = self._layout.place(None, data)
       return state._replace(env=env, replay=replay)
-    count, own = self._layout.shard.count, self._layout.own_parts
+    count, parts = self._layout.shard.count, self._layout.own_parts
 
     def cut(axis, tree):
       def one(x):
         x = x.reshape(
           *x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1 :]
         )
-        return jnp.moveaxis(x, axis, 0)[own]
+        return jnp.moveaxis(x, axis, 0)[parts]
 
       return jax.tree.map(one, tree)
 

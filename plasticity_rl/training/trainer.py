@@ -1,11 +1,13 @@
 """What a run asks of its data, be they on the device or on the host."""
 
+import abc
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 
+from plasticity_rl.training.replaceable import Replaceable
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
@@ -30,34 +32,21 @@ class Snapshot(Protocol):
     """Writes itself into a folder, which it makes."""
 
 
-class Trainer(NamedTuple):
+class Trainer(Replaceable, abc.ABC):
   """Training between events, over the whole batch of seeds.
 
   All that happens at events needs networks, keys, counters and a batch of
   data; `without_data` leaves those of a state. The rest of a state (replay,
-  environments) is the loop's own business.
+  environments) is the trainer's own business.
 
   Attributes:
     steps_per_row: steps that the loop makes at once, one an environment.
     frames_per_step: frames of a step, by the environment's action repeat.
     return_range: lowest and highest return to expect.
     batch: shapes of the batch of an update, of one seed.
-    metrics: `() -> names` of what segments and evaluations report.
-    init: `() -> state`, without interventions' own states.
-    shapes: `() -> state`, shapes and dtypes of what `init` makes.
     segment: `(state) -> (state, metrics)`; the state is donated.
     segment_later: the same at the replay ratio of later, or None.
     prime: `(state) -> state`, a chunk of updates; the state is donated.
-    evaluate: `(keys [S, 2], state) -> metrics [S]`. The keys are consumed.
-    sample: `(keys [S, 2], state) -> batch [S, P, ...]`, a probe batch. The
-      keys are consumed.
-    snapshots: `(state) -> snapshots by name`, of what is no array.
-    portable: `(state) -> state`, as it is saved, on whatever devices it is; of
-      many hosts that share the data, this one's part.
-    load: `(state of numpy arrays, folder) -> state`, from a checkpoint, with
-      what was written by `snapshots` in `folder`. The arrays are those of all
-      hosts that share the data; they end up where a segment leaves them.
-    replicate: `(state, count) -> state`, the data of one seed so many times.
     host_axes: the axes of a portable state that hosts have parts of, if they
       share the data.
   """
@@ -66,19 +55,55 @@ class Trainer(NamedTuple):
   frames_per_step: int
   return_range: tuple[float, float]
   batch: Transition
-  metrics: Callable[[], set[str]]
-  init: Callable[[], TrainState]
-  shapes: Callable[[], TrainState]
   segment: Segment
   segment_later: Segment | None
   prime: Callable[[TrainState], TrainState]
-  evaluate: Callable[[Key, TrainState], Metrics]
-  sample: Callable[[Key, TrainState], Transition]
-  snapshots: Callable[[TrainState], Mapping[str, Snapshot]]
-  portable: Callable[[TrainState], TrainState]
-  load: Callable[[Any, pathlib.Path], TrainState]
-  replicate: Callable[[TrainState, int], TrainState]
-  host_axes: TrainState = REPLICATED_AXES
+  host_axes: TrainState
+
+  @abc.abstractmethod
+  def metrics(self) -> set[str]:
+    """Names of what segments and evaluations report."""
+
+  @abc.abstractmethod
+  def init(self) -> TrainState:
+    """The state before the first step, without intervention states."""
+
+  @abc.abstractmethod
+  def shapes(self) -> TrainState:
+    """Shapes and dtypes of what `init` makes."""
+
+  @abc.abstractmethod
+  def evaluate(self, keys: Key, state: TrainState) -> Metrics:
+    """Metrics `[S]`. The keys `[S, 2]` are consumed."""
+
+  @abc.abstractmethod
+  def sample(self, keys: Key, state: TrainState) -> Transition:
+    """A probe batch `[S, P, ...]`. The keys `[S, 2]` are consumed."""
+
+  @abc.abstractmethod
+  def snapshots(self, state: TrainState) -> Mapping[str, Snapshot]:
+    """By name, of what is no array."""
+
+  @abc.abstractmethod
+  def portable(self, state: TrainState) -> TrainState:
+    """The state as it is saved, on whatever devices it is.
+
+    Of many hosts that share the data, this one's part.
+    """
+
+  @abc.abstractmethod
+  def load(self, state: Any, folder: pathlib.Path) -> TrainState:
+    """The state from a checkpoint.
+
+    Args:
+      state: numpy arrays, of all hosts that share the data; they end up where
+        a segment leaves them.
+      folder: with what was written by `snapshots`.
+    """
+
+  @abc.abstractmethod
+  def replicate(self, state: TrainState, count: int) -> TrainState:
+    """The state with the data of one seed so many times."""
 
 
 def without_data(state: TrainState) -> TrainState:

@@ -149,8 +149,8 @@ def test_same_command_again_computes_nothing(labels):
     raise AssertionError
 
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
-  idle = plan.experiment._replace(
-    trainer=plan.experiment.trainer._replace(segment=never)
+  idle = plan.experiment.replace(
+    trainer=plan.experiment.trainer.replace(segment=never)
   )
   diagnosis.run(
     dataclasses.replace(
@@ -204,8 +204,8 @@ def test_stopped_and_continued(labels, tmp_path, segment):
       signal.raise_signal(signal.SIGTERM)
     return plan.experiment.trainer.segment(state)
 
-  stopping = plan.experiment._replace(
-    trainer=plan.experiment.trainer._replace(segment=one)
+  stopping = plan.experiment.replace(
+    trainer=plan.experiment.trainer.replace(segment=one)
   )
   folder = tmp_path / 'diagnosis'
   with pytest.raises(Interrupted, match='the same command continues'):

@@ -1,7 +1,6 @@
 """Many forks of one run: planned, run once, stopped and continued."""
 
 import dataclasses
-import inspect
 import pathlib
 import shutil
 import signal
@@ -114,10 +113,9 @@ def test_benefit_is_what_the_injection_gained(forked):
 def test_all_forks_share_what_is_compiled(forked):
   plan, _ = forked
   # One program for the control and the prefix, one for the injected network.
-  evaluate = inspect.getclosurevars(plan.experiment.trainer.evaluate)
   for program in (
     plan.experiment.trainer.segment,
-    evaluate.nonlocals['evaluate_all'],
+    plan.experiment.trainer._evaluate_all,
   ):
     assert program._cache_size() == 2
 
@@ -128,8 +126,8 @@ def test_same_command_again_computes_nothing(forked):
   def never(*_):
     raise AssertionError
 
-  idle = plan.experiment._replace(
-    trainer=plan.experiment.trainer._replace(segment=never), evaluate=never
+  idle = plan.experiment.replace(
+    trainer=plan.experiment.trainer.replace(segment=never), evaluate=never
   )
   before = {p: p.read_bytes() for p in folder.rglob('metrics.csv')}
   proxies.run(dataclasses.replace(plan, experiment=idle), folder)
@@ -152,8 +150,8 @@ def test_stopped_and_continued(forked, tmp_path, segment):
     proxies.run(
       dataclasses.replace(
         plan,
-        experiment=plan.experiment._replace(
-          trainer=plan.experiment.trainer._replace(segment=one)
+        experiment=plan.experiment.replace(
+          trainer=plan.experiment.trainer.replace(segment=one)
         ),
       ),
       folder,

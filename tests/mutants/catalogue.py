@@ -355,8 +355,8 @@ MUTANTS = (
   Mutant(
     'period-counted-before-the-update',
     'plasticity_rl/learner/learner.py',
-    'hook, event_key, nets, own, batch, updates + i + 1, shard',
-    'hook, event_key, nets, own, batch, updates + i, shard',
+    'hook, event_key, nets, intervention_states, batch, updates + i + 1, shard',
+    'hook, event_key, nets, intervention_states, batch, updates + i, shard',
     ('tests/run/triggers_test.py::test_period_of_updates',),
   ),
   Mutant(

@@ -3,7 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 _DATA = 'plasticity_rl/training/host_data_source.py'
-_LOOP = 'plasticity_rl/training/host_trainer.py'
+_LOOP = 'plasticity_rl/training/host_segment.py'
+_TRAINER = 'plasticity_rl/training/host_trainer.py'
 _TESTS = 'tests/training/host_trainer_test.py::test_'
 
 MUTANTS = (
@@ -24,14 +25,14 @@ MUTANTS = (
   Mutant(
     'episodes-spliced-where-emulators-are-begun',
     _DATA,
-    '      ring.end_episodes()\n',
-    '      ring.num_stored\n',
+    '      replay.end_episodes()\n',
+    '      replay.num_stored\n',
     (_TESTS + 'a_run_resumed_is_the_run_that_never_stopped',),
   ),
   Mutant(
     'returns-go-on-through-episodes',
     _LOOP,
-    '      returns[result.last] = 0\n',
+    '    returns[result.last] = 0\n',
     '',
     (_TESTS + 'returns_are_of_whole_episodes',),
   ),
@@ -45,15 +46,15 @@ MUTANTS = (
   Mutant(
     'overlapping-updates-act-at-once',
     _LOOP,
-    '      if due and not config.overlap and self._is_ready(counts):\n',
-    '      if due and self._is_ready(counts):\n',
+    '    if due and not overlap and self._is_ready():\n',
+    '    if due and self._is_ready():\n',
     (_TESTS + 'it_is_the_naive_loop',),
   ),
   Mutant(
     'a-replay-shared-by-replicates',
-    _LOOP,
-    '    rings = HostReplays([ring.copy() for _ in range(count)])\n',
-    '    rings = HostReplays([ring for _ in range(count)])\n',
+    _TRAINER,
+    '    replays = HostReplays([replay.copy() for _ in range(count)])\n',
+    '    replays = HostReplays([replay for _ in range(count)])\n',
     (_TESTS + 'a_seed_is_continued_with_keys_of_its_own',),
   ),
   Mutant(

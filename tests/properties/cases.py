@@ -27,7 +27,7 @@ from plasticity_rl.learner import optimizers
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
-from plasticity_rl.training import device_trainer
+from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
 from plasticity_rl.types import NetSpec
@@ -346,7 +346,7 @@ def make(text, agent):
 def over_seeds(apply):
   """The same over a state of all seeds, as an experiment does it."""
   return jax.vmap(
-    apply, in_axes=(0, device_trainer.AXES, None), out_axes=device_trainer.AXES
+    apply, in_axes=(0, trainer_lib.AXES, None), out_axes=trainer_lib.AXES
   )
 
 
@@ -364,7 +364,7 @@ def seed_by_seed(apply):
     return TrainState(
       *(
         trees[0] if axis is None else stack(trees)
-        for axis, *trees in zip(device_trainer.AXES, *results, strict=True)
+        for axis, *trees in zip(trainer_lib.AXES, *results, strict=True)
       )
     )
 
@@ -376,7 +376,7 @@ def one_seed(state, seed=0):
   return TrainState(
     *(
       tree if axis is None else jax.tree.map(lambda x: x[seed], tree)
-      for tree, axis in zip(state, device_trainer.AXES, strict=True)
+      for tree, axis in zip(state, trainer_lib.AXES, strict=True)
     )
   )
 

@@ -30,7 +30,7 @@ def fixture_experiment():
 
 def change(experiment, **changes):
   """The same compiled functions under settings that the host alone reads."""
-  return experiment._replace(
+  return experiment.replace(
     settings=dataclasses.replace(experiment.settings, **changes)
   )
 
@@ -50,8 +50,8 @@ def at_step(step, action):
         state = action(state) or state
       return experiment.trainer.segment(state)
 
-    return experiment._replace(
-      trainer=experiment.trainer._replace(segment=segment)
+    return experiment.replace(
+      trainer=experiment.trainer.replace(segment=segment)
     )
 
   return wrap
@@ -125,7 +125,7 @@ def test_again_changes_nothing(experiment, whole):
     for p in whole.rglob('*')
     if p.is_file() and p.name != 'ledger.json'
   }
-  never = experiment._replace(trainer=experiment.trainer._replace(segment=kill))
+  never = experiment.replace(trainer=experiment.trainer.replace(segment=kill))
   run(never, whole)
   after = {
     p: p.read_bytes()
@@ -266,7 +266,7 @@ def test_stopped_while_it_compiles(experiment, whole, tmp_path):
 
   folder = tmp_path / 'run'
   with pytest.raises(Interrupted, match='stopped at step 0 of 20'):
-    run(experiment._replace(init=init), folder)
+    run(experiment.replace(init=init), folder)
   assert Checkpoints(folder).steps() == [0]
   same_end(experiment, run(experiment, folder), whole)
 
@@ -318,7 +318,7 @@ def test_nothing_happens_at_the_end(experiment, tmp_path):
   settings = dataclasses.replace(
     experiment.settings, interventions=('reseed(every_steps=10)',)
   )
-  folder = run(experiment._replace(settings=settings), tmp_path / 'run')
+  folder = run(experiment.replace(settings=settings), tmp_path / 'run')
   lines = (folder / 'events.jsonl').read_text().splitlines()
   assert [json.loads(line)['step'] for line in lines] == [10]
 
@@ -390,7 +390,7 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   folder = tmp_path / 'run'
   with pytest.raises(RunError, match='before step 20: .* checkpoint: step 10'):
     run(
-      experiment._replace(trainer=experiment.trainer._replace(segment=segment)),
+      experiment.replace(trainer=experiment.trainer.replace(segment=segment)),
       folder,
     )
   assert Checkpoints(folder).newest() == 10

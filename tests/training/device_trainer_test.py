@@ -7,8 +7,10 @@ import pytest
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.learner import learner
+from plasticity_rl.training import device_loop
 from plasticity_rl.training import device_trainer
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import trainer_builder
 from plasticity_rl.training.rollout import DataSource
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
@@ -25,7 +27,7 @@ class Toy:
     return nets + 1, {'loss': batch, 'before': updates * 1.0}
 
 
-def toy_stream(min_rows=1, clear_at=None, steps_per_row=1):
+def toy_source(min_rows=1, clear_at=None, steps_per_row=1):
   """Batches are the environment's state, which counts rows."""
 
   def advance(c):
@@ -54,7 +56,7 @@ def toy_stream(min_rows=1, clear_at=None, steps_per_row=1):
   )
 
 
-def toy_run(stream, schedule, rows, losses=None):
+def toy_run(source, schedule, rows, losses=None):
   """Two seeds; `losses[S, row]` of the row's updates."""
   losses = jnp.ones([2, 50]) if losses is None else jnp.array(losses)
   keys = jnp.zeros([2, 2], jnp.uint32)
@@ -66,16 +68,16 @@ def toy_run(stream, schedule, rows, losses=None):
     counters=Counters(*(jnp.array(0, jnp.int32) for _ in range(4))),
     interventions={},
   )
-  return jax.jit(
-    lambda s: device_trainer.segment(s, rows, Toy, stream, schedule)
-  )(state)
+  return jax.jit(lambda s: device_loop.segment(s, rows, Toy, source, schedule))(
+    state
+  )
 
 
 @pytest.mark.parametrize(
   'schedule, updates', (((1, 1), 12), ((3, 1), 36), ((1, 4), 3), ((1, 5), 2))
 )
 def test_as_many_updates_as_the_ratio_says(schedule, updates):
-  state, metrics = toy_run(toy_stream(), learner.UpdateSchedule(*schedule), 12)
+  state, metrics = toy_run(toy_source(), learner.UpdateSchedule(*schedule), 12)
   assert state.nets.tolist() == [updates, updates]
   assert int(state.counters.updates) == updates
   assert metrics['updates'].tolist() == [updates, updates]
@@ -86,14 +88,14 @@ def test_as_many_updates_as_the_ratio_says(schedule, updates):
 
 def test_updates_wait_for_the_replay_and_after_it_was_cleared():
   # Rows 3 to 7 and 10 to 12 find three rows or more.
-  stream = toy_stream(min_rows=3, clear_at=7)
-  state, _ = toy_run(stream, learner.UpdateSchedule(1, 1), 12)
+  source = toy_source(min_rows=3, clear_at=7)
+  state, _ = toy_run(source, learner.UpdateSchedule(1, 1), 12)
   assert state.nets.tolist() == [8, 8]
 
 
 def test_rows_of_several_environments_are_rows():
   state, _ = toy_run(
-    toy_stream(steps_per_row=4), learner.UpdateSchedule(1, 2), 12
+    toy_source(steps_per_row=4), learner.UpdateSchedule(1, 2), 12
   )
   assert state.nets.tolist() == [6, 6]
   assert int(state.counters.step) == 48
@@ -102,7 +104,7 @@ def test_rows_of_several_environments_are_rows():
 def test_metrics_are_means_over_updates():
   losses = np.tile(np.arange(50.0), (2, 1)) * [[1.0], [10.0]]
   _, metrics = toy_run(
-    toy_stream(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
+    toy_source(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
   )
   # After rows 4 and 8.
   assert metrics['train/loss'].tolist() == [6, 60]
@@ -112,7 +114,7 @@ def test_metrics_are_means_over_updates():
 
 
 def test_no_update_is_no_number():
-  _, metrics = toy_run(toy_stream(min_rows=99), learner.UpdateSchedule(1, 1), 5)
+  _, metrics = toy_run(toy_source(min_rows=99), learner.UpdateSchedule(1, 1), 5)
   assert np.isnan(metrics['train/loss']).all()
   assert metrics['updates'].tolist() == [0, 0]
   assert metrics['bad_step'].tolist() == [-1, -1]
@@ -122,15 +124,15 @@ def test_no_update_is_no_number():
 def test_first_bad_step_of_each_seed_is_told(bad):
   losses = np.ones([2, 50], np.float32)
   losses[1, 5] = losses[1, 7] = bad
-  stream = toy_stream(steps_per_row=2)
-  _, metrics = toy_run(stream, learner.UpdateSchedule(1, 1), 9, losses)
+  source = toy_source(steps_per_row=2)
+  _, metrics = toy_run(source, learner.UpdateSchedule(1, 1), 9, losses)
   assert metrics['bad_step'].tolist() == [-1, 10]
 
 
 def test_bad_loss_that_was_no_update_is_none():
   losses = np.ones([2, 50], np.float32)
   losses[:, 5] = np.nan
-  _, metrics = toy_run(toy_stream(), learner.UpdateSchedule(1, 4), 9, losses)
+  _, metrics = toy_run(toy_source(), learner.UpdateSchedule(1, 4), 9, losses)
   assert metrics['bad_step'].tolist() == [-1, -1]
 
 
@@ -145,7 +147,7 @@ class KeyKeeper:
 
 def test_no_key_is_used_twice():
   """Over rows, seeds, and what collects, samples and updates in a row."""
-  stream = toy_stream()._replace(
+  source = toy_source()._replace(
     collect=lambda key, nets, env, replay, counters: (key, replay, {}),
     sample=lambda key, env, replay, counters, size=None: key,
   )
@@ -160,8 +162,8 @@ def test_no_key_is_used_twice():
   )
 
   def row(state, _):
-    state, _ = device_trainer.row(
-      state, KeyKeeper, stream, learner.UpdateSchedule(1, 1)
+    state, _ = device_loop.row(
+      state, KeyKeeper, source, learner.UpdateSchedule(1, 1)
     )
     return state, (state.env, state.nets)
 
@@ -207,10 +209,10 @@ def test_seeds_differ(trained):
 @pytest.mark.slow
 def test_two_segments_are_one_of_twice_the_length(trained):
   experiment, states, _ = trained
-  _, stream = experiment_lib.build_agent_and_data(experiment.settings)
+  _, source = trainer_builder.build_agent_and_data(experiment.settings)
   long = jax.jit(
-    lambda state: device_trainer.segment(
-      state, 20, experiment.agent, stream, learner.update_schedule(0.5, 2)
+    lambda state: device_loop.segment(
+      state, 20, experiment.agent, source, learner.update_schedule(0.5, 2)
     )
   )
   state, _ = long(jax.tree.map(jnp.array, states[1]))

@@ -5,6 +5,7 @@ import pytest
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.training import event_keys
 from plasticity_rl.training import experiment as experiment_lib
 from tests.training import small
 
@@ -56,14 +57,14 @@ def test_events_have_keys_of_their_own():
     tuple(k)
     for s in (state, later)
     for name in ('evaluate', 'intervene reset')
-    for k in experiment_lib.event_keys(s, name).tolist()
+    for k in event_keys.event_keys(s, name).tolist()
   ]
   assert len(set(keys)) == 8
   # Training's keys do not enter.
   moved = state._replace(keys=state.keys._replace(run=state.keys.event))
   assert (
-    experiment_lib.event_keys(moved, 'evaluate').tolist()
-    == experiment_lib.event_keys(state, 'evaluate').tolist()
+    event_keys.event_keys(moved, 'evaluate').tolist()
+    == event_keys.event_keys(state, 'evaluate').tolist()
   )
 
 

@@ -69,11 +69,11 @@ def test_hosts_that_share_batches_go_by_the_first(monkeypatch):
 
 
 def test_a_host_has_its_seeds_of_a_state():
-  own = SEEDS.own(STATE)
+  own = SEEDS.own_seeds(STATE)
   np.testing.assert_array_equal(own.nets, [[6, 7, 8], [9, 10, 11]])
   np.testing.assert_array_equal(own.env['x'], [2, 3])
   assert own.counters == 7
-  assert DATA.own(STATE) is STATE
+  assert DATA.own_seeds(STATE) is STATE
   shapes = SEEDS.whole(jax.eval_shape(lambda: own))
   assert jax.tree.map(lambda x: x.shape, shapes) == (
     jax.tree.map(np.shape, STATE)
@@ -96,4 +96,4 @@ def test_one_host_has_all():
   alone = host_partition.HostPartition()
   metrics = {'a': np.array([1.0])}
   assert alone.metrics(metrics) == metrics
-  assert alone.own(STATE) is STATE
+  assert alone.own_seeds(STATE) is STATE

@@ -58,7 +58,7 @@ def test_primed_once_and_stopped_on_the_way(experiment, tmp_path):
   folder = tmp_path / 'stopped'
   with pytest.raises(Interrupted, match='stopped at step 20'):
     run(
-      experiment._replace(trainer=experiment.trainer._replace(prime=prime)),
+      experiment.replace(trainer=experiment.trainer.replace(prime=prime)),
       folder,
     )
   assert next(calls) == 2

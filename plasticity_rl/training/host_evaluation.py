@@ -1,0 +1,79 @@
+"""Evaluation episodes in environments on the host."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.environments.host import HostEnvironments
+from plasticity_rl.training.host_data_source import HostDataSource
+from plasticity_rl.training.host_programs import HostPrograms
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import name_tag
+
+
+class HostEvaluation:
+  """Episodes from the same seeds each time, played greedily."""
+
+  def __init__(
+    self,
+    settings: settings_lib.Settings,
+    environments: Callable[..., HostEnvironments],
+    data: HostDataSource,
+    programs: HostPrograms,
+  ):
+    """Makes no environment yet.
+
+    Args:
+      settings: of the run.
+      environments: `(num_envs, evaluation=True) -> environments`.
+      data: whose statistics normalise observations.
+      programs: by which the agent acts.
+    """
+    self._first_seed = settings.seed
+    self._config = settings.evaluation
+    self._make, self._data, self._programs = environments, data, programs
+    self._environments: HostEnvironments | None = None
+
+  def _begin(self):
+    """First observations `[S N, ...]`, of N episodes a seed."""
+    count = self._config.episodes
+    if self._environments is None:
+      self._environments = self._make(
+        self._data.num_seeds * count, evaluation=True
+      )
+    return self._environments.begin(
+      np.concatenate(
+        [
+          np.random.default_rng(
+            [int(name_tag('evaluate')), self._first_seed + seed]
+          ).integers(2**32, size=count, dtype=np.uint32)
+          for seed in range(self._data.num_seeds)
+        ]
+      )
+    )
+
+  def play(self, keys: jax.Array, state: TrainState) -> dict[str, np.ndarray]:
+    """`eval/return`, their mean, and `eval/steps` in all, `[S]`."""
+    data = self._data
+    observation = self._begin()
+    returns, steps = np.zeros((2, data.num_seeds, self._config.episodes))
+    playing = np.ones(returns.shape, bool)
+    for t in range(self._config.max_steps):
+      actions = np.asarray(
+        self._programs.act_greedily(
+          keys,
+          np.int32(t),
+          state.nets,
+          data.normalize(state.env.statistics, data.by_seed(observation)),
+        )
+      )
+      result = self._environments.step(data.flat(actions))
+      returns += np.where(playing, data.by_seed(result.score), 0)
+      steps += playing
+      playing &= ~data.by_seed(result.last)
+      if not playing.any():
+        break
+      observation = result.next_observation
+    return {'eval/return': returns.mean(1), 'eval/steps': steps.sum(1)}

@@ -1,0 +1,214 @@
+"""What is compiled of training in environments on the host."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.distributed import parallel
+from plasticity_rl.interventions import acting
+from plasticity_rl.learner import learner
+from plasticity_rl.networks.convolution import in_loop
+from plasticity_rl.replay import stacking
+from plasticity_rl.training import rollout
+
+
+class Learners(NamedTuple):
+  """An agent, by what of a batch its updates see, and how they are spread."""
+
+  whole: Agent
+  shared: Agent
+  layout: parallel.Layout = parallel.ONE
+
+
+class HostPrograms:
+  """Compiled functions over all seeds.
+
+  Attributes:
+    act: `(keys [S, 2], step, nets, intervention states, observations) ->
+      actions [S, E, ...]`.
+    act_greedily: `(keys [S, 2], t, nets, observations) -> actions`.
+    stacked: batches of frames `[S, B, ...]` to transitions.
+  """
+
+  def __init__(
+    self,
+    settings: settings_lib.Settings,
+    learners: Learners,
+    stack: int,
+    hooks: learner.Hooks,
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      settings: of the run.
+      learners: what acts and what learns.
+      stack: frames in an observation.
+      hooks: interventions inside the loop.
+    """
+    agent, shared_agent, layout = learners
+    self._layout = layout
+    num_groups = len(layout.local) if layout.mode == 'seeds' else 1
+    over_seeds = functools.partial(
+      _over_seeds, settings.num_seeds // num_groups
+    )
+
+    def compiled(function, *axes):
+      return layout.jit(
+        over_seeds(function, axes), seeds=parallel.Axes(axes, 0)
+      )
+
+    self.act = compiled(
+      functools.partial(_act, agent, layout), 0, None, 0, 0, 0
+    )
+    self.act_greedily = compiled(
+      functools.partial(_act_greedily, agent), 0, None, 0, 0
+    )
+    learn = functools.partial(_learn, shared_agent, hooks, layout.shard, stack)
+    axes = (0, 0, 0, 0, None, 0)
+    self._learn = layout.jit(
+      lambda count, *args: over_seeds(functools.partial(learn, count), axes)(
+        *args
+      ),
+      static=(0,),
+      donate=(1, 2, 3),
+      seeds=parallel.Axes(axes, 0),
+      # A batch is the third axis, after seeds and updates: `_shared_out`.
+      data=parallel.Axes((*[None] * 5, 2), None),
+    )
+    self.stacked = layout.jit(
+      jax.vmap(lambda batch: stacking.stacked(batch, stack)),
+      seeds=parallel.Axes((0,), 0),
+    )
+
+  def learn(
+    self,
+    count: int,
+    nets: Any,
+    intervention_states: Any,
+    sums: dict[str, jax.Array],
+    keys: Any,
+    numbers: tuple[int, int],
+    batches: Any,
+  ) -> tuple[Any, Any, dict[str, jax.Array]]:
+    """So many updates.
+
+    Args:
+      count: U.
+      nets: donated, as the next two are.
+      intervention_states: by label.
+      sums: `[S]`, to which the metrics are added.
+      keys: of the state.
+      numbers: the step, and the updates before.
+      batches: of frames, `[S, U, B, ...]`.
+
+    Returns:
+      Networks, intervention states and sums.
+    """
+    return self._learn(
+      count,
+      nets,
+      intervention_states,
+      sums,
+      keys,
+      np.array(numbers, np.int32),  # Put on devices once.
+      self._shared_out(batches),
+    )
+
+  def _shared_out(self, batches):
+    """`[S, U, B, ...]` to `[S, U, D, B / D, ...]`, for D devices."""
+    if self._layout.mode != 'data':
+      return batches
+    count = len(self._layout.local)
+    return jax.tree.map(
+      lambda x: x.reshape(
+        *x.shape[:2], count, x.shape[2] // count, *x.shape[3:]
+      ),
+      batches,
+    )
+
+
+def _act(agent, layout, key, step, nets, intervention_states, observation):
+  key, _ = jax.random.split(jax.random.fold_in(key, step))
+  if layout.sharers > 1:
+    key = jax.random.fold_in(key, layout.host)
+  return rollout.act(
+    agent,
+    key,
+    acting.acting(nets, intervention_states, step),
+    observation,
+    step,
+  )
+
+
+def _act_greedily(agent, key, t, nets, observation):
+  return agent.act_greedily(jax.random.fold_in(key, t), nets, observation)
+
+
+def _learn(
+  agent,
+  hooks,
+  shard,
+  stack,
+  count,
+  nets,
+  intervention_states,
+  sums,
+  keys,
+  numbers,
+  batches,
+):
+  """See `HostPrograms.learn`, for one seed."""
+  step, updates = numbers
+  _, key = jax.random.split(jax.random.fold_in(keys.run, step))
+
+  def sample(key, i):
+    del key  # It was drawn on the host.
+    one = jax.tree.map(lambda x: x[i], batches)
+    return stacking.stacked(one, stack)
+
+  nets, intervention_states, metrics = learner.learn(
+    key,
+    agent,
+    nets,
+    intervention_states,
+    sample,
+    updates,
+    count,
+    hooks,
+    keys.event,
+    shard,
+  )
+  bad = ~jnp.isfinite(metrics['loss']) & (sums['bad_step'] < 0)
+  return (
+    nets,
+    intervention_states,
+    {
+      **{name: sums[name] + value for name, value in metrics.items()},
+      'bad_step': jnp.where(bad, step, sums['bad_step']),
+    },
+  )
+
+
+def _over_seeds(
+  num_seeds: int, function: Callable[..., Any], in_axes: tuple[Any, ...]
+) -> Callable[..., Any]:
+  """`vmap` over seeds; one alone is spared the batched products."""
+  if num_seeds > 1:
+    return jax.vmap(function, in_axes)
+
+  def one(*args):
+    args = [
+      x if axis is None else jax.tree.map(lambda leaf: leaf[0], x)
+      for x, axis in zip(args, in_axes, strict=True)
+    ]
+    with in_loop(False):
+      results = function(*args)
+    return jax.tree.map(lambda leaf: leaf[None], results)
+
+  return one

@@ -1,0 +1,174 @@
+"""One segment in environments on the host: rows, and updates in between."""
+
+import numpy as np
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.distributed import hosts
+from plasticity_rl.distributed import parallel
+from plasticity_rl.learner import learner
+from plasticity_rl.replay.device_ring import Row
+from plasticity_rl.training.host_counters import HostCounters
+from plasticity_rl.training.host_data_source import HostDataSource
+from plasticity_rl.training.host_programs import HostPrograms
+from plasticity_rl.training.trainer import Metrics
+from plasticity_rl.types import TrainState
+
+
+class HostSegment:
+  """A segment while it runs; the replays of the state change in place."""
+
+  def __init__(
+    self,
+    settings: settings_lib.Settings,
+    layout: parallel.Layout,
+    programs: HostPrograms,
+    data: HostDataSource,
+    schedule: learner.UpdateSchedule,
+    state: TrainState,
+    sums: dict[str, np.ndarray],
+  ):
+    """Puts the environments where the state says that they are.
+
+    Args:
+      settings: of the run.
+      layout: how it is spread.
+      programs: what is compiled.
+      data: environments and replays to learn from.
+      schedule: when updates happen.
+      state: to begin with; networks are donated.
+      sums: zeros, to which metrics of updates are added.
+    """
+    self._settings, self._layout = settings, layout
+    self._programs, self._data = programs, data
+    self._schedule, self._state = schedule, state
+    self._counters = HostCounters(state)
+    self._keys = np.asarray(state.keys.run)
+    self._env = data.restore_environments(
+      state.env, state.replay, self._keys, self._counters.step
+    )
+    self._learning = state.nets, state.interventions, sums
+    self._learning_keys = layout.replicate(state.keys)
+    # Networks and intervention states where it acts, on one device.
+    self._acting = state.nets, state.interventions
+    self._num_learned = 0
+    self._returns = self._env.episode_return.copy()
+    self._episodes, self._return_sum = np.zeros((2, data.num_seeds))
+
+  def run(self) -> tuple[TrainState, Metrics]:
+    """The state after it, and metrics `[S]` as `device_loop.segment`."""
+    for _ in range(self._settings.segment_steps // self._data.num_envs):
+      self._row()
+    metrics = self._metrics()
+    nets, intervention_states = self._acting
+    env = self._env
+    return self._counters.put(
+      self._state._replace(
+        nets=nets,
+        interventions=intervention_states,
+        env=self._data.snapshot(env.observation, self._returns, env.statistics),
+      )
+    ), metrics
+
+  def _row(self):
+    """Every environment steps once, and updates if they are due."""
+    counters = self._counters
+    step = counters.step
+    due = self._schedule.due(step // self._data.num_envs)
+    # Overlapping: an update that runs while environments step learns from
+    # what was stored before, and is acted upon one step later.
+    overlap = self._settings.environment.overlap
+    overlaps = overlap and due and self._is_ready()
+    batches = self._draw(step) if overlaps else None
+    actions = np.asarray(
+      self._programs.act(
+        self._state.keys.run,
+        np.int32(step),
+        *self._acting,
+        self._data.normalize(self._env.statistics, self._env.observation),
+      )
+    )
+    if overlaps:
+      self._learn(step, batches)
+    self._step_environments(actions)
+    counters.step += self._data.num_envs
+    counters.stored += 1
+    if due and not overlap and self._is_ready():
+      self._learn(step, self._draw(step))
+
+  def _is_ready(self):
+    stored = self._counters.stored - self._counters.cleared
+    return stored * self._data.num_envs >= self._settings.replay.min_size
+
+  def _draw(self, step):
+    return self._data.draw(
+      self._state.replay,
+      self._env,
+      self._keys,
+      'sample',
+      step,
+      num_batches=self._schedule.updates,
+    )
+
+  def _learn(self, step, batches):
+    updates = self._schedule.updates
+    self._learning = self._programs.learn(
+      updates,
+      *self._learning,
+      self._learning_keys,
+      (step, self._counters.updates),
+      batches,
+    )
+    self._acting = self._layout.to_first_device(self._learning[:2])
+    self._counters.updates += updates
+    self._num_learned += 1
+
+  def _step_environments(self, actions):
+    """Steps them by actions `[S, E, ...]`, and stores what they saw."""
+    data, env, returns = self._data, self._env, self._returns
+    result = data.environments.step(data.flat(actions))
+    result = result._make(map(data.by_seed, result))
+    for seed, replay in enumerate(self._state.replay.of_seed):
+      replay.add(
+        Row(
+          *(
+            x[seed]
+            for x in (
+              env.observation,
+              actions,
+              result.reward,
+              result.discount,
+              result.observation,
+              result.last,
+            )
+          )
+        )
+      )
+    returns += result.score
+    self._episodes += result.last.sum(1)
+    self._return_sum += np.where(result.last, returns, 0).sum(1)
+    returns[result.last] = 0
+    self._env = env._replace(
+      observation=result.next_observation,
+      statistics=data.count(env.statistics, result.observation),
+    )
+
+  def _metrics(self):
+    # Here and not before, so that the host runs ahead of the device.
+    *_, sums = self._learning
+    sums = {name: np.asarray(value) for name, value in sums.items()}
+    bad_step = sums.pop('bad_step')
+    episodes, return_sum = self._episodes, self._return_sum
+    if self._layout.sharers > 1:
+      episodes, return_sum = np.sum(
+        hosts.all_gather_object(
+          'episodes', [episodes.tolist(), return_sum.tolist()]
+        ),
+        axis=0,
+      )
+    metrics = {'train/return': return_sum, 'train/episodes': episodes}
+    with np.errstate(invalid='ignore'):  # None ended, or none was made.
+      metrics['train/return'] = return_sum / episodes
+      for name, value in sums.items():
+        metrics[f'train/{name}'] = value / np.float32(self._num_learned)
+    updates = np.full(self._data.num_seeds, self._counters.updates)
+    return {**metrics, 'bad_step': bad_step, 'updates': updates}

@@ -1,0 +1,66 @@
+"""The state of a run before its first step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.learner import learner
+from plasticity_rl.training.trainer import AXES
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Key
+from plasticity_rl.types import Keys
+from plasticity_rl.types import TrainState
+
+
+def init_seed(
+  key: Key,
+  agent: Agent,
+  init_data: Callable[[Key], tuple[Any, Any]],
+  hooks: learner.Hooks = (),
+) -> TrainState:
+  """The state of one seed before the first step. The key is consumed.
+
+  `init_data` is `(key) -> (env, replay)`.
+  """
+  nets_key, data_key, run_key, event_key = jax.random.split(key, 4)
+  env, replay = init_data(data_key)
+  # Distinct buffers, since the state is donated.
+  zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
+  return attach(
+    TrainState(
+      nets=agent.init(nets_key),
+      replay=replay,
+      env=env,
+      keys=Keys(run_key, event_key),
+      counters=zeros,
+      interventions={},
+    ),
+    hooks,
+  )
+
+
+def attach(state: TrainState, hooks: learner.Hooks) -> TrainState:
+  """Gives hooks that have none yet their state, for one seed."""
+  new = {
+    # Copies: what is taken from the networks must not share their buffers.
+    hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))
+    for hook in hooks
+    if hook.label not in state.interventions
+  }
+  return state._replace(interventions={**state.interventions, **new})
+
+
+def init(
+  seeds: jax.Array,
+  agent: Agent,
+  init_data: Callable[[Key], tuple[Any, Any]],
+  hooks: learner.Hooks = (),
+) -> TrainState:
+  """The state of all seeds, int32 `[S]`."""
+  return jax.vmap(
+    lambda seed: init_seed(jax.random.PRNGKey(seed), agent, init_data, hooks),
+    out_axes=AXES,
+  )(seeds)

@@ -1,0 +1,119 @@
+"""The agent of an experiment and how it is trained, from its settings."""
+
+import functools
+
+import jax.numpy as jnp
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.distributed import parallel
+from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import registry as environments
+from plasticity_rl.environments.spaces import Discrete
+from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.learner import learner
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.shard import Shard
+from plasticity_rl.training import agent_builder
+from plasticity_rl.training import datasets
+from plasticity_rl.training import device_trainer
+from plasticity_rl.training import host_data_source
+from plasticity_rl.training import host_programs
+from plasticity_rl.training import host_trainer
+from plasticity_rl.training import in_loop
+from plasticity_rl.training import rollout
+from plasticity_rl.training import trainer as trainer_lib
+
+
+def build_agent_and_data(
+  settings: settings_lib.Settings, shard: Shard = UNSHARDED
+) -> tuple[Agent, rollout.DataSource]:
+  """The agent and its data source on the device; refuses what does not fit.
+
+  Updates, and what is drawn for them, are of `shard` of a batch.
+  """
+  task = settings.environment
+  if task.name == 'recorded_values':
+    recording = datasets.load(task.path)
+    agent = agent_builder.make(
+      settings, _spaces(recording.inputs.shape[3:], 1), shard
+    )
+    return agent, datasets.recorded_values(agent, settings, recording, shard)
+  if settings.agent.name == 'supervised':
+    agent = agent_builder.make(
+      settings, _spaces((task.input_size,), task.classes), shard
+    )
+    return agent, datasets.random_labels(agent, settings, shard)
+  environment = environments.make(
+    task.name,
+    permute=task.permute,
+    permute_actions=task.permute_actions,
+    max_episode_steps=task.max_episode_steps,
+    **settings.environment_options,
+  )
+  agent = agent_builder.make(
+    settings,
+    _spaces(environment.observation_shape, environment.num_actions),
+    shard,
+  )
+  return agent, rollout.environment_source(agent, environment, settings, shard)
+
+
+def _spaces(shape, count):
+  return Spaces(tuple(shape), jnp.float32, Discrete(count))
+
+
+def build(
+  settings: settings_lib.Settings, layout: parallel.Layout
+) -> tuple[Agent, trainer_lib.Trainer, learner.Hooks]:
+  """The agent, its trainer, and the interventions inside it."""
+  if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
+    return _build_on_host(settings, layout)
+  agent, source = whole = build_agent_and_data(settings)
+  hooks = in_loop.hooks(settings, agent)
+  shared = whole
+  if layout.shard.axis is not None:
+    shared = build_agent_and_data(settings, layout.shard)
+  trainer = device_trainer.DeviceTrainer(
+    settings,
+    device_trainer.Learners(whole, shared, layout),
+    *_schedules(settings, source.steps_per_row),
+    hooks,
+  )
+  return agent, trainer, hooks
+
+
+def _build_on_host(settings, layout):
+  """As `build`, with environments on the host."""
+  task = settings.environment
+  make = functools.partial(
+    host_registry.make, task.name, **settings.environment_options
+  )
+  each = host_data_source.environments_per_host(settings, layout)
+  training = make(each * settings.num_seeds, evaluation=False)
+  agent = agent_builder.make(settings, training.spaces)
+  hooks = in_loop.hooks(settings, agent)
+  shared = agent
+  if layout.shard.axis is not None:
+    shared = agent_builder.make(settings, training.spaces, layout.shard)
+  trainer = host_trainer.HostTrainer(
+    settings,
+    host_programs.Learners(agent, shared, layout),
+    make,
+    training,
+    *_schedules(settings, task.num_envs),
+    hooks,
+  )
+  return agent, trainer, hooks
+
+
+def _schedules(settings, steps_per_row):
+  """When updates happen, and when from the rise of the replay ratio on."""
+  if settings.agent.name == 'supervised':
+    return learner.update_schedule(1.0, steps_per_row), None
+  replay, later = settings.replay, None
+  if replay.later_updates_per_step:
+    later = learner.update_schedule(
+      replay.later_updates_per_step, steps_per_row
+    )
+  return learner.update_schedule(replay.updates_per_step, steps_per_row), later
