@@ -138,6 +138,18 @@ class SplitNetwork:
     return outputs, layers
 
 
+def learning(params: Params) -> Params:
+  """The part of any tree that learns, as it was before any injection.
+
+  Every `InjectedHead` in it, wherever that is, becomes its trainable head.
+  """
+  return jax.tree.map(
+    lambda node: node.trainable if isinstance(node, InjectedHead) else node,
+    params,
+    is_leaf=lambda node: isinstance(node, InjectedHead),
+  )
+
+
 def _zeros(like):
   return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
 

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
+_MEASURES = 'plasticity_rl/measures/'
 _LOOKS = 'plasticity_rl/diagnostics/'
 _LOOKED = 'tests/diagnostics/'
 _MEMORY = 'tests/run/memory_test.py::test_'
@@ -60,31 +61,31 @@ MUTANTS = (
   # --- Diagnostics.
   Mutant(
     'stable-rank-is-srank',
-    _LOOKS + 'ranks.py',
-    '    return jnp.sum(jnp.square(s / largest))\n',
-    '    return srank_of(s)\n',
+    _MEASURES + 'ranks.py',
+    '  return jnp.sum(jnp.square(s / largest))\n',
+    '  return srank_of(s)\n',
     (_LOOKED + 'ranks_test.py::test_stable_rank',),
     'Plasticine',
   ),
   Mutant(
     'effective-rank-of-squares',
-    _LOOKS + 'ranks.py',
-    '    total = s.sum()\n',
-    '    s = s**2\n    total = s.sum()\n',
+    _MEASURES + 'ranks.py',
+    '  total = s.sum()\n',
+    '  s = s**2\n  total = s.sum()\n',
     (_LOOKED + 'ranks_test.py::test_effective_rank',),
   ),
   Mutant(
     'feature-rank-depends-on-the-batch',
-    _LOOKS + 'ranks.py',
+    _MEASURES + 'ranks.py',
     's / scale > eps',
     's > eps',
     (_LOOKED + 'ranks_test.py::test_feature_rank',),
   ),
   Mutant(
     'update-ratio-over-the-new-weights',
-    _LOOKS + 'weight_change.py',
-    'optax.tree.norm(old),\n',
-    'optax.tree.norm(new),\n',
+    _MEASURES + 'weights.py',
+    'distance_of(new, old) / optax.tree.norm(old)\n',
+    'distance_of(new, old) / optax.tree.norm(new)\n',
     (_LOOKED + 'weights_test.py::test_update_ratio',),
   ),
   Mutant(
@@ -110,7 +111,7 @@ MUTANTS = (
   ),
   Mutant(
     'active-units-by-magnitude',
-    _LOOKS + 'active_units.py',
+    _MEASURES + 'units.py',
     'mean = features.reshape',
     'mean = jnp.abs(features).reshape',
     (
@@ -120,7 +121,7 @@ MUTANTS = (
   ),
   Mutant(
     'dormant-overlap-over-the-larger-set',
-    _LOOKS + 'dormant_units.py',
+    _MEASURES + 'units.py',
     'smaller = jnp.minimum(',
     'smaller = jnp.maximum(',
     (_LOOKED + 'units_test.py::test_dormant_overlap',),
