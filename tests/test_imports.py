@@ -39,6 +39,7 @@ ROOMS = (
   'run',
   'forks',
   'analysis',
+  'api',
   'cli',
   'train',
   'report',
