@@ -14,7 +14,12 @@ from plasticity_rl.types import Params
 
 
 def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
-  """Fraction of hidden units with s_i <= tau, by layer, encoder and head."""
+  """Fraction of hidden units with s_i <= tau, by layer, encoder and head.
+
+  s_i is a unit's mean |h| over that of its layer's units; Sokar et al., "The
+  Dormant Neuron Phenomenon in Deep RL", 2023. Of plain arrays it is
+  `measures.dormancy`.
+  """
   return by_hidden_layer(
     probe, lambda h: units.is_dormant(h, tau).astype(jnp.float32)
   )

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
+_FACE = 'tests/face_test.py::test_'
 _MEASURES = 'plasticity_rl/measures/'
 _LOOKS = 'plasticity_rl/diagnostics/'
 _LOOKED = 'tests/diagnostics/'
@@ -57,6 +58,28 @@ MUTANTS = (
       'tests/run/checkpoint_test.py::test_keeps_what_was_asked_for_'
       'beside_the_newest',
     ),
+  ),
+  # --- The public face.
+  Mutant(
+    'verdict-at-the-last-time-only',
+    'plasticity_rl/api.py',
+    'v.reshape(len(v), -1).mean(1)',
+    'v.reshape(len(v), -1)[:, -1]',
+    (_FACE + 'a_verdict_averages_over_time_and_pairs_seeds',),
+  ),
+  Mutant(
+    'measures-take-what-is-not-finite',
+    'plasticity_rl/checks.py',
+    'not jnp.isfinite(array).all()',
+    'jnp.isnan(array).all()',
+    (_FACE + 'bad_features_are_refused',),
+  ),
+  Mutant(
+    'weights-of-frozen-heads-are-measured',
+    _MEASURES + 'weights.py',
+    'checks.tree(name, split.learning(tree))',
+    'checks.tree(name, tree)',
+    (_FACE + 'of_an_injected_tree_what_learns_counts',),
   ),
   # --- Diagnostics.
   Mutant(
