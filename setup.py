@@ -7,6 +7,9 @@ Python 3.11 and runs the fast tests on. A test keeps that file and this one
 equal; a bound is widened by widening it here, running both, and keeping both.
 """
 
+import pathlib
+import re
+
 import setuptools
 
 BASE = [
@@ -71,9 +74,13 @@ DEV = [
   'pandas>=2.3.0,<3',  # and arch 7 on pandas 3.
 ]
 
+# Read as text: to import it would need what is not installed yet.
+_FACE = pathlib.Path(__file__).resolve().parent / 'plasticity_rl/__init__.py'
+VERSION = re.search(r"^__version__ = '(.+?)'", _FACE.read_text(), re.M)[1]
+
 setuptools.setup(
   name='plasticity_rl',
-  version='0.1.0',
+  version=VERSION,
   description=(
     'Plasticity injection, and diagnosis of plasticity loss, in deep '
     'reinforcement learning with JAX and Haiku'

@@ -34,7 +34,9 @@ KINDS = {
     f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
   },
 }
-_SECTION = re.compile(r'^(Args|Returns|Raises|Attributes|Yields):$', re.M)
+_SECTION = re.compile(
+  r'^(Args|Returns|Raises|Attributes|Yields|Example):$', re.M
+)
 # Of every intervention and diagnostic: no choice of the user.
 _GIVEN = ('spec', 'probe')
 
@@ -50,7 +52,9 @@ def _options(function: Callable) -> str:
 
 
 def _items(text: str) -> list[str]:
-  """The entries of a section, a bullet each."""
+  """The entries of a section, a bullet each; an example as it is."""
+  if '>>> ' in text:
+    return ['```python', *inspect.cleandoc(text).splitlines(), '```']
   lines = []
   for line in inspect.cleandoc(text).splitlines():
     match = re.match(r'^(\*{0,2}\w+): (.*)$', line)
@@ -91,12 +95,14 @@ def page(function: Callable) -> str:
     if items:
       lines += ['', f'## {title}', '', *items]
   module = inspect.getmodule(function)
+  with_pages = {name for registry in KINDS.values() for name in registry}
   for name, helper in inspect.getmembers(module, inspect.isfunction):
     # What the method is computed by, where the equation stands.
     if (
       helper.__module__ == module.__name__
       and helper is not function
-      and (not name.startswith('_'))
+      and not name.startswith('_')
+      and name not in with_pages
     ):
       lines += ['', f'## {name}', '', *_plain(inspect.getdoc(helper) or '')]
   about = (module.__doc__ or '').strip().splitlines() if module else []

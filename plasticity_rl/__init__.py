@@ -1,0 +1,81 @@
+"""Plasticity loss in deep reinforcement learning: measure, judge, and cure it.
+
+    import plasticity_rl as pl
+
+On arrays and networks of your own:
+
+- `pl.measures`: how many units are dead, what rank the features have, ...
+- `pl.losses`: penalties that keep a network plastic.
+- `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
+  plasticity injection on the parameters and optimizer of any JAX library.
+- `pl.verdict`: whether scores of two arms say that plasticity was lost.
+
+Whole experiments, from a config:
+
+- `pl.default_config`, `pl.train`, `pl.diagnose`.
+
+Names are imported when they are first used, so that `import plasticity_rl`
+waits for nothing, jax included.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
+  from plasticity_rl import losses as losses
+  from plasticity_rl import measures as measures
+  from plasticity_rl.api import diagnose as diagnose
+  from plasticity_rl.api import train as train
+  from plasticity_rl.api import verdict as verdict
+  from plasticity_rl.errors import UserError as UserError
+  from plasticity_rl.injection import SplitNetwork as SplitNetwork
+  from plasticity_rl.injection import grouped as grouped
+  from plasticity_rl.injection import inject as inject
+  from plasticity_rl.injection import inject_params as inject_params
+  from plasticity_rl.injection import masked as masked
+  from plasticity_rl.settings import default_config as default_config
+
+__version__ = '0.1.0'  # setup.py reads it here.
+
+__all__ = [
+  'SplitNetwork',
+  'UserError',
+  '__version__',
+  'default_config',
+  'diagnose',
+  'grouped',
+  'inject',
+  'inject_params',
+  'losses',
+  'masked',
+  'measures',
+  'train',
+  'verdict',
+]
+
+_MODULES = ('losses', 'measures')
+_ROOMS = {
+  'SplitNetwork': 'injection',
+  'UserError': 'errors',
+  'default_config': 'settings',
+  'diagnose': 'api',
+  'grouped': 'injection',
+  'inject': 'injection',
+  'inject_params': 'injection',
+  'masked': 'injection',
+  'train': 'api',
+  'verdict': 'api',
+}
+
+
+def __getattr__(name: str) -> Any:
+  if name in _MODULES:
+    return importlib.import_module(f'{__name__}.{name}')
+  if name in _ROOMS:
+    room = importlib.import_module(f'{__name__}.{_ROOMS[name]}')
+    return getattr(room, name)
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+  return sorted({*globals(), *__all__})

@@ -23,6 +23,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from plasticity_rl import api
 from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
@@ -87,14 +88,7 @@ def main(argv: list[str]) -> None:
 
 
 def _diagnosis(settings, source, workdir):
-  from plasticity_rl.forks import diagnosis
-
-  plan = diagnosis.plan(settings, source)
-  diagnosis.run(plan, workdir)
-
-  from plasticity_rl.analysis import report
-
-  verdict = report.diagnosis(workdir)
+  verdict = api.run_diagnosis(settings, workdir, source)
   print(verdict.table())
   print(f'verdict: {verdict.line}')
   print(f'report: {workdir / "report.html"}')
@@ -123,3 +117,5 @@ def _with_fork(settings, **changes):
 
 if __name__ == '__main__':
   cli.run(main, define=define)
+else:
+  api.make_callable(__name__, api.diagnose)

@@ -17,6 +17,7 @@ The tree *is* the architecture: `params['head']` becomes an `InjectedHead`, and
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -61,7 +62,32 @@ def inject_params(
 
   Returns:
     Parameters of the new structure (with `slots`, of the same).
+
+  Raises:
+    ValueError: params that are not of a split network, a head that keeps a
+      state, or `slots` where there are none.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import plasticity_rl as pl
+    >>> net = pl.SplitNetwork(
+    ...   encoder_init=lambda key, x: jax.random.normal(key, (x.shape[-1], 8)),
+    ...   encoder_apply=lambda w, x: jax.nn.relu(x @ w),
+    ...   head_init=lambda key, h: jax.random.normal(key, (h.shape[-1], 2)),
+    ...   head_apply=lambda w, h: h @ w,
+    ... )
+    >>> x = jnp.ones([5, 3])
+    >>> params = net.init(jax.random.PRNGKey(0), x)
+    >>> injected = pl.inject_params(jax.random.PRNGKey(1), net, params)
+    >>> bool(jnp.allclose(net.apply(injected, x), net.apply(params, x)))
+    True
   """
+  if not isinstance(params, Mapping) or HEAD not in params:
+    raise ValueError(
+      "params: expected {'encoder': ..., 'head': ...} of a SplitNetwork, found"
+      f' {list(params) if isinstance(params, Mapping) else type(params)}'
+    )
   head = params[HEAD]
   fresh = net.draw_head(key)
   _check_stateless(fresh)
@@ -221,7 +247,30 @@ def masked(core: optax.GradientTransformation) -> optax.GradientTransformation:
   What is frozen has no optimizer state, and a norm that `core` clips by does
   not see it. (`optax.masked` alone would pass a frozen leaf's gradient on as
   its update, hence the second stage.)
+
+  Args:
+    core: any optax optimizer.
+
+  Returns:
+    A transformation of any tree, `InjectedHead` or none in it.
+
+  Raises:
+    ValueError: something that is no optax optimizer.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> import plasticity_rl as pl
+    >>> optimizer = pl.masked(optax.sgd(0.5))
+    >>> params = {'encoder': jnp.ones([2]), 'head': jnp.ones([2])}
+    >>> updates, _ = optimizer.update(params, optimizer.init(params))
+    >>> updates['head'].tolist()
+    [-0.5, -0.5]
   """
+  if not (hasattr(core, 'init') and hasattr(core, 'update')):
+    raise ValueError(
+      f'core: expected an optax optimizer, found {type(core).__name__}'
+    )
   return optax.chain(
     optax.masked(core, trainable_mask),
     optax.masked(optax.set_to_zero(), frozen_mask),
@@ -249,6 +298,22 @@ def grouped(
   Returns:
     A transformation of `{'encoder': ..., 'head': ...}`; its state is a dict of
     `before`, `encoder`, `head` and `after`.
+
+  Raises:
+    ValueError: something that is no optax optimizer.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> import plasticity_rl as pl
+    >>> optimizer = pl.grouped(
+    ...   optax.scale_by_adam(),
+    ...   before=optax.clip_by_global_norm(1.0),
+    ...   after=optax.scale_by_learning_rate(1e-3),
+    ... )
+    >>> params = {'encoder': jnp.ones([3, 8]), 'head': jnp.ones([8, 2])}
+    >>> sorted(optimizer.init(params))
+    ['after', 'before', 'encoder', 'head']
   """
   core = masked(core)
   before = masked(before or optax.identity())
@@ -306,6 +371,32 @@ def inject(
 
   Returns:
     New parameters and a new optimizer state.
+
+  Raises:
+    ValueError: what `inject_params` refuses, an optimizer that would update
+      frozen heads, a state of another optimizer, or an unknown
+      `optimizer_state`.
+
+  Example:
+    >>> import optax
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import plasticity_rl as pl
+    >>> net = pl.SplitNetwork(
+    ...   encoder_init=lambda key, x: jax.random.normal(key, (x.shape[-1], 8)),
+    ...   encoder_apply=lambda w, x: jax.nn.relu(x @ w),
+    ...   head_init=lambda key, h: jax.random.normal(key, (h.shape[-1], 2)),
+    ...   head_apply=lambda w, h: h @ w,
+    ... )
+    >>> x = jnp.ones([5, 3])
+    >>> params = net.init(jax.random.PRNGKey(0), x)
+    >>> optimizer = pl.grouped(optax.adam(1e-3))
+    >>> state = optimizer.init(params)
+    >>> params, state = pl.inject(
+    ...   jax.random.PRNGKey(1), net, params, optimizer, state
+    ... )
+    >>> params['head'].signs.tolist()
+    [1.0, -1.0]
   """
   new_params = inject_params(key, net, params, **options)
   new_state = carry_state(optimizer, opt_state, new_params, optimizer_state)

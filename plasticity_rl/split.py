@@ -56,6 +56,24 @@ class SplitNetwork:
     example: an input (or its `jax.ShapeDtypeStruct`), from which the shape of
       the features is known when a head is drawn again. Where it is None the
       shape that `init` last saw is used.
+
+  Raises:
+    ValueError: an `apply` that cannot be called, or a head that is drawn
+      before the shape of the features is known.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import plasticity_rl as pl
+    >>> net = pl.SplitNetwork(
+    ...   encoder_init=lambda key, x: jax.random.normal(key, (x.shape[-1], 8)),
+    ...   encoder_apply=lambda w, x: jax.nn.relu(x @ w),
+    ...   head_init=lambda key, h: jax.random.normal(key, (h.shape[-1], 2)),
+    ...   head_apply=lambda w, h: h @ w,
+    ... )
+    >>> params = net.init(jax.random.PRNGKey(0), jnp.ones([1, 3]))
+    >>> net.apply(params, jnp.ones([5, 3])).shape
+    (5, 2)
   """
 
   encoder_init: Callable[..., Params]
@@ -67,6 +85,14 @@ class SplitNetwork:
   _seen: dict[str, Any] = dataclasses.field(
     default_factory=dict, init=False, repr=False, compare=False
   )
+
+  def __post_init__(self):
+    for name in ('encoder_apply', 'head_apply'):
+      if not callable(getattr(self, name)):
+        raise ValueError(
+          f'{name}: expected a function (params, x), found'
+          f' {type(getattr(self, name)).__name__}'
+        )
 
   def init(self, key: jax.Array, x: Any = None) -> Params:
     """Draws `{'encoder': ..., 'head': ...}`. The key is consumed.
@@ -136,6 +162,18 @@ class SplitNetwork:
     for term in total[1:]:
       outputs = _add(outputs, term)
     return outputs, layers
+
+
+def learning(params: Params) -> Params:
+  """The part of any tree that learns, as it was before any injection.
+
+  Every `InjectedHead` in it, wherever that is, becomes its trainable head.
+  """
+  return jax.tree.map(
+    lambda node: node.trainable if isinstance(node, InjectedHead) else node,
+    params,
+    is_leaf=lambda node: isinstance(node, InjectedHead),
+  )
 
 
 def _zeros(like):

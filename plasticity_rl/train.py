@@ -17,10 +17,10 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
+from plasticity_rl import api
 from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
-from plasticity_rl.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with an optional `:variant`.'
@@ -74,40 +74,17 @@ def main(argv: list[str]) -> None:
   with hosts.joined(
     address, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
   ):
-    _train(settings, pathlib.Path(_WORKDIR.value))
-
-
-def _train(settings, folder):
-  # Imported here, so that `--help` and mistakes do not wait for jax.
-  from plasticity_rl.run import run_folder
-  from plasticity_rl.run import runner
-  from plasticity_rl.training import experiment as experiment_lib
-
-  hosts.agree_on({**run_folder.flat(settings), '--until': _UNTIL.value})
-  experiment = experiment_lib.build(settings)
-  runner.check(experiment)
-  until = _until(settings, _UNTIL.value)
-  run_folder.prepare(folder, settings)
-  if until:
-    runner.run(experiment, folder, num_steps=until)
-  else:
-    runner.run(experiment, folder)
-  if hosts.is_first():
-    print(f'metrics: {folder / "metrics.csv"}')
-
-
-def _until(settings, until):
-  """--until on the grid; None for the end."""
-  if until is None:
-    return None
-  if not 0 < until <= settings.num_steps:
-    raise UserError(
-      f'--until must be 1 to num_steps ({settings.num_steps}): {until}'
+    metrics = api.run_training(
+      settings,
+      pathlib.Path(_WORKDIR.value),
+      _UNTIL.value,
+      until_is='--until',
     )
-  from plasticity_rl.training import schedule as schedule_lib
-
-  return schedule_lib.on_grid(until, settings.segment_steps, '--until')
+    if hosts.is_first():
+      print(f'metrics: {metrics}')
 
 
 if __name__ == '__main__':
   cli.run(main)
+else:
+  api.make_callable(__name__, api.train)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_hidden_layer
+from plasticity_rl.measures import units
 
 
 def active_units(probe: Probe, threshold: float = 0.0) -> dict[str, jax.Array]:
@@ -17,9 +18,6 @@ def active_units(probe: Probe, threshold: float = 0.0) -> dict[str, jax.Array]:
   convolution is a channel, averaged over positions. After a ReLU it is one
   minus `dead_units`; of an activation that may be negative it is not.
   """
-
-  def is_active(features):
-    mean = features.reshape(-1, features.shape[-1]).mean(0)
-    return (mean > threshold).astype(jnp.float32)
-
-  return by_hidden_layer(probe, is_active)
+  return by_hidden_layer(
+    probe, lambda h: units.is_active(h, threshold).astype(jnp.float32)
+  )

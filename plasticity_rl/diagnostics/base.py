@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection
 from plasticity_rl.interventions.base import get_layer
-from plasticity_rl.interventions.units import unit_activity as unit_activity
+from plasticity_rl.measures import ranks
 from plasticity_rl.types import Key
 from plasticity_rl.types import Layer
 from plasticity_rl.types import Loss
@@ -96,9 +96,7 @@ class Probe:
     for layer in layers:
       features = self.output.layers[layer.name] if layer.hidden else None
       if layer.hidden and (features.ndim == 2 or layer.name in ends_encoder):
-        values[layer.name] = jnp.linalg.svd(
-          features.reshape(features.shape[0], -1), compute_uv=False
-        )
+        values[layer.name] = ranks.singular_values(features)
     return values
 
   def key_for(self, name: str) -> Key:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_hidden_layer
-from plasticity_rl.diagnostics.base import unit_activity
+from plasticity_rl.measures import units
 
 
 def dead_units(probe: Probe) -> dict[str, jax.Array]:
@@ -14,6 +14,4 @@ def dead_units(probe: Probe) -> dict[str, jax.Array]:
   By layer, and over all hidden units of the encoder and of the head. A
   channel is dead if it is zero at every position.
   """
-  return by_hidden_layer(
-    probe, lambda h: (unit_activity(h) == 0).astype(jnp.float32)
-  )
+  return by_hidden_layer(probe, lambda h: units.is_dead(h).astype(jnp.float32))

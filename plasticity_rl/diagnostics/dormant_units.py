@@ -8,21 +8,26 @@ from plasticity_rl.diagnostics.base import by_hidden_layer
 from plasticity_rl.diagnostics.base import hidden_units
 from plasticity_rl.diagnostics.base import of_layer
 from plasticity_rl.diagnostics.base import with_parts
-from plasticity_rl.interventions.units import dormancy as dormancy
+from plasticity_rl.measures import units
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Params
 
 
 def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
-  """Fraction of hidden units with s_i <= tau, by layer, encoder and head."""
+  """Fraction of hidden units with s_i <= tau, by layer, encoder and head.
+
+  s_i is a unit's mean |h| over that of its layer's units; Sokar et al., "The
+  Dormant Neuron Phenomenon in Deep RL", 2023. Of plain arrays it is
+  `measures.dormancy`.
+  """
   return by_hidden_layer(
-    probe, lambda h: (dormancy(h) <= tau).astype(jnp.float32)
+    probe, lambda h: units.is_dormant(h, tau).astype(jnp.float32)
   )
 
 
 def dormant_sets(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   """Whether each unit is dormant, bool `[U]` by hidden layer."""
-  return hidden_units(probe, lambda h: dormancy(h) <= tau)
+  return hidden_units(probe, lambda h: units.is_dormant(h, tau))
 
 
 def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
@@ -51,11 +56,7 @@ def dormant_overlap(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   """
   now = with_parts(probe.net, dormant_sets(probe, tau))
   before = with_parts(probe.net, probe.memory)
-  values = {}
-  for where, units in now.items():
-    smaller = jnp.minimum(units.sum(), before[where].sum())
-    both = (units & before[where]).sum()
-    values[where] = jnp.where(
-      smaller > 0, both / jnp.maximum(smaller, 1), jnp.nan
-    )
-  return values
+  return {
+    where: units.overlap_of(dormant, before[where])
+    for where, dormant in now.items()
+  }

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.diagnostics.base import Probe
-from plasticity_rl.diagnostics.ranks import srank_of
+from plasticity_rl.measures.ranks import srank_of
 
 
 def gradient_covariance(

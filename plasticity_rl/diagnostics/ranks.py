@@ -14,21 +14,14 @@ in the names:
 
 All but `feature_rank` stay when Phi is scaled. A layer of zeros has rank 0 in
 each. They are reported for each hidden dense layer and for the encoder's
-output, by one decomposition for all four (`base.Probe.singular_values`).
+output, by one decomposition for all four (`base.Probe.singular_values`), each
+as `measures.ranks` has it.
 """
 
 import jax
-import jax.numpy as jnp
 
 from plasticity_rl.diagnostics.base import Probe
-
-
-def srank_of(s: jax.Array, delta: float = 0.01) -> jax.Array:
-  """min k with sum_{i<=k} s_i / sum_i s_i >= 1 - delta, of descending `s`."""
-  cumulative = jnp.cumsum(s)
-  total = cumulative[-1]
-  k = 1 + jnp.sum(cumulative < (1 - delta) * total)
-  return jnp.where(total > 0, k, 0).astype(jnp.float32)
+from plasticity_rl.measures import ranks
 
 
 def srank(probe: Probe, delta: float = 0.01) -> dict[str, jax.Array]:
@@ -39,7 +32,8 @@ def srank(probe: Probe, delta: float = 0.01) -> dict[str, jax.Array]:
   what else bears its names.
   """
   return {
-    layer: srank_of(s, delta) for layer, s in probe.singular_values.items()
+    layer: ranks.srank_of(s, delta)
+    for layer, s in probe.singular_values.items()
   }
 
 
@@ -49,14 +43,10 @@ def effective_rank(probe: Probe) -> dict[str, jax.Array]:
   Roy & Vetterli, "The Effective Rank: A Measure of Effective Dimensionality",
   2007. Not Kumar's, which is `srank`.
   """
-
-  def of(s):
-    total = s.sum()
-    p = s / jnp.where(total > 0, total, 1)
-    entropy = -jnp.sum(p * jnp.log(jnp.where(p > 0, p, 1)))
-    return jnp.where(total > 0, jnp.exp(entropy), 0)
-
-  return {layer: of(s) for layer, s in probe.singular_values.items()}
+  return {
+    layer: ranks.effective_rank_of(s)
+    for layer, s in probe.singular_values.items()
+  }
 
 
 def feature_rank(probe: Probe, eps: float = 0.01) -> dict[str, jax.Array]:
@@ -66,9 +56,9 @@ def feature_rank(probe: Probe, eps: float = 0.01) -> dict[str, jax.Array]:
   Learning", 2022, with their threshold. They take 5000 examples, here it is
   the probe batch.
   """
-  scale = jax.tree.leaves(probe.inputs)[0].shape[0] ** 0.5
+  examples = jax.tree.leaves(probe.inputs)[0].shape[0]
   return {
-    layer: jnp.sum(s / scale > eps).astype(jnp.float32)
+    layer: ranks.feature_rank_of(s, examples, eps)
     for layer, s in probe.singular_values.items()
   }
 
@@ -80,9 +70,6 @@ def stable_rank(probe: Probe) -> dict[str, jax.Array]:
   numerical rank). Not what some libraries give under this name: that is
   `srank`.
   """
-
-  def of(s):
-    largest = jnp.where(s[0] > 0, s[0], 1)
-    return jnp.sum(jnp.square(s / largest))
-
-  return {layer: of(s) for layer, s in probe.singular_values.items()}
+  return {
+    layer: ranks.stable_rank_of(s) for layer, s in probe.singular_values.items()
+  }

@@ -1,15 +1,11 @@
 """How far the weights have come, and how far an update takes them."""
 
 import jax
-import optax
 
 from plasticity_rl import injection
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_layer
-
-
-def _distance(a, b):
-  return optax.tree.norm(optax.tree.sub(a, b))
+from plasticity_rl.measures import weights
 
 
 def distance_from_init(probe: Probe) -> dict[str, jax.Array]:
@@ -18,7 +14,9 @@ def distance_from_init(probe: Probe) -> dict[str, jax.Array]:
   theta_0 are the weights as they were drawn; what an intervention draws again
   starts anew.
   """
-  return by_layer(probe.net, _distance, probe.learns, probe.state.initial)
+  return by_layer(
+    probe.net, weights.distance_of, probe.learns, probe.state.initial
+  )
 
 
 def update_ratio(probe: Probe) -> dict[str, jax.Array]:
@@ -30,7 +28,7 @@ def update_ratio(probe: Probe) -> dict[str, jax.Array]:
   """
   return by_layer(
     probe.net,
-    lambda new, old: _distance(new, old) / optax.tree.norm(old),
+    weights.ratio_of,
     injection.trainable(probe.updated().params),
     probe.learns,
   )

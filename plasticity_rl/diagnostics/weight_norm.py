@@ -1,11 +1,11 @@
 """Euclidean norm of the weights, and how it has grown."""
 
 import jax
-import optax
 
 from plasticity_rl import injection
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.base import by_layer
+from plasticity_rl.measures import weights
 
 
 def weight_norm(probe: Probe) -> dict[str, jax.Array]:
@@ -27,8 +27,8 @@ def weight_norm(probe: Probe) -> dict[str, jax.Array]:
       ),
     )
   return {
-    **by_layer(probe.net, optax.tree.norm, probe.learns),
-    'all': optax.tree.norm(frozen_too),
+    **by_layer(probe.net, weights.norm_of, probe.learns),
+    'all': weights.norm_of(frozen_too),
   }
 
 
@@ -39,8 +39,5 @@ def weight_growth(probe: Probe) -> dict[str, jax.Array]:
   starts anew. Infinite where theta_0 is zero.
   """
   return by_layer(
-    probe.net,
-    lambda now, initial: optax.tree.norm(now) / optax.tree.norm(initial),
-    probe.learns,
-    probe.state.initial,
+    probe.net, weights.growth_of, probe.learns, probe.state.initial
   )

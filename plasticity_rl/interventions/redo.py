@@ -45,7 +45,9 @@ def redo(
     dormant = {
       hidden.name: units.may_recycle(state.params, hidden)
       & (
-        units.dormancy(features[hidden.name], hidden.layer.features_per_unit)
+        units.dormancy_scores(
+          features[hidden.name], hidden.layer.features_per_unit
+        )
         <= tau
       )
       for hidden in units.hidden_layers(net)

@@ -23,6 +23,8 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.measures.units import dormancy_scores as dormancy_scores
+from plasticity_rl.measures.units import unit_activity as unit_activity
 from plasticity_rl.networks.weight_norm import effective_weight
 from plasticity_rl.networks.weight_norm import norms
 from plasticity_rl.types import AgentSpec
@@ -39,26 +41,6 @@ ByLayer = Mapping[str, jax.Array]
 
 
 # --- Scores -----------------------------------------------------------------
-
-
-def unit_activity(features: jax.Array) -> jax.Array:
-  """Mean |h| of each unit, `[B, ..., U] -> [U]`.
-
-  A unit of a convolution is a channel, averaged over positions as well.
-  """
-  return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
-
-
-def dormancy(features: jax.Array, features_per_unit: int = 1) -> jax.Array:
-  """s_i = mean |h_i| / (mean over units of mean |h|), `[B, ..., U] -> [U]`.
-
-  Sokar et al., "The Dormant Neuron Phenomenon in Deep RL", 2023. A layer of
-  zeros scores zero. |h_i| is summed over the features of a unit that has
-  several.
-  """
-  activity = unit_activity(features).reshape(features_per_unit, -1).sum(0)
-  mean = activity.mean()
-  return jnp.where(mean > 0, activity / jnp.where(mean > 0, mean, 1), 0)
 
 
 def over_features(layer: Layer, values: jax.Array) -> jax.Array:

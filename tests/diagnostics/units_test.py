@@ -4,14 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from plasticity_rl.diagnostics import base
 from plasticity_rl.diagnostics.active_units import active_units
 from plasticity_rl.diagnostics.dead_units import dead_units
-from plasticity_rl.diagnostics.dormant_units import dormancy
 from plasticity_rl.diagnostics.dormant_units import dormant_overlap
 from plasticity_rl.diagnostics.dormant_units import dormant_sets
 from plasticity_rl.diagnostics.dormant_units import dormant_units
 from plasticity_rl.diagnostics.dormant_units import no_dormant_sets
+from plasticity_rl.measures import units
 from plasticity_rl.types import Layer
 from tests.diagnostics.probes import FEATURES
 from tests.diagnostics.probes import TWO_LAYERS
@@ -21,9 +20,12 @@ from tests.diagnostics.probes import two_layers
 
 
 def test_activity_of_dense_units_and_of_channels():
-  activity = base.unit_activity(jnp.array(FEATURES['conv']))
+  activity = units.unit_activity(jnp.array(FEATURES['conv']))
   np.testing.assert_allclose(activity, [0, 0.01, 2], rtol=1e-6)
-  assert base.unit_activity(jnp.array([[-1.0, 2], [3.0, 0]])).tolist() == [2, 1]
+  assert units.unit_activity(jnp.array([[-1.0, 2], [3.0, 0]])).tolist() == [
+    2,
+    1,
+  ]
 
 
 def test_dead_units():
@@ -40,9 +42,9 @@ def test_dead_units():
 
 def test_dormancy():
   np.testing.assert_allclose(
-    dormancy(jnp.array(FEATURES['first'])), [2, 0, 1, 1]
+    units.dormancy_scores(jnp.array(FEATURES['first'])), [2, 0, 1, 1]
   )
-  assert dormancy(jnp.zeros([4, 3])).tolist() == [0, 0, 0]
+  assert units.dormancy_scores(jnp.zeros([4, 3])).tolist() == [0, 0, 0]
 
 
 def test_dormant_units():

@@ -12,7 +12,7 @@ from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
 from plasticity_rl.interventions import units
 from plasticity_rl.learner.regularizers import registry as regularizers
-from plasticity_rl.learner.regularizers.parseval import parseval
+from plasticity_rl.losses import parseval
 from plasticity_rl.types import TrainState
 from tests.properties import cases
 

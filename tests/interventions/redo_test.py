@@ -91,7 +91,9 @@ def test_the_threshold_is_the_papers_score_and_included():
   before = nets.state('mlp')
   q = before.nets['q']
   h = nets.predict(made, q.params, 'mlp').layers
-  scores = {n: np.asarray(units.dormancy(h[n])) for n in nets.DEAD['mlp']}
+  scores = {
+    n: np.asarray(units.dormancy_scores(h[n])) for n in nets.DEAD['mlp']
+  }
   tau = float(np.sort(scores['dense_0'])[3])
   after = nets.apply(f'redo(tau={tau!r})', made, before, 'mlp').nets['q']
   old, new = (

@@ -97,8 +97,10 @@ def test_the_layer_that_feeds_other_heads_is_left_alone(kind, history, free):
 def test_unit_activity_by_hand():
   h = jnp.array([[[1.0, 0.0], [3.0, -2.0]], [[0.0, 0.0], [4.0, 2.0]]])
   np.testing.assert_allclose(units.unit_activity(h), [2.0, 1.0])
-  np.testing.assert_allclose(units.dormancy(h), [4 / 3, 2 / 3], rtol=1e-6)
-  np.testing.assert_array_equal(units.dormancy(0 * h), [0, 0])
+  np.testing.assert_allclose(
+    units.dormancy_scores(h), [4 / 3, 2 / 3], rtol=1e-6
+  )
+  np.testing.assert_array_equal(units.dormancy_scores(0 * h), [0, 0])
 
 
 @each_kind

@@ -4,6 +4,8 @@ from tests.mutants.mutant import Mutant
 
 _RANKS = 'tests/analysis/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/proxies_test.py::test_'
+_FACE = 'tests/face_test.py::test_'
+_MEASURES = 'plasticity_rl/measures/'
 _LOOKS = 'plasticity_rl/diagnostics/'
 _LOOKED = 'tests/diagnostics/'
 _MEMORY = 'tests/run/memory_test.py::test_'
@@ -57,34 +59,56 @@ MUTANTS = (
       'beside_the_newest',
     ),
   ),
+  # --- The public face.
+  Mutant(
+    'verdict-at-the-last-time-only',
+    'plasticity_rl/api.py',
+    'v.reshape(len(v), -1).mean(1)',
+    'v.reshape(len(v), -1)[:, -1]',
+    (_FACE + 'a_verdict_averages_over_time_and_pairs_seeds',),
+  ),
+  Mutant(
+    'measures-take-what-is-not-finite',
+    'plasticity_rl/checks.py',
+    'not jnp.isfinite(array).all()',
+    'jnp.isnan(array).all()',
+    (_FACE + 'bad_features_are_refused',),
+  ),
+  Mutant(
+    'weights-of-frozen-heads-are-measured',
+    _MEASURES + 'weights.py',
+    'checks.tree(name, split.learning(tree))',
+    'checks.tree(name, tree)',
+    (_FACE + 'of_an_injected_tree_what_learns_counts',),
+  ),
   # --- Diagnostics.
   Mutant(
     'stable-rank-is-srank',
-    _LOOKS + 'ranks.py',
-    '    return jnp.sum(jnp.square(s / largest))\n',
-    '    return srank_of(s)\n',
+    _MEASURES + 'ranks.py',
+    '  return jnp.sum(jnp.square(s / largest))\n',
+    '  return srank_of(s)\n',
     (_LOOKED + 'ranks_test.py::test_stable_rank',),
     'Plasticine',
   ),
   Mutant(
     'effective-rank-of-squares',
-    _LOOKS + 'ranks.py',
-    '    total = s.sum()\n',
-    '    s = s**2\n    total = s.sum()\n',
+    _MEASURES + 'ranks.py',
+    '  total = s.sum()\n',
+    '  s = s**2\n  total = s.sum()\n',
     (_LOOKED + 'ranks_test.py::test_effective_rank',),
   ),
   Mutant(
     'feature-rank-depends-on-the-batch',
-    _LOOKS + 'ranks.py',
+    _MEASURES + 'ranks.py',
     's / scale > eps',
     's > eps',
     (_LOOKED + 'ranks_test.py::test_feature_rank',),
   ),
   Mutant(
     'update-ratio-over-the-new-weights',
-    _LOOKS + 'weight_change.py',
-    'optax.tree.norm(old),\n',
-    'optax.tree.norm(new),\n',
+    _MEASURES + 'weights.py',
+    'distance_of(new, old) / optax.tree.norm(old)\n',
+    'distance_of(new, old) / optax.tree.norm(new)\n',
     (_LOOKED + 'weights_test.py::test_update_ratio',),
   ),
   Mutant(
@@ -110,7 +134,7 @@ MUTANTS = (
   ),
   Mutant(
     'active-units-by-magnitude',
-    _LOOKS + 'active_units.py',
+    _MEASURES + 'units.py',
     'mean = features.reshape',
     'mean = jnp.abs(features).reshape',
     (
@@ -120,7 +144,7 @@ MUTANTS = (
   ),
   Mutant(
     'dormant-overlap-over-the-larger-set',
-    _LOOKS + 'dormant_units.py',
+    _MEASURES + 'units.py',
     'smaller = jnp.minimum(',
     'smaller = jnp.maximum(',
     (_LOOKED + 'units_test.py::test_dormant_overlap',),

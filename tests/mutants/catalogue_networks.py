@@ -4,6 +4,8 @@ from tests.mutants.mutant import Mutant
 
 _ROOM = 'plasticity_rl/interventions/'
 _PROPERTIES = 'tests/properties/interventions_test.py::test_'
+_LOSSES = 'plasticity_rl/losses.py'
+_LOSSES_TESTS = 'tests/losses_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
 _REGULARIZERS_TESTS = 'tests/learner/regularizers/'
 _NETWORKS = 'plasticity_rl/networks/'
@@ -15,41 +17,34 @@ MUTANTS = (
   # --- Regularisers.
   Mutant(
     'l2-init-pulls-to-zero',
-    _REGULARIZERS + 'l2_init.py',
-    'return l2(jax.tree.map(jnp.subtract, '
-    'injection.trainable(params), initial))',
-    'return l2(params)',
+    _LOSSES,
+    'return _sum_of_squares(jax.tree.map(jnp.subtract, params, initial))',
+    'return _sum_of_squares(params)',
     (
-      _REGULARIZERS_TESTS + 'l2_test.py::test_l2_init_is_zero_where_'
+      _LOSSES_TESTS + 'l2_init_is_zero_where_'
       'nothing_moved_and_grows_with_distance',
     ),
   ),
   Mutant(
     'l2-sees-frozen-heads',
-    _REGULARIZERS + 'l2.py',
-    'for x in jax.tree.leaves(injection.trainable(params))',
-    'for x in jax.tree.leaves(params)',
-    (_REGULARIZERS_TESTS + 'l2_test.py::test_frozen_heads_are_left_alone',),
+    _LOSSES,
+    "return _sum_of_squares(checks.tree('params', split.learning(params)))",
+    "return _sum_of_squares(checks.tree('params', params))",
+    (_LOSSES_TESTS + 'frozen_heads_are_left_alone',),
   ),
   Mutant(
     'parseval-of-inputs-for-units',
-    _REGULARIZERS + 'parseval.py',
+    _LOSSES,
     'gram = matrix @ matrix.T',
     'gram = matrix.T @ matrix',
-    (
-      _REGULARIZERS_TESTS + 'matrix_test.py::test_parseval_is_the_'
-      'distance_of_the_gram_matrix[shape0]',
-    ),
+    (_LOSSES_TESTS + 'parseval_is_the_distance_of_the_gram_matrix[shape0]',),
   ),
   Mutant(
     'spectral-norm-of-another-vector',
-    _REGULARIZERS + 'spectral_norm.py',
+    _LOSSES,
     '  u = _unit(fixed @ v)\n',
     '  u = _unit(matrix @ matrix[0])\n',
-    (
-      _REGULARIZERS_TESTS + 'matrix_test.py::'
-      'test_spectral_norm_is_numpys[shape0]',
-    ),
+    (_LOSSES_TESTS + 'spectral_norm_is_numpys[shape0]',),
   ),
   Mutant(
     'infer-towards-the-present',

@@ -148,7 +148,7 @@ MUTANTS = (
   ),
   Mutant(
     'dormancy-not-normalised',
-    _ROOM + 'units.py',
+    'plasticity_rl/measures/units.py',
     'activity / jnp.where(mean > 0, mean, 1)',
     'activity / 1',
     (_UNITS + 'unit_activity_by_hand',),

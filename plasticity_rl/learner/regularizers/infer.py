@@ -2,7 +2,7 @@
 
 import jax
 
-from plasticity_rl.learner.regularizers.feature_norm import feature_norm
+from plasticity_rl.losses import feature_norm
 from plasticity_rl.types import NetworkOutput
 
 INFER = 'infer'  # Of `NetworkOutput.layers`: outputs of the auxiliary heads.

@@ -6,12 +6,12 @@ from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import get_layer
-from plasticity_rl.learner.regularizers.feature_norm import feature_norm
 from plasticity_rl.learner.regularizers.infer import infer
-from plasticity_rl.learner.regularizers.l2 import l2
-from plasticity_rl.learner.regularizers.l2_init import l2_init
-from plasticity_rl.learner.regularizers.parseval import parseval
-from plasticity_rl.learner.regularizers.spectral_norm import spectral_norm
+from plasticity_rl.losses import feature_norm
+from plasticity_rl.losses import l2
+from plasticity_rl.losses import l2_init
+from plasticity_rl.losses import parseval
+from plasticity_rl.losses import spectral_norm
 from plasticity_rl.networks.weight_norm import effective_weight
 from plasticity_rl.split import SplitNetwork
 from plasticity_rl.types import Layer

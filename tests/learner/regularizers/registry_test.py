@@ -12,10 +12,10 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.learner import optimizers
 from plasticity_rl.learner.regularizers import registry
 from plasticity_rl.learner.regularizers.infer import infer
-from plasticity_rl.learner.regularizers.l2 import l2
-from plasticity_rl.learner.regularizers.l2_init import l2_init
-from plasticity_rl.learner.regularizers.parseval import parseval
-from plasticity_rl.learner.regularizers.spectral_norm import spectral_norm
+from plasticity_rl.losses import l2
+from plasticity_rl.losses import l2_init
+from plasticity_rl.losses import parseval
+from plasticity_rl.losses import spectral_norm
 from plasticity_rl.networks import sequential
 from plasticity_rl.types import NetSpec
 

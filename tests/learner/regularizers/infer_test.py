@@ -1,19 +1,11 @@
-"""Penalties on features, by hand."""
+"""The penalty on auxiliary heads, by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from plasticity_rl.learner.regularizers.feature_norm import feature_norm
 from plasticity_rl.learner.regularizers.infer import infer
 from plasticity_rl.types import NetworkOutput
-
-
-def test_feature_norm_averages_examples_and_sums_units():
-  phi = jnp.array([[3.0, 4.0], [0.0, 1.0]])
-  np.testing.assert_allclose(feature_norm(phi), (25 + 1) / 2)
-  image = jnp.ones([2, 3, 3, 4])
-  np.testing.assert_allclose(feature_norm(image), 36)
 
 
 def test_infer_regresses_to_multiples_of_initial_outputs():

@@ -1,0 +1,195 @@
+"""Units of a hidden layer, by what they put out on a batch.
+
+A unit of a dense layer is a column of its features, `[B, U]`; one of a
+convolution is a channel of `[B, H, W, U]`, looked at over all positions.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from plasticity_rl import checks
+from plasticity_rl.errors import UserError
+
+# --- By unit ----------------------------------------------------------------
+
+
+def unit_activity(features: jax.Array) -> jax.Array:
+  """Mean |h| of each unit, `[B, ..., U] -> [U]`.
+
+  A unit of a convolution is a channel, averaged over positions as well.
+  """
+  return jnp.abs(features).reshape(-1, features.shape[-1]).mean(0)
+
+
+def dormancy_scores(
+  features: jax.Array, features_per_unit: int = 1
+) -> jax.Array:
+  """s_i = mean |h_i| / (mean over units of mean |h|), `[B, ..., U] -> [U]`.
+
+  Sokar et al., "The Dormant Neuron Phenomenon in Deep RL", 2023. A layer of
+  zeros scores zero. |h_i| is summed over the features of a unit that has
+  several.
+  """
+  activity = unit_activity(features).reshape(features_per_unit, -1).sum(0)
+  mean = activity.mean()
+  return jnp.where(mean > 0, activity / jnp.where(mean > 0, mean, 1), 0)
+
+
+def is_dead(features: jax.Array) -> jax.Array:
+  """Whether each unit is zero on every example, bool `[U]`."""
+  return unit_activity(features) == 0
+
+
+def is_dormant(features: jax.Array, tau: float = 0.025) -> jax.Array:
+  """Whether each unit's score is at most tau, bool `[U]`."""
+  return dormancy_scores(features) <= tau
+
+
+def is_active(features: jax.Array, threshold: float = 0.0) -> jax.Array:
+  """Whether each unit's mean output is above `threshold`, bool `[U]`."""
+  mean = features.reshape(-1, features.shape[-1]).mean(0)
+  return mean > threshold
+
+
+def overlap_of(now: jax.Array, before: jax.Array) -> jax.Array:
+  """|N & M| / min(|N|, |M|) of sets, bool `[U]`; NaN where one is empty."""
+  chex.assert_equal_shape([now, before])
+  smaller = jnp.minimum(now.sum(), before.sum())
+  both = (now & before).sum()
+  return jnp.where(smaller > 0, both / jnp.maximum(smaller, 1), jnp.nan)
+
+
+# --- Of a layer -------------------------------------------------------------
+
+
+def _share(units):
+  return units.astype(jnp.float32).mean()
+
+
+def dead_units(features: jax.Array) -> jax.Array:
+  """Fraction of units whose output is zero on the whole batch.
+
+  Of ReLU units these get no gradient. A channel is dead if it is zero at every
+  position. Lyle et al., "Understanding Plasticity in Neural Networks", 2023,
+  among others, count them.
+
+  Args:
+    features: of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
+
+  Returns:
+    The fraction, float32 `[]`.
+
+  Raises:
+    UserError: features that are no batch, empty or not finite.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> features = np.array([[1.0, 0, 2, 0], [3.0, 0, 0, 2]])
+    >>> float(pl.measures.dead_units(features))
+    0.25
+  """
+  return _share(is_dead(checks.features(features)))
+
+
+def dormancy(features: jax.Array, tau: float = 0.025) -> jax.Array:
+  """Fraction of units with a score s_i <= tau.
+
+      s_i = E|h_i| / (1/U sum_j E|h_j|)
+
+  Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning",
+  2023, tau-dormant units. All units of a layer of zeros are dormant. It is the
+  diagnostic `dormant_units`.
+
+  Args:
+    features: h of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
+    tau: the threshold, not negative; 0 counts the dead units.
+
+  Returns:
+    The fraction, float32 `[]`.
+
+  Raises:
+    UserError: features that are no batch, empty or not finite, or a negative
+      tau.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> features = np.array([[1.0, 0, 2, 0.01], [3.0, 0, 0, 0.01]])
+    >>> float(pl.measures.dormancy(features))
+    0.5
+    >>> float(pl.measures.dormancy(features, tau=0.0))
+    0.25
+  """
+  checks.at_least('tau', tau, 0)
+  return _share(is_dormant(checks.features(features), tau))
+
+
+def active_units(features: jax.Array, threshold: float = 0.0) -> jax.Array:
+  """FAU: fraction of units whose mean output is above `threshold`.
+
+      1/U sum_i 1[E h_i(x) > threshold]
+
+  Ma et al., "Revisiting Plasticity in Visual Reinforcement Learning", 2023,
+  with their threshold of zero. After a ReLU it is one minus `dead_units`; of
+  an activation that may be negative it is not.
+
+  Args:
+    features: h of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
+    threshold: of the mean.
+
+  Returns:
+    The fraction, float32 `[]`.
+
+  Raises:
+    UserError: features that are no batch, empty or not finite.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> features = np.array([[1.0, 0, 2, -3], [3.0, 0, 0, 2]])
+    >>> float(pl.measures.active_units(features))
+    0.5
+  """
+  return _share(is_active(checks.features(features), threshold))
+
+
+def dormant_overlap(
+  features: jax.Array, earlier: jax.Array, tau: float = 0.025
+) -> jax.Array:
+  """Overlap of the dormant units of now, N, with those of before, M.
+
+      |N & M| / min(|N|, |M|)
+
+  Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning",
+  2023, show by it that dormant units stay dormant.
+
+  Args:
+    features: of a layer now, `[B, U]` or `[B, ..., U]`.
+    earlier: of the same layer at an earlier time; another batch will do.
+    tau: the threshold of `dormancy`, not negative.
+
+  Returns:
+    The coefficient, float32 `[]`, NaN where one of the sets is empty.
+
+  Raises:
+    UserError: features that are no batch, empty or not finite, of different
+      numbers of units, or a negative tau.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> earlier = np.array([[1.0, 0, 2, 0]])
+    >>> now = np.array([[1.0, 0, 2, 3]])
+    >>> float(pl.measures.dormant_overlap(now, earlier))
+    1.0
+  """
+  checks.at_least('tau', tau, 0)
+  features, earlier = checks.features(features), checks.features(earlier)
+  if features.shape[-1] != earlier.shape[-1]:
+    raise UserError(
+      f'features have {features.shape[-1]} units now and {earlier.shape[-1]}'
+      ' earlier'
+    )
+  return overlap_of(is_dormant(features, tau), is_dormant(earlier, tau))

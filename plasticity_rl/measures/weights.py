@@ -1,0 +1,158 @@
+"""How large the weights are, and how far they have come.
+
+Parameters are any tree of arrays: one layer's, or a whole network's. Of an
+injected network they may be the whole tree: what counts is the part that
+learns (`split.learning`).
+
+Functions that end in `_of` take trees as they are and check nothing.
+"""
+
+import jax
+import optax
+
+from plasticity_rl import checks
+from plasticity_rl import split
+from plasticity_rl.types import Params
+
+
+def norm_of(params: Params) -> jax.Array:
+  """||theta||_2 over all leaves."""
+  return optax.tree.norm(params)
+
+
+def distance_of(a: Params, b: Params) -> jax.Array:
+  """||a - b||_2 over all leaves."""
+  return optax.tree.norm(optax.tree.sub(a, b))
+
+
+def growth_of(now: Params, initial: Params) -> jax.Array:
+  """||theta||_2 / ||theta_0||_2."""
+  return optax.tree.norm(now) / optax.tree.norm(initial)
+
+
+def ratio_of(new: Params, old: Params) -> jax.Array:
+  """||theta' - theta||_2 / ||theta||_2."""
+  return distance_of(new, old) / optax.tree.norm(old)
+
+
+def _checked(**trees):
+  """The part of each tree that learns; all of the same structure."""
+  found = {
+    name: checks.tree(name, split.learning(tree))
+    for name, tree in trees.items()
+  }
+  (first, values), *others = found.items()
+  for name, tree in others:
+    checks.alike(first, values, name, tree)
+  return found.values()
+
+
+def weight_norm(params: Params) -> jax.Array:
+  """||theta||_2 of all weights and biases.
+
+  Its growth goes with a loss of plasticity (Lyle et al., "Disentangling the
+  Causes of Plasticity Loss in Neural Networks", 2024).
+
+  Args:
+    params: theta, a tree of arrays.
+
+  Returns:
+    The norm, `[]`.
+
+  Raises:
+    UserError: a tree without arrays, or one that is empty or not finite.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> params = {'w': np.array([[2.0, 4.0]]), 'b': np.array([4.0])}
+    >>> float(pl.measures.weight_norm(params))
+    6.0
+  """
+  (params,) = _checked(params=params)
+  return norm_of(params)
+
+
+def weight_growth(params: Params, initial: Params) -> jax.Array:
+  """||theta||_2 / ||theta_0||_2, of all weights and biases.
+
+  Lyle et al., "Disentangling the Causes of Plasticity Loss in Neural
+  Networks", 2024, look at the norm over time. Infinite where theta_0 is zero.
+
+  Args:
+    params: theta, a tree of arrays.
+    initial: theta_0, the same as drawn.
+
+  Returns:
+    The ratio, `[]`.
+
+  Raises:
+    UserError: a tree without arrays, an array that is empty or not finite, or
+      trees that differ in structure or shapes.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> initial = {'w': np.array([[3.0, 4.0]])}
+    >>> params = {'w': np.array([[6.0, 8.0]])}
+    >>> float(pl.measures.weight_growth(params, initial))
+    2.0
+  """
+  return growth_of(*_checked(params=params, initial=initial))
+
+
+def distance_from_init(params: Params, initial: Params) -> jax.Array:
+  """||theta - theta_0||_2, of all weights and biases.
+
+  What Kumar et al., "Maintaining Plasticity in Continual Learning via
+  Regenerative Regularization", 2023, keep small; see `losses.l2_init`.
+
+  Args:
+    params: theta, a tree of arrays.
+    initial: theta_0, the same as drawn.
+
+  Returns:
+    The distance, `[]`.
+
+  Raises:
+    UserError: a tree without arrays, an array that is empty or not finite, or
+      trees that differ in structure or shapes.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> initial = {'w': np.array([[3.0, 4.0]])}
+    >>> params = {'w': np.array([[6.0, 8.0]])}
+    >>> float(pl.measures.distance_from_init(params, initial))
+    5.0
+  """
+  return distance_of(*_checked(params=params, initial=initial))
+
+
+def update_ratio(updated: Params, params: Params) -> jax.Array:
+  """||theta' - theta||_2 / ||theta||_2, of all weights and biases.
+
+  How far one update goes, for the size of the weights: where they have grown,
+  the same step changes less (Lyle et al., "Disentangling the Causes of
+  Plasticity Loss in Neural Networks", 2024).
+
+  Args:
+    updated: theta', after the update, a tree of arrays.
+    params: theta, the same before it.
+
+  Returns:
+    The ratio, `[]`.
+
+  Raises:
+    UserError: a tree without arrays, an array that is empty or not finite, or
+      trees that differ in structure or shapes.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> params = {'w': np.array([[6.0, 8.0]])}
+    >>> updated = {'w': np.array([[6.0, 13.0]])}
+    >>> float(pl.measures.update_ratio(updated, params))
+    0.5
+  """
+  return ratio_of(*_checked(updated=updated, params=params))
