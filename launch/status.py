@@ -10,11 +10,12 @@ import time
 
 from absl import flags
 
-from launch import folder as folder_lib
-from launch import progress
-from launch import status_table
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import folder as folder_lib
+from . import progress
+from . import status_table
 
 _ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
 _HTML = flags.DEFINE_string(
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> None:
   folder = pathlib.Path(argv[1])
   jobs = progress.read(folder)
   if _HTML.value is not None:
-    from launch import status_page
+    from . import status_page
 
     path = pathlib.Path(_HTML.value or folder / 'status.html')
     status_page.write(path, folder, jobs)

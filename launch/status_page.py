@@ -5,11 +5,12 @@ import pathlib
 import time
 from collections.abc import Sequence
 
-from launch import folder as folder_lib
-from launch import progress
-from launch import status_table
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import html
+
+from . import folder as folder_lib
+from . import progress
+from . import status_table
 
 _TONES = {
   folder_lib.DONE: 'arm-3',

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import commands
-from launch import container
-from launch import launcher
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import commands
+from . import container
+from . import launcher
 
 if TYPE_CHECKING:
   from xmanager import xm

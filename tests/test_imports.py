@@ -19,6 +19,9 @@ PACKAGE = ROOT / 'plasticity_rl'
 ROOMS = (
   'aliases',
   'errors',
+  'configs',
+  'config_files',
+  'compilation_cache',
   'shard',
   'types',
   'environments',
@@ -41,6 +44,8 @@ ROOMS = (
   'report',
   'diagnose',
   'doctor',
+  'launch',
+  '__main__',
 )
 MAX_LINES = 600
 
