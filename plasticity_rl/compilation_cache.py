@@ -98,12 +98,15 @@ def start(
     folder = choose(environ).folder
     if folder is None or _FOLDER in environ:
       return
+  elif '://' in chosen:  # A bucket.
+    folder = chosen
   else:
     folder = pathlib.Path(chosen).expanduser().absolute()
     if not is_writable(folder):
       raise errors.UserError(
         f'--compilation_cache: {str(folder)!r} cannot be written'
       )
+  if chosen != AUTO:
     environ[_ENABLED] = '1'
   environ[_FOLDER] = str(folder)
   # jax's own is a second; most programs of ours take less.
