@@ -95,6 +95,11 @@ def packageable(place: 'xm.Executor') -> 'xm.Packageable':
   if _IMAGE.value:
     spec = xm.Container(image_path=_IMAGE.value)
   else:
+    if not (_PROJECT / 'setup.py').is_file():
+      raise UserError(
+        f'there is no checkout in {_PROJECT} to build a container of; give '
+        '--image, or launch from a checkout'
+      )
     kind = 'cpu'
     if _ACCELERATOR.value:
       kind = 'tpu' if _ACCELERATOR.value.startswith('tpu') else 'gpu'

@@ -125,8 +125,13 @@ def test_a_diagnosis_by_the_installed_command(call, command, tmp_path):
 
 
 def test_a_study_by_the_installed_command(call, command, tmp_path):
-  config = '--config=studies/when_to_inject:tiny'
-  out = call(command, 'launch', 'local', config, '--workdir=s')
+  launch = (command, 'launch', 'local', '--workdir=s')
+  name = '--config=studies/when_to_inject:tiny'
+  out = call(*launch, name, '--dry_run', '--noestimate')
+  assert f'-m plasticity_rl.train {name}' in out
+  # A smaller one, in a file of the user's.
+  shutil.copy(ROOT / 'tests' / 'launch' / 'tiny_study.py', tmp_path)
+  out = call(*launch, '--config=tiny_study.py')
   assert 'status: python -m plasticity_rl.launch.status s' in out
   assert call(command, 'status', '--once', 's')
   call(command, 'report', 's', '--out=r')
