@@ -18,6 +18,8 @@ from plasticity_rl import errors
 AUTO, OFF = 'auto', 'off'
 _FOLDER = 'JAX_COMPILATION_CACHE_DIR'
 _ENABLED = 'JAX_ENABLE_COMPILATION_CACHE'
+# Folders within that of the user's caches.
+_OURS = ('plasticity_rl', 'jax')
 _LEAST_SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
 # From there on jaxlib was seen to crash on reading an entry.
 _CRASHES = (0, 12)
@@ -57,12 +59,23 @@ def is_writable(path: pathlib.Path) -> bool:
   return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
+def _is_given(environ: Mapping[str, str]) -> bool:
+  """Whether somebody else than `start` chose a folder.
+
+  What a launcher chose for its own machine a worker on another one inherits;
+  it chooses again, by its own processor.
+  """
+  if _FOLDER not in environ:
+    return False
+  return pathlib.Path(environ[_FOLDER]).parts[-3:-1] != _OURS
+
+
 def choose(environ: Mapping[str, str] | None = None) -> Choice:
   """What `auto` comes to here."""
   environ = os.environ if environ is None else environ
   if environ.get(_ENABLED, '1').lower() in ('0', 'false', 'no', 'off', 'n'):
     return Choice(None, f'{_ENABLED} is {environ[_ENABLED]}')
-  if _FOLDER in environ:
+  if _is_given(environ):
     given = environ[_FOLDER]
     return Choice(pathlib.Path(given) if given else None, f'{_FOLDER} is set')
   try:
@@ -73,7 +86,7 @@ def choose(environ: Mapping[str, str] | None = None) -> Choice:
     return Choice(None, f'jaxlib {version} may crash on reading it')
   try:
     home = pathlib.Path(environ.get('XDG_CACHE_HOME') or '~/.cache')
-    folder = home.expanduser() / 'plasticity_rl' / 'jax' / _processor()
+    folder = home.expanduser().joinpath(*_OURS, _processor())
     if not is_writable(folder):
       return Choice(None, f'{folder} cannot be written')
   except (OSError, RuntimeError) as error:  # No home, or one out of reach.
@@ -95,8 +108,11 @@ def start(
     environ[_ENABLED] = '0'
     return
   if chosen == AUTO:
+    if _is_given(environ):
+      return
+    environ.pop(_FOLDER, None)
     folder = choose(environ).folder
-    if folder is None or _FOLDER in environ:
+    if folder is None:
       return
   elif '://' in chosen:  # A bucket.
     folder = chosen

@@ -38,6 +38,14 @@ def test_what_the_environment_says_wins(jaxlib):
   assert started(**{ENABLED: 'false'}) == {ENABLED: 'false'}
 
 
+def test_a_worker_elsewhere_chooses_by_its_own_processor(jaxlib, tmp_path):
+  home = {'XDG_CACHE_HOME': str(tmp_path)}
+  inherited = f'{tmp_path}/plasticity_rl/jax/another'
+  assert started(**home, **{FOLDER: inherited}) == started(**home)
+  jaxlib('0.12.0')
+  assert started(**home, **{FOLDER: inherited}) == home
+
+
 @pytest.mark.parametrize('version', ('0.12.0', '0.12.1.dev1', '1.0'))
 def test_it_is_off_where_jaxlib_crashes_on_reading(jaxlib, tmp_path, version):
   jaxlib(version)
