@@ -9,6 +9,7 @@ equal; a bound is widened by widening it here, running both, and keeping both.
 
 import pathlib
 import re
+import sys
 
 import setuptools
 
@@ -78,6 +79,21 @@ DEV = [
 _FACE = pathlib.Path(__file__).resolve().parent / 'plasticity_rl/__init__.py'
 VERSION = re.search(r"^__version__ = '(.+?)'", _FACE.read_text(), re.M)[1]
 
+# Two folders of the checkout are installed inside the package, so that it is
+# all there is at the top.
+INSIDE = ('configs', 'launch')
+packages = setuptools.find_namespace_packages(
+  include=['plasticity_rl*'], exclude=['*.__pycache__*']
+)
+# An editable install is one path entry, so that a folder added later is found
+# without installing again. There `plasticity_rl/configs` and
+# `plasticity_rl/launch` point to those folders.
+package_dir = {'': '.'}
+if 'editable_wheel' not in sys.argv:
+  package_dir |= {f'plasticity_rl.{name}': name for name in INSIDE}
+  inside = setuptools.find_packages(include=[f'{name}*' for name in INSIDE])
+  packages = sorted({*packages, *(f'plasticity_rl.{name}' for name in inside)})
+
 setuptools.setup(
   name='plasticity_rl',
   version=VERSION,
@@ -95,14 +111,12 @@ setuptools.setup(
   ],
   # labmaze, of dm-control, has no wheel for Python 3.13.
   python_requires='>=3.11,<3.13',
-  # An editable install then is one path entry, so that a folder added later
-  # is found without installing again.
-  package_dir={'': '.'},
-  packages=setuptools.find_namespace_packages(
-    include=['plasticity_rl*', 'configs*', 'launch*'],
-    exclude=['*.__pycache__*'],
-  ),
+  package_dir=package_dir,
+  packages=packages,
   package_data={'': ['*.css', '*.html', '*.js', '*.sh']},
+  entry_points={
+    'console_scripts': ['plasticity-rl = plasticity_rl.__main__:main']
+  },
   install_requires=BASE,
   extras_require={
     'minatar': MINATAR,

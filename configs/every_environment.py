@@ -7,8 +7,8 @@ the small one.
   python -m launch.local --config=configs/every_environment.py --workdir=DIR
 """
 
-from configs import dqn_atari
-from configs import drq_dmc
+from plasticity_rl.configs import dqn_atari
+from plasticity_rl.configs import drq_dmc
 from plasticity_rl.environments import atari_games
 
 DRQ_TASKS = (

@@ -8,8 +8,8 @@ a network that has learned next to nothing; `proxies` is for --proxies: forks
 after every second of the first 16 tasks; `tiny` is for tests.
 """
 
-from configs import continual_catch
 from plasticity_rl import settings
+from plasticity_rl.configs import continual_catch
 
 TASK_STEPS = 500
 

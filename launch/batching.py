@@ -12,9 +12,10 @@ Measured by `python -m benchmarks.batching_seeds`, with what it found in
 import dataclasses
 from collections.abc import Sequence
 
-from launch import names
-from launch.study import Run
 from plasticity_rl import settings as settings_lib
+
+from . import names
+from .study import Run
 
 # Seeds that one program takes, by what its networks are made of. On an
 # accelerator convolutions may gain as well: that is not measured, but asked for

@@ -56,7 +56,13 @@ def diagnose_from(
 
 def worker(workdir: str, name: str, *more: str) -> list[str]:
   """Arguments of `python` that do a job of a study, whatever it takes."""
-  return ['-m', 'launch.worker', f'--workdir={workdir}', f'--job={name}', *more]
+  return [
+    '-m',
+    f'{__package__}.worker',  # Here or installed, it has another name.
+    f'--workdir={workdir}',
+    f'--job={name}',
+    *more,
+  ]
 
 
 def host(

@@ -22,10 +22,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from launch import commands
-from launch import sharing
-from launch import study as study_lib
 from plasticity_rl import settings as settings_lib
+
+from . import commands
+from . import sharing
+from . import study as study_lib
 
 _SEGMENTS = 6
 _LONGEST_SEGMENT = 1000

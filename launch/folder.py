@@ -14,16 +14,17 @@ import pathlib
 import time
 from typing import Any
 
-from launch import commands
-from launch import lease as lease_lib
-from launch import sharing
-from launch import study as study_lib
-from launch import sweep
-from launch.study import Study
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import files
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
+
+from . import commands
+from . import lease as lease_lib
+from . import sharing
+from . import study as study_lib
+from . import sweep
+from .study import Study
 
 STUDY = 'study.json'
 JOBS, RUNS, PREFIXES = 'jobs', 'runs', 'prefixes'

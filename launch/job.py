@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
-from launch import commands
-from launch import folder as folder_lib
-from launch import lease as lease_lib
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import run_folder
+
+from . import commands
+from . import folder as folder_lib
+from . import lease as lease_lib
 
 INTERRUPTED, BUSY = 75, 69  # Exit codes beside 0, 1 and 2.
 KILLED_TRIES = 3  # A process that was killed goes on, so often.

@@ -8,16 +8,17 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from launch import batching
-from launch import commands
-from launch import folder as folder_lib
-from launch import sharing
-from launch import study as study_lib
-from launch import sweep
 from plasticity_rl import cli
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+
+from . import batching
+from . import commands
+from . import folder as folder_lib
+from . import sharing
+from . import study as study_lib
+from . import sweep
 
 _SWEEP = 'sweep.'
 
@@ -45,7 +46,9 @@ def define(argv: Sequence[str]) -> None:
   """Defines what every engine takes, and `--sweep.KEY=VALUES` as asked."""
   before = set(flags.FLAGS)
   config_flags.DEFINE_config_file(
-    'config', None, 'Study file, with an optional `:variant`.'
+    'config',
+    None,
+    'Study file, or name of one installed, with an optional `:variant`.',
   )
   flags.DEFINE_string('workdir', None, 'Folder of the study.')
   flags.DEFINE_bool(
@@ -64,7 +67,8 @@ def define(argv: Sequence[str]) -> None:
     'default: by the network. 1 for none.',
     lower_bound=1,
   )
-  for name in set(flags.FLAGS) - before:  # For --help of the command.
+  ours = {*flags.FLAGS} - before | {'compilation_cache'}
+  for name in ours:  # For --help of the command.
     flags.FLAGS.register_key_flag_for_module(argv[0], flags.FLAGS[name])
   keys = set()
   for word in argv[1:]:
@@ -152,7 +156,7 @@ def begin(
 
 def _preflight(study, folder, here):
   """Refuses what runs that are not done would refuse."""
-  from launch import preflight  # Imports JAX.
+  from . import preflight  # Imports JAX.
 
   runs = [
     run
@@ -201,7 +205,7 @@ def list_jobs(launch: Launch) -> None:
     print(f'  {commands.text(launch.jobs[name]["command"])}')
   if not (flags.FLAGS.estimate and launch.todo):
     return
-  from launch import estimate
+  from . import estimate
 
   print()
   print(estimate.describe(launch))
@@ -212,7 +216,7 @@ def finish(launch: Launch, over: Mapping[str, str]) -> None:
   folder = launch.folder
   left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
   failed = [n for n in left if over.get(n) == folder_lib.FAILED]
-  print(f'status: python -m launch.status {folder}')
+  print(f'status: python -m {__package__}.status {folder}')
   if len(left) > len(failed):
     raise Interrupted(
       f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '

@@ -10,11 +10,12 @@ import signal
 
 from absl import flags
 
-from launch import launcher
-from launch import pool as pools
-from launch import slots as slots_lib
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import launcher
+from . import pool as pools
+from . import slots as slots_lib
 
 _MAX_PARALLEL = flags.DEFINE_integer(
   'max_parallel',

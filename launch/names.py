@@ -8,7 +8,7 @@ import hashlib
 import re
 from typing import Any
 
-from launch import sweep
+from . import sweep
 
 LONGEST = 96
 _PLAIN = re.compile(r'[A-Za-z0-9_.+-]+')

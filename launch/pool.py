@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from launch import commands
-from launch import folder as folder_lib
-from launch import job
-from launch import launcher
-from launch import slots as slots_lib
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
+
+from . import commands
+from . import folder as folder_lib
+from . import job
+from . import launcher
+from . import slots as slots_lib
 
 _POLL = 0.2
 
@@ -106,7 +107,7 @@ class Pool:
 
 def check_memory(launch: launcher.Launch, count: int) -> None:
   """Refuses a launch whose largest runs would not fit side by side."""
-  from launch import memory  # Imports JAX.
+  from . import memory  # Imports JAX.
 
   available = memory.available()
   programs, sizes = {}, {}

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import tqdm
 
-from launch import study as study_lib
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
 from plasticity_rl.forks import diagnosis
 from plasticity_rl.run import runner
 from plasticity_rl.training import experiment as experiment_lib
+
+from . import study as study_lib
 
 
 def check(

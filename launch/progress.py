@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launch import folder as folder_lib
+from . import folder as folder_lib
 
 RETURNS = ('eval/return', 'train/return')
 SPARKS = '▁▂▃▄▅▆▇█'

@@ -10,11 +10,12 @@ import signal
 
 from absl import flags
 
-from launch import job
-from launch import launcher
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
+
+from . import job
+from . import launcher
 
 _JOB = flags.DEFINE_string('job', None, 'Name of the job.')
 

@@ -21,11 +21,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import plasticity_rl
-from launch import study as study_lib
-from launch.study import Run
-from launch.study import Study
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.training import schedule as schedule_lib
+
+from . import study as study_lib
+from .study import Run
+from .study import Study
 
 _COMPUTES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'rlax', 'numpy', 'pgx')
 

@@ -21,12 +21,13 @@ from collections.abc import Mapping
 
 from absl import flags
 
-from launch import commands
-from launch import folder as folder_lib
-from launch import launcher
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
+
+from . import commands
+from . import folder as folder_lib
+from . import launcher
 
 _PARTITION = flags.DEFINE_string('partition', None, 'Partition.')
 _GRES = flags.DEFINE_string('gres', None, 'Generic resources, like gpu:1.')
@@ -118,7 +119,7 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
   """Submits what is not in the queue; Slurm's identity of each job."""
   import submitit
 
-  from launch import slurm_task
+  from . import slurm_task
 
   before = queued(launch)
   if before:
@@ -185,7 +186,7 @@ def main(argv: list[str]) -> None:
   arrays = sorted({i.partition('_')[0] for i in ids.values()}, key=int)
   print(f'{len(ids)} jobs in Slurm: {" ".join(arrays) or "none"}')
   print(f'cancel: scancel {" ".join(arrays)}')
-  print(f'status: python -m launch.status {launch.folder}')
+  print(f'status: python -m {__package__}.status {launch.folder}')
 
 
 def _require():

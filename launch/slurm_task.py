@@ -10,7 +10,7 @@ import sys
 from submitit import helpers
 from submitit.helpers import DelayedSubmission
 
-from launch import job
+from . import job
 
 
 class Task(helpers.Checkpointable):

@@ -9,11 +9,12 @@ import time
 
 from absl import flags
 
-from launch import folder as folder_lib
-from launch import progress
-from launch import status_table
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import folder as folder_lib
+from . import progress
+from . import status_table
 
 _ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
 _EVERY = flags.DEFINE_float(

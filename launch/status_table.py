@@ -8,8 +8,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from launch import folder as folder_lib
-from launch import progress
+from . import folder as folder_lib
+from . import progress
 
 if TYPE_CHECKING:
   from rich import table as tables

@@ -9,12 +9,14 @@ from typing import Any
 
 import ml_collections
 
-from launch import names
-from launch import sweep as sweep_lib
+from plasticity_rl import config_files
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.training import schedule as schedule_lib
+
+from . import names
+from . import sweep as sweep_lib
 
 TRAIN, DIAGNOSE = 'train', 'diagnose'
 COMMANDS = (TRAIN, DIAGNOSE)
@@ -66,10 +68,8 @@ class Study:
 
 
 def load(source: str) -> ModuleType:
-  """The module of a study file; `source` is FILE or FILE:VARIANT."""
-  path = pathlib.Path(source.split(':')[0])
-  if not path.is_file():
-    raise UserError(f'there is no config file {str(path)!r}')
+  """The module of a study file; `source` is FILE or NAME, or that :VARIANT."""
+  path = config_files.find(source)
   spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
   module = importlib.util.module_from_spec(spec)
   try:

@@ -22,13 +22,14 @@ from typing import IO
 
 from absl import flags
 
-from launch import commands
-from launch import folder as folder_lib
-from launch import job
-from launch import launcher
-from launch import study as study_lib
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import commands
+from . import folder as folder_lib
+from . import job
+from . import launcher
+from . import study as study_lib
 
 _TPU = flags.DEFINE_string('tpu', None, 'Name of the TPU.')
 _ZONE = flags.DEFINE_string('zone', None, 'Its zone.')

@@ -15,8 +15,9 @@ import signal
 
 from absl import flags
 
-from launch import job
 from plasticity_rl import cli
+
+from . import job
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the study.')
 _JOB = flags.DEFINE_string('job', None, 'Name of the job.')

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import commands
-from launch import container
-from launch import launcher
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+
+from . import commands
+from . import container
+from . import launcher
 
 if TYPE_CHECKING:
   from xmanager import xm
@@ -94,6 +95,11 @@ def packageable(place: 'xm.Executor') -> 'xm.Packageable':
   if _IMAGE.value:
     spec = xm.Container(image_path=_IMAGE.value)
   else:
+    if not (_PROJECT / 'setup.py').is_file():
+      raise UserError(
+        f'there is no checkout in {_PROJECT} to build a container of; give '
+        '--image, or launch from a checkout'
+      )
     kind = 'cpu'
     if _ACCELERATOR.value:
       kind = 'tpu' if _ACCELERATOR.value.startswith('tpu') else 'gpu'

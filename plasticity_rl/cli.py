@@ -7,7 +7,6 @@ exits with 75. Anything else is a bug of ours and keeps its traceback.
 """
 
 import os
-import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -16,6 +15,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from plasticity_rl import compilation_cache
+from plasticity_rl import config_files
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import exit_code
@@ -25,6 +26,12 @@ from plasticity_rl.errors import one_line
 # What ml_collections raises while it loads a config file and applies
 # overrides; a missing file is an OSError.
 _CONFIG_ERRORS = (AttributeError, KeyError, TypeError, ValueError, OSError)
+_CACHE = flags.DEFINE_string(
+  'compilation_cache',
+  compilation_cache.AUTO,
+  'Folder of what jax compiled, for later runs; off: none; auto: in the '
+  "user's cache folder, where jaxlib can read it (doctor tells).",
+)
 _HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
 
 
@@ -73,7 +80,10 @@ def _check_config(args: Sequence[str]) -> None:
   """
   if 'config' not in flags.FLAGS:
     return
-  config = flags.FLAGS['config'].default
+  flag = flags.FLAGS['config']
+  config = flag.default
+  if config is None:
+    _find_by_name(flag.parser)
   for i, word in enumerate(args[1:], start=1):
     name, equals, value = word.lstrip('-').partition('=')
     if word == '--':
@@ -111,10 +121,9 @@ def check_overrides(config: Any, args: Sequence[str]) -> None:
 
 
 def _load(source: str) -> Any:
-  """What a config file returns; `source` is FILE or FILE:VARIANT."""
-  path = source.split(':')[0]
-  if not pathlib.Path(path).is_file():
-    raise UserError(f'there is no config file {path!r}')
+  """What a config returns; `source` is a file or a name, and a `:variant`."""
+  config_files.find(source)
+  path = config_files.split(source)[0]
   try:
     return flags.FLAGS['config'].parser.parse(source)
   except (TypeError, ValueError) as error:
@@ -125,6 +134,29 @@ def _load(source: str) -> Any:
       last = last.removeprefix(f'{kind.__module__}.{kind.__name__}: ')
       last = last.removeprefix(f'{kind.__name__}: ')
     raise UserError(f'{path}: {last}') from None
+
+
+def _find_by_name(parser: Any) -> None:
+  """Lets the parser of a config file take the name of one as well."""
+  parse = type(parser).parse
+
+  def found(source: str) -> Any:
+    variant = config_files.split(source)[1]
+    return parse(parser, f'{config_files.find(source)}{variant}')
+
+  parser.parse = found
+
+
+def _start_cache(args: Sequence[str]) -> None:
+  """Reads --compilation_cache before the rest: a config may import jax."""
+  chosen = _CACHE.default
+  for i, word in enumerate(args[1:], start=1):
+    name, equals, value = word.lstrip('-').partition('=')
+    if word == '--':
+      break
+    if word.startswith('-') and name == _CACHE.name:
+      chosen = value if equals else ''.join(args[i + 1 : i + 2])
+  compilation_cache.start(chosen)
 
 
 def run(
@@ -149,6 +181,7 @@ def run(
 
   def parse(args: Sequence[str]) -> list[str]:
     try:
+      _start_cache(args)
       if define is not None:
         define(args)
       _check_config(args)

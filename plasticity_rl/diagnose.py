@@ -42,6 +42,7 @@ _PROXIES = flags.DEFINE_bool(
   'diagnostic tells where an injection helps.',
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
+flags.declare_key_flag('compilation_cache')
 
 
 def define(argv: Sequence[str]) -> None:
@@ -53,7 +54,9 @@ def define(argv: Sequence[str]) -> None:
       source = value if equals else ''.join(argv[i + 1 : i + 2])
   if source is None:
     config_flags.DEFINE_config_file(
-      'config', None, 'Config file, with an optional `:variant`.'
+      'config',
+      None,
+      'Config file, or name of one installed, with an optional `:variant`.',
     )
     return
   settings = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))

@@ -1,7 +1,8 @@
 """What is installed, what works, and the command that mends what does not.
 
 Runs where the framework's own requirements are missing or broken, so this file
-imports the standard library only and tries everything else one by one.
+imports what needs the standard library only and tries everything else one by
+one.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from plasticity_rl import compilation_cache
 
 _DISTRIBUTION = 'plasticity_rl'
 
@@ -245,12 +248,10 @@ def _cores() -> int:
 
 def _folder(name: str, path: pathlib.Path, variable: str) -> Line:
   """Whether files can be made in a folder, or where it would be made."""
-  existing = path
-  while not existing.exists() and existing != existing.parent:
-    existing = existing.parent
-  if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+  if not compilation_cache.is_writable(path):
     mend = f'export {variable}="$(mktemp -d -p "$HOME")"'
     return Line(name, f'{path} cannot be written', mend)
+  existing = next(p for p in (path, *path.parents) if p.exists())
   free = shutil.disk_usage(existing).free / 2**30
   return Line(name, f'{path} is writable, {free:.1f} GiB free')
 
@@ -263,12 +264,12 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> list[Line]:
     Line('memory', _free_memory()),
     _folder('temporary', pathlib.Path(tempfile.gettempdir()), 'TMPDIR'),
   ]
-  variable = 'JAX_COMPILATION_CACHE_DIR'
-  cache = environ.get(variable)
+  cache, why = compilation_cache.choose(environ)
   if cache:
-    lines.append(_folder('jax cache', pathlib.Path(cache), variable))
+    variable = 'JAX_COMPILATION_CACHE_DIR'
+    lines.append(_folder('jax cache', cache, variable))
   else:
-    lines.append(Line('jax cache', f'none ({variable} is not set)'))
+    lines.append(Line('jax cache', f'off: {why}'))
   # Matplotlib keeps its list of fonts there.
   home = environ.get('XDG_CACHE_HOME') or '~/.cache'
   cache = pathlib.Path(home).expanduser()

@@ -23,7 +23,9 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
 
 _CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'Config file, with an optional `:variant`.'
+  'config',
+  None,
+  'Config file, or name of one installed, with an optional `:variant`.',
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _UNTIL = flags.DEFINE_integer(
@@ -58,6 +60,7 @@ _HOST_TIMEOUT = flags.DEFINE_float(
   'Seconds after which a silent process counts as dead, and the others stop.',
   lower_bound=1,
 )
+flags.declare_key_flag('compilation_cache')
 
 
 def main(argv: list[str]) -> None:

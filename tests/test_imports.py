@@ -20,6 +20,9 @@ ROOMS = (
   'aliases',
   'errors',
   'checks',
+  'configs',
+  'config_files',
+  'compilation_cache',
   'shard',
   'types',
   'environments',
@@ -45,6 +48,8 @@ ROOMS = (
   'report',
   'diagnose',
   'doctor',
+  'launch',
+  '__main__',
 )
 MAX_LINES = 600
 

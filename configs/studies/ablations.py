@@ -9,7 +9,7 @@ Full: four Atari games. `small`: continual Catch; 15 minutes on two cores.
 `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 GAMES = ('phoenix', 'space_invaders', 'assault', 'robotank')
 
@@ -22,7 +22,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
   else:
@@ -31,7 +31,7 @@ def get_config(variant: str = ''):
 
 
 def get_sweep(h, variant: str = ''):
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   when, again = {
     'small': (9 * continual_catch.TASK_STEPS, 5 * continual_catch.TASK_STEPS),

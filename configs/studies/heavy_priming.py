@@ -8,7 +8,7 @@ Full: SAC on two DMC tasks, 100k priming updates. `small`: MinAtar Breakout at
 four amounts of priming; half an hour on two cores. `tiny` is for tests.
 """
 
-from configs import minatar
+from plasticity_rl.configs import minatar
 
 COMMAND = 'diagnose'
 
@@ -28,7 +28,7 @@ def get_config(variant: str = ''):
     config.diagnostics.names = ('weight_norm',)
     config.fork.horizon = 300
   elif variant == '':
-    from configs import sac_dmc
+    from plasticity_rl.configs import sac_dmc
 
     config = sac_dmc.get_config('primed')
   else:
@@ -42,7 +42,7 @@ def get_sweep(h, variant: str = ''):
     return h.sweep('replay.priming_updates', [0, 5000, 20_000, 50_000])
   if variant == 'tiny':
     return h.sweep('replay.priming_updates', [10, 20])
-  from configs.studies import dmc
+  from plasticity_rl.configs.studies import dmc
 
   return h.product(
     dmc.tasks(h, ('quadruped_run', 'hopper_hop')),

@@ -8,8 +8,8 @@ four MinAtar games with a small dense network at four updates a step; an hour on
 two cores that do nothing else. `tiny` is for tests.
 """
 
-from configs import continual_catch
-from configs import minatar
+from plasticity_rl.configs import continual_catch
+from plasticity_rl.configs import minatar
 
 COMMAND = 'diagnose'
 FORK_FRAMES = 50e6
@@ -36,7 +36,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
     config.fork.step = int(FORK_FRAMES) // 4
@@ -52,7 +52,7 @@ def get_sweep(h, variant: str = ''):
     return h.sweep('environment.name', [f'minatar_{game}' for game in games])
   if variant == 'tiny':
     return h.sweep('environment.rows', [6, 10])
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   return h.product(atari.games(h), h.sweep('seed', [1, 2, 3]))
 

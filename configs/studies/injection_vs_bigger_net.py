@@ -8,7 +8,7 @@ Full: six Atari games. `small`: continual Catch; ten minutes on two cores.
 `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 GAMES = ('phoenix', 'space_invaders', 'assault', 'robotank', 'asterix', 'qbert')
 
@@ -20,7 +20,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
   else:
@@ -29,7 +29,7 @@ def get_config(variant: str = ''):
 
 
 def get_sweep(h, variant: str = ''):
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   when = {
     'small': 9 * continual_catch.TASK_STEPS,

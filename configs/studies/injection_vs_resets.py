@@ -7,7 +7,7 @@ Full: ten Atari games. `small`: continual Catch at three learning rates; ten
 minutes on two cores. `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 COMMAND = 'diagnose'
 ARMS = (
@@ -28,7 +28,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
     config.fork.step = int(50e6) // 4
@@ -43,7 +43,7 @@ def get_sweep(h, variant: str = ''):
     return h.sweep('optimizer.learning_rate', [1e-3, 2e-3, 3e-3])
   if variant == 'tiny':
     return h.sweep('optimizer.learning_rate', [1e-3, 3e-3])
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   return h.product(atari.games(h), h.sweep('seed', [1, 2, 3]))
 

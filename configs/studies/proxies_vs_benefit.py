@@ -8,7 +8,7 @@ Full: Atari. `small`: continual Catch at three learning rates and four moments;
 15 minutes on two cores. `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 COMMAND = 'diagnose'
 NAMES = (
@@ -32,7 +32,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
     config.diagnostics.names = NAMES
@@ -51,7 +51,7 @@ def get_sweep(h, variant: str = ''):
     )
   if variant == 'tiny':
     return h.sweep('fork.step', [100, 200])
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   return h.product(
     atari.games(h),

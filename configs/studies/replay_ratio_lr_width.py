@@ -7,7 +7,7 @@ Full: Atari, two games. `small`: continual Catch, eight tasks; 40 minutes on two
 cores. `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 COMMAND = 'diagnose'
 
@@ -21,7 +21,7 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
     config.fork.step = int(50e6) // 4
@@ -48,7 +48,7 @@ def get_sweep(h, variant: str = ''):
   )
   if variant:
     return grid
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   return h.product(
     atari.games(h, ('phoenix', 'space_invaders')),

@@ -9,7 +9,7 @@ three from pixels. `small`: the same question of DQN on continual Catch, whose
 head is reset at the switches; ten minutes on two cores. `tiny` is for tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 PERIOD = 200_000
 DRQ_FRAMES = 2_000_000  # Of a run, which is reset ten times.
@@ -23,11 +23,11 @@ def get_config(variant: str = ''):
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   elif variant == 'drq':
-    from configs import drq_dmc
+    from plasticity_rl.configs import drq_dmc
 
     config = drq_dmc.get_config()
   elif variant == '':
-    from configs import sac_dmc
+    from plasticity_rl.configs import sac_dmc
 
     config = sac_dmc.get_config()
   else:
@@ -65,7 +65,7 @@ def get_sweep(h, variant: str = ''):
     )
   if variant == 'tiny':
     return resets('head', 100)
-  from configs.studies import dmc
+  from plasticity_rl.configs.studies import dmc
 
   if variant == 'drq':
 

@@ -9,7 +9,7 @@ forks after each of 1 to 12 tasks; a few minutes on two cores. `tiny` is for
 tests.
 """
 
-from configs import continual_catch
+from plasticity_rl.configs import continual_catch
 
 COMMAND = 'diagnose'
 GAMES = ('phoenix', 'space_invaders', 'assault', 'robotank')
@@ -28,7 +28,7 @@ def get_config(variant: str = ''):
     config = continual_catch.get_config('tiny')
     config.fork.arms = ('control', 'injection')
   elif variant == '':
-    from configs import dqn_atari
+    from plasticity_rl.configs import dqn_atari
 
     config = dqn_atari.get_config()
     config.fork.arms = ('control', 'injection')
@@ -45,7 +45,7 @@ def get_sweep(h, variant: str = ''):
     )
   if variant == 'tiny':
     return h.sweep('fork.step', [100, 200])
-  from configs.studies import atari
+  from plasticity_rl.configs.studies import atari
 
   millions = (10, 30, 50, 100, 150)
   return h.product(

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from plasticity_rl import config_files
+from plasticity_rl import errors
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import study
 
@@ -17,10 +19,12 @@ def figure(
   The file is looked for where it was launched from, as commands name it.
   """
   source = str(files.read_json(pathlib.Path(folder) / study.STUDY)['source'])
-  path = pathlib.Path(source.split(':')[0])
-  if not path.is_file():
+  try:
+    path = config_files.find(source)
+  except errors.UserError:
+    missing = config_files.split(source)[0]
     return None, (
-      f"The study's file, {path}, is not here: this is the figure of studies"
+      f"The study's file, {missing}, is not here: this is the figure of studies"
       ' in general.'
     )
   spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)

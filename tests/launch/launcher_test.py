@@ -138,7 +138,7 @@ def test_what_is_missing_here_may_be_elsewhere(refused, file, monkeypatch):
   monkeypatch.setitem(sys.modules, 'envpool', None)  # Importing it fails.
   source = file('h.sweep("seed", [1])').with_name('atari.py')
   source.write_text(
-    'from configs import dqn_atari\n'
+    'from plasticity_rl.configs import dqn_atari\n'
     'def get_config():\n  return dqn_atari.get_config("pong")\n'
     'def get_sweep(h):\n  return h.sweep("seed", [1])\n'
   )

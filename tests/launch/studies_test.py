@@ -64,7 +64,8 @@ def test_priming_is_on_the_first_transitions_and_just_before_the_fork(variant):
 @pytest.mark.parametrize('name', STUDIES)
 def test_the_full_variant(name):
   text = (FOLDER / f'{name}.py').read_text()
-  bases = [base for base in BASES if f'from configs import {base}' in text]
+  line = 'from plasticity_rl.configs import '
+  bases = [base for base in BASES if line + base in text]
   assert bases
   variants = ['', *(['drq'] if "'drq'" in text else [])]
   for variant in variants:

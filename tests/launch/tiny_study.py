@@ -3,7 +3,7 @@
 Compiles in the least time. `alone` has runs that share no prefix.
 """
 
-from configs import random_labels
+from plasticity_rl.configs import random_labels
 
 
 def get_config(variant: str = ''):

@@ -1,0 +1,74 @@
+"""The command `plasticity-rl`: each word of it runs a module as `python -m`.
+
+plasticity-rl train --config=continual_catch --workdir=runs/catch
+"""
+
+import runpy
+import sys
+from collections.abc import Sequence
+
+from plasticity_rl import errors
+
+_COMMANDS = {
+  'train': ('train', 'trains an agent'),
+  'diagnose': ('diagnose', 'tells whether an agent is losing plasticity'),
+  'report': ('report', 'reports on runs, diagnoses, studies and scores'),
+  'doctor': ('doctor', 'tells what is installed, and what works'),
+  'status': ('launch.status', 'shows how far a study is'),
+}
+_ENGINES = {
+  'local': ('launch.local', 'runs a study on this machine'),
+  'slurm': ('launch.slurm', 'runs a study on Slurm'),
+  'xmanager': ('launch.xmanager', 'runs a study by XManager'),
+  'tpu_pod': ('launch.tpu_pod', 'runs a study on a TPU pod'),
+}
+_HELP = ('--help', '-h', '-help', '--helpshort', 'help')
+
+
+def _help() -> str:
+  named = {
+    **_COMMANDS,
+    **{f'launch {name}': found for name, found in _ENGINES.items()},
+  }
+  lines = [f'  {name:<17}{told}' for name, (_, told) in named.items()]
+  return '\n'.join(
+    [
+      'usage: plasticity-rl COMMAND [--flags]',
+      '',
+      *lines,
+      '',
+      'plasticity-rl COMMAND --help tells the flags of a command. --config is',
+      'a file, or the name of a config that is installed.',
+    ]
+  )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs what the first words name; what follows are its arguments."""
+  words = list(sys.argv[1:] if argv is None else argv)
+  what, choices = 'command', {**_COMMANDS, 'launch': None}
+  if words[:1] == ['launch']:
+    words, what, choices = words[1:], 'way to launch', _ENGINES
+  if words[:1] and words[0] in _HELP:
+    print(_help())
+    return 0
+  if not words:
+    print(
+      f'error: which {what}? valid: {", ".join(sorted(choices))}',
+      file=sys.stderr,
+    )
+    return 2
+  if words[0] not in choices:
+    print(f'error: {errors.nearest(what, words[0], choices)}', file=sys.stderr)
+    return 2
+  module = choices[words[0]][0]
+  sys.argv[1:] = words[1:]
+  # As `python -m` does, so that both are one and the same.
+  runpy.run_module(
+    f'plasticity_rl.{module}', run_name='__main__', alter_sys=True
+  )
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

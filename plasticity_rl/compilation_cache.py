@@ -1,0 +1,129 @@
+"""Where jax keeps compiled programs, so that the next run has them.
+
+By environment variables: they are there before jax is imported, and the
+processes that a launcher starts inherit them.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import platform
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import NamedTuple
+
+from plasticity_rl import errors
+
+AUTO, OFF = 'auto', 'off'
+_FOLDER = 'JAX_COMPILATION_CACHE_DIR'
+_ENABLED = 'JAX_ENABLE_COMPILATION_CACHE'
+# Folders within that of the user's caches.
+_OURS = ('plasticity_rl', 'jax')
+_LEAST_SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
+# From there on jaxlib was seen to crash on reading an entry.
+_CRASHES = (0, 12)
+
+
+class Choice(NamedTuple):
+  """What is chosen where nobody says anything.
+
+  Attributes:
+    folder: of the cache; None where there is to be none.
+    why: the reason that there is none, or what chose the folder.
+  """
+
+  folder: pathlib.Path | None
+  why: str
+
+
+def _processor() -> str:
+  """A short hash of what a program for this machine's CPU may use.
+
+  A home folder may be shared by machines whose processors differ, and programs
+  of one may crash on another.
+  """
+  try:
+    text = pathlib.Path('/proc/cpuinfo').read_text()
+  except OSError:  # Not Linux.
+    text = ''
+  words = re.findall(r'^(?:model name|flags|Features)\s*:.*$', text, re.M)
+  known = [platform.machine(), platform.processor(), *sorted(set(words))]
+  return hashlib.sha256('\n'.join(known).encode()).hexdigest()[:8]
+
+
+def is_writable(path: pathlib.Path) -> bool:
+  """Whether files can be made in a folder, or it can be made."""
+  while not path.exists() and path != path.parent:
+    path = path.parent
+  return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
+def _is_given(environ: Mapping[str, str]) -> bool:
+  """Whether somebody else than `start` chose a folder.
+
+  What a launcher chose for its own machine a worker on another one inherits;
+  it chooses again, by its own processor.
+  """
+  if _FOLDER not in environ:
+    return False
+  return pathlib.Path(environ[_FOLDER]).parts[-3:-1] != _OURS
+
+
+def choose(environ: Mapping[str, str] | None = None) -> Choice:
+  """What `auto` comes to here."""
+  environ = os.environ if environ is None else environ
+  if environ.get(_ENABLED, '1').lower() in ('0', 'false', 'no', 'off', 'n'):
+    return Choice(None, f'{_ENABLED} is {environ[_ENABLED]}')
+  if _is_given(environ):
+    given = environ[_FOLDER]
+    return Choice(pathlib.Path(given) if given else None, f'{_FOLDER} is set')
+  try:
+    version = importlib.metadata.version('jaxlib')
+  except importlib.metadata.PackageNotFoundError:
+    return Choice(None, 'there is no jaxlib')
+  if tuple(map(int, re.findall(r'\d+', version)[:2])) >= _CRASHES:
+    return Choice(None, f'jaxlib {version} may crash on reading it')
+  try:
+    home = pathlib.Path(environ.get('XDG_CACHE_HOME') or '~/.cache')
+    folder = home.expanduser().joinpath(*_OURS, _processor())
+    if not is_writable(folder):
+      return Choice(None, f'{folder} cannot be written')
+  except (OSError, RuntimeError) as error:  # No home, or one out of reach.
+    return Choice(None, errors.one_line(error))
+  return Choice(folder, 'by default')
+
+
+def start(
+  chosen: str = AUTO, environ: MutableMapping[str, str] | None = None
+) -> None:
+  """Turns the cache on or off, for jax that is not imported yet.
+
+  Args:
+    chosen: `auto`, `off`, or a folder.
+    environ: changed in place; that of this process by default.
+  """
+  environ = os.environ if environ is None else environ
+  if chosen == OFF:
+    environ[_ENABLED] = '0'
+    return
+  if chosen == AUTO:
+    if _is_given(environ):
+      return
+    environ.pop(_FOLDER, None)
+    folder = choose(environ).folder
+    if folder is None:
+      return
+  elif '://' in chosen:  # A bucket.
+    folder = chosen
+  else:
+    folder = pathlib.Path(chosen).expanduser().absolute()
+    if not is_writable(folder):
+      raise errors.UserError(
+        f'--compilation_cache: {str(folder)!r} cannot be written'
+      )
+  if chosen != AUTO:
+    environ[_ENABLED] = '1'
+  environ[_FOLDER] = str(folder)
+  # jax's own is a second; most programs of ours take less.
+  environ.setdefault(_LEAST_SECONDS, '0.1')

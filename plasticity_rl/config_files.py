@@ -1,0 +1,47 @@
+"""Config files: a path, or the name of one that is installed."""
+
+import pathlib
+
+from plasticity_rl import configs
+from plasticity_rl import errors
+
+
+def names() -> dict[str, pathlib.Path]:
+  """Every config that is installed, such as `studies/when_to_inject`."""
+  (folder,) = configs.__path__
+  root = pathlib.Path(folder)
+  found = {}
+  for path in sorted(root.rglob('*.py')):
+    text = path.read_text()
+    # Not what several studies share.
+    if 'def get_config(' in text:
+      found[path.relative_to(root).with_suffix('').as_posix()] = path
+  return found
+
+
+def split(source: str) -> tuple[str, str]:
+  """What is before the first colon of FILE:VARIANT, and what follows."""
+  path, colon, variant = source.partition(':')
+  return path, colon + variant
+
+
+def find(source: str) -> pathlib.Path:
+  """The file of FILE, NAME, FILE:VARIANT or NAME:VARIANT.
+
+  A file that is there comes first.
+
+  Raises:
+    UserError: there is neither a file nor a config of that name.
+  """
+  wanted = split(source)[0]
+  path = pathlib.Path(wanted)
+  if path.is_file():
+    return path
+  known = names()
+  if wanted in known:
+    return known[wanted]
+  name = wanted.removeprefix('configs/').removesuffix('.py')
+  raise errors.UserError(
+    f'there is no config file {wanted!r}; '
+    + errors.nearest('config', name, known)
+  )

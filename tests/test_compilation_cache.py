@@ -1,0 +1,86 @@
+"""The cache of compiled programs: on by default, and never in a run's way."""
+
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+
+from plasticity_rl import compilation_cache
+from plasticity_rl.errors import UserError
+
+FOLDER = 'JAX_COMPILATION_CACHE_DIR'
+ENABLED = 'JAX_ENABLE_COMPILATION_CACHE'
+
+
+@pytest.fixture(name='jaxlib')
+def fixture_jaxlib(monkeypatch):
+  def pretend(version):
+    monkeypatch.setattr(importlib.metadata, 'version', lambda name: version)
+
+  pretend('0.10.2')
+  return pretend
+
+
+def started(chosen='auto', **environ):
+  compilation_cache.start(chosen, environ)
+  return environ
+
+
+def test_it_is_in_the_users_cache_folder(jaxlib, tmp_path):
+  environ = started(XDG_CACHE_HOME=str(tmp_path))
+  assert environ[FOLDER].startswith(f'{tmp_path}/plasticity_rl/jax/')
+  assert not list(tmp_path.iterdir())  # jax makes it when it has an entry.
+
+
+def test_what_the_environment_says_wins(jaxlib):
+  assert started(**{FOLDER: 'mine'}) == {FOLDER: 'mine'}
+  assert started(**{ENABLED: 'false'}) == {ENABLED: 'false'}
+
+
+def test_a_worker_elsewhere_chooses_by_its_own_processor(jaxlib, tmp_path):
+  home = {'XDG_CACHE_HOME': str(tmp_path)}
+  inherited = f'{tmp_path}/plasticity_rl/jax/another'
+  assert started(**home, **{FOLDER: inherited}) == started(**home)
+  jaxlib('0.12.0')
+  assert started(**home, **{FOLDER: inherited}) == home
+
+
+@pytest.mark.parametrize('version', ('0.12.0', '0.12.1.dev1', '1.0'))
+def test_it_is_off_where_jaxlib_crashes_on_reading(jaxlib, tmp_path, version):
+  jaxlib(version)
+  assert started(XDG_CACHE_HOME=str(tmp_path)).keys() == {'XDG_CACHE_HOME'}
+  found = compilation_cache.choose({})
+  assert found == (None, f'jaxlib {version} may crash on reading it')
+  # Whoever asks for it has it.
+  assert started(str(tmp_path))[FOLDER] == str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_stops_no_run(jaxlib, tmp_path):
+  (tmp_path / 'file').write_text('')
+  environ = {'XDG_CACHE_HOME': str(tmp_path / 'file')}
+  assert started(**environ) == environ
+  with pytest.raises(UserError, match='cannot be written'):
+    started(str(tmp_path / 'file'))
+
+
+def test_the_flag_switches_it_off_and_elsewhere(jaxlib, tmp_path):
+  assert started('off', **{FOLDER: 'x'})[ENABLED] == '0'
+  environ = started(str(tmp_path), **{FOLDER: 'x', ENABLED: '0'})
+  assert (environ[FOLDER], environ[ENABLED]) == (str(tmp_path), '1')
+
+
+def test_commands_have_the_flag(tmp_path):
+  (tmp_path / 'file').write_text('')
+  result = subprocess.run(
+    [
+      sys.executable,
+      '-m',
+      'plasticity_rl.train',
+      f'--compilation_cache={tmp_path / "file"}',
+    ],
+    capture_output=True,
+    text=True,
+  )
+  assert result.returncode == 2
+  assert result.stderr.startswith('error: --compilation_cache: ')
