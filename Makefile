@@ -118,7 +118,8 @@ constraints:
 	  echo "# and writes down what pip chose. Constraints install nothing by"; \
 	  echo "# themselves:"; \
 	  echo "#   pip install -c constraints/py$$tag.txt -e '.[atari]'"; \
-	  build/constraints/bin/python -m pip freeze --exclude-editable; \
+	  build/constraints/bin/python -m pip freeze --all --exclude-editable | \
+	    grep -v '^pip=='; \
 	} > build/constraints.txt; \
 	mv build/constraints.txt constraints/py$$tag.txt; \
 	echo "wrote constraints/py$$tag.txt"

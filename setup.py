@@ -63,6 +63,8 @@ DEV = [
   'pytest>=9.0.0,<10',
   'pytest-xdist>=3.8.0,<4',
   'ruff>=0.17.0,<0.18',
+  # A test builds the wheel, without downloading what builds it.
+  'setuptools>=77.0.3,<85',
   # Injection is tested on parameters of other libraries.
   'equinox>=0.13.5,<0.14',
   'flax>=0.12.4,<0.13',

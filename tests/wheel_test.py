@@ -1,6 +1,5 @@
 """The wheel alone, in an empty folder: the command, a config by its name."""
 
-import importlib.metadata
 import os
 import pathlib
 import shutil
@@ -40,10 +39,7 @@ def fixture_wheel(tmp_path_factory):
   for name in FILES:
     shutil.copy(ROOT / name, source)
   out = tmp_path_factory.mktemp('wheel')
-  # What builds it is downloaded where it is not installed.
-  major = int(importlib.metadata.version('setuptools').split('.')[0])
-  isolation = ['--no-build-isolation'] if major >= 77 else []
-  _pip('wheel', '--no-deps', *isolation, '-w', str(out), str(source))
+  _pip('wheel', '--no-deps', '--no-build-isolation', '-w', out, source)
   (path,) = out.glob('*.whl')
   return path
 
