@@ -54,7 +54,7 @@ def test_a_command_that_there_is_not(capsys, words, message):
     (['diagnose'], '--proxies'),
     (['report'], '--human_normalized'),
     (['doctor'], 'what works'),
-    (['status'], '--html'),
+    (['status'], '--once'),
     (['launch', 'local'], '--max_parallel'),
     (['launch', 'slurm'], '--partition'),
     (['launch', 'xmanager'], '--executor'),

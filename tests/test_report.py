@@ -244,9 +244,9 @@ def test_mistaken_command_lines(arguments, said):
 
 def test_our_own_bugs_keep_their_traceback():
   code = (
-    'from plasticity_rl import entry\n'
+    'from plasticity_rl import cli\n'
     'def main(argv): raise ZeroDivisionError("a bug")\n'
-    'entry.run(main)\n'
+    'cli.run(main)\n'
   )
   result = _run(code=code)
   assert result.returncode == 1
@@ -269,10 +269,10 @@ def test_mistaken_configs_are_one_line(tmp_path, override, said):
   )
   code = (
     'from ml_collections import config_flags\n'
-    'from plasticity_rl import entry\n'
+    'from plasticity_rl import cli\n'
     'def define(argv): config_flags.DEFINE_config_file("config", None)\n'
     'def main(argv): print("ran")\n'
-    'entry.run(main, define=define)\n'
+    'cli.run(main, define=define)\n'
   )
   file = f'--config={tmp_path / "c.py"}'
   if override is None:
@@ -285,9 +285,9 @@ def test_mistaken_configs_are_one_line(tmp_path, override, said):
 @pytest.mark.parametrize('name, code', [('RunError', 1), ('Interrupted', 75)])
 def test_runs_that_end_early_say_so_in_a_line(name, code):
   source = (
-    'from plasticity_rl import entry, errors\n'
+    'from plasticity_rl import cli, errors\n'
     f'def main(argv): raise errors.{name}("the reason")\n'
-    'entry.run(main)\n'
+    'cli.run(main)\n'
   )
   result = _run(code=source)
   assert result.returncode == code
