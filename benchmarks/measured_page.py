@@ -46,7 +46,7 @@ def _opening():
     'calls are the functions that a step calls. Host time is the processor '
     'time of the thread that calls, until the call returns: what it takes '
     'to put the batch on the devices and to launch the update, best of 3 '
-    'times 20 steps, while other processes ran. Triggers for results is not '
+    'times 20 steps, while other processes ran. Waiting for results is not '
     'in it; on accelerators nothing waits.',
   ]
 
