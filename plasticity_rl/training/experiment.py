@@ -34,7 +34,7 @@ History = Sequence[Mapping[str, Any]]
 
 
 class Experiment(Replaceable):
-  """Everything that the timeline calls, over the whole batch of seeds.
+  """Everything that the runner calls, over the whole batch of seeds.
 
   States, metrics and masks are of this host's own seeds; `settings`, `shapes`
   and what is loaded are of all.
