@@ -117,7 +117,7 @@ def wire(
 ) -> tuple[dict[str, int], int]:
   """Bytes by collective, and how many, where devices share a batch."""
   where = parallel.Layout('data', tuple(jax.devices()[:DEVICES]))
-  agent = agent_builder.make(settings, spaces, where.shard)
+  agent = agent_builder.make(settings, spaces)
 
   def learn(key, nets, batches):
     nets, _, metrics = learner.learn(

@@ -143,7 +143,7 @@ class Update:
 
   def __init__(self, mode: str, where: parallel.Layout):
     self.where = where
-    self.agent = agent_builder.make(settings_of(), SPACES, where.shard)
+    self.agent = agent_builder.make(settings_of(), SPACES)
     self._mode = mode
     self.program, self._key, self._batch = program_of(mode, self.agent, where)
     # Not yet on the devices, as what an event made.

@@ -13,8 +13,6 @@ import jax
 import numpy as np
 
 from plasticity_rl.errors import UserError as UserError
-from plasticity_rl.shard import UNSHARDED
-from plasticity_rl.shard import Shard
 
 Params = Any  # Any pytree of arrays.
 Key = jax.Array  # A raw uint32[2] key, as `jax.random.PRNGKey` makes.
@@ -192,7 +190,6 @@ class NetSpec:
       of an ensemble side by side; () for a network without any.
     has_target: whether a target network is kept.
     penalty: a regulariser of its loss, or None.
-    shard: which part of a batch an update sees; the whole by default.
     microbatches: parts that an update takes that in, one after the other.
   """
 
@@ -201,7 +198,6 @@ class NetSpec:
   layers: tuple[Layer, ...]
   has_target: bool
   penalty: Penalty | None = None
-  shard: Shard = UNSHARDED
   microbatches: int = 1
 
 

@@ -1,14 +1,15 @@
 """What an agent is, and how gradients are applied."""
 
+import abc
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
-from plasticity_rl.networks.convolution import in_loop
+from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.shard import example_keys as example_keys
 from plasticity_rl.types import AgentSpec
@@ -22,27 +23,62 @@ from plasticity_rl.types import Transition
 Nets = dict[str, NetState]
 
 
-class Agent(NamedTuple):
-  """Pure functions over the networks of one seed.
+class Agent(abc.ABC):
+  """An algorithm: pure functions over the networks of one seed.
 
   Attributes:
     spec: what interventions and diagnostics may know.
-    init: `(key) -> nets`. The key is consumed.
-    act: `(key, nets, observations [E, ...], step) -> actions [E, ...]`, as in
-      training. `step` counts from the start of exploration.
-    act_greedily: `(key, nets, observations) -> actions`, as in evaluation.
-    update: `(key, nets, batch, updates) -> (nets, metrics)`, one gradient
-      step; `updates` counts those made before. The key may be one for each
-      example: see `example_keys`.
   """
 
   spec: AgentSpec
-  init: Callable[[Key], Nets]
-  act: Callable[[Key, Nets, jax.Array, jax.Array], jax.Array]
-  act_greedily: Callable[[Key, Nets, jax.Array], jax.Array]
-  update: Callable[
-    [Key, Nets, Transition, jax.Array], tuple[Nets, dict[str, jax.Array]]
-  ]
+
+  @abc.abstractmethod
+  def init(self, key: Key) -> Nets:
+    """Fresh networks by name. The key is consumed."""
+
+  @abc.abstractmethod
+  def act(
+    self, key: Key, nets: Nets, observations: jax.Array, step: jax.Array
+  ) -> jax.Array:
+    """Actions in training.
+
+    Args:
+      key: consumed.
+      nets: the networks.
+      observations: `[E, ...]`, of E environments.
+      step: agent decisions since exploration started, a scalar.
+
+    Returns:
+      `[E]` of discrete actions, `[E, A]` of continuous ones.
+    """
+
+  @abc.abstractmethod
+  def act_greedily(
+    self, key: Key, nets: Nets, observations: jax.Array
+  ) -> jax.Array:
+    """Actions in evaluation, as `act`. The key is consumed."""
+
+  @abc.abstractmethod
+  def update(
+    self,
+    key: Key,
+    nets: Nets,
+    batch: Transition,
+    updates: jax.Array,
+    shard: Shard = UNSHARDED,
+  ) -> tuple[Nets, dict[str, jax.Array]]:
+    """One gradient step of each network.
+
+    Args:
+      key: consumed. It may be one for each example: see `example_keys`.
+      nets: the networks.
+      batch: transitions `[B, ...]`, this device's share of the batch.
+      updates: how many were made before, a scalar.
+      shard: which share that is; gradients are averaged over all shares.
+
+    Returns:
+      The new networks, and metrics (scalars) by name.
+    """
 
 
 def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
@@ -65,6 +101,7 @@ def gradient_step(
   state: NetState,
   loss_of: Callable[[Any], tuple[Loss, Any]],
   data: Any,
+  shard: Shard = UNSHARDED,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
   """One gradient step on the mean of losses plus the network's penalty.
 
@@ -79,6 +116,7 @@ def gradient_step(
     loss_of: `(data) -> (loss, inputs)`: the loss on some of the data, and what
       the loss's output is the network's output on.
     data: whatever is by example, arrays of `[B, ...]`.
+    shard: the share of the batch that `data` is.
 
   Returns:
     The new state, metrics, and the network's outputs. Metrics are 'loss', the
@@ -103,7 +141,7 @@ def gradient_step(
   (gradients, metrics), outputs = accumulate_gradients(
     gradients_of, data, math.gcd(net.microbatches, size)
   )
-  gradients = average(gradients, net.shard)
+  gradients = average(gradients, shard)
   return apply_gradients(net, state, gradients), metrics, outputs
 
 
@@ -133,8 +171,7 @@ def accumulate_gradients(
     lambda x: jnp.zeros(x.shape, x.dtype),
     jax.eval_shape(function, first)[0],
   )
-  with in_loop(True):
-    total, by_example = jax.lax.scan(one, zeros, parts)
+  total, by_example = jax.lax.scan(one, zeros, parts)
   return (
     jax.tree.map(lambda x: x / count, total),
     jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), by_example),

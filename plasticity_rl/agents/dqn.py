@@ -6,8 +6,12 @@ import rlax
 
 from plasticity_rl import settings
 from plasticity_rl.agents import base
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import Transition
 
 
 def td_errors(
@@ -28,24 +32,90 @@ def td_errors(
   )
 
 
-def make(
-  net: NetSpec, config: settings.DQNConfig, *, slots: int = 0
-) -> base.Agent:
-  """The agent whose only network 'q' is `net`, of outputs `[B, A]`."""
+class DQN(base.Agent):
+  """The agent whose only network is 'q', of outputs `[B, A]`."""
 
-  def losses(key, nets, batch):
+  def __init__(
+    self, net: NetSpec, config: settings.DQNConfig, *, slots: int = 0
+  ):
+    """Builds nothing on a device.
+
+    Args:
+      net: the network.
+      config: settings.
+      slots: injections to allocate.
+    """
+    self._net, self._config = net, config
+    self.spec = AgentSpec(
+      nets={'q': net},
+      default_nets=('q',),
+      encoder_net='q',
+      inputs=lambda params, batch: {'q': batch.s_tm1},
+      policy=lambda params, batch: jnp.argmax(
+        self._values(params['q'], batch.s_tm1), -1
+      ),
+      losses=self._losses,
+      slots=slots,
+    )
+
+  def init(self, key: Key) -> base.Nets:
+    """See `Agent`."""
+    return {'q': base.init_net(key, self._net, self.spec.slots)}
+
+  def act(
+    self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
+  ) -> jax.Array:
+    """Epsilon-greedy, `[E]`: epsilon is held, then decays linearly."""
+    config = self._config
+    since, decay = step - config.epsilon_hold_steps, config.epsilon_decay_steps
+    progress = jnp.clip(since / decay, 0, 1) if decay else since >= 0
+    epsilon = config.epsilon_begin + progress * (
+      config.epsilon_end - config.epsilon_begin
+    )
+    return self._epsilon_greedy(key, nets, observations, epsilon)
+
+  def act_greedily(
+    self, key: Key, nets: base.Nets, observations: jax.Array
+  ) -> jax.Array:
+    """Epsilon-greedy with the epsilon of evaluations, `[E]`."""
+    return self._epsilon_greedy(
+      key, nets, observations, self._config.epsilon_evaluation
+    )
+
+  def update(
+    self,
+    key: Key,
+    nets: base.Nets,
+    batch: Transition,
+    updates: jax.Array,
+    shard: Shard = UNSHARDED,
+  ) -> tuple[base.Nets, dict[str, jax.Array]]:
+    """See `Agent`. Metrics: 'loss', 'penalty' (if any) and 'q_mean'."""
+    state, metrics, q = base.gradient_step(
+      self._net,
+      nets['q'],
+      lambda part: (self._losses(key, nets, part)['q'], part.s_tm1),
+      batch,
+      shard,
+    )
+    state = base.copy_periodically(
+      state, updates + 1, self._config.target_period_updates
+    )
+    return {'q': state}, {**metrics, 'q_mean': q.mean()}
+
+  def _values(self, params, observations):
+    return self._net.network.apply(params, observations).outputs
+
+  def _losses(self, key, nets, batch):
     del key
-    target = nets['q'].target
+    config = self._config
 
     def loss(params):
-      output = net.network.apply(params, batch.s_tm1)
-      q_t = net.network.apply(target, batch.s_t).outputs
+      output = self._net.network.apply(params, batch.s_tm1)
+      q_t = self._values(nets['q'].target, batch.s_t)
+      selector = q_t
       if config.double:
-        selector = net.network.apply(
-          jax.lax.stop_gradient(params), batch.s_t
-        ).outputs
-      else:
-        selector = q_t
+        selector = self._values(jax.lax.stop_gradient(params), batch.s_t)
       errors = td_errors(
         output.outputs,
         batch.a_tm1,
@@ -59,53 +129,10 @@ def make(
 
     return {'q': loss}
 
-  spec = AgentSpec(
-    nets={'q': net},
-    default_nets=('q',),
-    encoder_net='q',
-    inputs=lambda params, batch: {'q': batch.s_tm1},
-    policy=lambda params, batch: jnp.argmax(
-      net.network.apply(params['q'], batch.s_tm1).outputs, -1
-    ),
-    losses=losses,
-    slots=slots,
-  )
-
-  def epsilon_greedy(key, nets, observations, epsilon):
-    q = net.network.apply(nets['q'].params, observations).outputs
+  def _epsilon_greedy(self, key, nets, observations, epsilon):
+    q = self._values(nets['q'].params, observations)
     explore_key, action_key = jax.random.split(key)
     shape = q.shape[:1]
     random = jax.random.randint(action_key, shape, 0, q.shape[-1])
     explore = jax.random.uniform(explore_key, shape) < epsilon
     return jnp.where(explore, random, jnp.argmax(q, -1).astype(jnp.int32))
-
-  def act(key, nets, observations, step):
-    since, decay = step - config.epsilon_hold_steps, config.epsilon_decay_steps
-    progress = jnp.clip(since / decay, 0, 1) if decay else since >= 0
-    epsilon = config.epsilon_begin + progress * (
-      config.epsilon_end - config.epsilon_begin
-    )
-    return epsilon_greedy(key, nets, observations, epsilon)
-
-  def act_greedily(key, nets, observations):
-    return epsilon_greedy(key, nets, observations, config.epsilon_evaluation)
-
-  def update(key, nets, batch, updates):
-    state, metrics, q = base.gradient_step(
-      net,
-      nets['q'],
-      lambda part: (losses(key, nets, part)['q'], part.s_tm1),
-      batch,
-    )
-    state = base.copy_periodically(
-      state, updates + 1, config.target_period_updates
-    )
-    return {'q': state}, {**metrics, 'q_mean': q.mean()}
-
-  return base.Agent(
-    spec=spec,
-    init=lambda key: {'q': base.init_net(key, net, slots)},
-    act=act,
-    act_greedily=act_greedily,
-    update=update,
-  )

@@ -12,48 +12,70 @@ next action is chosen through the online encoder, as theirs is.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
 from plasticity_rl import settings
-from plasticity_rl.agents import base
 from plasticity_rl.agents import sac
 from plasticity_rl.agents.random_shift import random_shift
 from plasticity_rl.networks import pixels
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import Transition
 
 _SHIFTS = 1000  # The first of many streams of an example's key.
 
 
-def make(
-  nets: Mapping[str, NetSpec],
-  config: settings.DrQConfig,
-  action_size: int,
-  *,
-  slots: int = 0,
-) -> base.Agent:
-  """The agent on the networks of `networks.pixels`; see `sac.make`."""
-  num_values = config.value_augmentations
-  num_targets = config.target_augmentations
+class ShiftedViews(sac.ObservationViews):
+  """Randomly shifted images, and the critic's encoder for the actor."""
 
-  def shifted(keys, images, stream):
+  def __init__(self, critic: NetSpec, config: settings.DrQConfig):
+    """Views by these settings.
+
+    Args:
+      critic: whose encoder the actor sees through.
+      config: settings.
+    """
+    self._critic, self._config = critic.network, config
+    self.num_targets = config.target_augmentations
+
+  def actor_inputs(self, critic: Any, observations: jax.Array) -> jax.Array:
+    """See `ObservationViews`: the features of the encoder, `[B, F]`."""
+    return pixels.encode(self._critic, critic, observations)
+
+  def views(self, keys: jax.Array, batch: Transition) -> sac.Views:
+    """See `ObservationViews`: M shifts of s_tm1 and K of s_t."""
+    num_values = self._config.value_augmentations
+    return tuple(
+      self._shifted(keys, batch.s_tm1, m) for m in range(num_values)
+    ), tuple(
+      self._shifted(keys, batch.s_t, num_values + k)
+      for k in range(self.num_targets)
+    )
+
+  def _shifted(self, keys, images, stream):
     keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(
       keys, _SHIFTS + stream
     )
-    return random_shift(keys, images, config.shift)
+    return random_shift(keys, images, self._config.shift)
 
-  def views(keys, batch):
-    return tuple(
-      shifted(keys, batch.s_tm1, m) for m in range(num_values)
-    ), tuple(
-      shifted(keys, batch.s_t, num_values + k) for k in range(num_targets)
+
+class DrQ(sac.SAC):
+  """The agent on the networks of `networks.pixels`."""
+
+  def __init__(
+    self,
+    nets: Mapping[str, NetSpec],
+    config: settings.DrQConfig,
+    action_size: int,
+    *,
+    slots: int = 0,
+  ):
+    """See `SAC`."""
+    super().__init__(
+      nets,
+      config,
+      action_size,
+      slots=slots,
+      observations=ShiftedViews(nets['critic'], config),
     )
-
-  sight = sac.ObservationViews(
-    lambda critic, images: pixels.encode(
-      nets['critic'].network, critic, images
-    ),
-    views,
-    num_targets,
-  )
-  return sac.make(nets, config, action_size, slots=slots, sight=sight)

@@ -15,8 +15,8 @@ compare with were made, alpha and not log alpha multiplies in its loss, and the
 critic's squares are neither halved nor averaged over members.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,36 +24,43 @@ import jax.numpy as jnp
 from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.agents import squashed_gaussian
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Transition
 
 _NOISE, _EXPLORATION = 0, 1  # Folded into an example's key.
 
 
-class ObservationViews(NamedTuple):
-  """What becomes of observations before networks are fed them.
+# Of s_tm1 and of s_t, arrays `[B, ...]` as in the batch.
+Views = tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]
+
+
+class ObservationViews:
+  """What becomes of observations before networks are fed them: nothing.
 
   Attributes:
-    actor_inputs: `(critic's params, s [B, ...]) -> inputs [B, ...]`.
-    views: `(keys [B, 2], batch) -> (s_tm1, s_t)`, tuples of arrays as in the
-      batch: losses are averaged over the first, targets over the second.
-    num_targets: how many the second holds.
+    num_targets: how many views of `s_t` there are.
   """
 
-  actor_inputs: Callable[[Any, jax.Array], jax.Array]
-  views: Callable[
-    [jax.Array, Transition],
-    tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]],
-  ]
-  num_targets: int
+  num_targets = 1
 
+  def actor_inputs(self, critic: Any, observations: jax.Array) -> jax.Array:
+    """What the actor is fed, `[B, ...]`, for the critic's parameters."""
+    del critic
+    return observations
 
-PLAIN = ObservationViews(
-  actor_inputs=lambda critic, observations: observations,
-  views=lambda keys, batch: ((batch.s_tm1,), (batch.s_t,)),
-  num_targets=1,
-)
+  def views(self, keys: jax.Array, batch: Transition) -> Views:
+    """What is averaged over: losses over the first, targets over the second.
+
+    Args:
+      keys: of each example, `[B, 2]`, consumed.
+      batch: transitions.
+    """
+    del keys
+    return (batch.s_tm1,), (batch.s_t,)
 
 
 def noise_of(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
@@ -63,62 +70,160 @@ def noise_of(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
   )(keys)
 
 
-def make(
-  nets: Mapping[str, NetSpec],
-  config: settings.SACConfig,
-  action_size: int,
-  *,
-  slots: int = 0,
-  sight: ObservationViews = PLAIN,
-) -> base.Agent:
-  """The agent.
+class SAC(base.Agent):
+  """The agent on the networks of `networks.actor_critic`."""
 
-  Args:
-    nets: 'critic', `(s, a) -> [B, critics]`, with a target; 'actor', whose
-      outputs are a `Gaussian` of `[B, A]`; 'temperature', log alpha.
-    config: settings.
-    action_size: A.
-    slots: injections to allocate.
-    sight: how observations are seen.
-  """
-  critic, actor, temperature = (
-    nets[name].network for name in ('critic', 'actor', 'temperature')
-  )
-  target_entropy = config.target_entropy_per_action * action_size
-  bounded = squashed_gaussian.bound(config)
+  def __init__(
+    self,
+    nets: Mapping[str, NetSpec],
+    config: settings.SACConfig,
+    action_size: int,
+    *,
+    slots: int = 0,
+    observations: ObservationViews | None = None,
+  ):
+    """Builds nothing on a device.
 
-  def alpha_of(nets):
-    return jnp.exp(temperature.apply(nets['temperature'].params, ()).outputs)
-
-  def see(params, observations):
-    return jax.lax.stop_gradient(
-      sight.actor_inputs(params['critic'], observations)
+    Args:
+      nets: 'critic', `(s, a) -> [B, critics]`, with a target; 'actor', whose
+        outputs are a `Gaussian` of `[B, A]`; 'temperature', log alpha.
+      config: settings.
+      action_size: A.
+      slots: injections to allocate.
+      observations: how networks see observations; as they are by default.
+    """
+    self._nets, self._config, self._action_size = nets, config, action_size
+    self._critic, self._actor, self._temperature = (
+      nets[name].network for name in ('critic', 'actor', 'temperature')
+    )
+    self._observations = observations or ObservationViews()
+    self._target_entropy = config.target_entropy_per_action * action_size
+    self._bounded = squashed_gaussian.bound(config)
+    self.spec = AgentSpec(
+      nets=nets,
+      default_nets=('critic', 'actor'),
+      encoder_net='critic',
+      inputs=self._inputs,
+      policy=lambda params, batch: squashed_gaussian.mode(
+        self._gaussian(params, batch.s_tm1)
+      ),
+      losses=self._losses,
+      slots=slots,
     )
 
-  def params_of(nets):
-    return {name: net.params for name, net in nets.items()}
+  def init(self, key: Key) -> base.Nets:
+    """See `Agent`."""
+    slots = self.spec.slots
+    keys = jax.random.split(key, len(self._nets))
+    return {
+      name: base.init_net(one, net, slots if net.layers else 0)
+      for one, (name, net) in zip(keys, self._nets.items(), strict=True)
+    }
 
-  def act_of(params, observations):
-    inputs = see(params, observations)
-    return actor.apply(params['actor'], inputs).outputs
+  def act(
+    self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
+  ) -> jax.Array:
+    """Drawn from pi, `[E, A]`; uniform for the first `random_steps`."""
+    keys = base.example_keys(key, observations.shape[0])
+    action, _ = self._sample(
+      self._gaussian(_params(nets), observations),
+      noise_of(keys, _NOISE, self._action_size),
+    )
+    random = jax.vmap(
+      lambda key: jax.random.uniform(
+        jax.random.fold_in(key, _EXPLORATION), [self._action_size], minval=-1.0
+      )
+    )(keys)
+    return jnp.where(step < self._config.random_steps, random, action)
 
-  def targets(nets, batch, s_t, noise):
+  def act_greedily(
+    self, key: Key, nets: base.Nets, observations: jax.Array
+  ) -> jax.Array:
+    """The mode of pi, `[E, A]`."""
+    del key
+    return squashed_gaussian.mode(self._gaussian(_params(nets), observations))
+
+  def update(
+    self,
+    key: Key,
+    nets: base.Nets,
+    batch: Transition,
+    updates: jax.Array,
+    shard: Shard = UNSHARDED,
+  ) -> tuple[base.Nets, dict[str, jax.Array]]:
+    """See `Agent`: the critic, its target, the actor, the temperature."""
+    del updates
+    drawn = self._draw(key, batch)
+    old, new, metrics = nets, dict(nets), {}
+
+    def gradient_step(name, loss_of, data):
+      new[name], metrics[name], outputs = base.gradient_step(
+        self._nets[name], old[name], loss_of, data, shard
+      )
+      return outputs
+
+    def of_critic(data):
+      batch, (s_tm1, s_t, noise) = data
+      y = self._targets(old, batch, s_t, noise)
+      inputs = (s_tm1[0], batch.a_tm1)
+      return self._critic_loss(y, s_tm1, batch.a_tm1), inputs
+
+    def of_actor(data):
+      s_tm1, _, noise = data
+      inputs = self._actor_inputs(_params(new), s_tm1[0])
+      return self._actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
+
+    q = gradient_step('critic', of_critic, (batch, drawn))
+    new['critic'] = base.polyak_update(new['critic'], self._config.tau)
+    outputs = gradient_step('actor', of_actor, drawn)
+    # Of the actor that the loss was of, with the same noise.
+    _, log_pi = self._sample(outputs, drawn[-1][:, -1])
+    gradient_step(
+      'temperature', lambda x: (self._temperature_loss(x), ()), log_pi
+    )
+    return new, {
+      **metrics['critic'],
+      **{f'actor_{k}': v for k, v in metrics['actor'].items()},
+      'q_mean': q.mean(),
+      'entropy': -log_pi.mean(),
+      'temperature': self._alpha(old),
+    }
+
+  # --- Losses ---
+
+  def _losses(self, key, nets, batch):
+    s_tm1, s_t, noise = self._draw(key, batch)
+    params = _params(nets)
+    inputs = self._actor_inputs(params, s_tm1[0])
+    _, log_pi = self._sample(
+      self._actor.apply(params['actor'], inputs).outputs, noise[:, -1]
+    )
+    return {
+      'critic': self._critic_loss(
+        self._targets(nets, batch, s_t, noise), s_tm1, batch.a_tm1
+      ),
+      'actor': self._actor_loss(nets, inputs, s_tm1[0], noise[:, -1]),
+      'temperature': self._temperature_loss(log_pi),
+    }
+
+  def _targets(self, nets, batch, s_t, noise):
     """y, `[B]`, averaged over views of `s_t`, each with noise `[B, A]`."""
-    params, alpha = params_of(nets), alpha_of(nets)
+    params, alpha = _params(nets), self._alpha(nets)
     total = 0.0
     for k, view in enumerate(s_t):
-      a_t, log_pi = squashed_gaussian.sample(
-        act_of(params, view), noise[:, k], bounded
-      )
-      value = critic.apply(nets['critic'].target, (view, a_t)).outputs.min(-1)
-      total += value - alpha * log_pi if config.backup_entropy else value
+      a_t, log_pi = self._sample(self._gaussian(params, view), noise[:, k])
+      value = self._critic.apply(nets['critic'].target, (view, a_t))
+      value = value.outputs.min(-1)
+      if self._config.backup_entropy:
+        value -= alpha * log_pi
+      total += value
     return jax.lax.stop_gradient(
       batch.r_t + batch.discount_t * total / len(s_t)
     )
 
-  def critic_loss(targets, s_tm1, a_tm1):
+  def _critic_loss(self, targets, s_tm1, a_tm1):
     def loss(params):
-      outputs = [critic.apply(params, (view, a_tm1)) for view in s_tm1]
+      outputs = [self._critic.apply(params, (view, a_tm1)) for view in s_tm1]
       errors = sum(
         jnp.square(output.outputs - targets[:, None]).sum(-1)
         for output in outputs
@@ -127,132 +232,61 @@ def make(
 
     return loss
 
-  def actor_loss(nets, inputs, view, noise):
-    alpha = alpha_of(nets)
+  def _actor_loss(self, nets, inputs, view, noise):
+    alpha = self._alpha(nets)
 
     def loss(params):
-      output = actor.apply(params, inputs)
-      a, log_pi = squashed_gaussian.sample(output.outputs, noise, bounded)
-      q = critic.apply(nets['critic'].params, (view, a)).outputs.min(-1)
+      output = self._actor.apply(params, inputs)
+      a, log_pi = self._sample(output.outputs, noise)
+      q = self._critic.apply(nets['critic'].params, (view, a)).outputs.min(-1)
       return alpha * log_pi - q, output
 
     return loss
 
-  def temperature_loss(log_pi):
-    excess = jax.lax.stop_gradient(-log_pi - target_entropy)
+  def _temperature_loss(self, log_pi):
+    excess = jax.lax.stop_gradient(-log_pi - self._target_entropy)
 
     def loss(params):
-      output = temperature.apply(params, ())
+      output = self._temperature.apply(params, ())
       return jnp.exp(output.outputs) * excess, output
 
     return loss
 
-  def draw(key, batch):
+  # --- Networks ---
+
+  def _alpha(self, nets):
+    params = nets['temperature'].params
+    return jnp.exp(self._temperature.apply(params, ()).outputs)
+
+  def _actor_inputs(self, params, observations):
+    return jax.lax.stop_gradient(
+      self._observations.actor_inputs(params['critic'], observations)
+    )
+
+  def _gaussian(self, params, observations):
+    """The actor's outputs."""
+    inputs = self._actor_inputs(params, observations)
+    return self._actor.apply(params['actor'], inputs).outputs
+
+  def _sample(self, gaussian, noise):
+    """Actions `[B, A]` and log pi `[B]`, by noise `[B, A]`."""
+    return squashed_gaussian.sample(gaussian, noise, self._bounded)
+
+  def _draw(self, key, batch):
     """Views and noise of each example; the last noise is the actor's."""
     keys = base.example_keys(key, batch.r_t.shape[0])
-    noise = noise_of(keys, _NOISE, sight.num_targets + 1, action_size)
-    return *sight.views(keys, batch), noise
-
-  def losses(key, nets, batch):
-    s_tm1, s_t, noise = draw(key, batch)
-    params = params_of(nets)
-    inputs = see(params, s_tm1[0])
-    _, log_pi = squashed_gaussian.sample(
-      actor.apply(params['actor'], inputs).outputs, noise[:, -1], bounded
+    noise = noise_of(
+      keys, _NOISE, self._observations.num_targets + 1, self._action_size
     )
-    return {
-      'critic': critic_loss(
-        targets(nets, batch, s_t, noise), s_tm1, batch.a_tm1
-      ),
-      'actor': actor_loss(nets, inputs, s_tm1[0], noise[:, -1]),
-      'temperature': temperature_loss(log_pi),
-    }
+    return *self._observations.views(keys, batch), noise
 
-  def inputs(params, batch):
+  def _inputs(self, params, batch):
     return {
       'critic': (batch.s_tm1, batch.a_tm1),
-      'actor': see(params, batch.s_tm1),
+      'actor': self._actor_inputs(params, batch.s_tm1),
       'temperature': (),
     }
 
-  spec = AgentSpec(
-    nets=nets,
-    default_nets=('critic', 'actor'),
-    encoder_net='critic',
-    inputs=inputs,
-    policy=lambda params, batch: squashed_gaussian.mode(
-      act_of(params, batch.s_tm1)
-    ),
-    losses=losses,
-    slots=slots,
-  )
 
-  def act(key, nets, observations, step):
-    keys = base.example_keys(key, observations.shape[0])
-    action, _ = squashed_gaussian.sample(
-      act_of(params_of(nets), observations),
-      noise_of(keys, _NOISE, action_size),
-      bounded,
-    )
-    random = jax.vmap(
-      lambda key: jax.random.uniform(
-        jax.random.fold_in(key, _EXPLORATION), [action_size], minval=-1.0
-      )
-    )(keys)
-    return jnp.where(step < config.random_steps, random, action)
-
-  def act_greedily(key, nets, observations):
-    del key
-    return squashed_gaussian.mode(act_of(params_of(nets), observations))
-
-  def update(key, old, batch, updates):
-    del updates
-    drawn = draw(key, batch)
-    new, metrics = dict(old), {}
-
-    def gradient_step(name, loss_of, data):
-      new[name], metrics[name], outputs = base.gradient_step(
-        nets[name], old[name], loss_of, data
-      )
-      return outputs
-
-    def of_critic(data):
-      batch, (s_tm1, s_t, noise) = data
-      y = targets(old, batch, s_t, noise)
-      inputs = (s_tm1[0], batch.a_tm1)
-      return critic_loss(y, s_tm1, batch.a_tm1), inputs
-
-    def of_actor(data):
-      s_tm1, _, noise = data
-      inputs = see(params_of(new), s_tm1[0])
-      return actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
-
-    q = gradient_step('critic', of_critic, (batch, drawn))
-    new['critic'] = base.polyak_update(new['critic'], config.tau)
-    outputs = gradient_step('actor', of_actor, drawn)
-    # Of the actor that the loss was of, with the same noise.
-    noise = drawn[-1][:, -1]
-    _, log_pi = squashed_gaussian.sample(outputs, noise, bounded)
-    gradient_step('temperature', lambda x: (temperature_loss(x), ()), log_pi)
-    return new, {
-      **metrics['critic'],
-      **{f'actor_{k}': v for k, v in metrics['actor'].items()},
-      'q_mean': q.mean(),
-      'entropy': -log_pi.mean(),
-      'temperature': alpha_of(old),
-    }
-
-  def init(key):
-    keys = jax.random.split(key, len(nets))
-    return {
-      name: base.init_net(one, net, slots if net.layers else 0)
-      for one, (name, net) in zip(keys, nets.items(), strict=True)
-    }
-
-  return base.Agent(
-    spec=spec,
-    init=init,
-    act=act,
-    act_greedily=act_greedily,
-    update=update,
-  )
+def _params(nets):
+  return {name: net.params for name, net in nets.items()}

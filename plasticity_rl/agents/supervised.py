@@ -7,8 +7,12 @@ import jax.numpy as jnp
 import optax
 
 from plasticity_rl.agents import base
+from plasticity_rl.shard import UNSHARDED
+from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import Transition
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -21,63 +25,88 @@ def squared_error(outputs: jax.Array, values: jax.Array) -> jax.Array:
   return jnp.square(outputs[:, 0] - values)
 
 
-def make(
-  net: NetSpec,
-  *,
-  slots: int = 0,
-  name: str = 'classifier',
-  error: Callable[[jax.Array, jax.Array], jax.Array] = cross_entropy,
-) -> base.Agent:
+class Supervised(base.Agent):
   """The agent whose only network is `net`, called `name`.
 
-  In its batches `s_tm1` are inputs and `a_tm1` what `error` compares the
-  outputs with; the rest of a transition is not looked at.
+  In its batches `s_tm1` are inputs and `a_tm1` the targets of `error`; the
+  other fields of a transition are not used.
   """
 
-  def outputs_of(params, inputs):
-    return net.network.apply(params, inputs).outputs
+  def __init__(
+    self,
+    net: NetSpec,
+    *,
+    slots: int = 0,
+    name: str = 'classifier',
+    error: Callable[[jax.Array, jax.Array], jax.Array] = cross_entropy,
+  ):
+    """Builds nothing on a device.
 
-  def losses(key, nets, batch):
-    del key, nets
+    Args:
+      net: the network.
+      slots: injections to allocate.
+      name: of the network.
+      error: `(outputs [B, C], targets [B]) -> losses [B]`.
+    """
+    self._net, self._name, self._error = net, name, error
+    self.spec = AgentSpec(
+      nets={name: net},
+      default_nets=(name,),
+      encoder_net=name,
+      inputs=lambda params, batch: {name: batch.s_tm1},
+      policy=lambda params, batch: jnp.argmax(
+        self._outputs(params[name], batch.s_tm1), -1
+      ),
+      losses=self._losses,
+      slots=slots,
+    )
 
-    def loss(params):
-      output = net.network.apply(params, batch.s_tm1)
-      return error(output.outputs, batch.a_tm1), output
+  def init(self, key: Key) -> base.Nets:
+    """See `Agent`."""
+    return {self._name: base.init_net(key, self._net, self.spec.slots)}
 
-    return {name: loss}
+  def act(
+    self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
+  ) -> jax.Array:
+    """The outputs, `[B, C]`, as in evaluation."""
+    del step
+    return self.act_greedily(key, nets, observations)
 
-  spec = AgentSpec(
-    nets={name: net},
-    default_nets=(name,),
-    encoder_net=name,
-    inputs=lambda params, batch: {name: batch.s_tm1},
-    policy=lambda params, batch: jnp.argmax(
-      outputs_of(params[name], batch.s_tm1), -1
-    ),
-    losses=losses,
-    slots=slots,
-  )
-
-  def act_greedily(key, nets, observations):
+  def act_greedily(
+    self, key: Key, nets: base.Nets, observations: jax.Array
+  ) -> jax.Array:
+    """The outputs, `[B, C]`."""
     del key
-    return outputs_of(nets[name].params, observations)
+    return self._outputs(nets[self._name].params, observations)
 
-  def update(key, nets, batch, updates):
+  def update(
+    self,
+    key: Key,
+    nets: base.Nets,
+    batch: Transition,
+    updates: jax.Array,
+    shard: Shard = UNSHARDED,
+  ) -> tuple[base.Nets, dict[str, jax.Array]]:
+    """See `Agent`. Metrics: 'loss' and 'penalty' (if any)."""
     del updates
+    name = self._name
     state, metrics, _ = base.gradient_step(
-      net,
+      self._net,
       nets[name],
-      lambda part: (losses(key, nets, part)[name], part.s_tm1),
+      lambda part: (self._losses(key, nets, part)[name], part.s_tm1),
       batch,
+      shard,
     )
     return {name: state}, metrics
 
-  return base.Agent(
-    spec=spec,
-    init=lambda key: {name: base.init_net(key, net, slots)},
-    act=lambda key, nets, observations, step: act_greedily(
-      key, nets, observations
-    ),
-    act_greedily=act_greedily,
-    update=update,
-  )
+  def _outputs(self, params, inputs):
+    return self._net.network.apply(params, inputs).outputs
+
+  def _losses(self, key, nets, batch):
+    del key, nets
+
+    def loss(params):
+      output = self._net.network.apply(params, batch.s_tm1)
+      return self._error(output.outputs, batch.a_tm1), output
+
+    return {self._name: loss}

@@ -10,7 +10,6 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.agents.base import Nets
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
-from plasticity_rl.networks.convolution import in_loop
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Key
@@ -117,7 +116,7 @@ def learn(
     batch = sample(sample_key, i)
     if shard.axis is not None:
       update_key = shard.keys(update_key, batch.r_t.shape[0])
-    nets, metrics = agent.update(update_key, nets, batch, updates + i)
+    nets, metrics = agent.update(update_key, nets, batch, updates + i, shard)
     for hook in hooks:
       nets, intervention_states = run_hook(
         hook,
@@ -135,12 +134,11 @@ def learn(
       (nets, intervention_states), (key, 0)
     )
     return nets, intervention_states, metrics
-  with in_loop(True):
-    (nets, intervention_states), metrics = jax.lax.scan(
-      one,
-      (nets, intervention_states),
-      (jax.random.split(key, num_updates), jnp.arange(num_updates)),
-    )
+  (nets, intervention_states), metrics = jax.lax.scan(
+    one,
+    (nets, intervention_states),
+    (jax.random.split(key, num_updates), jnp.arange(num_updates)),
+  )
   return nets, intervention_states, jax.tree.map(lambda m: m.mean(0), metrics)
 
 

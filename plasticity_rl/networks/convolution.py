@@ -6,31 +6,10 @@ shifted slices and one matrix product they do not suffer; outside a loop that
 takes twice as long as XLA's own. GPU and TPU take `lax.conv`.
 """
 
-import contextlib
-import contextvars
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 
 FORMS = ('auto', 'lax', 'slices')
-
-_in_loop = contextvars.ContextVar('in_loop', default=True)
-
-
-@contextlib.contextmanager
-def in_loop(value: bool) -> Iterator[None]:
-  """Whether what is traced inside runs in a loop, or of several seeds at once.
-
-  Nothing tells a function that it is traced for a loop, so that it is supposed
-  to be unless whoever traces it knows better. In a function that is compiled,
-  not round it: it is traced when it is first called.
-  """
-  token = _in_loop.set(value)
-  try:
-    yield
-  finally:
-    _in_loop.reset(token)
 
 
 def lax_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
@@ -84,13 +63,24 @@ def _to_blocks(x, size):
   )
 
 
+def resolve(form: str, in_loop: bool = True) -> str:
+  """The form that 'auto' stands for on this backend; others are themselves.
+
+  Args:
+    form: one of `FORMS`.
+    in_loop: whether the network runs inside a `lax.scan`, or for several seeds
+      at once under `vmap`.
+  """
+  if form != 'auto':
+    return form
+  is_slow = jax.default_backend() == 'cpu' and in_loop
+  return 'slices' if is_slow else 'lax'
+
+
 def convolve(
   x: jax.Array, w: jax.Array, stride: int, form: str = 'auto'
 ) -> jax.Array:
-  """VALID convolution; the form 'auto' looks at the backend and `in_loop`."""
-  if form == 'auto':
-    is_slow = jax.default_backend() == 'cpu' and _in_loop.get()
-    form = 'slices' if is_slow else 'lax'
-  if form == 'slices':
+  """VALID convolution of `[B, H, W, C]` with `[k, k, C, D]`, in a form."""
+  if resolve(form) == 'slices':
     return sliced_convolution(x, w, stride)
   return lax_convolution(x, w, stride)

@@ -15,13 +15,12 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.learner import optimizers
 from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import actor_critic
+from plasticity_rl.networks import convolution
 from plasticity_rl.networks import pixels
 from plasticity_rl.networks import precision
 from plasticity_rl.networks import sequential
 from plasticity_rl.networks import sizing
 from plasticity_rl.networks.sequential import Sequential
-from plasticity_rl.shard import UNSHARDED
-from plasticity_rl.shard import Shard
 from plasticity_rl.types import NetSpec
 
 
@@ -59,27 +58,41 @@ def check(name: str, spaces: Spaces) -> None:
 
 
 def make(
-  settings: settings_lib.Settings, spaces: Spaces, shard: Shard = UNSHARDED
+  settings: settings_lib.Settings, spaces: Spaces, *, in_loop: bool = True
 ) -> Agent:
-  """The agent of these settings; refuses spaces that it cannot take.
-
-  Its updates see `shard` of a batch.
+  """The agent of these settings.
 
   Of supervised learning the discrete actions are classes; recorded values are
   fitted by a single output, whatever the actions are.
+
+  Args:
+    settings: of the run.
+    spaces: of its environments.
+    in_loop: whether the agent runs inside a compiled loop or for several seeds
+      at once, which decides the form of its convolutions if that is 'auto'.
+
+  Raises:
+    UserError: the agent cannot take the spaces.
   """
   name, slots = settings.agent.name, settings.network.slots
   check(name, spaces)
+  network = settings.network
+  settings = dataclasses.replace(
+    settings,
+    network=dataclasses.replace(
+      network, convolution=convolution.resolve(network.convolution, in_loop)
+    ),
+  )
   if name == 'sac':
-    return sac.make(
-      _of(shard, _sac_nets(settings, spaces)),
+    return sac.SAC(
+      _sac_nets(settings, spaces),
       settings.agent,
       spaces.actions.size,
       slots=slots,
     )
   if name == 'drq':
-    return drq.make(
-      _of(shard, _drq_nets(settings, spaces)),
+    return drq.DrQ(
+      _drq_nets(settings, spaces),
       settings.agent,
       spaces.actions.size,
       slots=slots,
@@ -98,21 +111,13 @@ def make(
     ),
     has_target=name == 'dqn',
   )
-  net = dataclasses.replace(net, shard=shard)
   if values:
-    return supervised.make(
+    return supervised.Supervised(
       net, slots=slots, name='value', error=supervised.squared_error
     )
   if name == 'supervised':
-    return supervised.make(net, slots=slots)
-  return dqn.make(net, settings.agent, slots=slots)
-
-
-def _of(shard, nets):
-  """The same networks, whose updates see a share of a batch."""
-  return {
-    name: dataclasses.replace(net, shard=shard) for name, net in nets.items()
-  }
+    return supervised.Supervised(net, slots=slots)
+  return dqn.DQN(net, settings.agent, slots=slots)
 
 
 def network_config(

@@ -3,7 +3,7 @@
 import pathlib
 import zipfile
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,10 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.errors import UserError
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
-from plasticity_rl.training.rollout import DataSource
+from plasticity_rl.training.data_source import DataSource
+from plasticity_rl.training.data_source import Metrics
+from plasticity_rl.types import Counters
+from plasticity_rl.types import Key
 from plasticity_rl.types import Transition
 
 
@@ -26,63 +29,99 @@ class Labelled(NamedTuple):
   labels: jax.Array
 
 
-def random_labels(
-  agent: Agent, settings: settings_lib.Settings, shard: Shard = UNSHARDED
-) -> DataSource:
+class _DataSet(DataSource):
+  """What data sets share: a row is an update, and data are always there."""
+
+  def advance(self, counters: Counters) -> Counters:
+    """See `DataSource`."""
+    return counters._replace(step=counters.step + 1)
+
+  def ready(self, counters: Counters) -> jax.Array:
+    """See `DataSource`."""
+    del counters
+    return jnp.array(True)
+
+
+class RandomLabels(_DataSet):
   """Memorising random labels, drawn again with every task.
 
   (Lyle et al., "Understanding Plasticity in Neural Networks", 2023.) A step is
   an optimizer step; the return is minus the cross-entropy on the whole data
   set, to be evaluated at the end of each task.
   """
-  task = settings.environment
-  batch = settings.replay.batch_size
 
-  def draw_labels(key):
-    return jax.random.randint(key, [task.examples], 0, task.classes)
+  def __init__(
+    self,
+    agent: Agent,
+    settings: settings_lib.Settings,
+    shard: Shard = UNSHARDED,
+  ):
+    """Draws nothing yet.
 
-  def init(key):
+    Args:
+      agent: who is evaluated.
+      settings: of the run.
+      shard: this device's share of each batch.
+    """
+    self._agent, self._settings, self._shard = agent, settings, shard
+    self._task = settings.environment
+    # From guessing, whose loss is that of the uniform distribution, to all
+    # labels known.
+    self.return_range = (-float(jnp.log(self._task.classes)), 0.0)
+
+  def on(self, shard: Shard) -> Self:
+    """See `DataSource`."""
+    return type(self)(self._agent, self._settings, shard)
+
+  def init(self, key: Key) -> tuple[Labelled, Any]:
+    """See `DataSource`; there is no replay."""
     inputs_key, labels_key = jax.random.split(key)
-    inputs = jax.random.normal(inputs_key, [task.examples, task.input_size])
-    return Labelled(inputs, draw_labels(labels_key)), ()
+    inputs = jax.random.normal(
+      inputs_key, [self._task.examples, self._task.input_size]
+    )
+    return Labelled(inputs, self._draw_labels(labels_key)), ()
 
-  def collect(key, nets, env, replay, counters):
+  def collect(
+    self, key: Key, nets: Any, env: Labelled, replay: Any, counters: Counters
+  ) -> tuple[Labelled, Any, Metrics]:
+    """New labels at a switch."""
     del nets
-    if task.switch_every_steps:
+    switch_every = self._task.switch_every_steps
+    if switch_every:
       labels = jax.lax.cond(
-        (counters.step > 0) & (counters.step % task.switch_every_steps == 0),
-        lambda: draw_labels(key),
+        (counters.step > 0) & (counters.step % switch_every == 0),
+        lambda: self._draw_labels(key),
         lambda: env.labels,
       )
       env = env._replace(labels=labels)
     return env, replay, {}
 
-  def sample(key, env, replay, counters, batch_size=None):
+  def sample(
+    self,
+    key: Key,
+    env: Labelled,
+    replay: Any,
+    counters: Counters,
+    batch_size: int | None = None,
+  ) -> Transition:
+    """See `DataSource`."""
     del replay, counters
-    return _examples(key, env.inputs, env.labels, batch_size or batch, shard)
+    count = batch_size or self._settings.replay.batch_size
+    return _examples(key, env.inputs, env.labels, count, self._shard)
 
-  def evaluate(key, nets, env):
-    logits = agent.act_greedily(key, nets, env.inputs)
+  def evaluate(self, key: Key, nets: Any, env: Labelled) -> Metrics:
+    """See `DataSource`. On the whole data set; also 'eval/accuracy'."""
+    logits = self._agent.act_greedily(key, nets, env.inputs)
     loss = supervised.cross_entropy(logits, env.labels).mean()
     correct = jnp.argmax(logits, -1) == env.labels
     return {
       'eval/return': -loss,
       'eval/accuracy': correct.mean(),
-      'eval/steps': jnp.array(task.examples, jnp.float32),
+      'eval/steps': jnp.array(self._task.examples, jnp.float32),
     }
 
-  return DataSource(
-    init,
-    collect,
-    advance=lambda c: c._replace(step=c.step + 1),
-    ready=lambda c: jnp.array(True),
-    sample=sample,
-    evaluate=evaluate,
-    steps_per_row=1,
-    # From guessing, whose loss is that of the uniform distribution, to all
-    # labels known.
-    return_range=(-float(jnp.log(task.classes)), 0.0),
-  )
+  def _draw_labels(self, key):
+    return jax.random.randint(key, [self._task.examples], 0, self._task.classes)
 
 
 def _examples(key, inputs, wanted, count, shard):
@@ -144,12 +183,7 @@ def load(path: str) -> Recording:
   return found
 
 
-def recorded_values(
-  agent: Agent,
-  settings: settings_lib.Settings,
-  recording: Recording,
-  shard: Shard = UNSHARDED,
-) -> DataSource:
+class RecordedValues(_DataSet):
   """Fitting the values of one point of a run after another.
 
   A seed takes the points of one run, drawn at its start, each for
@@ -158,30 +192,66 @@ def recorded_values(
   of the mean. `eval/unexplained` is the error over the variance of the task's
   own values.
   """
-  steps = settings.environment.switch_every_steps
-  batch = settings.replay.batch_size
-  scale, mean = float(recording.values.std()), float(recording.values.mean())
-  inputs = jnp.asarray(recording.inputs)
-  values = jnp.asarray((recording.values - mean) / scale, jnp.float32)
-  runs, points = values.shape[:2]
 
-  def task(run, step):
-    point = jnp.minimum(step // steps, points - 1)
-    return inputs[run, point], values[run, point]
+  return_range = (-1.0, 0.0)
 
-  def sample(key, env, replay, counters, batch_size=None):
-    del replay
-    # The data of the step that was just begun.
-    now = jnp.maximum(counters.step - 1, 0)
-    return _examples(key, *task(env['run'], now), batch_size or batch, shard)
+  def __init__(
+    self,
+    agent: Agent,
+    settings: settings_lib.Settings,
+    recording: Recording,
+    shard: Shard = UNSHARDED,
+  ):
+    """Puts the recording on the device.
 
-  def collect(key, nets, env, replay, counters):
+    Args:
+      agent: who is evaluated.
+      settings: of the run.
+      recording: what is fitted.
+      shard: this device's share of each batch.
+    """
+    self._agent, self._settings, self._shard = agent, settings, shard
+    self._recording = recording
+    values = recording.values
+    scale, mean = float(values.std()), float(values.mean())
+    self._inputs = jnp.asarray(recording.inputs)
+    self._values = jnp.asarray((values - mean) / scale, jnp.float32)
+
+  def on(self, shard: Shard) -> Self:
+    """See `DataSource`."""
+    return type(self)(self._agent, self._settings, self._recording, shard)
+
+  def init(self, key: Key) -> tuple[dict[str, jax.Array], Any]:
+    """See `DataSource`: the run that is drawn; there is no replay."""
+    run = jax.random.randint(key, [], 0, len(self._values))
+    return {'run': run, 'step': jnp.array(0, jnp.int32)}, ()
+
+  def collect(
+    self, key: Key, nets: Any, env: Any, replay: Any, counters: Counters
+  ) -> tuple[Any, Any, Metrics]:
+    """Nothing but the step of the point."""
     del key, nets
     return {**env, 'step': counters.step}, replay, {}
 
-  def evaluate(key, nets, env):
-    x, y = task(env['run'], env['step'])
-    outputs = agent.act_greedily(key, nets, x)
+  def sample(
+    self,
+    key: Key,
+    env: Any,
+    replay: Any,
+    counters: Counters,
+    batch_size: int | None = None,
+  ) -> Transition:
+    """See `DataSource`."""
+    del replay
+    # The data of the step that was just begun.
+    now = jnp.maximum(counters.step - 1, 0)
+    count = batch_size or self._settings.replay.batch_size
+    return _examples(key, *self._task(env['run'], now), count, self._shard)
+
+  def evaluate(self, key: Key, nets: Any, env: Any) -> Metrics:
+    """See `DataSource`. On all of the point; also 'eval/unexplained'."""
+    x, y = self._task(env['run'], env['step'])
+    outputs = self._agent.act_greedily(key, nets, x)
     error = supervised.squared_error(outputs, y).mean()
     return {
       'eval/return': -error,
@@ -189,19 +259,9 @@ def recorded_values(
       'eval/steps': jnp.array(float(y.size)),
     }
 
-  return DataSource(
-    init=lambda key: (
-      {
-        'run': jax.random.randint(key, [], 0, runs),
-        'step': jnp.array(0, jnp.int32),
-      },
-      (),
-    ),
-    collect=collect,
-    advance=lambda c: c._replace(step=c.step + 1),
-    ready=lambda c: jnp.array(True),
-    sample=sample,
-    evaluate=evaluate,
-    steps_per_row=1,
-    return_range=(-1.0, 0.0),
-  )
+  def _task(self, run, step):
+    """Inputs `[N, ...]` and values `[N]` of the point at a step."""
+    points = self._values.shape[1]
+    every = self._settings.environment.switch_every_steps
+    point = jnp.minimum(step // every, points - 1)
+    return self._inputs[run, point], self._values[run, point]

@@ -8,7 +8,7 @@ from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
-from plasticity_rl.training.rollout import DataSource
+from plasticity_rl.training.data_source import DataSource
 from plasticity_rl.types import TrainState
 
 

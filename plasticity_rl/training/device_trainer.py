@@ -1,7 +1,7 @@
 """Training on device: compiled segments over a batch of seeds."""
 
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,26 +14,12 @@ from plasticity_rl.replay import memory
 from plasticity_rl.training import device_loop
 from plasticity_rl.training import initial_state
 from plasticity_rl.training import trainer as trainer_lib
-from plasticity_rl.training.rollout import DataSource
+from plasticity_rl.training.data_source import DataSource
 from plasticity_rl.training.sharded_data import ShardedData
 from plasticity_rl.training.trainer import AXES
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
-
-
-class Learners(NamedTuple):
-  """An agent and its data source, by what of a batch a program sees.
-
-  Attributes:
-    whole: for what happens on one device.
-    shared: for training; the same where there is one device.
-    layout: how it is spread.
-  """
-
-  whole: tuple[Agent, DataSource]
-  shared: tuple[Agent, DataSource]
-  layout: parallel.Layout = parallel.ONE
 
 
 class DeviceTrainer(trainer_lib.Trainer):
@@ -42,7 +28,9 @@ class DeviceTrainer(trainer_lib.Trainer):
   def __init__(
     self,
     settings: settings_lib.Settings,
-    learners: Learners,
+    agent: Agent,
+    source: DataSource,
+    layout: parallel.Layout,
     schedule: learner.UpdateSchedule,
     later: learner.UpdateSchedule | None,
     hooks: learner.Hooks,
@@ -51,7 +39,9 @@ class DeviceTrainer(trainer_lib.Trainer):
 
     Args:
       settings: of the run.
-      learners: what learns, and where its data come from.
+      agent: what learns.
+      source: where its data come from.
+      layout: how they are spread over devices.
       schedule: when updates happen.
       later: when they happen from when the replay ratio is raised, or None.
       hooks: interventions inside the loop.
@@ -59,15 +49,15 @@ class DeviceTrainer(trainer_lib.Trainer):
     Raises:
       UserError: the replays are larger than the memory of a device.
     """
-    (agent, source), (_, shared_source), layout = learners
-    _check_memory(settings, shared_source, layout)
+    sharded = source.on(layout.shard)
+    _check_memory(settings, sharded, layout)
     self._agent, self._source, self._layout = agent, source, layout
     self._num_rows = settings.segment_steps // source.steps_per_row
     self._seeds = settings.seed + jnp.arange(
       settings.num_seeds, dtype=jnp.int32
     )
     self._schedule, self._hooks = schedule, hooks
-    self._shares = ShardedData(layout, shared_source.is_shared_out)
+    self._shares = ShardedData(layout, sharded.is_sharded)
     self.steps_per_row = source.steps_per_row
     self.frames_per_step = 1
     self.return_range = source.return_range
@@ -79,7 +69,8 @@ class DeviceTrainer(trainer_lib.Trainer):
         lambda state: device_loop.segment(
           state,
           self._num_rows,
-          *learners.shared,
+          agent,
+          sharded,
           schedule,
           hooks,
           layout.shard,
@@ -90,7 +81,7 @@ class DeviceTrainer(trainer_lib.Trainer):
     def prime_chunk(state):
       updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
       return device_loop.prime(
-        state, updates, *learners.shared, hooks, layout.shard
+        state, updates, agent, sharded, hooks, layout.shard
       )
 
     self.segment = segment_at(schedule)
@@ -103,7 +94,7 @@ class DeviceTrainer(trainer_lib.Trainer):
       self._evaluate_seeds, seeds=parallel.Axes((0, 0, 0), 0)
     )
     self._sample_all = self._compiled_sample(
-      shared_source, settings.diagnostics.probe_size
+      sharded, settings.diagnostics.probe_size
     )
 
   def _init_seeds(self, seeds):
@@ -112,7 +103,7 @@ class DeviceTrainer(trainer_lib.Trainer):
   def _evaluate_seeds(self, keys, nets, env):
     return jax.vmap(self._source.evaluate)(keys, nets, env)
 
-  def _compiled_sample(self, shared_source, size):
+  def _compiled_sample(self, sharded, size):
     """`(keys, env, replay, counters) -> batch`, wherever the data are."""
     shard = self._layout.shard
     if not self._shares.are_apart:
@@ -122,7 +113,7 @@ class DeviceTrainer(trainer_lib.Trainer):
       )
 
     def sample_parts(*args):
-      parts = _sample(shared_source, *args, -(-size // shard.count))
+      parts = _sample(sharded, *args, -(-size // shard.count))
       whole = jax.vmap(shard.gather)(parts)
       return jax.tree.map(lambda x: x[:, :size], whole)
 
@@ -234,7 +225,7 @@ def _check_memory(settings, source, layout):
   copies = settings.num_seeds  # Of the replay of a seed, on each device.
   if layout.mode == 'seeds':
     copies /= devices
-  if source.is_shared_out:
+  if source.is_sharded:
     copies /= layout.shard.count
   device = layout.local[0]
   if device.platform == 'cpu':

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +13,8 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.distributed import parallel
 from plasticity_rl.interventions import acting
 from plasticity_rl.learner import learner
-from plasticity_rl.networks.convolution import in_loop
 from plasticity_rl.replay import stacking
 from plasticity_rl.training import rollout
-
-
-class Learners(NamedTuple):
-  """An agent, by what of a batch its updates see, and how they are spread."""
-
-  whole: Agent
-  shared: Agent
-  layout: parallel.Layout = parallel.ONE
 
 
 class HostPrograms:
@@ -39,7 +30,9 @@ class HostPrograms:
   def __init__(
     self,
     settings: settings_lib.Settings,
-    learners: Learners,
+    agent: Agent,
+    alone: Agent,
+    layout: parallel.Layout,
     stack: int,
     hooks: learner.Hooks,
   ):
@@ -47,16 +40,20 @@ class HostPrograms:
 
     Args:
       settings: of the run.
-      learners: what acts and what learns.
+      agent: what acts and learns.
+      alone: the same for programs of one seed without a loop in them, where
+        other convolutions are faster.
+      layout: how seeds and batches are spread over devices.
       stack: frames in an observation.
       hooks: interventions inside the loop.
     """
-    agent, shared_agent, layout = learners
     self._layout = layout
     num_groups = len(layout.local) if layout.mode == 'seeds' else 1
-    over_seeds = functools.partial(
-      _over_seeds, settings.num_seeds // num_groups
-    )
+    num_seeds = settings.num_seeds // num_groups
+    over_seeds = functools.partial(_over_seeds, num_seeds)
+    if num_seeds > 1:
+      alone = agent
+    has_loop = settings.optimizer.microbatches > 1
 
     def compiled(function, *axes):
       return layout.jit(
@@ -64,17 +61,26 @@ class HostPrograms:
       )
 
     self.act = compiled(
-      functools.partial(_act, agent, layout), 0, None, 0, 0, 0
+      functools.partial(_act, alone, layout), 0, None, 0, 0, 0
     )
     self.act_greedily = compiled(
-      functools.partial(_act_greedily, agent), 0, None, 0, 0
+      functools.partial(_act_greedily, alone), 0, None, 0, 0
     )
-    learn = functools.partial(_learn, shared_agent, hooks, layout.shard, stack)
     axes = (0, 0, 0, 0, None, 0)
+
+    def learn(count, *args):
+      function = functools.partial(
+        _learn,
+        agent if count > 1 or has_loop else alone,
+        hooks,
+        layout.shard,
+        stack,
+        count,
+      )
+      return over_seeds(function, axes)(*args)
+
     self._learn = layout.jit(
-      lambda count, *args: over_seeds(functools.partial(learn, count), axes)(
-        *args
-      ),
+      learn,
       static=(0,),
       donate=(1, 2, 3),
       seeds=parallel.Axes(axes, 0),
@@ -207,8 +213,6 @@ def _over_seeds(
       x if axis is None else jax.tree.map(lambda leaf: leaf[0], x)
       for x, axis in zip(args, in_axes, strict=True)
     ]
-    with in_loop(False):
-      results = function(*args)
-    return jax.tree.map(lambda leaf: leaf[None], results)
+    return jax.tree.map(lambda leaf: leaf[None], function(*args))
 
   return one

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.agents.base import Agent
+from plasticity_rl.distributed import parallel
 from plasticity_rl.environments.host import HostEnvironments
 from plasticity_rl.learner import learner
 from plasticity_rl.training import initial_state
@@ -24,7 +26,6 @@ from plasticity_rl.training.host_data_source import HostDataSource
 from plasticity_rl.training.host_data_source import HostReplays
 from plasticity_rl.training.host_evaluation import HostEvaluation
 from plasticity_rl.training.host_programs import HostPrograms
-from plasticity_rl.training.host_programs import Learners
 from plasticity_rl.training.host_segment import HostSegment
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
@@ -40,35 +41,33 @@ class HostTrainer(trainer_lib.Trainer):
   def __init__(
     self,
     settings: settings_lib.Settings,
-    learners: Learners,
+    agent: Agent,
+    data: HostDataSource,
+    programs: HostPrograms,
     environments: Callable[..., HostEnvironments],
-    training: HostEnvironments,
+    layout: parallel.Layout,
     schedule: learner.UpdateSchedule,
     later: learner.UpdateSchedule | None,
-    hooks: learner.Hooks,
   ):
     """Compiles nothing yet.
 
     Args:
       settings: of the run.
-      learners: what acts and what learns.
+      agent: what learns.
+      data: environments to learn from, and replays.
+      programs: what is compiled of acting and learning.
       environments: `(num_envs, evaluation=True) -> environments` to evaluate
         in, made when they are first needed.
-      training: environments to learn from.
+      layout: how the run is spread over devices.
       schedule: when updates happen.
       later: when they happen from when the replay ratio is raised, or None.
-      hooks: interventions inside the loop.
 
     Raises:
       UserError: environments or replays do not fit.
     """
-    self._settings = settings
-    self._agent, _, self._layout = learners
-    self._data = data = HostDataSource(settings, training, self._layout)
-    self._programs = HostPrograms(settings, learners, data.replay.stack, hooks)
-    self._evaluation = HostEvaluation(
-      settings, environments, data, self._programs
-    )
+    self._settings, self._agent = settings, agent
+    self._data, self._programs, self._layout = data, programs, layout
+    self._evaluation = HostEvaluation(settings, environments, data, programs)
     seeds = np.arange(
       settings.seed, settings.seed + settings.num_seeds, dtype=np.int32
     )
@@ -76,8 +75,8 @@ class HostTrainer(trainer_lib.Trainer):
       initial_state.init, seeds, self._agent, lambda key: ((), ())
     )
     self.steps_per_row = data.num_envs
-    self.frames_per_step = training.frames_per_step
-    self.return_range = training.return_range
+    self.frames_per_step = data.environments.frames_per_step
+    self.return_range = data.environments.return_range
     self.host_axes = trainer_lib.REPLICATED_AXES._replace(env=1)
     self.batch = _of_one_seed(
       jax.eval_shape(

@@ -1,11 +1,6 @@
-"""Data sources: an agent in an environment; data sets are elsewhere.
+"""The agent plays environments on the device."""
 
-A data source is what differs between reinforcement and supervised learning; all
-that happens in time (updates, events, forks) is one code for both.
-"""
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -19,44 +14,11 @@ from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
+from plasticity_rl.training.data_source import DataSource
+from plasticity_rl.training.data_source import Metrics
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
 from plasticity_rl.types import Transition
-
-Metrics = dict[str, jax.Array]
-
-
-class DataSource(NamedTuple):
-  """Pure functions for one seed; counters are shared by all seeds.
-
-  Attributes:
-    init: `(key) -> (env, replay)`. The key is consumed.
-    collect: `(key, nets, env, replay, counters) -> (env, replay, metrics)`,
-      one row of data, by `nets` or what an `Acting` says. The key is consumed.
-    advance: `(counters) -> counters`, what `collect` adds to them.
-    ready: `(counters) -> bool []`, whether there are data enough to update.
-    sample: `(key, env, replay, counters, batch_size) -> batch`; a batch size
-      of None is that of updates. The key is consumed.
-    evaluate: `(key, nets, env) -> metrics`, of separate episodes on the task
-      of the moment: `eval/return` and `eval/steps`, the decisions that they
-      took in all. The key is consumed.
-    steps_per_row: steps that `collect` makes.
-    return_range: lowest and highest return to expect.
-    transition_bytes: memory of a transition in the replay.
-    is_shared_out: whether each device has environments and a replay of its
-      own, `[E / D, ...]` and `[R, E / D, ...]`, rather than the same as all.
-  """
-
-  init: Callable[..., tuple[Any, Any]]
-  collect: Callable[..., tuple[Any, Any, Metrics]]
-  advance: Callable[[Counters], Counters]
-  ready: Callable[[Counters], jax.Array]
-  sample: Callable[..., Transition]
-  evaluate: Callable[..., Metrics]
-  steps_per_row: int
-  return_range: tuple[float, float]
-  transition_bytes: int = 0
-  is_shared_out: bool = False
 
 
 class EnvState(NamedTuple):
@@ -73,46 +35,64 @@ class EnvState(NamedTuple):
   episode_return: jax.Array
 
 
-def environment_source(
-  agent: Agent,
-  environment: Environment,
-  settings: settings_lib.Settings,
-  shard: Shard = UNSHARDED,
-) -> DataSource:
+class EnvironmentSource(DataSource):
   """The agent plays `num_envs` environments, one step of each a row.
 
   Where devices share batches, each plays its share of the environments and
   keeps what it sees, if their number divides; otherwise all devices play all
   environments alike, and each takes its share of what is drawn.
   """
-  all_envs = settings.environment.num_envs
-  is_shared_out = shard.axis is not None and all_envs % shard.count == 0
-  # Who else has what is played here, and who has other parts of it.
-  others = shard if is_shared_out else UNSHARDED
-  num_envs = all_envs // others.count
-  switch_every = settings.environment.switch_every_steps
-  replay_settings = settings.replay
-  ring = DeviceRing(
-    num_rows=replay_settings.capacity // all_envs,
-    batch_size=replay_settings.batch_size // others.count,
-    n_step=replay_settings.n_step,
-    discount=replay_settings.discount,
-  )
 
-  def begin(key, state):
-    state, timestep = jax.vmap(environment.reset)(
-      jax.random.split(key, num_envs), state
+  def __init__(
+    self,
+    agent: Agent,
+    environment: Environment,
+    settings: settings_lib.Settings,
+    shard: Shard = UNSHARDED,
+  ):
+    """Plays nothing yet.
+
+    Args:
+      agent: who plays.
+      environment: one, with pure functions.
+      settings: of the run.
+      shard: this device's share of each batch.
+    """
+    self._agent, self._environment = agent, environment
+    self._settings, self._shard = settings, shard
+    self._all_envs = settings.environment.num_envs
+    self._switch_every = settings.environment.switch_every_steps
+    self.is_sharded = (
+      shard.axis is not None and self._all_envs % shard.count == 0
     )
-    return EnvState(state, timestep.observation, jnp.zeros(num_envs))
+    # The devices that play other environments than this one.
+    self._others = shard if self.is_sharded else UNSHARDED
+    self._num_envs = self._all_envs // self._others.count
+    replay = settings.replay
+    self._ring = DeviceRing(
+      num_rows=replay.capacity // self._all_envs,
+      batch_size=replay.batch_size // self._others.count,
+      n_step=replay.n_step,
+      discount=replay.discount,
+    )
+    self.steps_per_row = self._all_envs
+    self.return_range = environment.return_range
+    self.transition_bytes = device_ring.transition_bytes(
+      environment.observation_shape, environment.observation_dtype
+    )
 
-  def init(key):
+  def on(self, shard: Shard) -> Self:
+    """See `DataSource`."""
+    return type(self)(self._agent, self._environment, self._settings, shard)
+
+  def init(self, key: Key) -> tuple[EnvState, Any]:
+    """See `DataSource`. The environments of a seed share the task."""
     task_key, reset_key = jax.random.split(key)
-    # The environments of a seed share the task, hence the key.
-    state = jax.vmap(environment.init, in_axes=None, axis_size=num_envs)(
-      task_key
-    )
-    env = begin(reset_key, state)
-    zeros = jnp.zeros(num_envs)
+    state = jax.vmap(
+      self._environment.init, in_axes=None, axis_size=self._num_envs
+    )(task_key)
+    env = self._begin(reset_key, state)
+    zeros = jnp.zeros(self._num_envs)
     row = Row(
       env.observation,
       zeros.astype(jnp.int32),
@@ -121,36 +101,35 @@ def environment_source(
       env.observation,
       zeros.astype(bool),
     )
-    return env, ring.init(row)
+    return env, self._ring.init(row)
 
-  def switch(key, env):
-    task_key, reset_key = jax.random.split(key)
-    reset_key = others.key(reset_key)  # The task is the same everywhere.
-    state = jax.vmap(environment.switch, in_axes=(None, 0))(task_key, env.state)
-    return begin(reset_key, state)
-
-  def collect(key, nets, env, replay, counters):
+  def collect(
+    self, key: Key, nets: Any, env: EnvState, replay: Any, counters: Counters
+  ) -> tuple[EnvState, Any, Metrics]:
+    """See `DataSource`. Metrics: 'episodes' that ended, and 'return_sum'."""
     switch_key, act_key, step_key, reset_key = jax.random.split(key, 4)
     act_key, step_key, reset_key = map(
-      others.key, (act_key, step_key, reset_key)
+      self._others.key, (act_key, step_key, reset_key)
     )
-    step = counters.step
+    step, switch_every = counters.step, self._switch_every
     exploring_since = step
     if switch_every:
       new_task = (step > 0) & (step % switch_every == 0)
-      env = jax.lax.cond(new_task, lambda: switch(switch_key, env), lambda: env)
-      if settings.agent.epsilon_restart_on_switch:
+      env = jax.lax.cond(
+        new_task, lambda: self._switch(switch_key, env), lambda: env
+      )
+      if self._settings.agent.epsilon_restart_on_switch:
         exploring_since = step % switch_every
-    action = act(agent, act_key, nets, env.observation, exploring_since)
-    state, timestep = jax.vmap(environment.step)(
-      jax.random.split(step_key, num_envs), env.state, action
+    action = act(self._agent, act_key, nets, env.observation, exploring_since)
+    state, timestep = jax.vmap(self._environment.step)(
+      jax.random.split(step_key, self._num_envs), env.state, action
     )
     ended = timestep.last()
     # The last step before a switch is the last of its episode, truncated:
     # its discount stays what the environment said.
     cut = ended
     if switch_every:
-      cut = ended | ((step + all_envs) % switch_every == 0)
+      cut = ended | ((step + self._all_envs) % switch_every == 0)
     episode_return = env.episode_return + timestep.reward
     row = Row(
       env.observation,
@@ -160,62 +139,72 @@ def environment_source(
       timestep.observation,
       cut,
     )
-    replay = ring.add(replay, counters, row)
-    fresh = begin(reset_key, state)
+    replay = self._ring.add(replay, counters, row)
     env = jax.tree.map(
-      lambda a, b: jnp.where(cut.reshape(num_envs, *[1] * (a.ndim - 1)), a, b),
-      fresh,
+      lambda a, b: jnp.where(
+        cut.reshape(self._num_envs, *[1] * (a.ndim - 1)), a, b
+      ),
+      self._begin(reset_key, state),
       EnvState(state, timestep.observation, episode_return),
     )
-    return (
-      env,
-      replay,
-      others.sum(
-        {
-          'episodes': ended.sum().astype(jnp.float32),
-          'return_sum': jnp.where(ended, episode_return, 0).sum(),
-        }
-      ),
-    )
+    metrics = {
+      'episodes': ended.sum().astype(jnp.float32),
+      'return_sum': jnp.where(ended, episode_return, 0).sum(),
+    }
+    return env, replay, self._others.sum(metrics)
 
-  def advance(counters):
-    cleared = counters.cleared
-    if switch_every and replay_settings.clear_on_switch:
+  def advance(self, counters: Counters) -> Counters:
+    """See `DataSource`. The replay may be emptied at a switch."""
+    cleared, switch_every = counters.cleared, self._switch_every
+    if switch_every and self._settings.replay.clear_on_switch:
       new_task = (counters.step > 0) & (counters.step % switch_every == 0)
       cleared = jnp.where(new_task, counters.stored, cleared)
     return counters._replace(
-      step=counters.step + all_envs,
+      step=counters.step + self._all_envs,
       stored=counters.stored + 1,
       cleared=cleared,
     )
 
-  def ready(counters):
-    return ring.num_stored(counters) * all_envs >= replay_settings.min_size
+  def ready(self, counters: Counters) -> jax.Array:
+    """See `DataSource`."""
+    stored = self._ring.num_stored(counters) * self._all_envs
+    return stored >= self._settings.replay.min_size
 
-  def sample(key, env, replay, counters, batch_size=None):
+  def sample(
+    self,
+    key: Key,
+    env: EnvState,
+    replay: Any,
+    counters: Counters,
+    batch_size: int | None = None,
+  ) -> Transition:
+    """See `DataSource`."""
     del env
-    if is_shared_out:
-      return ring.sample(others.key(key), replay, counters, batch_size)
-    return ring.sample(key, replay, counters, batch_size, shard)
+    if self.is_sharded:
+      return self._ring.sample(
+        self._others.key(key), replay, counters, batch_size
+      )
+    return self._ring.sample(key, replay, counters, batch_size, self._shard)
 
-  def evaluate(key, nets, env):
+  def evaluate(self, key: Key, nets: Any, env: EnvState) -> Metrics:
+    """See `DataSource`. Each episode ends, or is cut at `max_steps`."""
+    environment, config = self._environment, self._settings.evaluation
     reset_key, play_key = jax.random.split(key)
-    episodes = settings.evaluation.episodes
     task = jax.tree.map(lambda x: x[0], env.state)
     state, timestep = jax.vmap(environment.reset, in_axes=(0, None))(
-      jax.random.split(reset_key, episodes), task
+      jax.random.split(reset_key, config.episodes), task
     )
 
     def unfinished(carry):
       t, *_, playing = carry
-      return (t < settings.evaluation.max_steps) & playing.any()
+      return (t < config.max_steps) & playing.any()
 
     def play(carry):
       t, state, observation, returns, steps, playing = carry
       act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
-      action = agent.act_greedily(act_key, nets, observation)
+      action = self._agent.act_greedily(act_key, nets, observation)
       state, timestep = jax.vmap(environment.step)(
-        jax.random.split(step_key, episodes), state, action
+        jax.random.split(step_key, config.episodes), state, action
       )
       returns += jnp.where(playing, timestep.reward, 0)
       steps += playing
@@ -229,9 +218,9 @@ def environment_source(
         0,
         state,
         timestep.observation,
-        jnp.zeros(episodes),
-        jnp.zeros(episodes, jnp.int32),
-        jnp.ones(episodes, bool),
+        jnp.zeros(config.episodes),
+        jnp.zeros(config.episodes, jnp.int32),
+        jnp.ones(config.episodes, bool),
       ),
     )
     return {
@@ -239,20 +228,20 @@ def environment_source(
       'eval/steps': steps.sum().astype(jnp.float32),
     }
 
-  return DataSource(
-    init,
-    collect,
-    advance,
-    ready,
-    sample,
-    evaluate,
-    steps_per_row=all_envs,
-    return_range=environment.return_range,
-    transition_bytes=device_ring.transition_bytes(
-      environment.observation_shape, environment.observation_dtype
-    ),
-    is_shared_out=is_shared_out,
-  )
+  def _begin(self, key, state):
+    """Every environment at the start of an episode."""
+    state, timestep = jax.vmap(self._environment.reset)(
+      jax.random.split(key, self._num_envs), state
+    )
+    return EnvState(state, timestep.observation, jnp.zeros(self._num_envs))
+
+  def _switch(self, key, env):
+    """The next task, which is the same on all devices."""
+    task_key, reset_key = jax.random.split(key)
+    state = jax.vmap(self._environment.switch, in_axes=(None, 0))(
+      task_key, env.state
+    )
+    return self._begin(self._others.key(reset_key), state)
 
 
 def act(

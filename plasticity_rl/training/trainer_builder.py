@@ -12,8 +12,6 @@ from plasticity_rl.environments import registry as environments
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.learner import learner
-from plasticity_rl.shard import UNSHARDED
-from plasticity_rl.shard import Shard
 from plasticity_rl.training import agent_builder
 from plasticity_rl.training import datasets
 from plasticity_rl.training import device_trainer
@@ -23,27 +21,27 @@ from plasticity_rl.training import host_trainer
 from plasticity_rl.training import in_loop
 from plasticity_rl.training import rollout
 from plasticity_rl.training import trainer as trainer_lib
+from plasticity_rl.training.data_source import DataSource
 
 
 def build_agent_and_data(
-  settings: settings_lib.Settings, shard: Shard = UNSHARDED
-) -> tuple[Agent, rollout.DataSource]:
-  """The agent and its data source on the device; refuses what does not fit.
+  settings: settings_lib.Settings,
+) -> tuple[Agent, DataSource]:
+  """The agent and its data source on the device.
 
-  Updates, and what is drawn for them, are of `shard` of a batch.
+  Raises:
+    UserError: settings, environment and agent do not fit one another.
   """
   task = settings.environment
   if task.name == 'recorded_values':
     recording = datasets.load(task.path)
-    agent = agent_builder.make(
-      settings, _spaces(recording.inputs.shape[3:], 1), shard
-    )
-    return agent, datasets.recorded_values(agent, settings, recording, shard)
+    agent = agent_builder.make(settings, _spaces(recording.inputs.shape[3:], 1))
+    return agent, datasets.RecordedValues(agent, settings, recording)
   if settings.agent.name == 'supervised':
     agent = agent_builder.make(
-      settings, _spaces((task.input_size,), task.classes), shard
+      settings, _spaces((task.input_size,), task.classes)
     )
-    return agent, datasets.random_labels(agent, settings, shard)
+    return agent, datasets.RandomLabels(agent, settings)
   environment = environments.make(
     task.name,
     permute=task.permute,
@@ -52,11 +50,9 @@ def build_agent_and_data(
     **settings.environment_options,
   )
   agent = agent_builder.make(
-    settings,
-    _spaces(environment.observation_shape, environment.num_actions),
-    shard,
+    settings, _spaces(environment.observation_shape, environment.num_actions)
   )
-  return agent, rollout.environment_source(agent, environment, settings, shard)
+  return agent, rollout.EnvironmentSource(agent, environment, settings)
 
 
 def _spaces(shape, count):
@@ -69,14 +65,13 @@ def build(
   """The agent, its trainer, and the interventions inside it."""
   if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
     return _build_on_host(settings, layout)
-  agent, source = whole = build_agent_and_data(settings)
+  agent, source = build_agent_and_data(settings)
   hooks = in_loop.hooks(settings, agent)
-  shared = whole
-  if layout.shard.axis is not None:
-    shared = build_agent_and_data(settings, layout.shard)
   trainer = device_trainer.DeviceTrainer(
     settings,
-    device_trainer.Learners(whole, shared, layout),
+    agent,
+    source,
+    layout,
     *_schedules(settings, source.steps_per_row),
     hooks,
   )
@@ -93,16 +88,23 @@ def _build_on_host(settings, layout):
   training = make(each * settings.num_seeds, evaluation=False)
   agent = agent_builder.make(settings, training.spaces)
   hooks = in_loop.hooks(settings, agent)
-  shared = agent
-  if layout.shard.axis is not None:
-    shared = agent_builder.make(settings, training.spaces, layout.shard)
+  data = host_data_source.HostDataSource(settings, training, layout)
+  programs = host_programs.HostPrograms(
+    settings,
+    agent,
+    agent_builder.make(settings, training.spaces, in_loop=False),
+    layout,
+    data.replay.stack,
+    hooks,
+  )
   trainer = host_trainer.HostTrainer(
     settings,
-    host_programs.Learners(agent, shared, layout),
+    agent,
+    data,
+    programs,
     make,
-    training,
+    layout,
     *_schedules(settings, task.num_envs),
-    hooks,
   )
   return agent, trainer, hooks
 

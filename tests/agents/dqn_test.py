@@ -108,7 +108,7 @@ def test_errors_by_hand():
 @pytest.mark.parametrize('double', (True, False))
 def test_update_is_the_gradient_by_hand(net, double, loss):
   config = dataclasses.replace(CONFIG, double=double, loss=loss)
-  agent = dqn.make(net, config)
+  agent = dqn.DQN(net, config)
   nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE), None)}
   nets, metrics = jax.jit(agent.update)(KEY, nets, BATCH, 0)
   errors, value, w, b = expected(double, loss)
@@ -127,7 +127,7 @@ def test_double_and_single_differ():
 
 
 def test_target_is_copied_every_period(net):
-  agent = dqn.make(net, CONFIG)
+  agent = dqn.DQN(net, CONFIG)
   nets = {'q': NetState(ONLINE, TARGET, net.optimizer.init(ONLINE), None)}
   update = jax.jit(agent.update)
   copied = []
@@ -155,7 +155,7 @@ def frequencies(act, *args):
   'step, epsilon', ((0, 0.9), (50, 0.5), (100, 0.1), (1_000_000, 0.1))
 )
 def test_exploration_decays_linearly(net, step, epsilon):
-  found = frequencies(dqn.make(net, CONFIG).act, step)
+  found = frequencies(dqn.DQN(net, CONFIG).act, step)
   third = epsilon / 3
   # Action 2 is the best one; three standard errors.
   np.testing.assert_allclose(
@@ -178,29 +178,29 @@ def test_exploration_may_be_held_before_it_decays(net, decay, step, epsilon):
   config = dataclasses.replace(
     CONFIG, epsilon_hold_steps=30, epsilon_decay_steps=decay
   )
-  found = frequencies(dqn.make(net, config).act, step)
+  found = frequencies(dqn.DQN(net, config).act, step)
   np.testing.assert_allclose(found[:2], [epsilon / 3, epsilon / 3], atol=0.0105)
 
 
 def test_exploration_without_decay_begins_at_its_end(net):
   config = dataclasses.replace(CONFIG, epsilon_decay_steps=0)
-  found = frequencies(dqn.make(net, config).act, 0)
+  found = frequencies(dqn.DQN(net, config).act, 0)
   np.testing.assert_allclose(
     found, [0.1 / 3, 0.1 / 3, 1 - 0.2 / 3], atol=0.0105
   )
 
 
 def test_exploration_in_evaluation_is_its_own(net):
-  found = frequencies(dqn.make(net, CONFIG).act_greedily)
+  found = frequencies(dqn.DQN(net, CONFIG).act_greedily)
   np.testing.assert_allclose(found, [0.1, 0.1, 0.8], atol=0.0105)
   config = dataclasses.replace(CONFIG, epsilon_evaluation=0.0)
-  found = frequencies(dqn.make(net, config).act_greedily)
+  found = frequencies(dqn.DQN(net, config).act_greedily)
   assert found.tolist() == [0, 0, 1]
 
 
 def test_environments_explore_each_by_itself(net):
   config = dataclasses.replace(CONFIG, epsilon_begin=1.0)
-  agent = dqn.make(net, config)
+  agent = dqn.DQN(net, config)
   nets = {'q': NetState(ONLINE, None, None, None)}
   x = jnp.ones([50, 2])
   one = agent.act(KEY, nets, x, 0)
@@ -211,7 +211,7 @@ def test_environments_explore_each_by_itself(net):
 
 
 def test_spec_tells_what_interventions_may_know(net):
-  spec = dqn.make(net, CONFIG, slots=2).spec
+  spec = dqn.DQN(net, CONFIG, slots=2).spec
   assert tuple(spec.nets) == spec.default_nets == (spec.encoder_net,) == ('q',)
   assert spec.slots == 2
   params = {'q': ONLINE}

@@ -343,7 +343,7 @@ def test_learns_to_brake_at_the_origin():
   """
   config = settings.SACConfig(random_steps=0, tau=0.02, initial_temperature=0.1)
   agent = make(config, hidden=(32, 32))
-  agent = sac.make(
+  agent = sac.SAC(
     {
       name: dataclasses.replace(net, optimizer=ADAM)
       for name, net in agent.spec.nets.items()

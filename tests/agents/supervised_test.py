@@ -25,7 +25,9 @@ def fixture_agent():
   optimizer = injection.grouped(
     optax.identity(), after=optax.scale_by_learning_rate(1.0)
   )
-  return supervised.make(NetSpec(network, optimizer, layers, has_target=False))
+  return supervised.Supervised(
+    NetSpec(network, optimizer, layers, has_target=False)
+  )
 
 
 def test_update_is_the_gradient_by_hand(agent):

@@ -144,7 +144,7 @@ def test_tasks_follow_each_other_and_are_evaluated():
   config.environment.switch_every_steps = 5
   config.environment.path = 'given'
   settings = settings_lib.resolve(config)
-  stream = datasets.recorded_values(Mean(), settings, recording)
+  stream = datasets.RecordedValues(Mean(), settings, recording)
   key = jnp.array([0, 1], jnp.uint32)
   env, replay = stream.init(key)
   counters = small.build(small.supervised()).init().counters

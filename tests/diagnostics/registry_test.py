@@ -255,9 +255,9 @@ def test_networks_without_this_or_that_are_measured(config):
       network, optimizers.make(settings.OptimizerConfig()), layers, has_target
     )
     agent = (
-      dqn.make(net, settings.DQNConfig())
+      dqn.DQN(net, settings.DQNConfig())
       if has_target
-      else supervised.make(net)
+      else supervised.Supervised(net)
     )
     diagnostics = registry.make(
       agent.spec, agent.update, ALL, QUICK, target=has_target

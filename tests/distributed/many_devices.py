@@ -126,7 +126,7 @@ def learn(agent, shard, key, nets, batches):
 def spread_program(name, settings, count):
   """`(program, prepare)`: an update on `count` devices."""
   where = layout('data', count)
-  agent = agent_builder.make(settings, SPACES[name], where.shard)
+  agent = agent_builder.make(settings, SPACES[name])
   program = where.jit(
     functools.partial(learn, agent, where.shard),
     data=parallel.Axes((None, None, 1), None),

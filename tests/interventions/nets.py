@@ -46,7 +46,7 @@ def agent(kind, slots=0, **optimizer):
   network, layers = cases.split_network(SHAPES[kind], **NETWORKS[kind])
   config = settings.OptimizerConfig(**{'name': 'adam', **optimizer})
   net = NetSpec(network, optimizers.make(config), layers, has_target=True)
-  return dqn.make(net, settings.DQNConfig(), slots=slots)
+  return dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
 @functools.cache

@@ -65,7 +65,7 @@ def fixture_agent():
     after=optax.scale_by_learning_rate(optax.linear_schedule(0.1, 0.0, 10)),
   )
   # A copy to the target falls amidst the updates of the test.
-  return dqn.make(
+  return dqn.DQN(
     NetSpec(network, optimizer, layers, has_target=True),
     settings.DQNConfig(target_period_updates=2),
   )

@@ -27,8 +27,8 @@ MUTANTS = (
   Mutant(
     'largest-value-counts',
     _SAC,
-    "(nets['critic'].target, (view, a_t)).outputs.min(-1)",
-    "(nets['critic'].target, (view, a_t)).outputs.max(-1)",
+    'value = value.outputs.min(-1)',
+    'value = value.outputs.max(-1)',
     (_SAC_TEST + 'losses_by_hand[True]',),
   ),
   Mutant(
@@ -41,15 +41,15 @@ MUTANTS = (
   Mutant(
     'actor-against-the-old-critic',
     _SAC,
-    'return actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs',
-    'return actor_loss(old, inputs, s_tm1[0], noise[:, -1]), inputs',
+    'return self._actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs',
+    'return self._actor_loss(old, inputs, s_tm1[0], noise[:, -1]), inputs',
     (_SAC_TEST + 'an_update_descends_in_order',),
   ),
   Mutant(
     'temperature-the-wrong-way',
     _SAC,
-    '    excess = jax.lax.stop_gradient(-log_pi - target_entropy)\n',
-    '    excess = jax.lax.stop_gradient(log_pi + target_entropy)\n',
+    '    excess = jax.lax.stop_gradient(-log_pi - self._target_entropy)\n',
+    '    excess = jax.lax.stop_gradient(log_pi + self._target_entropy)\n',
     (_SAC_TEST + 'temperature_rises_where_entropy_is_too_low[50.0-True]',),
   ),
   Mutant(

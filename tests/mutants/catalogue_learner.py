@@ -13,7 +13,7 @@ MUTANTS = (
   Mutant(
     'gradients-not-averaged',
     _BASE,
-    'gradients = average(gradients, net.shard)\n',
+    'gradients = average(gradients, shard)\n',
     'pass\n',
     _EQUAL,
   ),
@@ -35,8 +35,9 @@ MUTANTS = (
     'all-leaves-on-the-wire',
     _BASE,
     # (Of gradients alone, XLA would drop what nobody reads.)
-    'lambda learns, p, u: p + u if learns else p,',
-    'lambda learns, p, u: net.shard.mean(p + u if learns else p),',
+    'return apply_gradients(net, state, gradients), metrics, outputs',
+    'state = state._replace(params=shard.mean(state.params))\n'
+    '  return apply_gradients(net, state, gradients), metrics, outputs',
     (_TESTS + 'what_learns_crosses_the_wire_and_nothing_else',),
   ),
   Mutant(

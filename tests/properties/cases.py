@@ -127,14 +127,14 @@ def conv(has_target, **optimizer):
 
 def dqn_mlp(slots):
   net = mlp(True, name='adam', decay_updates=100)
-  return INPUTS, dqn.make(
+  return INPUTS, dqn.DQN(
     net, settings.DQNConfig(target_period_updates=3), slots=slots
   )
 
 
 def dqn_conv(slots):
   net = conv(True, name='rmsprop_centered', max_gradient_norm=1.0)
-  return IMAGES, dqn.make(net, settings.DQNConfig(), slots=slots)
+  return IMAGES, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
 def dqn_normed(slots):
@@ -149,17 +149,17 @@ def dqn_normed(slots):
   )
   optimizer = optimizers.make(settings.OptimizerConfig(name='upgd'))
   net = NetSpec(network, optimizer, layers, has_target=True)
-  return INPUTS, dqn.make(net, settings.DQNConfig(), slots=slots)
+  return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
 def classifier(slots):
   net = mlp(False, name='adamw', weight_decay=0.1)
-  return INPUTS, supervised.make(net, slots=slots)
+  return INPUTS, supervised.Supervised(net, slots=slots)
 
 
 def sac_mlp(slots):
   nets = actor_critic_nets(INPUTS, convolutions=(), hidden=(5, 4), split=1)
-  return INPUTS, sac.make(
+  return INPUTS, sac.SAC(
     nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
   )
 
@@ -168,7 +168,7 @@ def drq_conv(slots):
   nets = actor_critic_nets(
     IMAGES, convolutions=((3, 2, 1),), hidden=(4,), split=1
   )
-  return IMAGES, drq.make(
+  return IMAGES, drq.DrQ(
     nets, settings.DrQConfig(shift=1), ACTION_SIZE, slots=slots
   )
 

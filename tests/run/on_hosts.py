@@ -87,7 +87,7 @@ def sac_updates(folder):
   """Three updates of SAC on batches that do not depend on who has them."""
   where = parallel.Layout('data', tuple(jax.devices()))
   spaces = Spaces((5,), np.float32, Continuous(2))
-  agent = agent_builder.make(sac(), spaces, where.shard)
+  agent = agent_builder.make(sac(), spaces)
   rng = np.random.default_rng(0)
   shape = (3, len(where.devices), 4)  # Updates, shares, examples.
 

@@ -11,7 +11,7 @@ from plasticity_rl.training import device_loop
 from plasticity_rl.training import device_trainer
 from plasticity_rl.training import experiment as experiment_lib
 from plasticity_rl.training import trainer_builder
-from plasticity_rl.training.rollout import DataSource
+from plasticity_rl.training.data_source import DataSource
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Keys
 from plasticity_rl.types import TrainState
@@ -22,38 +22,50 @@ class Toy:
   """Counts its updates; the loss is the batch."""
 
   @staticmethod
-  def update(key, nets, batch, updates):
-    del key
+  def update(key, nets, batch, updates, shard):
+    del key, shard
     return nets + 1, {'loss': batch, 'before': updates * 1.0}
 
 
-def toy_source(min_rows=1, clear_at=None, steps_per_row=1):
+class ToySource(DataSource):
   """Batches are the environment's state, which counts rows."""
 
-  def advance(c):
-    cleared = c.cleared
-    if clear_at is not None:
-      cleared = jnp.where(c.step == clear_at, c.stored, cleared)
-    return c._replace(
-      step=c.step + steps_per_row, stored=c.stored + 1, cleared=cleared
+  return_range = (0.0, 1.0)
+
+  def __init__(self, min_rows=1, clear_at=None, steps_per_row=1):
+    self._min_rows, self._clear_at = min_rows, clear_at
+    self.steps_per_row = steps_per_row
+
+  def on(self, shard):
+    return self
+
+  def init(self, key):
+    raise NotImplementedError
+
+  def evaluate(self, key, nets, env):
+    raise NotImplementedError
+
+  def collect(self, key, nets, env, replay, counters):
+    ended = (env % 2 == 0) * 1.0
+    return env + 1, replay, {'episodes': ended, 'return_sum': ended * env}
+
+  def advance(self, counters):
+    cleared = counters.cleared
+    if self._clear_at is not None:
+      cleared = jnp.where(
+        counters.step == self._clear_at, counters.stored, cleared
+      )
+    return counters._replace(
+      step=counters.step + self.steps_per_row,
+      stored=counters.stored + 1,
+      cleared=cleared,
     )
 
-  return DataSource(
-    init=None,
-    collect=lambda key, nets, env, replay, counters: (
-      env + 1,
-      replay,
-      {'episodes': (env % 2 == 0) * 1.0, 'return_sum': (env % 2 == 0) * env},
-    ),
-    advance=advance,
-    ready=lambda c: c.stored - c.cleared >= min_rows,
-    sample=lambda key, env, replay, counters, size=None: replay[
-      env.astype(int)
-    ],
-    evaluate=None,
-    steps_per_row=steps_per_row,
-    return_range=(0.0, 1.0),
-  )
+  def ready(self, counters):
+    return counters.stored - counters.cleared >= self._min_rows
+
+  def sample(self, key, env, replay, counters, batch_size=None):
+    return replay[env.astype(int)]
 
 
 def toy_run(source, schedule, rows, losses=None):
@@ -77,7 +89,7 @@ def toy_run(source, schedule, rows, losses=None):
   'schedule, updates', (((1, 1), 12), ((3, 1), 36), ((1, 4), 3), ((1, 5), 2))
 )
 def test_as_many_updates_as_the_ratio_says(schedule, updates):
-  state, metrics = toy_run(toy_source(), learner.UpdateSchedule(*schedule), 12)
+  state, metrics = toy_run(ToySource(), learner.UpdateSchedule(*schedule), 12)
   assert state.nets.tolist() == [updates, updates]
   assert int(state.counters.updates) == updates
   assert metrics['updates'].tolist() == [updates, updates]
@@ -88,14 +100,14 @@ def test_as_many_updates_as_the_ratio_says(schedule, updates):
 
 def test_updates_wait_for_the_replay_and_after_it_was_cleared():
   # Rows 3 to 7 and 10 to 12 find three rows or more.
-  source = toy_source(min_rows=3, clear_at=7)
+  source = ToySource(min_rows=3, clear_at=7)
   state, _ = toy_run(source, learner.UpdateSchedule(1, 1), 12)
   assert state.nets.tolist() == [8, 8]
 
 
 def test_rows_of_several_environments_are_rows():
   state, _ = toy_run(
-    toy_source(steps_per_row=4), learner.UpdateSchedule(1, 2), 12
+    ToySource(steps_per_row=4), learner.UpdateSchedule(1, 2), 12
   )
   assert state.nets.tolist() == [6, 6]
   assert int(state.counters.step) == 48
@@ -104,7 +116,7 @@ def test_rows_of_several_environments_are_rows():
 def test_metrics_are_means_over_updates():
   losses = np.tile(np.arange(50.0), (2, 1)) * [[1.0], [10.0]]
   _, metrics = toy_run(
-    toy_source(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
+    ToySource(), learner.UpdateSchedule(1, 4), 8, losses.astype(np.float32)
   )
   # After rows 4 and 8.
   assert metrics['train/loss'].tolist() == [6, 60]
@@ -114,7 +126,7 @@ def test_metrics_are_means_over_updates():
 
 
 def test_no_update_is_no_number():
-  _, metrics = toy_run(toy_source(min_rows=99), learner.UpdateSchedule(1, 1), 5)
+  _, metrics = toy_run(ToySource(min_rows=99), learner.UpdateSchedule(1, 1), 5)
   assert np.isnan(metrics['train/loss']).all()
   assert metrics['updates'].tolist() == [0, 0]
   assert metrics['bad_step'].tolist() == [-1, -1]
@@ -124,7 +136,7 @@ def test_no_update_is_no_number():
 def test_first_bad_step_of_each_seed_is_told(bad):
   losses = np.ones([2, 50], np.float32)
   losses[1, 5] = losses[1, 7] = bad
-  source = toy_source(steps_per_row=2)
+  source = ToySource(steps_per_row=2)
   _, metrics = toy_run(source, learner.UpdateSchedule(1, 1), 9, losses)
   assert metrics['bad_step'].tolist() == [-1, 10]
 
@@ -132,7 +144,7 @@ def test_first_bad_step_of_each_seed_is_told(bad):
 def test_bad_loss_that_was_no_update_is_none():
   losses = np.ones([2, 50], np.float32)
   losses[:, 5] = np.nan
-  _, metrics = toy_run(toy_source(), learner.UpdateSchedule(1, 4), 9, losses)
+  _, metrics = toy_run(ToySource(), learner.UpdateSchedule(1, 4), 9, losses)
   assert metrics['bad_step'].tolist() == [-1, -1]
 
 
@@ -147,10 +159,17 @@ class KeyKeeper:
 
 def test_no_key_is_used_twice():
   """Over rows, seeds, and what collects, samples and updates in a row."""
-  source = toy_source()._replace(
-    collect=lambda key, nets, env, replay, counters: (key, replay, {}),
-    sample=lambda key, env, replay, counters, size=None: key,
-  )
+
+  class Source(ToySource):
+    """Its data are the keys that it is given."""
+
+    def collect(self, key, nets, env, replay, counters):
+      return key, replay, {}
+
+    def sample(self, key, env, replay, counters, batch_size=None):
+      return key
+
+  source = Source()
   keys = jax.random.split(jax.random.PRNGKey(0), 2)
   state = TrainState(
     nets=keys,

@@ -106,7 +106,7 @@ def zero():
 
 def play(settings, rows=10, key=KEY):
   """The stream, and all there is after each row."""
-  stream = rollout.environment_source(Player, game(), settings)
+  stream = rollout.EnvironmentSource(Player, game(), settings)
 
   @jax.jit
   def run():
@@ -245,7 +245,7 @@ def test_evaluation_counts_each_episode_to_its_end():
   settings = dataclasses.replace(
     settings, evaluation=dataclasses.replace(settings.evaluation, episodes=20)
   )
-  stream = rollout.environment_source(Player, game(uneven=True), settings)
+  stream = rollout.EnvironmentSource(Player, game(uneven=True), settings)
   env, _ = stream.init(KEY)
   values = jax.jit(stream.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 1
@@ -257,7 +257,7 @@ def test_evaluation_is_cut():
   settings = dataclasses.replace(
     settings, evaluation=dataclasses.replace(settings.evaluation, max_steps=3)
   )
-  stream = rollout.environment_source(Player, game(), settings)
+  stream = rollout.EnvironmentSource(Player, game(), settings)
   env, _ = stream.init(KEY)
   values = jax.jit(stream.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 0
@@ -278,7 +278,7 @@ class Guesser:
 
 
 def test_random_labels_change_and_inputs_stay():
-  stream = datasets.random_labels(Guesser(), small.supervised())
+  stream = datasets.RandomLabels(Guesser(), small.supervised())
   env, replay = jax.jit(stream.init)(KEY)
   assert set(env.labels.tolist()) == {0, 1, 2}
   collect = jax.jit(stream.collect)
@@ -305,7 +305,7 @@ def test_random_labels_change_and_inputs_stay():
 
 def test_random_labels_are_evaluated_on_all():
   guesser = Guesser()
-  stream = datasets.random_labels(guesser, small.supervised())
+  stream = datasets.RandomLabels(guesser, small.supervised())
   env, _ = jax.jit(stream.init)(KEY)
   values = stream.evaluate(KEY, {}, env)
   np.testing.assert_allclose(values['eval/return'], -np.log(3), rtol=1e-6)
