@@ -4,13 +4,15 @@ Whatever is written against a `Shard` is written once: `UNSHARDED` makes each of
 its methods the identity, so that a program for one device is what it was.
 """
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 
-class Shard(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Shard:
   """The share of whoever runs this, of a batch that `count` devices share.
 
   Attributes:
@@ -26,7 +28,7 @@ class Shard(NamedTuple):
     if self.axis is None:
       return whole
 
-    def cut(x):
+    def cut(x: jax.Array) -> jax.Array:
       size = x.shape[0] // self.count
       begin = jax.lax.axis_index(self.axis) * size
       return jax.lax.dynamic_slice_in_dim(x, begin, size)

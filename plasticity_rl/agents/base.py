@@ -21,6 +21,9 @@ from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
 Nets = dict[str, NetState]
+# `(data) -> (loss, inputs)`: the loss on these data, and what the network is
+# fed there.
+LossOf = Callable[[Any], tuple[Loss, Any]]
 
 
 class Agent(abc.ABC):
@@ -99,7 +102,7 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
 def gradient_step(
   net: NetSpec,
   state: NetState,
-  loss_of: Callable[[Any], tuple[Loss, Any]],
+  loss_of: LossOf,
   data: Any,
   shard: Shard = UNSHARDED,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
@@ -123,10 +126,10 @@ def gradient_step(
     mean loss without the penalty, and 'penalty' where the network has one.
   """
 
-  def gradients_of(data):
+  def gradients_of(data: Any) -> tuple[Any, Any]:
     loss, inputs = loss_of(data)
 
-    def total(params):
+    def total(params: Params) -> tuple[jax.Array, Any]:
       losses, output = loss(params)
       value = losses.mean()
       if net.penalty is None:
@@ -162,7 +165,7 @@ def accumulate_gradients(
     lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), data
   )
 
-  def one(total, part):
+  def one(total: Any, part: Any) -> tuple[Any, Any]:
     means, by_example = function(part)
     return jax.tree.map(jnp.add, total, means), by_example
 

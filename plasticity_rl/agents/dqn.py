@@ -1,5 +1,7 @@
 """DQN and Double DQN (van Hasselt et al., 2016)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import rlax
@@ -10,7 +12,11 @@ from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import NetworkOutput
+from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
 
@@ -103,14 +109,17 @@ class DQN(base.Agent):
     )
     return {'q': state}, {**metrics, 'q_mean': q.mean()}
 
-  def _values(self, params, observations):
-    return self._net.network.apply(params, observations).outputs
+  def _values(self, params: Params, observations: jax.Array) -> jax.Array:
+    q: jax.Array = self._net.network.apply(params, observations).outputs
+    return q
 
-  def _losses(self, key, nets, batch):
+  def _losses(
+    self, key: Key, nets: Mapping[str, NetState], batch: Transition
+  ) -> dict[str, Loss]:
     del key
     config = self._config
 
-    def loss(params):
+    def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       output = self._net.network.apply(params, batch.s_tm1)
       q_t = self._values(nets['q'].target, batch.s_t)
       selector = q_t
@@ -129,7 +138,13 @@ class DQN(base.Agent):
 
     return {'q': loss}
 
-  def _epsilon_greedy(self, key, nets, observations, epsilon):
+  def _epsilon_greedy(
+    self,
+    key: Key,
+    nets: base.Nets,
+    observations: jax.Array,
+    epsilon: jax.Array | float,
+  ) -> jax.Array:
     q = self._values(nets['q'].params, observations)
     explore_key, action_key = jax.random.split(key)
     shape = q.shape[:1]

@@ -53,7 +53,9 @@ class ShiftedViews(sac.ObservationViews):
       for k in range(self.num_targets)
     )
 
-  def _shifted(self, keys, images, stream):
+  def _shifted(
+    self, keys: jax.Array, images: jax.Array, stream: int
+  ) -> jax.Array:
     keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(
       keys, _SHIFTS + stream
     )

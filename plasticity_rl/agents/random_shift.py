@@ -17,10 +17,10 @@ def random_shift(keys: jax.Array, images: jax.Array, pad: int) -> jax.Array:
     pad: pixels.
   """
 
-  def along(size, offset):
+  def along(size: int, offset: jax.Array) -> jax.Array:
     return jnp.clip(jnp.arange(size) + offset - pad, 0, size - 1)
 
-  def crop(key, image):
+  def crop(key: jax.Array, image: jax.Array) -> jax.Array:
     row, column = jax.random.randint(key, (2,), 0, 2 * pad + 1)
     height, width, _ = image.shape
     return image[along(height, row)][:, along(width, column)]

@@ -24,11 +24,16 @@ import jax.numpy as jnp
 from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.agents import squashed_gaussian
+from plasticity_rl.networks.actor_critic import Gaussian
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import NetworkOutput
+from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
 _NOISE, _EXPLORATION = 0, 1  # Folded into an example's key.
@@ -36,6 +41,8 @@ _NOISE, _EXPLORATION = 0, 1  # Folded into an example's key.
 
 # Of s_tm1 and of s_t, arrays `[B, ...]` as in the batch.
 Views = tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]
+# Views of s_tm1 and of s_t, and noise `[B, views of s_t + 1, A]`.
+Draw = tuple[tuple[jax.Array, ...], tuple[jax.Array, ...], jax.Array]
 
 
 class ObservationViews:
@@ -156,19 +163,19 @@ class SAC(base.Agent):
     drawn = self._draw(key, batch)
     old, new, metrics = nets, dict(nets), {}
 
-    def gradient_step(name, loss_of, data):
+    def gradient_step(name: str, loss_of: base.LossOf, data: Any) -> Any:
       new[name], metrics[name], outputs = base.gradient_step(
         self._nets[name], old[name], loss_of, data, shard
       )
       return outputs
 
-    def of_critic(data):
+    def of_critic(data: Any) -> tuple[Loss, Any]:
       batch, (s_tm1, s_t, noise) = data
       y = self._targets(old, batch, s_t, noise)
       inputs = (s_tm1[0], batch.a_tm1)
       return self._critic_loss(y, s_tm1, batch.a_tm1), inputs
 
-    def of_actor(data):
+    def of_actor(data: Any) -> tuple[Loss, Any]:
       s_tm1, _, noise = data
       inputs = self._actor_inputs(_params(new), s_tm1[0])
       return self._actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
@@ -191,7 +198,9 @@ class SAC(base.Agent):
 
   # --- Losses ---
 
-  def _losses(self, key, nets, batch):
+  def _losses(
+    self, key: Key, nets: Mapping[str, NetState], batch: Transition
+  ) -> dict[str, Loss]:
     s_tm1, s_t, noise = self._draw(key, batch)
     params = _params(nets)
     inputs = self._actor_inputs(params, s_tm1[0])
@@ -206,7 +215,13 @@ class SAC(base.Agent):
       'temperature': self._temperature_loss(log_pi),
     }
 
-  def _targets(self, nets, batch, s_t, noise):
+  def _targets(
+    self,
+    nets: Mapping[str, NetState],
+    batch: Transition,
+    s_t: tuple[jax.Array, ...],
+    noise: jax.Array,
+  ) -> jax.Array:
     """y, `[B]`, averaged over views of `s_t`, each with noise `[B, A]`."""
     params, alpha = _params(nets), self._alpha(nets)
     total = 0.0
@@ -221,10 +236,15 @@ class SAC(base.Agent):
       batch.r_t + batch.discount_t * total / len(s_t)
     )
 
-  def _critic_loss(self, targets, s_tm1, a_tm1):
-    def loss(params):
+  def _critic_loss(
+    self,
+    targets: jax.Array,
+    s_tm1: tuple[jax.Array, ...],
+    a_tm1: jax.Array,
+  ) -> Loss:
+    def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       outputs = [self._critic.apply(params, (view, a_tm1)) for view in s_tm1]
-      errors = sum(
+      errors: Any = sum(
         jnp.square(output.outputs - targets[:, None]).sum(-1)
         for output in outputs
       )
@@ -232,10 +252,16 @@ class SAC(base.Agent):
 
     return loss
 
-  def _actor_loss(self, nets, inputs, view, noise):
+  def _actor_loss(
+    self,
+    nets: Mapping[str, NetState],
+    inputs: Any,
+    view: jax.Array,
+    noise: jax.Array,
+  ) -> Loss:
     alpha = self._alpha(nets)
 
-    def loss(params):
+    def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       output = self._actor.apply(params, inputs)
       a, log_pi = self._sample(output.outputs, noise)
       q = self._critic.apply(nets['critic'].params, (view, a)).outputs.min(-1)
@@ -243,10 +269,10 @@ class SAC(base.Agent):
 
     return loss
 
-  def _temperature_loss(self, log_pi):
+  def _temperature_loss(self, log_pi: jax.Array) -> Loss:
     excess = jax.lax.stop_gradient(-log_pi - self._target_entropy)
 
-    def loss(params):
+    def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       output = self._temperature.apply(params, ())
       return jnp.exp(output.outputs) * excess, output
 
@@ -254,25 +280,32 @@ class SAC(base.Agent):
 
   # --- Networks ---
 
-  def _alpha(self, nets):
+  def _alpha(self, nets: Mapping[str, NetState]) -> jax.Array:
     params = nets['temperature'].params
     return jnp.exp(self._temperature.apply(params, ()).outputs)
 
-  def _actor_inputs(self, params, observations):
+  def _actor_inputs(
+    self, params: Mapping[str, Params], observations: jax.Array
+  ) -> Any:
     return jax.lax.stop_gradient(
       self._observations.actor_inputs(params['critic'], observations)
     )
 
-  def _gaussian(self, params, observations):
+  def _gaussian(
+    self, params: Mapping[str, Params], observations: jax.Array
+  ) -> Gaussian:
     """The actor's outputs."""
     inputs = self._actor_inputs(params, observations)
-    return self._actor.apply(params['actor'], inputs).outputs
+    outputs: Gaussian = self._actor.apply(params['actor'], inputs).outputs
+    return outputs
 
-  def _sample(self, gaussian, noise):
+  def _sample(
+    self, gaussian: Gaussian, noise: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
     """Actions `[B, A]` and log pi `[B]`, by noise `[B, A]`."""
     return squashed_gaussian.sample(gaussian, noise, self._bounded)
 
-  def _draw(self, key, batch):
+  def _draw(self, key: Key, batch: Transition) -> Draw:
     """Views and noise of each example; the last noise is the actor's."""
     keys = base.example_keys(key, batch.r_t.shape[0])
     noise = noise_of(
@@ -280,7 +313,9 @@ class SAC(base.Agent):
     )
     return *self._observations.views(keys, batch), noise
 
-  def _inputs(self, params, batch):
+  def _inputs(
+    self, params: Mapping[str, Params], batch: Transition
+  ) -> dict[str, Any]:
     return {
       'critic': (batch.s_tm1, batch.a_tm1),
       'actor': self._actor_inputs(params, batch.s_tm1),
@@ -288,5 +323,5 @@ class SAC(base.Agent):
     }
 
 
-def _params(nets):
+def _params(nets: Mapping[str, NetState]) -> dict[str, Params]:
   return {name: net.params for name, net in nets.items()}

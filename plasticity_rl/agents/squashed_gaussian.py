@@ -16,10 +16,10 @@ def bound(config: settings.SACConfig) -> Bound:
   """How log standard deviations are kept within their bounds."""
   low, high = config.log_std_min, config.log_std_max
 
-  def by_tanh(x):
+  def by_tanh(x: jax.Array) -> jax.Array:
     return low + 0.5 * (high - low) * (1 + jnp.tanh(x))
 
-  def by_clip(x):
+  def by_clip(x: jax.Array) -> jax.Array:
     return jnp.clip(x, low, high)
 
   return by_tanh if config.log_std_bound == 'tanh' else by_clip

@@ -1,6 +1,6 @@
 """Supervised learning as an agent: an update is a step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,11 @@ from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import NetworkOutput
+from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
 
@@ -99,13 +103,16 @@ class Supervised(base.Agent):
     )
     return {name: state}, metrics
 
-  def _outputs(self, params, inputs):
-    return self._net.network.apply(params, inputs).outputs
+  def _outputs(self, params: Params, inputs: jax.Array) -> jax.Array:
+    outputs: jax.Array = self._net.network.apply(params, inputs).outputs
+    return outputs
 
-  def _losses(self, key, nets, batch):
+  def _losses(
+    self, key: Key, nets: Mapping[str, NetState], batch: Transition
+  ) -> dict[str, Loss]:
     del key, nets
 
-    def loss(params):
+    def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       output = self._net.network.apply(params, batch.s_tm1)
       return self._error(output.outputs, batch.a_tm1), output
 
