@@ -54,22 +54,12 @@ def continual(
 
   Returns:
     The environment, which has a `switch`. A reset keeps the task.
+
+  Raises:
+    UserError: there is nothing to permute, or no channels.
   """
-  if permute not in PERMUTE:
-    raise UserError(
-      f'continual: permute must be one of {", ".join(PERMUTE)}, not {permute!r}'
-    )
-  if permute == 'none' and not permute_actions:
-    raise UserError(
-      "continual: nothing to permute; set permute to 'inputs' or 'channels', "
-      'or permute_actions to True'
-    )
+  _check(env, permute, permute_actions)
   shape = env.observation_shape
-  if permute == 'channels' and len(shape) < 3:
-    raise UserError(
-      f"continual: permute='channels' needs observations [H, W, C], but "
-      f"{env.name} has shape {list(shape)}; use permute='inputs'"
-    )
 
   def draw(key: Key, inner: base.State) -> State:
     inputs_key, actions_key = jax.random.split(key)
@@ -82,12 +72,9 @@ def continual(
     return State(inner, inputs, actions)
 
   def see(state: State, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
-    observation = timestep.observation
-    if permute == 'inputs':
-      observation = observation.reshape(-1)[state.inputs].reshape(shape)
-    elif permute == 'channels':
-      observation = observation[..., state.inputs]
-    return timestep._replace(observation=observation)
+    return timestep._replace(
+      observation=_see(permute, state.inputs, timestep.observation)
+    )
 
   def init(key: Key) -> State:
     inner_key, task_key = jax.random.split(key)
@@ -113,6 +100,33 @@ def continual(
     return draw(task_key, inner)
 
   return env._replace(init=init, reset=reset, step=step, switch=switch)
+
+
+def _check(env, permute, permute_actions):
+  if permute not in PERMUTE:
+    raise UserError(
+      f'continual: permute must be one of {", ".join(PERMUTE)}, not {permute!r}'
+    )
+  if permute == 'none' and not permute_actions:
+    raise UserError(
+      "continual: nothing to permute; set permute to 'inputs' or 'channels', "
+      'or permute_actions to True'
+    )
+  shape = env.observation_shape
+  if permute == 'channels' and len(shape) < 3:
+    raise UserError(
+      f"continual: permute='channels' needs observations [H, W, C], but "
+      f"{env.name} has shape {list(shape)}; use permute='inputs'"
+    )
+
+
+def _see(permute, inputs, observation):
+  """The observation of the game as the task shows it."""
+  if permute == 'inputs':
+    return observation.reshape(-1)[inputs].reshape(observation.shape)
+  if permute == 'channels':
+    return observation[..., inputs]
+  return observation
 
 
 def _permutation(key: Key, size: int) -> jax.Array:

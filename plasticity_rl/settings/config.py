@@ -41,7 +41,7 @@ def default_config(
   return ml_collections.ConfigDict(_defaults(agent, environment))
 
 
-def _defaults(agent, environment):
+def _defaults(agent: str, environment: str) -> dict[str, Any]:
   if agent not in _AGENTS:
     raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   kind, replay = _data(agent, environment)
@@ -54,7 +54,7 @@ def _defaults(agent, environment):
   return {**tree, 'environment': section}
 
 
-def _data(agent, environment):
+def _data(agent: str, environment: str) -> tuple[Any, Any]:
   """Where data come from: the classes of environment and replay."""
   if agent == 'supervised':
     datasets = data_settings.DATASETS
@@ -94,8 +94,9 @@ def resolve(config: Mapping[str, Any]) -> Settings:
   tree['agent'] = _AGENTS[names[0]](**tree['agent'])
   tree['replay'] = replay(**tree['replay'])
   for field in dataclasses.fields(Settings):
+    section_class: Any = type(field.default)
     if isinstance(tree.get(field.name), dict):
-      tree[field.name] = type(field.default)(**tree[field.name])
+      tree[field.name] = section_class(**tree[field.name])
   settings = Settings(**tree, environment_options=section)
   _check_together(settings)
   return settings
@@ -126,7 +127,9 @@ def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
   ) | fields.limits({'environment': kind})
 
 
-def _check(value, default, path, limits):
+def _check(
+  value: Any, default: Any, path: str, limits: Mapping[str, fields.Limits]
+) -> Any:
   """`value` in the types of `default`; errors name the dotted path."""
   if isinstance(default, dict):
     if not isinstance(value, Mapping):
@@ -160,45 +163,67 @@ def _check(value, default, path, limits):
   return value
 
 
-def _check_together(s):
+def _check_together(settings: Settings) -> None:
   """What no key can be checked for by itself."""
-  for name in ('hidden', 'convolutions'):
-    for item in getattr(s.network, name):
-      sizes = item if name == 'convolutions' else (item,)
-      length = 3 if name == 'convolutions' else 1
-      good = (
+  _check_network(settings)
+  _check_optimizer(settings)
+  _check_agent(settings)
+  env, replay = settings.environment, settings.replay
+  if isinstance(env, (EnvironmentConfig, HostEnvironmentConfig)) and isinstance(
+    replay, data_settings.ReplayConfig
+  ):
+    _check_replay(env, replay, settings.segment_steps)
+  if isinstance(env, EnvironmentConfig):
+    _check_tasks(env)
+
+
+def _check_network(settings: Settings) -> None:
+  for name, length in (('hidden', 1), ('convolutions', 3)):
+    for item in getattr(settings.network, name):
+      sizes = (item,) if length == 1 else item
+      if not (
         isinstance(sizes, tuple)
         and len(sizes) == length
         and all(type(size) is int and size > 0 for size in sizes)
-      )
-      if not good:
+      ):
         raise errors.UserError(
           f'config.network.{name} must hold positive whole numbers'
           f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
         )
-  if s.replay.batch_size % s.optimizer.microbatches:
+
+
+def _check_optimizer(settings: Settings) -> None:
+  optimizer, batch_size = settings.optimizer, settings.replay.batch_size
+  if batch_size % optimizer.microbatches:
     raise errors.UserError(
-      f'config.replay.batch_size ({s.replay.batch_size}) must be a multiple '
-      f'of optimizer.microbatches ({s.optimizer.microbatches})'
+      f'config.replay.batch_size ({batch_size}) must be a multiple '
+      f'of optimizer.microbatches ({optimizer.microbatches})'
     )
   for name in ('b1', 'b2'):
-    if getattr(s.optimizer, name) == 1:  # Its bias could not be corrected.
+    if getattr(optimizer, name) == 1:  # Its bias could not be corrected.
       raise errors.UserError(f'config.optimizer.{name} must be below 1: 1.0')
-  if (
-    isinstance(s.agent, SACConfig)
-    and s.agent.log_std_min >= s.agent.log_std_max
-  ):
+
+
+def _check_agent(settings: Settings) -> None:
+  agent = settings.agent
+  if isinstance(agent, SACConfig) and agent.log_std_min >= agent.log_std_max:
     raise errors.UserError(
-      f'config.agent.log_std_min ({s.agent.log_std_min}) must be below '
-      f'log_std_max ({s.agent.log_std_max})'
+      f'config.agent.log_std_min ({agent.log_std_min}) must be below '
+      f'log_std_max ({agent.log_std_max})'
     )
-  if not isinstance(s.environment, (EnvironmentConfig, HostEnvironmentConfig)):
-    return
-  env, replay = s.environment, s.replay
-  switch_every = getattr(env, 'switch_every_steps', 0)
+
+
+def _check_replay(
+  env: EnvironmentConfig | HostEnvironmentConfig,
+  replay: data_settings.ReplayConfig,
+  segment_steps: int,
+) -> None:
   for label, steps in (
-    ('environment.switch_every_steps', switch_every),
-    ('segment_steps', s.segment_steps),
+    (
+      'environment.switch_every_steps',
+      getattr(env, 'switch_every_steps', 0),
+    ),
+    ('segment_steps', segment_steps),
     ('replay.capacity', replay.capacity),
   ):
     if steps % env.num_envs:
@@ -223,8 +248,9 @@ def _check_together(s):
       f'config.replay.priming_updates must be a multiple of {chunk}, or '
       f'less: {replay.priming_updates}'
     )
-  if isinstance(env, HostEnvironmentConfig):
-    return
+
+
+def _check_tasks(env: EnvironmentConfig) -> None:
   switches = env.permute != 'none' or env.permute_actions
   if switches != bool(env.switch_every_steps):
     raise errors.UserError(
