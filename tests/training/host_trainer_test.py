@@ -368,7 +368,7 @@ def test_the_data_of_a_state_are_what_a_segment_starts_from(tmp_path):
   [
     ({}, 'lax', 'lax'),
     ({'replay.updates_per_step': 2.0}, 'lax', 'slices'),
-    ({'optimizer.microbatches': 2}, 'lax', 'lax slices'),  # Targets are whole.
+    ({'optimizer.microbatches': 2}, 'lax', 'slices'),
     ({'num_seeds': 2}, 'slices', 'slices'),
     ({'network.convolution': 'slices'}, 'slices', 'slices'),
   ],
@@ -406,4 +406,4 @@ def test_convolutions_are_xlas_outside_loops(
   taken.clear()
   while not int(state.counters.updates):
     state, _ = experiment.trainer.segment(state)
-  assert taken == set(learning.split())
+  assert taken == {learning}
