@@ -43,7 +43,7 @@ help:
 	@echo 'make demo         diagnose continual Catch; report in $(DEMO_DIR)'
 	@echo 'make test         all tests'
 	@echo 'make test-fast    all but the slow ones'
-	@echo 'make lint         ruff'
+	@echo 'make lint         ruff and mypy'
 	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
 	@echo 'make durability   is anything lost by 50 kills? (half an hour)'
@@ -81,6 +81,7 @@ test-fast: setup
 lint: setup
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy --no-error-summary
 
 calibrate: setup
 	@$(BIN)/python -m benchmarks.calibrate
@@ -125,6 +126,6 @@ constraints:
 	echo "wrote constraints/py$$tag.txt"
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 	  .jax_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -60,6 +60,7 @@ DEV = [
   *SLURM,
   *XMANAGER,
   'hypothesis>=6.150.0,<7',
+  'mypy>=2.4.0,<3',
   'pytest>=9.0.0,<10',
   'pytest-xdist>=3.8.0,<4',
   'ruff>=0.17.0,<0.18',
