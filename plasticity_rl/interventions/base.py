@@ -5,15 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from plasticity_rl import errors
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
-from plasticity_rl.types import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
-from plasticity_rl.types import Params
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
@@ -141,39 +138,6 @@ def check_count(what: str, value: Any, low: int) -> None:
     raise errors.UserError(
       f'{what} must be a whole number of at least {low}: {value!r}'
     )
-
-
-def get(tree: Params, path: Sequence[str]) -> Params:
-  """The subtree at `path` of nested dicts."""
-  for key in path:
-    tree = tree[key]
-  return tree
-
-
-def put(tree: Params, path: Sequence[str], value: Params) -> Params:
-  """`tree` with the subtree at `path` replaced."""
-  if not path:
-    return value
-  return {**tree, path[0]: put(tree[path[0]], path[1:], value)}
-
-
-def get_layer(tree: Params, layer: Layer) -> Params:
-  """What a tree holds of a layer: of an ensemble's, of its member."""
-  found = get(tree, layer.path)
-  if layer.member is None:
-    return found
-  return jax.tree.map(lambda x: x[layer.member], found)
-
-
-def put_layer(tree: Params, layer: Layer, value: Params) -> Params:
-  """`tree` with what it holds of a layer replaced."""
-  if layer.member is not None:
-    value = jax.tree.map(
-      lambda whole, own: jnp.asarray(whole).at[layer.member].set(own),
-      get(tree, layer.path),
-      value,
-    )
-  return put(tree, layer.path, value)
 
 
 def reset_groups(

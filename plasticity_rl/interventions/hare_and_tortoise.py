@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Params
@@ -106,7 +108,7 @@ def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
   """
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
-    own = base.get_layer(new, layer)
+    own = get_layer(new, layer)
     drawn = own['w'].reshape(-1, own['w'].shape[-1]).any(0)
-    new = base.put_layer(new, layer, {**own, 'b': drawn})
+    new = put_layer(new, layer, {**own, 'b': drawn})
   return new

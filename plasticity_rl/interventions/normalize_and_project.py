@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
 
 
@@ -45,9 +47,9 @@ def normalize_and_project(
     def project(params):
       plain = core.trainable(params)
       for layer in net.layers:
-        own = base.get_layer(plain, layer)
-        initial = base.get_layer(state.initial, layer)['w']
-        plain = base.put_layer(
+        own = get_layer(plain, layer)
+        initial = get_layer(state.initial, layer)['w']
+        plain = put_layer(
           plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
         )
       return core.replace_trainable(params, plain)

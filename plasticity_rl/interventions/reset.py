@@ -9,6 +9,8 @@ from plasticity_rl import errors
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
+from plasticity_rl.layers import get_path
+from plasticity_rl.layers import put_path
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
@@ -116,7 +118,7 @@ def redraw(
       params = core.drop_frozen(params, slots=slots)
     plain = core.trainable(params)
     for path in paths:
-      plain = base.put(plain, path, base.get(fresh, path))
+      plain = put_path(plain, path, get_path(fresh, path))
     return core.replace_trainable(params, plain)
 
   params = fill(state.params)
@@ -125,7 +127,7 @@ def redraw(
   opt_state = core.carry_state(net.optimizer, state.opt_state, params, 'keep')
   initial = state.initial
   for path in paths:
-    initial = base.put(initial, path, base.get(fresh, path))
+    initial = put_path(initial, path, get_path(fresh, path))
   state = NetState(params, target, opt_state, initial)
   return (
     base.reset_groups(net, state, groups) if optimizer == 'reset' else state

@@ -23,17 +23,19 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import Layer
+from plasticity_rl.layers import feeds
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.measures.units import dormancy_scores as dormancy_scores
 from plasticity_rl.measures.units import unit_activity as unit_activity
-from plasticity_rl.networks.weight_norm import effective_weight
-from plasticity_rl.networks.weight_norm import norms
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
-from plasticity_rl.types import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
-from plasticity_rl.types import feeds
+from plasticity_rl.weight_norm import effective_weight
+from plasticity_rl.weight_norm import norms
 
 COUNT = ('keep', 'reset')
 # `[U]` by name of a hidden layer; `[F]` for features, a multiple of U.
@@ -104,11 +106,11 @@ def rows(follower: Layer, by_feature: jax.Array) -> jax.Array:
 
 def outgoing_magnitude(hidden: Hidden, plain: Params) -> jax.Array:
   """Sum of |w| over all weights that a feature feeds, `[F]`."""
-  units = base.get_layer(plain, hidden.layer)['b'].shape[0]
+  units = get_layer(plain, hidden.layer)['b'].shape[0]
   features = units * hidden.layer.features_per_unit
 
   def into(follower):
-    w = jnp.abs(effective_weight(base.get_layer(plain, follower)))
+    w = jnp.abs(effective_weight(get_layer(plain, follower)))
     by_input = w.sum((*range(w.ndim - 2), -1))
     fed = by_input[: by_input.size - follower.side_inputs]
     return fed.reshape(-1, features).sum(0)
@@ -123,9 +125,9 @@ def drawn(net: NetSpec, state: NetState) -> dict[str, jax.Array]:
   layer again changes it, by which own states notice that units are new.
   """
   return {
-    hidden.name: (
-      w := base.get_layer(state.initial, hidden.layer)['w']
-    ).reshape(-1, w.shape[-1])[0]
+    hidden.name: (w := get_layer(state.initial, hidden.layer)['w']).reshape(
+      -1, w.shape[-1]
+    )[0]
     for hidden in hidden_layers(net)
   }
 
@@ -157,14 +159,14 @@ def weights_of(net: NetSpec, plain: Params, units: ByLayer) -> Weights:
     if hidden.name not in units:
       continue
     mask = units[hidden.name]
-    into = base.get_layer(none, hidden.layer)
-    incoming = base.put_layer(
+    into = get_layer(none, hidden.layer)
+    incoming = put_layer(
       incoming, hidden.layer, {k: x | mask for k, x in into.items()}
     )
     for follower in hidden.followers:
-      out_of = base.get_layer(none, follower)
+      out_of = get_layer(none, follower)
       fed = rows(follower, of_features(hidden.layer, mask))
-      outgoing = base.put_layer(
+      outgoing = put_layer(
         outgoing, follower, {**out_of, 'w': out_of['w'] | fed[:, None]}
       )
   return Weights(incoming, outgoing)
@@ -261,14 +263,14 @@ def _same_rest(net, before, after):
   Weight normalisation would scale up what is left of a unit's weights.
   """
   for layer in net.layers:
-    old, new = (base.get_layer(tree, layer) for tree in (before, after))
+    old, new = (get_layer(tree, layer) for tree in (before, after))
     if 'g' in new:
       axes = tuple(range(new['w'].ndim - 1))
       ratio = norms(new['w']) / norms(old['w'])
       # To the bit where nothing was: a compiler's x / x may not be one.
       same = (new['w'] == old['w']).all(axes)
       g = jnp.where(same, new['g'], new['g'] * ratio)
-      after = base.put_layer(after, layer, {**new, 'g': g})
+      after = put_layer(after, layer, {**new, 'g': g})
   return after
 
 
@@ -288,11 +290,11 @@ def move_into_biases(
     chosen = of_features(hidden.layer, units[hidden.name])
     constant = jnp.where(chosen, means[hidden.name], 0)
     for follower in hidden.followers:
-      own = base.get_layer(plain, follower)
+      own = get_layer(plain, follower)
       moved = jnp.einsum(
         '...io,i->o', effective_weight(own), rows(follower, constant)
       )
-      plain = base.put_layer(plain, follower, {**own, 'b': own['b'] + moved})
+      plain = put_layer(plain, follower, {**own, 'b': own['b'] + moved})
   return plain
 
 

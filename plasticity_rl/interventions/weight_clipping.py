@@ -8,6 +8,8 @@ import numpy as np
 from plasticity_rl import injection as core
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
 
 
@@ -51,9 +53,9 @@ def weight_clipping(
     def clip(params):
       plain = core.trainable(params)
       for layer in net.layers:
-        tree = base.get_layer(plain, layer)
+        tree = get_layer(plain, layer)
         bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
-        plain = base.put_layer(
+        plain = put_layer(
           plain, layer, {k: jnp.clip(x, -bound, bound) for k, x in tree.items()}
         )
       return core.replace_trainable(params, plain)

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
+from plasticity_rl.layers import Layer
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
-from plasticity_rl.types import Layer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from plasticity_rl import injection
 from plasticity_rl.diagnostics import base
-from plasticity_rl.types import Layer
+from plasticity_rl.layers import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput

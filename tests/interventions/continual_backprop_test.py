@@ -7,6 +7,7 @@ import pytest
 
 from plasticity_rl.interventions import continual_backprop as cbp
 from plasticity_rl.interventions import units
+from plasticity_rl.layers import put_path
 from tests.interventions import nets
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
@@ -158,7 +159,7 @@ def test_constant_units_are_replaced_without_a_trace(kind, text):
       w = np.where(incoming[layer.name]['w'], 0, tree['w'])
       w = np.where(outgoing[layer.name]['w'], 0.1 * w, w)
       b = np.where(incoming[layer.name]['b'], 0.7, tree['b'])
-      params = units.base.put(params, layer.path, {'w': w, 'b': b})
+      params = put_path(params, layer.path, {'w': w, 'b': b})
     return params
 
   before = nets.state(kind)._replace(

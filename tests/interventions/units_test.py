@@ -9,6 +9,7 @@ import scipy.stats
 
 from plasticity_rl import injection
 from plasticity_rl.interventions import units
+from plasticity_rl.layers import put_path
 from tests.interventions import nets
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
@@ -131,7 +132,7 @@ def test_bias_transfer_is_exact_on_constant_units(kind):
     for hidden in units.hidden_layers(net):  # Dead units speak up.
       layer = constant[hidden.layer.path[0]][hidden.layer.path[1]]
       b = jnp.where(chosen[hidden.name], 0.7, layer['b'])
-      constant = units.base.put(constant, (*hidden.layer.path, 'b'), b)
+      constant = put_path(constant, (*hidden.layer.path, 'b'), b)
     means = {n: jnp.full(m.shape, 0.7) for n, m in chosen.items()}
     before = nets.predict(made, constant, kind).outputs
     moved = units.move_into_biases(net, constant, chosen, means)

@@ -279,9 +279,9 @@ MUTANTS = (
   Mutant(
     'reset-draws-at-another-scale',
     _ROOM + 'reset.py',
-    '      plain = base.put(plain, path, base.get(fresh, path))\n',
-    '      plain = base.put(plain, path, jax.tree.map(\n'
-    '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
+    '      plain = put_path(plain, path, get_path(fresh, path))\n',
+    '      plain = put_path(plain, path, jax.tree.map(\n'
+    '          lambda x: 1.5 * x, get_path(fresh, path)))\n',
     (_DRAWN + '[dqn_conv]',),
   ),
   Mutant(
@@ -362,7 +362,7 @@ MUTANTS = (
   Mutant(
     'reset-keeps-the-initial-weights',
     _ROOM + 'reset.py',
-    '    initial = base.put(initial, path, base.get(fresh, path))\n',
+    '    initial = put_path(initial, path, get_path(fresh, path))\n',
     '    pass\n',
     (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
   ),

@@ -97,7 +97,7 @@ MUTANTS = (
   ),
   Mutant(
     'members-feed-each-other',
-    'plasticity_rl/types.py',
+    'plasticity_rl/layers.py',
     '          None in (x.member, layer.member) or x.member == layer.member\n',
     '          True\n',
     (
@@ -107,7 +107,7 @@ MUTANTS = (
   ),
   Mutant(
     'every-member-written',
-    'plasticity_rl/interventions/base.py',
+    'plasticity_rl/layers.py',
     'jnp.asarray(whole).at[layer.member].set(own)',
     'jnp.broadcast_to(own, whole.shape)',
     (_ENSEMBLES + 'layers_are_read_and_written_by_member[sac_mlp]',),

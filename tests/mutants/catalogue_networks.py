@@ -59,7 +59,7 @@ MUTANTS = (
   # --- Architectures.
   Mutant(
     'weight-norm-over-units',
-    _NETWORKS + 'weight_norm.py',
+    'plasticity_rl/weight_norm.py',
     'tuple(range(w.ndim - 1))',
     'tuple(range(1, w.ndim))',
     (_NETWORKS_TESTS + 'norms_test.py::test_weight_norm_by_unit',),
@@ -95,9 +95,9 @@ MUTANTS = (
   Mutant(
     'norms-survive-a-reset-of-their-layer',
     _ROOM + 'reset.py',
-    '      plain = base.put(plain, path, base.get(fresh, path))\n',
-    '      plain = base.put(plain, path, {**base.get(plain, path), **{\n'
-    "          k: base.get(fresh, path)[k] for k in ('w', 'b')}})\n",
+    '      plain = put_path(plain, path, get_path(fresh, path))\n',
+    '      plain = put_path(plain, path, {**get_path(plain, path), **{\n'
+    "          k: get_path(fresh, path)[k] for k in ('w', 'b')}})\n",
     (
       _PROPERTIES + 'what_learns_changes_where_promised'
       '[dqn_normed-fresh-reset(scope="last")]',
