@@ -5,6 +5,8 @@ inside `jax.jit`, `jax.vmap` and `jax.grad` an array has none yet, so that the
 checks cost nothing in a compiled program.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import chex
@@ -12,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
 
 
 def numbers(name: str, values: Any) -> jax.Array:
@@ -39,16 +42,16 @@ def numbers(name: str, values: Any) -> jax.Array:
   return array
 
 
-def features(values: Any) -> jax.Array:
+def features(values: Any, name: str = 'features') -> jax.Array:
   """Features of a layer, `[B, ..., F]`.
 
   Raises:
     UserError: they are none, or not finite.
   """
-  array = numbers('features', values)
+  array = numbers(name, values)
   if array.ndim < 2:
     raise UserError(
-      'features: expected a batch of feature vectors, [B, ..., F], found shape'
+      f'{name}: expected a batch of feature vectors, [B, ..., F], found shape'
       f' {array.shape}'
     )
   return array
@@ -101,3 +104,47 @@ def share(name: str, value: float) -> None:
   """
   if not 0 <= value < 1:
     raise UserError(f'{name} must be at least 0 and below 1: {value}')
+
+
+def choice(option: str, value: Any, choices: Sequence[Any]) -> None:
+  """Refuses a value that is none of `choices`.
+
+  Raises:
+    UserError: it is.
+  """
+  if value not in choices:
+    raise UserError(nearest(option, str(value), map(str, choices)))
+
+
+def number(
+  what: str,
+  value: Any,
+  low: float,
+  high: float = math.inf,
+  *,
+  below: float | None = None,
+) -> None:
+  """Refuses what is no number of `low` to `high`, both included.
+
+  With `below` a number has to be less than that instead.
+
+  Raises:
+    UserError: it is none.
+  """
+  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  fits = is_number and low <= value <= high
+  if not fits or below is not None and not value < below:
+    bounds = f'to {high:g}' if below is None else f'to below {below:g}'
+    raise UserError(f'{what} must be a number, {low:g} {bounds}: {value!r}')
+
+
+def count(what: str, value: Any, low: int) -> None:
+  """Refuses what is no whole number of at least `low`.
+
+  Raises:
+    UserError: it is none.
+  """
+  if type(value) is not int or value < low:
+    raise UserError(
+      f'{what} must be a whole number of at least {low}: {value!r}'
+    )

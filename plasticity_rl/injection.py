@@ -27,6 +27,8 @@ import optax
 from plasticity_rl.split import HEAD as HEAD
 from plasticity_rl.split import InjectedHead as InjectedHead
 from plasticity_rl.split import SplitNetwork as SplitNetwork
+from plasticity_rl.split import replace_trainable as replace_trainable
+from plasticity_rl.split import trainable as trainable
 from plasticity_rl.types import Params
 
 OPTIMIZER_STATES = ('reset_head', 'keep', 'reset_all')
@@ -182,25 +184,6 @@ def drop_frozen(params: Params, *, slots: bool = False) -> Params:
     closed = dataclasses.replace(head, signs=jnp.zeros_like(head.signs))
     return {**params, HEAD: closed}
   return {**params, HEAD: head.trainable}
-
-
-def trainable(params: Params) -> Params:
-  """The part that learns, in the structure that it had before injection.
-
-  (Of the unfrozen-original ablation, the newest head.)
-  """
-  head = params[HEAD]
-  if isinstance(head, InjectedHead):
-    return {**params, HEAD: head.trainable}
-  return params
-
-
-def replace_trainable(params: Params, new: Params) -> Params:
-  """`params` with its learning part replaced; the inverse of `trainable`."""
-  head = params[HEAD]
-  if isinstance(head, InjectedHead):
-    return {**new, HEAD: dataclasses.replace(head, trainable=new[HEAD])}
-  return new
 
 
 def _check_stateless(head):

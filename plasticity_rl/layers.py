@@ -5,11 +5,13 @@ functions alone, so that members of an ensemble are layers like others.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from plasticity_rl.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,31 +24,103 @@ class Layer:
   them.
 
   Attributes:
-    name: key of its features in `NetworkOutput.layers`; of member m of an
-      ensemble it ends in '.m'.
-    path: where its `{'w', 'b'}` are in the parameters, and beside them what
-      normalises it (`g`, `scale`, `offset`, each `[units]`); the first element
-      is 'encoder' or 'head'.
+    name: key of its features; of member m of an ensemble it ends in '.m'.
+    path: where its weights are in the parameters, keys of nested dicts. Beside
+      them may be what normalises it (`g`, `scale`, `offset`, each `[units]`).
+      In an agent's network the first key is 'encoder' or 'head'.
     hidden: whether its output passes a non-linearity and feeds the next layer;
       false for the last one, whose outputs are predictions.
-    flattened_from: height, width and channels (HWC) of its input where that is
-      a flattened image, so that feature c of the layer before feeds rows
-      `c::channels` of `w`; None otherwise.
     features_per_unit: how many features its activation makes of a unit, the
-      last axis of `w`; features i, i + units, ... are those of unit i.
+      last axis of its weights; features i, i + units, ... are those of unit i.
     member: its index on the leading axis of what is at `path`; None where that
       is no ensemble's.
-    side_inputs: how many of the last rows of `w` are fed by an input of the
-      network (an action) rather than by the layer before.
+    side_inputs: how many of the last rows of its weights are fed by an input of
+      the network (an action) rather than by the layer before.
+    weight: key of its weights, `[inputs, units]` of a dense layer, `[height,
+      width, inputs, units]` of a convolution: 'kernel' in Flax, 'w' in Haiku.
+    bias: key of its bias, `[units]`; None for a layer without one.
+
+  Raises:
+    UserError: a path that is no sequence of keys.
+
+  Example:
+    >>> import plasticity_rl as pl
+    >>> output = pl.Layer(
+    ...   'output',
+    ...   path=('params', 'Dense_1'),
+    ...   hidden=False,
+    ...   weight='kernel',
+    ...   bias='bias',
+    ... )
+    >>> output.hidden
+    False
   """
 
   name: str
   path: tuple[str, ...]
   hidden: bool = True
-  flattened_from: tuple[int, int, int] | None = None
   features_per_unit: int = 1
   member: int | None = None
   side_inputs: int = 0
+  weight: str = 'w'
+  bias: str | None = 'b'
+
+  def __post_init__(self):
+    if isinstance(self.path, str) or not isinstance(self.path, Sequence):
+      raise UserError(
+        f'layer {self.name!r}: path must be a sequence of keys: {self.path!r}'
+      )
+    object.__setattr__(self, 'path', tuple(self.path))
+
+
+def declare_layers(
+  paths: Mapping[str, Sequence[str]],
+  *,
+  weight: str = 'w',
+  bias: str | None = 'b',
+) -> tuple[Layer, ...]:
+  """The layers of a network in which each feeds the next.
+
+  A dense layer may follow a convolution: its input is then the flattened image
+  `[height, width, channels]`. For members of an ensemble, activations that
+  make several features of a unit, or inputs that enter in the middle, make a
+  `Layer` for each.
+
+  Args:
+    paths: where each layer is in the parameters, by the name of its features,
+      in the order of the forward pass. All but the last are hidden.
+    weight: key of the weights of each layer: 'kernel' in Flax, 'w' in Haiku.
+    bias: key of the biases: 'bias' in Flax, 'b' in Haiku; None without them.
+
+  Returns:
+    A `Layer` for each, in the same order.
+
+  Raises:
+    UserError: no layers, or a path that is no sequence of keys.
+
+  Example:
+    >>> import plasticity_rl as pl
+    >>> layers = pl.declare_layers(
+    ...   {
+    ...     'hidden': ('params', 'Dense_0'),
+    ...     'output': ('params', 'Dense_1'),
+    ...   },
+    ...   weight='kernel',
+    ...   bias='bias',
+    ... )
+    >>> [(layer.name, layer.hidden) for layer in layers]
+    [('hidden', True), ('output', False)]
+  """
+  if not isinstance(paths, Mapping) or not paths:
+    raise UserError(
+      'paths: expected a path for each layer, such as {"hidden": ("params",'
+      f' "Dense_0"), ...}}, found {paths!r}'
+    )
+  last = list(paths)[-1]
+  return tuple(
+    Layer(name, path, hidden=name != last, weight=weight, bias=bias)
+    for name, path in paths.items()
+  )
 
 
 def feeds(layer: Layer, layers: Sequence[Layer]) -> tuple[Layer, ...]:
@@ -76,7 +150,9 @@ def put_path(tree: Any, path: Sequence[str], value: Any) -> Any:
   """`tree` with the subtree at `path` replaced."""
   if not path:
     return value
-  return {**tree, path[0]: put_path(tree[path[0]], path[1:], value)}
+  key, *rest = path
+  # Of its own type, such as Flax's FrozenDict.
+  return type(tree)({**tree, key: put_path(tree[key], rest, value)})
 
 
 def get_layer(tree: Any, layer: Layer) -> Any:

@@ -2,7 +2,7 @@
 
 None has its coefficient: add `c * losses.l2_init(params, initial)` to the loss
 of your own network before you take its gradient. Of an injected network, frozen
-heads are left alone (`split.learning`).
+heads are left alone (`split.trainable`).
 
 Agents of this package are trained on the same functions: `config.regularizer`.
 """
@@ -68,7 +68,7 @@ def l2(params: Params) -> jax.Array:
     >>> float(pl.losses.l2(params))
     14.0
   """
-  return _sum_of_squares(checks.tree('params', split.learning(params)))
+  return _sum_of_squares(checks.tree('params', split.trainable(params)))
 
 
 def l2_init(params: Params, initial: Params) -> jax.Array:
@@ -98,8 +98,8 @@ def l2_init(params: Params, initial: Params) -> jax.Array:
     >>> float(pl.losses.l2_init(params, initial))
     0.5
   """
-  params = checks.tree('params', split.learning(params))
-  initial = checks.tree('initial', split.learning(initial))
+  params = checks.tree('params', split.trainable(params))
+  initial = checks.tree('initial', split.trainable(initial))
   checks.alike('params', params, 'initial', initial)
   return _sum_of_squares(jax.tree.map(jnp.subtract, params, initial))
 
@@ -200,7 +200,7 @@ def as_matrix(w: jax.Array) -> jax.Array:
 def _matrices(weights):
   """The weights of a tree, none of them a bias."""
   leaves = jax.tree_util.tree_leaves_with_path(
-    checks.tree('weights', split.learning(weights))
+    checks.tree('weights', split.trainable(weights))
   )
   for path, w in leaves:
     if w.ndim < 2:

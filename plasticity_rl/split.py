@@ -164,16 +164,35 @@ class SplitNetwork:
     return outputs, layers
 
 
-def learning(params: Params) -> Params:
-  """The part of any tree that learns, as it was before any injection.
+def trainable(params: Params) -> Params:
+  """The part of any tree that learns, in the structure before any injection.
 
-  Every `InjectedHead` in it, wherever that is, becomes its trainable head.
+  Every `InjectedHead` in it, wherever that is, becomes its trainable head. (Of
+  the unfrozen-original ablation, the newest head.)
   """
   return jax.tree.map(
     lambda node: node.trainable if isinstance(node, InjectedHead) else node,
     params,
-    is_leaf=lambda node: isinstance(node, InjectedHead),
+    is_leaf=_is_injected,
   )
+
+
+def replace_trainable(params: Params, new: Params) -> Params:
+  """`params` with its learning part replaced; the inverse of `trainable`."""
+  return jax.tree.map(
+    lambda node, learns: (
+      dataclasses.replace(node, trainable=learns)
+      if isinstance(node, InjectedHead)
+      else learns
+    ),
+    params,
+    new,
+    is_leaf=_is_injected,
+  )
+
+
+def _is_injected(node):
+  return isinstance(node, InjectedHead)
 
 
 def _zeros(like):

@@ -34,6 +34,7 @@ ROOMS = (
   'measures',
   'injection',
   'losses',
+  'methods',
   'networks',
   'diagnostics',
   'interventions',

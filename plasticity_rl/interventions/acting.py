@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl.interventions import base
 from plasticity_rl.types import NetState
@@ -53,7 +54,7 @@ def with_old_policy(
   intervention: base.Intervention, act_with: Any, act_steps: Any
 ) -> base.Intervention:
   """The intervention, after which the old policy acts for `act_steps`."""
-  base.check_choice('act_with', act_with, ('old', 'new'))
+  checks.choice('act_with', act_with, ('old', 'new'))
   if type(act_steps) is not int or (act_steps > 0) != (act_with == 'old'):
     raise errors.UserError(
       'act_steps must be a positive whole number with act_with="old", and '

@@ -1,11 +1,11 @@
 """What an intervention is, and how one acts on some networks of an agent."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
+from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
@@ -99,45 +99,8 @@ def check_several(
   several = isinstance(values, (tuple, list)) and len(values)
   values = tuple(values) if several else (values,)
   for value in values:
-    check_choice(what, value, choices)
+    checks.choice(what, value, choices)
   return values
-
-
-def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
-  """Refuses a value that is none of `choices`."""
-  if value not in choices:
-    raise errors.UserError(
-      errors.nearest(option, str(value), map(str, choices))
-    )
-
-
-def check_number(
-  what: str,
-  value: Any,
-  low: float,
-  high: float = math.inf,
-  *,
-  below: float | None = None,
-) -> None:
-  """Refuses what is no number of `low` to `high`, both included.
-
-  With `below` a number has to be less than that instead.
-  """
-  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-  fits = is_number and low <= value <= high
-  if not fits or below is not None and not value < below:
-    bounds = f'to {high:g}' if below is None else f'to below {below:g}'
-    raise errors.UserError(
-      f'{what} must be a number, {low:g} {bounds}: {value!r}'
-    )
-
-
-def check_count(what: str, value: Any, low: int) -> None:
-  """Refuses what is no whole number of at least `low`."""
-  if type(value) is not int or value < low:
-    raise errors.UserError(
-      f'{what} must be a whole number of at least {low}: {value!r}'
-    )
 
 
 def reset_groups(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
 from plasticity_rl.layers import get_layer
@@ -45,9 +46,9 @@ def hare_and_tortoise(
       when the fast weights are replaced; 'reset' keeps schedules.
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_count('hare_and_tortoise: period', period, 1)
-  base.check_number('hare_and_tortoise: momentum', momentum, 0, 1)
-  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  checks.count('hare_and_tortoise: period', period, 1)
+  checks.number('hare_and_tortoise: momentum', momentum, 0, 1)
+  checks.choice('optimizer', optimizer, base.OPTIMIZER)
   names = base.check_nets(spec, nets)
 
   def init(state):

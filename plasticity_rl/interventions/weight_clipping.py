@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import base
@@ -39,7 +40,7 @@ def weight_clipping(
     kappa: above 0; very large ones change nothing.
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_number('weight_clipping: kappa', kappa, 0)
+  checks.number('weight_clipping: kappa', kappa, 0)
   if not kappa:
     raise UserError('weight_clipping: kappa must be above 0: 0')
   names = base.check_nets(spec, nets)

@@ -2,7 +2,7 @@
 
 Parameters are any tree of arrays: one layer's, or a whole network's. Of an
 injected network they may be the whole tree: what counts is the part that
-learns (`split.learning`).
+learns (`split.trainable`).
 
 Functions that end in `_of` take trees as they are and check nothing.
 """
@@ -38,7 +38,7 @@ def ratio_of(new: Params, old: Params) -> jax.Array:
 def _checked(**trees):
   """The part of each tree that learns; all of the same structure."""
   found = {
-    name: checks.tree(name, split.learning(tree))
+    name: checks.tree(name, split.trainable(tree))
     for name, tree in trees.items()
   }
   (first, values), *others = found.items()

@@ -9,13 +9,13 @@ from plasticity_rl import settings
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
-from plasticity_rl.interventions import units
 from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import get_path
 from plasticity_rl.layers import put_layer
 from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.losses import parseval
+from plasticity_rl.methods import units
 from plasticity_rl.types import TrainState
 from tests.properties import cases
 
@@ -126,7 +126,7 @@ def test_side_inputs_are_no_units():
   """The action's rows behind the trunk's stay, and count for no unit."""
   agent, nets, _ = agent_and_nets('drq_conv')
   net = agent.spec.nets['critic']
-  trunk = next(h for h in units.hidden_layers(net) if h.name == 'trunk')
+  trunk = next(h for h in units.hidden_layers(net.layers) if h.name == 'trunk')
   assert [x.name for x in trunk.followers] == ['dense_0.0', 'dense_0.1']
   params = nets['critic'].params
   w = np.abs(np.asarray(params['head']['dense_0']['w']))  # [2, 3 + 2, units].
@@ -134,7 +134,7 @@ def test_side_inputs_are_no_units():
   np.testing.assert_allclose(
     units.outgoing_magnitude(trunk, params), w[:, :3].sum((0, 2)), rtol=1e-5
   )
-  weights = units.weights_of(net, params, {'trunk': jnp.ones(3, bool)})
+  weights = units.weights_of(net.layers, params, {'trunk': jnp.ones(3, bool)})
   mask = np.asarray(weights.outgoing['head']['dense_0']['w'])
   assert mask[:, :3].all() and not mask[:, 3:].any()
 

@@ -172,9 +172,8 @@ def weight_masks(kind, units):
       incoming[layer.name]['w'][..., unit] = True
       incoming[layer.name]['b'][unit] = True
       out = outgoing[follower.name]['w']
-      if follower.flattened_from:
-        numbered = np.arange(out.shape[0]).reshape(follower.flattened_from)
-        out[numbered[..., unit].ravel()] = True
+      if out.ndim == 2:  # Of each position, where it was an image.
+        out[unit :: like[layer.name]['b'].size] = True
       else:
         out[..., unit, :] = True
   return incoming, outgoing

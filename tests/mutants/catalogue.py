@@ -17,6 +17,7 @@ from tests.mutants.mutant import Mutant
 _INJECTION = 'plasticity_rl/injection.py'
 _SPLIT = 'plasticity_rl/split.py'
 _ROOM = 'plasticity_rl/interventions/'
+_METHODS = 'plasticity_rl/methods/'
 _OUTPUTS = 'tests/injection/outputs_test.py::test_'
 _TRAINING = 'tests/injection/training_test.py::test_'
 _OPTIMIZER = 'tests/injection/optimizer_test.py::test_'
@@ -249,17 +250,17 @@ MUTANTS = (
   # --- Other interventions.
   Mutant(
     'reset-leaves-the-target',
-    _ROOM + 'reset.py',
-    '  params = fill(state.params)\n'
-    '  target = None if state.target is None else fill(state.target)\n',
-    '  params = fill(state.params)\n  target = state.target\n',
+    _METHODS + 'resets.py',
+    '    target=None if target is None else fill(target),\n'
+    '    opt_state=opt_state,\n',
+    '    target=target,\n    opt_state=opt_state,\n',
     (_PROPERTIES + 'what_learns_changes_where_promised[dqn_mlp-fresh-reset]',),
   ),
   Mutant(
     'reset-keeps-frozen-heads',
     _ROOM + 'reset.py',
-    '      params = core.drop_frozen(params, slots=slots)\n',
-    '      pass\n',
+    '    return core.drop_frozen(params, slots=slots)\n',
+    '    return params\n',
     (
       _PROPERTIES + 'frozen_heads_change_only_where_promised'
       '[dqn_mlp-injected-reset]',
@@ -268,8 +269,8 @@ MUTANTS = (
   Mutant(
     'reset-keeps-the-optimizers-state',
     _ROOM + 'reset.py',
-    "base.reset_groups(net, state, groups) if optimizer == 'reset' else state",
-    'state',
+    "base.reset_groups(net, new, groups) if optimizer == 'reset' else new",
+    'new',
     (
       _PROPERTIES + 'optimizer_state_starts_anew_where_promised'
       '[dqn_mlp-fresh-reset]',
@@ -278,7 +279,7 @@ MUTANTS = (
   ),
   Mutant(
     'reset-draws-at-another-scale',
-    _ROOM + 'reset.py',
+    _METHODS + 'resets.py',
     '      plain = put_path(plain, path, get_path(fresh, path))\n',
     '      plain = put_path(plain, path, jax.tree.map(\n'
     '          lambda x: 1.5 * x, get_path(fresh, path)))\n',
@@ -297,10 +298,10 @@ MUTANTS = (
   ),
   Mutant(
     'shrink-and-perturb-touches-frozen-heads',
-    _ROOM + 'shrink_and_perturb.py',
-    '      return core.replace_trainable(params, plain)\n',
-    '      return core.replace_trainable(jax.tree.map(\n'
-    '          lambda p: shrink * p, params), plain)\n',
+    _METHODS + 'shrink_and_perturb.py',
+    '  return replace_trainable(params, plain)\n',
+    '  return replace_trainable(jax.tree.map(\n'
+    '      lambda p: shrink * p, params), plain)\n',
     (
       _PROPERTIES + 'frozen_heads_change_only_where_promised'
       '[dqn_mlp-injected-shrink_and_perturb]',
@@ -361,9 +362,9 @@ MUTANTS = (
   ),
   Mutant(
     'reset-keeps-the-initial-weights',
-    _ROOM + 'reset.py',
-    '    initial = put_path(initial, path, get_path(fresh, path))\n',
-    '    pass\n',
+    _METHODS + 'resets.py',
+    '    initial=None if initial is None else redraw(initial),\n',
+    '    initial=initial,\n',
     (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
   ),
   Mutant(

@@ -114,7 +114,7 @@ MUTANTS = (
   ),
   Mutant(
     'actions-taken-for-units',
-    'plasticity_rl/interventions/units.py',
+    'plasticity_rl/methods/units.py',
     '    fed = by_input[:by_input.size - follower.side_inputs]\n',
     '    fed = by_input[follower.side_inputs:]\n',
     (_ENSEMBLES + 'side_inputs_are_no_units',),

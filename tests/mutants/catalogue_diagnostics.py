@@ -77,7 +77,7 @@ MUTANTS = (
   Mutant(
     'weights-of-frozen-heads-are-measured',
     _MEASURES + 'weights.py',
-    'checks.tree(name, split.learning(tree))',
+    'checks.tree(name, split.trainable(tree))',
     'checks.tree(name, tree)',
     (_FACE + 'of_an_injected_tree_what_learns_counts',),
   ),

@@ -28,7 +28,7 @@ MUTANTS = (
   Mutant(
     'l2-sees-frozen-heads',
     _LOSSES,
-    "return _sum_of_squares(checks.tree('params', split.learning(params)))",
+    "return _sum_of_squares(checks.tree('params', split.trainable(params)))",
     "return _sum_of_squares(checks.tree('params', params))",
     (_LOSSES_TESTS + 'frozen_heads_are_left_alone',),
   ),
@@ -94,7 +94,7 @@ MUTANTS = (
   ),
   Mutant(
     'norms-survive-a-reset-of-their-layer',
-    _ROOM + 'reset.py',
+    'plasticity_rl/methods/resets.py',
     '      plain = put_path(plain, path, get_path(fresh, path))\n',
     '      plain = put_path(plain, path, {**get_path(plain, path), **{\n'
     "          k: get_path(fresh, path)[k] for k in ('w', 'b')}})\n",
