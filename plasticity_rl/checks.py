@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
+from plasticity_rl.split import trainable
 
 
 def numbers(name: str, values: Any) -> jax.Array:
@@ -68,6 +69,23 @@ def tree(name: str, values: Any) -> Any:
   return jax.tree_util.tree_map_with_path(
     lambda path, x: numbers(name + jax.tree_util.keystr(path), x), values
   )
+
+
+def learning(**trees: Any) -> list[Any]:
+  """The part of each tree that learns (`split.trainable`), all alike.
+
+  Args:
+    **trees: parameters by their name, perhaps injected.
+
+  Raises:
+    UserError: one is no tree of finite numbers, or differs from the first in
+      structure or in the shapes of arrays.
+  """
+  found = {name: tree(name, trainable(x)) for name, x in trees.items()}
+  (first, values), *others = found.items()
+  for name, x in others:
+    alike(first, values, name, x)
+  return list(found.values())
 
 
 def alike(name: str, values: Any, other: str, than: Any) -> None:

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import checks
-from plasticity_rl import split
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Params
 
@@ -68,7 +67,7 @@ def l2(params: Params) -> jax.Array:
     >>> float(pl.losses.l2(params))
     14.0
   """
-  return _sum_of_squares(checks.tree('params', split.trainable(params)))
+  return _sum_of_squares(*checks.learning(params=params))
 
 
 def l2_init(params: Params, initial: Params) -> jax.Array:
@@ -98,9 +97,7 @@ def l2_init(params: Params, initial: Params) -> jax.Array:
     >>> float(pl.losses.l2_init(params, initial))
     0.5
   """
-  params = checks.tree('params', split.trainable(params))
-  initial = checks.tree('initial', split.trainable(initial))
-  checks.alike('params', params, 'initial', initial)
+  params, initial = checks.learning(params=params, initial=initial)
   return _sum_of_squares(jax.tree.map(jnp.subtract, params, initial))
 
 
@@ -199,9 +196,8 @@ def as_matrix(w: jax.Array) -> jax.Array:
 
 def _matrices(weights):
   """The weights of a tree, none of them a bias."""
-  leaves = jax.tree_util.tree_leaves_with_path(
-    checks.tree('weights', split.trainable(weights))
-  )
+  (weights,) = checks.learning(weights=weights)
+  leaves = jax.tree_util.tree_leaves_with_path(weights)
   for path, w in leaves:
     if w.ndim < 2:
       raise UserError(

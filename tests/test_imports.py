@@ -19,7 +19,6 @@ PACKAGE = ROOT / 'plasticity_rl'
 ROOMS = (
   'aliases',
   'errors',
-  'checks',
   'configs',
   'config_files',
   'compilation_cache',
@@ -31,6 +30,7 @@ ROOMS = (
   'settings',
   'distributed',
   'split',
+  'checks',
   'measures',
   'injection',
   'losses',

@@ -28,7 +28,7 @@ MUTANTS = (
   Mutant(
     'l2-sees-frozen-heads',
     _LOSSES,
-    "return _sum_of_squares(checks.tree('params', split.trainable(params)))",
+    'return _sum_of_squares(*checks.learning(params=params))',
     "return _sum_of_squares(checks.tree('params', params))",
     (_LOSSES_TESTS + 'frozen_heads_are_left_alone',),
   ),
