@@ -110,6 +110,7 @@ def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
     own = get_layer(new, layer)
-    drawn = own['w'].reshape(-1, own['w'].shape[-1]).any(0)
-    new = put_layer(new, layer, {**own, 'b': drawn})
+    w = own[layer.weight]
+    drawn = w.reshape(-1, w.shape[-1]).any(0)
+    new = put_layer(new, layer, {**own, layer.bias: drawn})
   return new

@@ -48,10 +48,9 @@ def normalize_and_project(
       plain = core.trainable(params)
       for layer in net.layers:
         own = get_layer(plain, layer)
-        initial = get_layer(state.initial, layer)['w']
-        plain = put_layer(
-          plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
-        )
+        initial = get_layer(state.initial, layer)[layer.weight]
+        w = rescale(own[layer.weight], norm(initial))
+        plain = put_layer(plain, layer, {**own, layer.weight: w})
       return core.replace_trainable(params, plain)
 
     return state._replace(

@@ -55,7 +55,7 @@ def weight_clipping(
       plain = core.trainable(params)
       for layer in net.layers:
         tree = get_layer(plain, layer)
-        bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
+        bound = kappa / np.sqrt(np.prod(tree[layer.weight].shape[:-1]))
         plain = put_layer(
           plain, layer, {k: jnp.clip(x, -bound, bound) for k, x in tree.items()}
         )

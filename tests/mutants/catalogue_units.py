@@ -265,8 +265,8 @@ MUTANTS = (
   Mutant(
     'fan-in-without-the-kernel',
     _ROOM + 'weight_clipping.py',
-    "np.prod(tree['w'].shape[:-1])",
-    "tree['w'].shape[-2]",
+    'np.prod(tree[layer.weight].shape[:-1])',
+    'tree[layer.weight].shape[-2]',
     (_WEIGHTS + 'clipping_by_hand',),
   ),
   Mutant(

@@ -54,7 +54,7 @@ def make(
       del initial, inputs, output
       plain = injection.trainable(params)
       return sum(
-        measure(effective_weight(get_layer(plain, layer)))
+        measure(effective_weight(get_layer(plain, layer), layer.weight))
         for layer in some_layers
       )
 
