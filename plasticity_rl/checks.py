@@ -94,7 +94,8 @@ def alike(name: str, values: Any, other: str, than: Any) -> None:
   Raises:
     UserError: they do.
   """
-  if jax.tree.structure(values) != jax.tree.structure(than):
+  structures: list[Any] = [jax.tree.structure(x) for x in (values, than)]
+  if structures[0] != structures[1]:
     raise UserError(f'{name} and {other} are trees of different structure')
   try:
     chex.assert_trees_all_equal_shapes(values, than)
@@ -128,7 +129,7 @@ def choice(option: str, value: Any, choices: Sequence[Any]) -> None:
   """Refuses a value that is none of `choices`.
 
   Raises:
-    UserError: it is.
+    UserError: the value is none of them; the message has the nearest one.
   """
   if value not in choices:
     raise UserError(nearest(option, str(value), map(str, choices)))
@@ -147,7 +148,7 @@ def number(
   With `below` a number has to be less than that instead.
 
   Raises:
-    UserError: it is none.
+    UserError: the value is no such number.
   """
   is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
   fits = is_number and low <= value <= high
@@ -160,7 +161,7 @@ def count(what: str, value: Any, low: int) -> None:
   """Refuses what is no whole number of at least `low`.
 
   Raises:
-    UserError: it is none.
+    UserError: the value is no such number.
   """
   if type(value) is not int or value < low:
     raise UserError(

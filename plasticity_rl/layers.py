@@ -65,12 +65,8 @@ class Layer:
   weight: str = 'w'
   bias: str | None = 'b'
 
-  def __post_init__(self):
-    if isinstance(self.path, str) or not isinstance(self.path, Sequence):
-      raise UserError(
-        f'layer {self.name!r}: path must be a sequence of keys: {self.path!r}'
-      )
-    object.__setattr__(self, 'path', tuple(self.path))
+  def __post_init__(self) -> None:
+    object.__setattr__(self, 'path', _as_path(self.name, self.path))
 
 
 def declare_layers(
@@ -118,9 +114,23 @@ def declare_layers(
     )
   last = list(paths)[-1]
   return tuple(
-    Layer(name, path, hidden=name != last, weight=weight, bias=bias)
+    Layer(
+      name,
+      _as_path(name, path),
+      hidden=name != last,
+      weight=weight,
+      bias=bias,
+    )
     for name, path in paths.items()
   )
+
+
+def _as_path(name: str, path: Sequence[str]) -> tuple[str, ...]:
+  if isinstance(path, str) or not isinstance(path, Sequence):
+    raise UserError(
+      f'layer {name!r}: path must be a sequence of keys: {path!r}'
+    )
+  return tuple(path)
 
 
 def feeds(layer: Layer, layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -130,12 +130,12 @@ def parseval(weights: Params, scale: float = 2.0) -> jax.Array:
   """
   checks.at_least('scale', scale, 0)
 
-  def of(w):
+  def of(w: jax.Array) -> jax.Array:
     matrix = as_matrix(w)
     gram = matrix @ matrix.T
     return jnp.sum(jnp.square(gram - scale * jnp.eye(gram.shape[0])))
 
-  return sum(of(w) for w in _matrices(weights))
+  return jnp.asarray(sum(of(w) for w in _matrices(weights)))
 
 
 def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
@@ -169,12 +169,12 @@ def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
   """
   checks.at_least('iterations', iterations, 1)
 
-  def of(w):
+  def of(w: jax.Array) -> jax.Array:
     matrix = as_matrix(w)
     # Of an optimum, the gradient through its own search is zero.
     fixed = jax.lax.stop_gradient(matrix)
 
-    def iterate(_, v):
+    def iterate(_: jax.Array, v: jax.Array) -> jax.Array:
       return _unit(fixed.T @ (fixed @ v))
 
     start = jax.random.normal(jax.random.PRNGKey(0), matrix.shape[1:])
@@ -182,7 +182,7 @@ def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
     u = _unit(fixed @ v)
     return 0.5 * jnp.square(u @ matrix @ v)
 
-  return sum(of(w) for w in _matrices(weights))
+  return jnp.asarray(sum(of(w) for w in _matrices(weights)))
 
 
 def as_matrix(w: jax.Array) -> jax.Array:
@@ -194,7 +194,7 @@ def as_matrix(w: jax.Array) -> jax.Array:
   return w.reshape(-1, w.shape[-1]).T
 
 
-def _matrices(weights):
+def _matrices(weights: Params) -> list[jax.Array]:
   """The weights of a tree, none of them a bias."""
   (weights,) = checks.learning(weights=weights)
   leaves = jax.tree_util.tree_leaves_with_path(weights)
@@ -207,12 +207,12 @@ def _matrices(weights):
   return [w for _, w in leaves]
 
 
-def _sum_of_squares(tree):
+def _sum_of_squares(tree: Params) -> jax.Array:
   return sum(
     (jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)),
     start=jnp.zeros([]),
   )
 
 
-def _unit(x):
+def _unit(x: jax.Array) -> jax.Array:
   return x / jnp.maximum(jnp.linalg.norm(x), 1e-12)

@@ -13,10 +13,10 @@ from plasticity_rl.types import Params
 def trainable_mask(tree: Params) -> Any:
   """True for leaves that learn, False for frozen ones and their signs."""
 
-  def constant(value, x):
+  def constant(value: bool, x: Params) -> Any:
     return jax.tree.map(lambda _: value, x)
 
-  def mask(node):
+  def mask(node: Any) -> Any:
     if not isinstance(node, InjectedHead):
       return True
     return InjectedHead(
@@ -113,14 +113,16 @@ def grouped(
   after = masked(after or optax.identity())
   groups = ('encoder', HEAD)
 
-  def init(params):
+  def init(params: Params) -> dict[str, Any]:
     return {
       'before': before.init(params),
       **{g: core.init(params[g]) for g in groups},
       'after': after.init(params),
     }
 
-  def update(updates, state, params=None):
+  def update(
+    updates: Params, state: dict[str, Any], params: Params | None = None
+  ) -> tuple[Params, dict[str, Any]]:
     new = {}
     updates, new['before'] = before.update(updates, state['before'], params)
     updates = dict(updates)

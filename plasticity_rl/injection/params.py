@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -68,11 +69,12 @@ def inject_params(
   fresh = net.draw_head(key)
   _check_stateless(fresh)
   current = head.trainable if isinstance(head, InjectedHead) else head
-  if jax.tree.structure(fresh) != jax.tree.structure(current):
+  structures: list[Any] = [jax.tree.structure(x) for x in (fresh, current)]
+  drawn, there = structures
+  if drawn != there:
     raise ValueError(
       'the head that was drawn and the head that is there differ in '
-      f'structure: {jax.tree.structure(fresh)} and '
-      f'{jax.tree.structure(current)}'
+      f'structure: {drawn} and {there}'
     )
   if slots:
     if not freeze_original:
@@ -83,13 +85,13 @@ def inject_params(
   thawed = () if freeze_original else (current,)
   if isinstance(head, InjectedHead):
     thawed = head.thawed + thawed
-  return {
-    **params,
-    HEAD: InjectedHead(fresh, *_append(head, added, like=fresh), thawed=thawed),
-  }
+  frozen, signs = _append(head, added, like=fresh)
+  return {**params, HEAD: InjectedHead(fresh, frozen, signs, thawed)}
 
 
-def _append(head, added, like):
+def _append(
+  head: Params, added: list[tuple[Params, float]], like: Params
+) -> tuple[Params, jax.Array]:
   """The frozen stack of `head` and its signs, with `added` at the end."""
   stacks, signs = [], []
   if isinstance(head, InjectedHead):
@@ -125,7 +127,7 @@ def with_slots(params: Params, num_injections: int) -> Params:
   return {**params, HEAD: InjectedHead(params[HEAD], frozen, signs)}
 
 
-def _open_slot(head, fresh, third_term):
+def _open_slot(head: Params, fresh: Params, third_term: bool) -> Params:
   """Shifts the stack by a pair, so that the newest stands beside trainable."""
   if not isinstance(head, InjectedHead) or head.signs.shape[0] < 2:
     raise ValueError('there are no slots: allocate them by with_slots')
@@ -160,7 +162,7 @@ def drop_frozen(params: Params, *, slots: bool = False) -> Params:
   return {**params, HEAD: head.trainable}
 
 
-def _check_stateless(head):
+def _check_stateless(head: Params) -> None:
   for path, leaf in jax.tree_util.tree_leaves_with_path(head):
     kind = getattr(leaf, 'dtype', type(leaf))
     if not hasattr(leaf, 'dtype') or not jnp.issubdtype(kind, jnp.floating):

@@ -133,7 +133,7 @@ def carry_state(
   return jax.tree_util.tree_unflatten(treedef, carried)
 
 
-def _head_index(path):
+def _head_index(path: tuple) -> int | None:
   """Where in `path` the head begins; None for what is not the head's."""
   parts = ('encoder', HEAD)  # What is called 'head' in an encoder is not it.
   for i, key in enumerate(path):
@@ -142,13 +142,13 @@ def _head_index(path):
   return None
 
 
-def _is_schedules(path):
+def _is_schedules(path: tuple) -> bool:
   """Whether a leaf belongs to no group: the counts that `grouped` promises."""
   keys = {getattr(key, 'key', None) for key in path}
   return bool(keys & {'before', 'after'}) and not keys & {'encoder', HEAD}
 
 
-def _part(path):
+def _part(path: tuple) -> str | None:
   """The field of `InjectedHead` that `path` runs through, if any."""
   begin = _head_index(path)
   if begin is None:
@@ -160,7 +160,7 @@ def _part(path):
   return None
 
 
-def _without_trainable(path):
+def _without_trainable(path: tuple) -> tuple:
   key = jax.tree_util.GetAttrKey('trainable')
   begin = _head_index(path)
   if begin is None or key not in path[begin:]:

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl.interventions import base
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetState
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 # Where it is kept in `TrainState.interventions`; no label looks like this.
 KEY = '(acting)'
@@ -63,7 +65,9 @@ def with_old_policy(
   if act_with == 'new':
     return intervention
 
-  def apply(key, state: TrainState, own, batch):
+  def apply(
+    key: Key, state: TrainState, own: Any, batch: Transition
+  ) -> tuple[TrainState, Any]:
     kept = {
       # Copies, since the buffers of a state are donated and so must differ.
       'params': {

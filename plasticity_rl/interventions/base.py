@@ -55,7 +55,7 @@ def on_nets(
   """Transforms each of `nets` (by default the agent's own choice)."""
   names = check_nets(spec, nets)
 
-  def apply(key, state, batch):
+  def apply(key: Key, state: TrainState, batch: Transition) -> TrainState:
     del batch
     keys = jax.random.split(key, len(names))
     changed = {

@@ -1,6 +1,7 @@
 """Hare and Tortoise networks (Lee et al., 2024)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,12 @@ from plasticity_rl.interventions import base
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 
 def hare_and_tortoise(
@@ -51,7 +56,7 @@ def hare_and_tortoise(
   checks.choice('optimizer', optimizer, base.OPTIMIZER)
   names = base.check_nets(spec, nets)
 
-  def init(state):
+  def init(state: TrainState) -> dict[str, Any]:
     # Copies, since the buffers of a state are donated and so must differ.
     return {
       name: {
@@ -62,7 +67,9 @@ def hare_and_tortoise(
       for name in names
     }
 
-  def one(net, state, own):
+  def one(
+    net: NetSpec, state: NetState, own: dict[str, Any]
+  ) -> tuple[NetState, dict[str, Any]]:
     fast = core.trainable(state.params)
     calls = own['calls'] + 1
     new = drawn_since(net, own['initial'], state.initial)
@@ -75,7 +82,7 @@ def hare_and_tortoise(
     )
     due = calls % period == 0
 
-    def when_due(new, old):
+    def when_due(new: Params, old: Params) -> Params:
       return jax.tree.map(lambda n, o: jnp.where(due, n, o), new, old)
 
     params = core.replace_trainable(state.params, when_due(slow, fast))
@@ -92,7 +99,9 @@ def hare_and_tortoise(
     }
     return state, own
 
-  def apply(key, state, own, batch):
+  def apply(
+    key: Key, state: TrainState, own: dict[str, Any], batch: Transition
+  ) -> tuple[TrainState, dict[str, Any]]:
     del key, batch
     nets, own = dict(state.nets), dict(own)
     for name in names:

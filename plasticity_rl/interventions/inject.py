@@ -11,6 +11,8 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.base import on_nets
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 
 
@@ -48,7 +50,7 @@ def injection(
     'slots': spec.slots > 0,
   }
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     params, opt_state = core.inject(
       key,
       net.network,

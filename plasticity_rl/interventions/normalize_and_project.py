@@ -10,6 +10,10 @@ from plasticity_rl.interventions import base
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 def normalize_and_project(
@@ -41,10 +45,10 @@ def normalize_and_project(
     names, 'layers', {name: net.layers for name, net in spec.nets.items()}
   )
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     del key
 
-    def project(params):
+    def project(params: Params) -> Params:
       plain = core.trainable(params)
       for layer in net.layers:
         own = get_layer(plain, layer)

@@ -1,11 +1,16 @@
 """ReDo: recycling dormant units (Sokar et al., 2023)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
 from plasticity_rl.methods import redo as method
+from plasticity_rl.methods.units import ByLayer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
 
 
 def redo(
@@ -41,7 +46,9 @@ def redo(
   """
   method.check_options(tau, count)
 
-  def transform(key, net, state, own, features):
+  def transform(
+    key: Key, net: NetSpec, state: NetState, own: Any, features: ByLayer
+  ) -> tuple[NetState, Any]:
     state = method.redo(
       key,
       features=features,

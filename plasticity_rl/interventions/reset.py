@@ -13,6 +13,9 @@ from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 SCOPES = ('head', 'last', 'all_but_encoder', 'everything', 'random')
 
@@ -61,12 +64,12 @@ def reset(
   names = base.check_nets(spec, nets)
   paths = {name: _paths(spec, name, scope, layers) for name in names}
 
-  def transform(name):
+  def transform(name: str) -> base.NetTransform:
     return lambda key, net, state: redraw(
       key, net, state, paths[name], optimizer, slots=spec.slots > 0
     )
 
-  def apply(key, state, batch):
+  def apply(key: Key, state: TrainState, batch: Transition) -> TrainState:
     for name, k in zip(names, jax.random.split(key, len(names)), strict=True):
       one = base.on_nets(spec, (name,), transform(name))
       state, _ = one.apply(k, state, (), batch)
@@ -75,7 +78,9 @@ def reset(
   return base.stateless(apply, nets_only=True)
 
 
-def _paths(spec, name, scope, layers):
+def _paths(
+  spec: AgentSpec, name: str, scope: str, layers: int
+) -> tuple[tuple[str, ...], ...]:
   """Subtrees to draw again: groups, or layers in a group."""
   net = spec.nets[name]
   if scope == 'last':
@@ -110,7 +115,7 @@ def redraw(
   """Replaces the subtrees at `paths` by fresh ones. The key is consumed."""
   groups = sorted({path[0] for path in paths})
 
-  def without_frozen(params):
+  def without_frozen(params: Params | None) -> Params | None:
     if params is None or core.HEAD not in groups:
       return params
     return core.drop_frozen(params, slots=slots)

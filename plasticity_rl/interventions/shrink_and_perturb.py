@@ -7,6 +7,10 @@ from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
 from plasticity_rl.methods import shrink_and_perturb as method
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 NOISES = ('initializer', 'gaussian')
 
@@ -42,8 +46,8 @@ def shrink_and_perturb(
   checks.choice('optimizer', optimizer, base.OPTIMIZER)
   method.check_options(shrink, perturb)
 
-  def transform(key, net, state):
-    def change(params):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
+    def change(params: Params) -> Params:
       return method.shrink_and_perturb(
         key,
         params,

@@ -13,6 +13,8 @@ from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 
 def on_features(
@@ -41,10 +43,12 @@ def on_features(
     {name: hidden_layers(net.layers) for name, net in spec.nets.items()},
   )
 
-  def init_all(state):
+  def init_all(state: TrainState) -> dict[str, Any]:
     return {name: init(spec.nets[name], state.nets[name]) for name in names}
 
-  def apply(key, state, own, batch):
+  def apply(
+    key: Key, state: TrainState, own: Any, batch: Transition
+  ) -> tuple[TrainState, Any]:
     params = {name: net.params for name, net in state.nets.items()}
     inputs = spec.inputs(params, batch)
     nets, own = dict(state.nets), dict(own)
@@ -73,10 +77,12 @@ def by_method(
     make: the method on a network.
   """
 
-  def init(net, state):
+  def init(net: NetSpec, state: NetState) -> Any:
     return make(net).init(state.params, state.initial)
 
-  def transform(key, net, state, own, features):
+  def transform(
+    key: Key, net: NetSpec, state: NetState, own: Any, features: ByLayer
+  ) -> tuple[NetState, Any]:
     return make(net).step(key, own, features=features, **state._asdict())
 
   return on_features(spec, nets, transform, init)

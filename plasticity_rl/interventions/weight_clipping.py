@@ -12,6 +12,10 @@ from plasticity_rl.interventions import base
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 def weight_clipping(
@@ -48,10 +52,10 @@ def weight_clipping(
     names, 'layers', {name: net.layers for name, net in spec.nets.items()}
   )
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     del key
 
-    def clip(params):
+    def clip(params: Params) -> Params:
       plain = core.trainable(params)
       for layer in net.layers:
         tree = get_layer(plain, layer)

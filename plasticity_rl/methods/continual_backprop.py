@@ -1,8 +1,8 @@
 """Continual backprop (Dohare et al., 2024)."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from plasticity_rl.methods.moments import COUNT
 from plasticity_rl.methods.recycle import recycle
 from plasticity_rl.split import trainable
 from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 class Statistics(NamedTuple):
@@ -38,10 +39,10 @@ class Statistics(NamedTuple):
 
 
 def check_options(rate: float, maturity: int, decay: float, count: str) -> None:
-  """Refuses options of `continual_backprop` that are none.
+  """Refuses options that `continual_backprop` does not take.
 
   Raises:
-    UserError: they are.
+    UserError: an option is unknown or out of its range.
   """
   checks.number('continual_backprop: rate', rate, 0, 1)
   checks.count('continual_backprop: maturity', maturity, 0)
@@ -86,8 +87,9 @@ def continual_backprop(
       1e-4 to 1e-6. With 0 networks never change.
     maturity: steps that a unit is safe for; 100 to 10,000 in the paper.
     decay: eta, 0 to 1, below 1; 0.99 in the paper.
-    count: 'reset' or 'keep' of step counts that an optimizer keeps for the
-      head or the encoder alone (`grouped`); other counts stay.
+    count: 'reset' or 'keep', of step counts that the optimizer keeps for the
+      head or the encoder alone (`grouped`); other counts stay. With a stale
+      count Adam's first steps on fresh moments are several times too large.
 
   Returns:
     Two pure functions: `init(params)` makes the statistics of every hidden
@@ -135,10 +137,12 @@ def continual_backprop(
   check_options(rate, maturity, decay, count)
   layers = tuple(layers)
 
-  def start(params, initial=None):
+  def start(
+    params: Params, initial: Params | None = None
+  ) -> dict[str, Statistics]:
     _check(layers, NetState(params, None, None, initial))
 
-    def one(layer, mark):
+    def one(layer: Layer, mark: jax.Array) -> Statistics:
       zeros = jnp.zeros(mark.shape, jnp.float32)
       return Statistics(
         utility=zeros,
@@ -155,15 +159,15 @@ def continual_backprop(
     }
 
   def step(
-    key,
-    statistics,
-    params,
-    features,
+    key: jax.Array,
+    statistics: Mapping[str, Statistics],
+    params: Params,
+    features: Mapping[str, jax.Array],
     *,
-    target=None,
-    opt_state=None,
-    initial=None,
-  ):
+    target: Params | None = None,
+    opt_state: Any = None,
+    initial: Params | None = None,
+  ) -> tuple[NetState, dict[str, Statistics]]:
     state = NetState(params, target, opt_state, initial)
     _check(layers, state)
     plain = trainable(params)
@@ -195,7 +199,7 @@ def continual_backprop(
   return UnitMethod(start, step)
 
 
-def _check(layers, state):
+def _check(layers: Sequence[Layer], state: NetState) -> None:
   network.check_state(state)
   network.check_layers(trainable(state.params), layers, biases=True)
 
@@ -230,7 +234,7 @@ def restart(own: Statistics, new: jax.Array) -> Statistics:
   return own._replace(utility=utility, mean=mean, age=age)
 
 
-def _like(by_unit, by_feature):
+def _like(by_unit: jax.Array, by_feature: jax.Array) -> jax.Array:
   """A unit's value for each of its features."""
   return jnp.tile(by_unit, by_feature.size // by_unit.size)
 

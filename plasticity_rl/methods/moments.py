@@ -30,7 +30,7 @@ def reset_moments(opt_state: Any, mask: Params, *, count: str) -> Any:
       The count of an optimizer of a single group is always kept, as are those
       of schedules.
   """
-  by_part = {}
+  by_part: dict[str, list[tuple[tuple[str, ...], jax.Array]]] = {}
   for path, m in jax.tree_util.tree_leaves_with_path(mask):
     part, *rest = _names(path)
     by_part.setdefault(part, []).append((tuple(rest), m))
@@ -42,7 +42,7 @@ def reset_moments(opt_state: Any, mask: Params, *, count: str) -> Any:
     for part, leaves in by_part.items()
   }
 
-  def zero(path, leaf):
+  def zero(path: tuple, leaf: jax.Array) -> jax.Array:
     names, fields = _names(path), {getattr(k, 'name', None) for k in path}
     part = next((name for name in names if name in by_part), None)
     if part is None or fields & {'frozen', 'signs', 'thawed'}:
@@ -59,6 +59,6 @@ def reset_moments(opt_state: Any, mask: Params, *, count: str) -> Any:
   return jax.tree_util.tree_map_with_path(zero, opt_state)
 
 
-def _names(path):
+def _names(path: tuple) -> tuple[str, ...]:
   """The keys of dicts that a path runs through."""
   return tuple(key.key for key in path if hasattr(key, 'key'))

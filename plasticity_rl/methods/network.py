@@ -36,10 +36,11 @@ def draw(key: Key, init: Init, like: Params) -> Params:
 
 
 def check_state(state: NetState) -> None:
-  """Refuses parameters that are no nested dicts of arrays, or that differ.
+  """Refuses a network whose trees are no nested dicts of arrays, all alike.
 
   Raises:
-    UserError: they do.
+    UserError: `params` are no nested dicts of arrays, or `target` or `initial`
+      differs from what learns of them in structure or shapes.
   """
   if not isinstance(state.params, Mapping):
     raise UserError(
@@ -63,7 +64,8 @@ def check_path(params: Params, path: Sequence[str], name: str) -> None:
   """Refuses a path that leads nowhere.
 
   Raises:
-    UserError: it does; the line names the keys that are there.
+    UserError: a key of the path is missing; the message has those that are
+      there.
   """
   for depth in range(len(path)):
     node = get_path(params, path[:depth])
@@ -147,12 +149,12 @@ def check_features(
   return found
 
 
-def _features(params, layer):
+def _features(params: Params, layer: Layer) -> int:
   units = get_layer(params, layer)[layer.weight].shape[-1]
   return units * layer.features_per_unit
 
 
-def _check_layer(params, layer):
+def _check_layer(params: Params, layer: Layer) -> None:
   where = f'layer {layer.name!r}'
   check_path(params, (*layer.path, layer.weight), where)
   if layer.bias is not None:
@@ -173,7 +175,7 @@ def _check_layer(params, layer):
       )
 
 
-def _check_feeds(params, layer, follower):
+def _check_feeds(params: Params, layer: Layer, follower: Layer) -> None:
   w = get_layer(params, follower)[follower.weight]
   inputs = w.shape[-2] - follower.side_inputs
   features = _features(params, layer)

@@ -77,11 +77,13 @@ def if_any(
   """
 
   @jax.custom_batching.custom_vmap
-  def run(predicate, operands):
+  def run(predicate: jax.Array, operands: tuple) -> Any:
     return jax.lax.cond(predicate, change, keep, *operands)
 
   @run.def_vmap
-  def over_seeds(size, batched, predicate, operands):
+  def over_seeds(
+    size: int, batched: list, predicate: jax.Array, operands: tuple
+  ) -> tuple[Any, Any]:
     operands = jax.tree.map(
       lambda x, is_batched: (
         x if is_batched else jnp.broadcast_to(x, (size, *jnp.shape(x)))
@@ -95,13 +97,22 @@ def if_any(
   return run(predicate, operands)
 
 
-def _recycle(key, layers, init, state, units, means, *, count):
+def _recycle(
+  key: Key,
+  layers: Sequence[Layer],
+  init: Init,
+  state: NetState,
+  units: ByLayer,
+  means: ByLayer | None,
+  *,
+  count: str,
+) -> NetState:
   """`recycle`, whether there is anything to do or not."""
   plain = trainable(state.params)
   fresh = draw(key, init, plain)
   weights = weights_of(layers, plain, units)
 
-  def fill(params):
+  def fill(params: Params) -> Params:
     plain = trainable(params)
     if means is not None:
       plain = move_into_biases(layers, plain, units, means)
@@ -123,7 +134,9 @@ def _recycle(key, layers, init, state, units, means, *, count):
   )
 
 
-def _same_rest(layers, before, after):
+def _same_rest(
+  layers: Sequence[Layer], before: Params, after: Params
+) -> Params:
   """`after`, whose weights that were not set to zero multiply as before.
 
   Weight normalisation would scale up what is left of a unit's weights.

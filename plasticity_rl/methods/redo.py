@@ -18,10 +18,10 @@ from plasticity_rl.types import Params
 
 
 def check_options(tau: float, count: str) -> None:
-  """Refuses options of `redo` that are none.
+  """Refuses options that `redo` does not take.
 
   Raises:
-    UserError: they are.
+    UserError: an option is unknown or out of its range.
   """
   checks.number('redo: tau', tau, float('-inf'))
   checks.choice('count', count, COUNT)
@@ -63,8 +63,9 @@ def redo(
       of what learns.
     tau: threshold. 0.025 goes with a period of 1000 in the paper's code, 0.1
       is in its text. Below zero nothing is recycled.
-    count: 'reset' or 'keep' of step counts that an optimizer keeps for the
-      head or the encoder alone (`grouped`); other counts stay.
+    count: 'reset' or 'keep', of step counts that the optimizer keeps for the
+      head or the encoder alone (`grouped`); other counts stay. With a stale
+      count Adam's first steps on fresh moments are several times too large.
     target: parameters of a target network, which receives the same draw.
     opt_state: the optimizer's state, of any optax optimizer of `params`.
     initial: parameters as they were drawn, in which recycled units become

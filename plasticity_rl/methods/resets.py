@@ -46,8 +46,9 @@ def reset_layers(
       a `Layer`.
     init: `(key) -> params`, the network's initialiser; of an injected network,
       of what learns.
-    count: 'reset' or 'keep' of step counts that an optimizer keeps for the
-      head or the encoder alone (`grouped`); other counts stay.
+    count: 'reset' or 'keep', of step counts that the optimizer keeps for the
+      head or the encoder alone (`grouped`); other counts stay. With a stale
+      count Adam's first steps on fresh moments are several times too large.
     target: parameters of a target network, which receives the same draw.
     opt_state: the optimizer's state, of any optax optimizer of `params`.
     initial: parameters as they were drawn, in which the new draw replaces the
@@ -90,12 +91,12 @@ def reset_layers(
     network.check_path(plain, path, 'paths')
   fresh = network.draw(key, init, plain)
 
-  def redraw(plain):
+  def redraw(plain: Params) -> Params:
     for path in paths:
       plain = put_path(plain, path, get_path(fresh, path))
     return plain
 
-  def fill(params):
+  def fill(params: Params) -> Params:
     return replace_trainable(params, redraw(trainable(params)))
 
   if opt_state is not None:
@@ -137,8 +138,9 @@ def reset_weights(
     fraction: 0 to 1; 0 changes nothing.
     init: `(key) -> params`, the network's initialiser; of an injected network,
       of what learns.
-    count: 'reset' or 'keep' of step counts that an optimizer keeps for the
-      head or the encoder alone (`grouped`); other counts stay.
+    count: 'reset' or 'keep', of step counts that the optimizer keeps for the
+      head or the encoder alone (`grouped`); other counts stay. With a stale
+      count Adam's first steps on fresh moments are several times too large.
     target: parameters of a target network, which receives the same draw.
     opt_state: the optimizer's state, of any optax optimizer of `params`.
     initial: parameters as they were drawn, in which the new draw replaces the
@@ -175,7 +177,7 @@ def reset_weights(
     optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
   )
 
-  def fill(params):
+  def fill(params: Params) -> Params:
     return replace_trainable(params, select(mask, fresh, trainable(params)))
 
   return NetState(

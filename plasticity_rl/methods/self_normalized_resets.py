@@ -1,8 +1,8 @@
 """Self-normalized resets (Farias and Jozefiak, 2024)."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from plasticity_rl.methods.moments import COUNT
 from plasticity_rl.methods.recycle import recycle
 from plasticity_rl.split import trainable
 from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 class Statistics(NamedTuple):
@@ -36,10 +37,10 @@ class Statistics(NamedTuple):
 
 
 def check_options(eta: float, decay: float, count: str) -> None:
-  """Refuses options of `self_normalized_resets` that are none.
+  """Refuses options that `self_normalized_resets` does not take.
 
   Raises:
-    UserError: they are.
+    UserError: an option is unknown or out of its range.
   """
   checks.number('self_normalized_resets: eta', eta, 0, below=1)
   checks.number('self_normalized_resets: decay', decay, 0, 1)
@@ -80,8 +81,9 @@ def self_normalized_resets(
       of what learns.
     eta: threshold, 0 to below 1; our choice. With 0 networks never change.
     decay: of the gaps, per firing, 0 to 1; 1 forgets nothing. Our choice.
-    count: 'reset' or 'keep' of step counts that an optimizer keeps for the
-      head or the encoder alone (`grouped`); other counts stay.
+    count: 'reset' or 'keep', of step counts that the optimizer keeps for the
+      head or the encoder alone (`grouped`); other counts stay. With a stale
+      count Adam's first steps on fresh moments are several times too large.
 
   Returns:
     Two pure functions: `init(params)` makes the statistics of every hidden
@@ -116,10 +118,12 @@ def self_normalized_resets(
   check_options(eta, decay, count)
   layers = tuple(layers)
 
-  def start(params, initial=None):
+  def start(
+    params: Params, initial: Params | None = None
+  ) -> dict[str, Statistics]:
     _check(layers, NetState(params, None, None, initial))
 
-    def one(mark):
+    def one(mark: jax.Array) -> Statistics:
       zeros = jnp.zeros(mark.shape, jnp.float32)
       return Statistics(
         silent=zeros.astype(jnp.int32),
@@ -131,15 +135,15 @@ def self_normalized_resets(
     return jax.tree.map(one, units.drawn(layers, trainable(params), initial))
 
   def step(
-    key,
-    statistics,
-    params,
-    features,
+    key: jax.Array,
+    statistics: Mapping[str, Statistics],
+    params: Params,
+    features: Mapping[str, jax.Array],
     *,
-    target=None,
-    opt_state=None,
-    initial=None,
-  ):
+    target: Params | None = None,
+    opt_state: Any = None,
+    initial: Params | None = None,
+  ) -> tuple[NetState, dict[str, Statistics]]:
     state = NetState(params, target, opt_state, initial)
     _check(layers, state)
     plain = trainable(params)
@@ -165,7 +169,7 @@ def self_normalized_resets(
   return UnitMethod(start, step)
 
 
-def _check(layers, state):
+def _check(layers: Sequence[Layer], state: NetState) -> None:
   network.check_state(state)
   network.check_layers(trainable(state.params), layers)
 

@@ -12,10 +12,10 @@ from plasticity_rl.types import Params
 
 
 def check_options(shrink: float, perturb: float) -> None:
-  """Refuses options of `shrink_and_perturb` that are none.
+  """Refuses options that `shrink_and_perturb` does not take.
 
   Raises:
-    UserError: they are.
+    UserError: an option is unknown or out of its range.
   """
   checks.number('shrink_and_perturb: shrink', shrink, 0, 1)
   checks.number('shrink_and_perturb: perturb', perturb, 0)

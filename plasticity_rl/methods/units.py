@@ -90,14 +90,14 @@ def outgoing_magnitude(hidden: Hidden, plain: Params) -> jax.Array:
   units = get_layer(plain, layer)[layer.weight].shape[-1]
   features = units * layer.features_per_unit
 
-  def into(follower):
+  def into(follower: Layer) -> jax.Array:
     own = get_layer(plain, follower)
     w = jnp.abs(effective_weight(own, follower.weight))
     by_input = w.sum((*range(w.ndim - 2), -1))
     fed = by_input[: by_input.size - follower.side_inputs]
     return fed.reshape(-1, features).sum(0)
 
-  return sum(into(follower) for follower in hidden.followers)
+  return jnp.asarray(sum(into(follower) for follower in hidden.followers))
 
 
 def drawn(
@@ -115,7 +115,7 @@ def drawn(
     initial: the same as they were drawn, or None.
   """
 
-  def mark(layer):
+  def mark(layer: Layer) -> jax.Array:
     w = get_layer(params if initial is None else initial, layer)[layer.weight]
     first = w.reshape(-1, w.shape[-1])[0]
     return jnp.zeros_like(first) if initial is None else first
