@@ -61,7 +61,10 @@ def haiku():
   return lambda key: network.init(key, X), network.apply, layers
 
 
-each_library = pytest.mark.parametrize('make', (flax, frozen_flax, haiku))
+each_library = pytest.mark.parametrize(
+  'make',
+  (flax, pytest.param(frozen_flax, marks=pytest.mark.slow), haiku),
+)
 
 
 def leaf(tree, layer, key):

@@ -129,6 +129,17 @@ MUTANTS = (
     (_UNITS + 'thawed_heads_keep_their_moments',),
   ),
   Mutant(
+    'moments-of-another-block-zeroed',
+    _METHODS + 'moments.py',
+    '    leaves.sort(key=lambda leaf: -len(leaf[0]))\n',
+    '    pass\n',
+    (
+      'tests/methods/libraries_test.py::test_'
+      'blocks_of_the_same_layers_keep_their_moments_apart',
+    ),
+    'this code, until this test',
+  ),
+  Mutant(
     'recycled-start-not-remembered',
     _METHODS + 'recycle.py',
     '      else select(weights.incoming, fresh, state.initial)\n',
