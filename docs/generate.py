@@ -20,7 +20,7 @@ from plasticity_rl.learner.upgd import scale_by_upgd
 from plasticity_rl.networks.crelu import crelu
 from plasticity_rl.networks.fourier import fourier
 from plasticity_rl.networks.layer_norm import layer_norm
-from plasticity_rl.networks.weight_norm import weight_normalization
+from plasticity_rl.weight_norm import weight_normalization
 
 FOLDER = pathlib.Path(__file__).parent / 'methods'
 KINDS = {

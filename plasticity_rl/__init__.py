@@ -6,6 +6,9 @@ On arrays and networks of your own:
 
 - `pl.measures`: how many units are dead, what rank the features have, ...
 - `pl.losses`: penalties that keep a network plastic.
+- `pl.redo`, `pl.continual_backprop`, `pl.self_normalized_resets`,
+  `pl.reset_layers`, `pl.reset_weights`, `pl.shrink_and_perturb`: units and
+  weights of a network are drawn again. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
 - `pl.verdict`: whether scores of two arms say that plasticity was lost.
@@ -33,14 +36,31 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.injection import inject as inject
   from plasticity_rl.injection import inject_params as inject_params
   from plasticity_rl.injection import masked as masked
+  from plasticity_rl.layers import Layer as Layer
+  from plasticity_rl.layers import declare_layers as declare_layers
+  from plasticity_rl.methods.continual_backprop import (
+    continual_backprop as continual_backprop,
+  )
+  from plasticity_rl.methods.redo import redo as redo
+  from plasticity_rl.methods.resets import reset_layers as reset_layers
+  from plasticity_rl.methods.resets import reset_weights as reset_weights
+  from plasticity_rl.methods.self_normalized_resets import (
+    self_normalized_resets as self_normalized_resets,
+  )
+  from plasticity_rl.methods.shrink_and_perturb import (
+    shrink_and_perturb as shrink_and_perturb,
+  )
   from plasticity_rl.settings import default_config as default_config
 
 __version__ = '0.1.0'  # setup.py reads it here.
 
 __all__ = [
+  'Layer',
   'SplitNetwork',
   'UserError',
   '__version__',
+  'continual_backprop',
+  'declare_layers',
   'default_config',
   'diagnose',
   'grouped',
@@ -49,20 +69,33 @@ __all__ = [
   'losses',
   'masked',
   'measures',
+  'redo',
+  'reset_layers',
+  'reset_weights',
+  'self_normalized_resets',
+  'shrink_and_perturb',
   'train',
   'verdict',
 ]
 
 _MODULES = ('losses', 'measures')
 _ROOMS = {
+  'Layer': 'layers',
   'SplitNetwork': 'injection',
   'UserError': 'errors',
+  'continual_backprop': 'methods.continual_backprop',
+  'declare_layers': 'layers',
   'default_config': 'settings',
   'diagnose': 'api',
   'grouped': 'injection',
   'inject': 'injection',
   'inject_params': 'injection',
   'masked': 'injection',
+  'redo': 'methods.redo',
+  'reset_layers': 'methods.resets',
+  'reset_weights': 'methods.resets',
+  'self_normalized_resets': 'methods.self_normalized_resets',
+  'shrink_and_perturb': 'methods.shrink_and_perturb',
   'train': 'api',
   'verdict': 'api',
 }

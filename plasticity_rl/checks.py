@@ -5,6 +5,8 @@ inside `jax.jit`, `jax.vmap` and `jax.grad` an array has none yet, so that the
 checks cost nothing in a compiled program.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import chex
@@ -12,6 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
+from plasticity_rl.split import trainable
 
 
 def numbers(name: str, values: Any) -> jax.Array:
@@ -39,16 +43,16 @@ def numbers(name: str, values: Any) -> jax.Array:
   return array
 
 
-def features(values: Any) -> jax.Array:
+def features(values: Any, name: str = 'features') -> jax.Array:
   """Features of a layer, `[B, ..., F]`.
 
   Raises:
     UserError: they are none, or not finite.
   """
-  array = numbers('features', values)
+  array = numbers(name, values)
   if array.ndim < 2:
     raise UserError(
-      'features: expected a batch of feature vectors, [B, ..., F], found shape'
+      f'{name}: expected a batch of feature vectors, [B, ..., F], found shape'
       f' {array.shape}'
     )
   return array
@@ -67,13 +71,31 @@ def tree(name: str, values: Any) -> Any:
   )
 
 
+def learning(**trees: Any) -> list[Any]:
+  """The part of each tree that learns (`split.trainable`), all alike.
+
+  Args:
+    **trees: parameters by their name, perhaps injected.
+
+  Raises:
+    UserError: one is no tree of finite numbers, or differs from the first in
+      structure or in the shapes of arrays.
+  """
+  found = {name: tree(name, trainable(x)) for name, x in trees.items()}
+  (first, values), *others = found.items()
+  for name, x in others:
+    alike(first, values, name, x)
+  return list(found.values())
+
+
 def alike(name: str, values: Any, other: str, than: Any) -> None:
   """Refuses trees that differ in structure or in the shapes of arrays.
 
   Raises:
     UserError: they do.
   """
-  if jax.tree.structure(values) != jax.tree.structure(than):
+  structures: list[Any] = [jax.tree.structure(x) for x in (values, than)]
+  if structures[0] != structures[1]:
     raise UserError(f'{name} and {other} are trees of different structure')
   try:
     chex.assert_trees_all_equal_shapes(values, than)
@@ -101,3 +123,47 @@ def share(name: str, value: float) -> None:
   """
   if not 0 <= value < 1:
     raise UserError(f'{name} must be at least 0 and below 1: {value}')
+
+
+def choice(option: str, value: Any, choices: Sequence[Any]) -> None:
+  """Refuses a value that is none of `choices`.
+
+  Raises:
+    UserError: the value is none of them; the message has the nearest one.
+  """
+  if value not in choices:
+    raise UserError(nearest(option, str(value), map(str, choices)))
+
+
+def number(
+  what: str,
+  value: Any,
+  low: float,
+  high: float = math.inf,
+  *,
+  below: float | None = None,
+) -> None:
+  """Refuses what is no number of `low` to `high`, both included.
+
+  With `below` a number has to be less than that instead.
+
+  Raises:
+    UserError: the value is no such number.
+  """
+  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  fits = is_number and low <= value <= high
+  if not fits or below is not None and not value < below:
+    bounds = f'to {high:g}' if below is None else f'to below {below:g}'
+    raise UserError(f'{what} must be a number, {low:g} {bounds}: {value!r}')
+
+
+def count(what: str, value: Any, low: int) -> None:
+  """Refuses what is no whole number of at least `low`.
+
+  Raises:
+    UserError: the value is no such number.
+  """
+  if type(value) is not int or value < low:
+    raise UserError(
+      f'{what} must be a whole number of at least {low}: {value!r}'
+    )

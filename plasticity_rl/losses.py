@@ -2,7 +2,7 @@
 
 None has its coefficient: add `c * losses.l2_init(params, initial)` to the loss
 of your own network before you take its gradient. Of an injected network, frozen
-heads are left alone (`split.learning`).
+heads are left alone (`split.trainable`).
 
 Agents of this package are trained on the same functions: `config.regularizer`.
 """
@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import checks
-from plasticity_rl import split
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Params
 
@@ -68,7 +67,7 @@ def l2(params: Params) -> jax.Array:
     >>> float(pl.losses.l2(params))
     14.0
   """
-  return _sum_of_squares(checks.tree('params', split.learning(params)))
+  return _sum_of_squares(*checks.learning(params=params))
 
 
 def l2_init(params: Params, initial: Params) -> jax.Array:
@@ -98,9 +97,7 @@ def l2_init(params: Params, initial: Params) -> jax.Array:
     >>> float(pl.losses.l2_init(params, initial))
     0.5
   """
-  params = checks.tree('params', split.learning(params))
-  initial = checks.tree('initial', split.learning(initial))
-  checks.alike('params', params, 'initial', initial)
+  params, initial = checks.learning(params=params, initial=initial)
   return _sum_of_squares(jax.tree.map(jnp.subtract, params, initial))
 
 
@@ -133,12 +130,12 @@ def parseval(weights: Params, scale: float = 2.0) -> jax.Array:
   """
   checks.at_least('scale', scale, 0)
 
-  def of(w):
+  def of(w: jax.Array) -> jax.Array:
     matrix = as_matrix(w)
     gram = matrix @ matrix.T
     return jnp.sum(jnp.square(gram - scale * jnp.eye(gram.shape[0])))
 
-  return sum(of(w) for w in _matrices(weights))
+  return jnp.asarray(sum(of(w) for w in _matrices(weights)))
 
 
 def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
@@ -172,12 +169,12 @@ def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
   """
   checks.at_least('iterations', iterations, 1)
 
-  def of(w):
+  def of(w: jax.Array) -> jax.Array:
     matrix = as_matrix(w)
     # Of an optimum, the gradient through its own search is zero.
     fixed = jax.lax.stop_gradient(matrix)
 
-    def iterate(_, v):
+    def iterate(_: jax.Array, v: jax.Array) -> jax.Array:
       return _unit(fixed.T @ (fixed @ v))
 
     start = jax.random.normal(jax.random.PRNGKey(0), matrix.shape[1:])
@@ -185,7 +182,7 @@ def spectral_norm(weights: Params, iterations: int = 10) -> jax.Array:
     u = _unit(fixed @ v)
     return 0.5 * jnp.square(u @ matrix @ v)
 
-  return sum(of(w) for w in _matrices(weights))
+  return jnp.asarray(sum(of(w) for w in _matrices(weights)))
 
 
 def as_matrix(w: jax.Array) -> jax.Array:
@@ -197,11 +194,10 @@ def as_matrix(w: jax.Array) -> jax.Array:
   return w.reshape(-1, w.shape[-1]).T
 
 
-def _matrices(weights):
+def _matrices(weights: Params) -> list[jax.Array]:
   """The weights of a tree, none of them a bias."""
-  leaves = jax.tree_util.tree_leaves_with_path(
-    checks.tree('weights', split.learning(weights))
-  )
+  (weights,) = checks.learning(weights=weights)
+  leaves = jax.tree_util.tree_leaves_with_path(weights)
   for path, w in leaves:
     if w.ndim < 2:
       raise UserError(
@@ -211,12 +207,12 @@ def _matrices(weights):
   return [w for _, w in leaves]
 
 
-def _sum_of_squares(tree):
+def _sum_of_squares(tree: Params) -> jax.Array:
   return sum(
     (jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)),
     start=jnp.zeros([]),
   )
 
 
-def _unit(x):
+def _unit(x: jax.Array) -> jax.Array:
   return x / jnp.maximum(jnp.linalg.norm(x), 1e-12)

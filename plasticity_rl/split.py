@@ -86,7 +86,7 @@ class SplitNetwork:
     default_factory=dict, init=False, repr=False, compare=False
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     for name in ('encoder_apply', 'head_apply'):
       if not callable(getattr(self, name)):
         raise ValueError(
@@ -129,13 +129,13 @@ class SplitNetwork:
       return NetworkOutput(outputs, {**encoder_layers, **head_layers})
     return outputs
 
-  def _split(self, result):
+  def _split(self, result: Any) -> Any:
     return result if self.with_layers else (result, {})
 
-  def _features(self, params, x):
+  def _features(self, params: Params, x: Any) -> Any:
     return self._split(self.encoder_apply(params, x))[0]
 
-  def _apply_head(self, head, features):
+  def _apply_head(self, head: Params, features: Any) -> Any:
     if not isinstance(head, InjectedHead):
       return self._split(self.head_apply(head, features))
     outputs, layers = self._split(self.head_apply(head.trainable, features))
@@ -164,21 +164,40 @@ class SplitNetwork:
     return outputs, layers
 
 
-def learning(params: Params) -> Params:
-  """The part of any tree that learns, as it was before any injection.
+def trainable(params: Params) -> Params:
+  """The part of any tree that learns, in the structure before any injection.
 
-  Every `InjectedHead` in it, wherever that is, becomes its trainable head.
+  Every `InjectedHead` in it, wherever that is, becomes its trainable head. (Of
+  the unfrozen-original ablation, the newest head.)
   """
   return jax.tree.map(
     lambda node: node.trainable if isinstance(node, InjectedHead) else node,
     params,
-    is_leaf=lambda node: isinstance(node, InjectedHead),
+    is_leaf=_is_injected,
   )
 
 
-def _zeros(like):
+def replace_trainable(params: Params, new: Params) -> Params:
+  """`params` with its learning part replaced; the inverse of `trainable`."""
+  return jax.tree.map(
+    lambda node, learns: (
+      dataclasses.replace(node, trainable=learns)
+      if isinstance(node, InjectedHead)
+      else learns
+    ),
+    params,
+    new,
+    is_leaf=_is_injected,
+  )
+
+
+def _is_injected(node: Any) -> bool:
+  return isinstance(node, InjectedHead)
+
+
+def _zeros(like: Any) -> Any:
   return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
 
 
-def _add(a, b):
+def _add(a: Any, b: Any) -> Any:
   return jax.tree.map(jnp.add, a, b)

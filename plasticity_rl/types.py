@@ -6,13 +6,14 @@ every leaf of a `TrainState` but its counters, which all seeds share.
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from plasticity_rl.errors import UserError as UserError
+from plasticity_rl.layers import Layer
 
 Params = Any  # Any pytree of arrays.
 Key = jax.Array  # A raw uint32[2] key, as `jax.random.PRNGKey` makes.
@@ -118,58 +119,6 @@ def structure(tree: Any) -> Any:
   """What decides which program runs: the tree, shapes and dtypes."""
   return jax.tree.structure(tree), tuple(
     (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(tree)
-  )
-
-
-@dataclasses.dataclass(frozen=True)
-class Layer:
-  """A layer with weights, in the order of the forward pass.
-
-  An ensemble keeps the weights of all its members in the same leaves, stacked.
-  Each member's share is a `Layer` of its own, so that whatever acts on layers
-  acts on every member by itself: `interventions.base` reads and writes them.
-
-  Attributes:
-    name: key of its features in `NetworkOutput.layers`; of member m of an
-      ensemble it ends in '.m'.
-    path: where its `{'w', 'b'}` are in the parameters, and beside them what
-      normalises it (`g`, `scale`, `offset`, each `[units]`); the first element
-      is 'encoder' or 'head'.
-    hidden: whether its output passes a non-linearity and feeds the next layer;
-      false for the last one, whose outputs are predictions.
-    flattened_from: height, width and channels (HWC) of its input where that is
-      a flattened image, so that feature c of the layer before feeds rows
-      `c::channels` of `w`; None otherwise.
-    features_per_unit: how many features its activation makes of a unit, the
-      last axis of `w`; features i, i + units, ... are those of unit i.
-    member: its index on the leading axis of what is at `path`; None where that
-      is no ensemble's.
-    side_inputs: how many of the last rows of `w` are fed by an input of the
-      network (an action) rather than by the layer before.
-  """
-
-  name: str
-  path: tuple[str, ...]
-  hidden: bool = True
-  flattened_from: tuple[int, int, int] | None = None
-  features_per_unit: int = 1
-  member: int | None = None
-  side_inputs: int = 0
-
-
-def feeds(layer: Layer, layers: Sequence[Layer]) -> tuple[Layer, ...]:
-  """Those of `layers` that the output of `layer` is fed to.
-
-  They share the next path; of an ensemble's, the same member, or every member
-  where `layer` is common to them. The last one feeds none.
-  """
-  paths = list(dict.fromkeys(x.path for x in layers))
-  following = paths[paths.index(layer.path) + 1 :][:1]
-  return tuple(
-    x
-    for x in layers
-    if x.path in following
-    and (None in (x.member, layer.member) or x.member == layer.member)
   )
 
 

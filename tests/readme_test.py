@@ -10,7 +10,7 @@ EXAMPLES = re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
 
 
 def test_there_are_examples():
-  assert len(EXAMPLES) == 2
+  assert len(EXAMPLES) == 3
 
 
 @pytest.mark.parametrize('code', EXAMPLES, ids=range(len(EXAMPLES)))

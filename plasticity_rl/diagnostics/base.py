@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
-from plasticity_rl.interventions.base import get_layer
+from plasticity_rl.layers import Layer
+from plasticity_rl.layers import feeds
+from plasticity_rl.layers import get_layer
 from plasticity_rl.measures import ranks
 from plasticity_rl.types import Key
-from plasticity_rl.types import Layer
 from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
-from plasticity_rl.types import feeds
 from plasticity_rl.types import name_tag
 
 

@@ -34,7 +34,7 @@ def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
   """`dormant_sets` before any measurement; `learns` as in `Probe.learns`."""
   return {
     layer.name: jnp.zeros(
-      of_layer(learns, layer)['w'].shape[-1] * layer.features_per_unit,
+      of_layer(learns, layer)[layer.weight].shape[-1] * layer.features_per_unit,
       bool,
     )
     for layer in net.layers

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl.interventions import base
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetState
 from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 # Where it is kept in `TrainState.interventions`; no label looks like this.
 KEY = '(acting)'
@@ -53,7 +56,7 @@ def with_old_policy(
   intervention: base.Intervention, act_with: Any, act_steps: Any
 ) -> base.Intervention:
   """The intervention, after which the old policy acts for `act_steps`."""
-  base.check_choice('act_with', act_with, ('old', 'new'))
+  checks.choice('act_with', act_with, ('old', 'new'))
   if type(act_steps) is not int or (act_steps > 0) != (act_with == 'old'):
     raise errors.UserError(
       'act_steps must be a positive whole number with act_with="old", and '
@@ -62,7 +65,9 @@ def with_old_policy(
   if act_with == 'new':
     return intervention
 
-  def apply(key, state: TrainState, own, batch):
+  def apply(
+    key: Key, state: TrainState, own: Any, batch: Transition
+  ) -> tuple[TrainState, Any]:
     kept = {
       # Copies, since the buffers of a state are donated and so must differ.
       'params': {

@@ -1,19 +1,16 @@
 """What an intervention is, and how one acts on some networks of an agent."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
-from plasticity_rl.types import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
-from plasticity_rl.types import Params
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
@@ -58,7 +55,7 @@ def on_nets(
   """Transforms each of `nets` (by default the agent's own choice)."""
   names = check_nets(spec, nets)
 
-  def apply(key, state, batch):
+  def apply(key: Key, state: TrainState, batch: Transition) -> TrainState:
     del batch
     keys = jax.random.split(key, len(names))
     changed = {
@@ -102,78 +99,8 @@ def check_several(
   several = isinstance(values, (tuple, list)) and len(values)
   values = tuple(values) if several else (values,)
   for value in values:
-    check_choice(what, value, choices)
+    checks.choice(what, value, choices)
   return values
-
-
-def check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
-  """Refuses a value that is none of `choices`."""
-  if value not in choices:
-    raise errors.UserError(
-      errors.nearest(option, str(value), map(str, choices))
-    )
-
-
-def check_number(
-  what: str,
-  value: Any,
-  low: float,
-  high: float = math.inf,
-  *,
-  below: float | None = None,
-) -> None:
-  """Refuses what is no number of `low` to `high`, both included.
-
-  With `below` a number has to be less than that instead.
-  """
-  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-  fits = is_number and low <= value <= high
-  if not fits or below is not None and not value < below:
-    bounds = f'to {high:g}' if below is None else f'to below {below:g}'
-    raise errors.UserError(
-      f'{what} must be a number, {low:g} {bounds}: {value!r}'
-    )
-
-
-def check_count(what: str, value: Any, low: int) -> None:
-  """Refuses what is no whole number of at least `low`."""
-  if type(value) is not int or value < low:
-    raise errors.UserError(
-      f'{what} must be a whole number of at least {low}: {value!r}'
-    )
-
-
-def get(tree: Params, path: Sequence[str]) -> Params:
-  """The subtree at `path` of nested dicts."""
-  for key in path:
-    tree = tree[key]
-  return tree
-
-
-def put(tree: Params, path: Sequence[str], value: Params) -> Params:
-  """`tree` with the subtree at `path` replaced."""
-  if not path:
-    return value
-  return {**tree, path[0]: put(tree[path[0]], path[1:], value)}
-
-
-def get_layer(tree: Params, layer: Layer) -> Params:
-  """What a tree holds of a layer: of an ensemble's, of its member."""
-  found = get(tree, layer.path)
-  if layer.member is None:
-    return found
-  return jax.tree.map(lambda x: x[layer.member], found)
-
-
-def put_layer(tree: Params, layer: Layer, value: Params) -> Params:
-  """`tree` with what it holds of a layer replaced."""
-  if layer.member is not None:
-    value = jax.tree.map(
-      lambda whole, own: jnp.asarray(whole).at[layer.member].set(own),
-      get(tree, layer.path),
-      value,
-    )
-  return put(tree, layer.path, value)
 
 
 def reset_groups(

@@ -6,6 +6,9 @@ from plasticity_rl import errors
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.base import stateless
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 
 def control(spec: AgentSpec) -> Intervention:
@@ -30,7 +33,7 @@ def reseed(spec: AgentSpec, *, salt: int = 1) -> Intervention:
       f'reseed: salt must be a whole number from 0 to 2**32 - 1: {salt!r}'
     )
 
-  def apply(key, state, batch):
+  def apply(key: Key, state: TrainState, batch: Transition) -> TrainState:
     del key, batch
     keys = jax.tree.map(lambda k: jax.random.fold_in(k, salt), state.keys)
     return state._replace(keys=keys)

@@ -8,6 +8,7 @@ read in a table: `'injection'`, `'reset(scope="head", every_steps=20_000)'`,
 import ast
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from plasticity_rl import aliases
@@ -53,7 +54,10 @@ def parse(text: str) -> Expression:
   try:
     node = ast.parse(body.strip(), mode='eval').body
     call = node if isinstance(node, ast.Call) else None
-    name = (call.func if call else node).id
+    named = call.func if call else node
+    if not isinstance(named, ast.Name):
+      raise ValueError('there is no name')
+    name = named.id
     if call and call.args:
       raise ValueError('options are given by name')
     options = {}
@@ -63,7 +67,7 @@ def parse(text: str) -> Expression:
       if keyword.arg in options:
         raise ValueError(f'{keyword.arg} is there twice')
       options[keyword.arg] = ast.literal_eval(keyword.value)
-  except (SyntaxError, ValueError, AttributeError, TypeError) as error:
+  except (SyntaxError, ValueError, TypeError) as error:
     raise UserError(
       f'cannot read the intervention {text!r}: write name or '
       f'name(option=value) with plain values ({error})'
@@ -81,6 +85,6 @@ def parse(text: str) -> Expression:
   )
 
 
-def _call(name, options):
+def _call(name: str, options: Mapping[str, Any]) -> str:
   inner = ', '.join(f'{k}={v!r}' for k, v in options.items())
   return f'{name}({inner})' if inner else name

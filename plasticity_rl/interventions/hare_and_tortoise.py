@@ -1,15 +1,23 @@
 """Hare and Tortoise networks (Lee et al., 2024)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 
 def hare_and_tortoise(
@@ -43,12 +51,12 @@ def hare_and_tortoise(
       when the fast weights are replaced; 'reset' keeps schedules.
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_count('hare_and_tortoise: period', period, 1)
-  base.check_number('hare_and_tortoise: momentum', momentum, 0, 1)
-  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
+  checks.count('hare_and_tortoise: period', period, 1)
+  checks.number('hare_and_tortoise: momentum', momentum, 0, 1)
+  checks.choice('optimizer', optimizer, base.OPTIMIZER)
   names = base.check_nets(spec, nets)
 
-  def init(state):
+  def init(state: TrainState) -> dict[str, Any]:
     # Copies, since the buffers of a state are donated and so must differ.
     return {
       name: {
@@ -59,7 +67,9 @@ def hare_and_tortoise(
       for name in names
     }
 
-  def one(net, state, own):
+  def one(
+    net: NetSpec, state: NetState, own: dict[str, Any]
+  ) -> tuple[NetState, dict[str, Any]]:
     fast = core.trainable(state.params)
     calls = own['calls'] + 1
     new = drawn_since(net, own['initial'], state.initial)
@@ -72,7 +82,7 @@ def hare_and_tortoise(
     )
     due = calls % period == 0
 
-    def when_due(new, old):
+    def when_due(new: Params, old: Params) -> Params:
       return jax.tree.map(lambda n, o: jnp.where(due, n, o), new, old)
 
     params = core.replace_trainable(state.params, when_due(slow, fast))
@@ -89,7 +99,9 @@ def hare_and_tortoise(
     }
     return state, own
 
-  def apply(key, state, own, batch):
+  def apply(
+    key: Key, state: TrainState, own: dict[str, Any], batch: Transition
+  ) -> tuple[TrainState, dict[str, Any]]:
     del key, batch
     nets, own = dict(state.nets), dict(own)
     for name in names:
@@ -106,7 +118,8 @@ def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
   """
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
-    own = base.get_layer(new, layer)
-    drawn = own['w'].reshape(-1, own['w'].shape[-1]).any(0)
-    new = base.put_layer(new, layer, {**own, 'b': drawn})
+    own = get_layer(new, layer)
+    w = own[layer.weight]
+    drawn = w.reshape(-1, w.shape[-1]).any(0)
+    new = put_layer(new, layer, {**own, layer.bias: drawn})
   return new

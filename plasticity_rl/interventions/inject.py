@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.base import Intervention
-from plasticity_rl.interventions.base import check_choice
 from plasticity_rl.interventions.base import on_nets
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 
 
@@ -34,9 +36,9 @@ def injection(
     freeze_original: freeze the original head.
     optimizer_state: 'reset_head', 'keep' or 'reset_all'.
   """
-  check_choice('optimizer_state', optimizer_state, core.OPTIMIZER_STATES)
-  check_choice('third_term', third_term, (True, False))
-  check_choice('freeze_original', freeze_original, (True, False))
+  checks.choice('optimizer_state', optimizer_state, core.OPTIMIZER_STATES)
+  checks.choice('third_term', third_term, (True, False))
+  checks.choice('freeze_original', freeze_original, (True, False))
   if spec.slots and not freeze_original:
     raise UserError(
       'injection: freeze_original=False grows the network, so that '
@@ -48,7 +50,7 @@ def injection(
     'slots': spec.slots > 0,
   }
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     params, opt_state = core.inject(
       key,
       net.network,

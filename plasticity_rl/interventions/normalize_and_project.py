@@ -7,7 +7,13 @@ import jax.numpy as jnp
 
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 def normalize_and_project(
@@ -39,17 +45,16 @@ def normalize_and_project(
     names, 'layers', {name: net.layers for name, net in spec.nets.items()}
   )
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     del key
 
-    def project(params):
+    def project(params: Params) -> Params:
       plain = core.trainable(params)
       for layer in net.layers:
-        own = base.get_layer(plain, layer)
-        initial = base.get_layer(state.initial, layer)['w']
-        plain = base.put_layer(
-          plain, layer, {**own, 'w': rescale(own['w'], norm(initial))}
-        )
+        own = get_layer(plain, layer)
+        initial = get_layer(state.initial, layer)[layer.weight]
+        w = rescale(own[layer.weight], norm(initial))
+        plain = put_layer(plain, layer, {**own, layer.weight: w})
       return core.replace_trainable(params, plain)
 
     return state._replace(

@@ -1,10 +1,16 @@
 """ReDo: recycling dormant units (Sokar et al., 2023)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
+from plasticity_rl.methods import redo as method
+from plasticity_rl.methods.units import ByLayer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
 
 
 def redo(
@@ -35,23 +41,23 @@ def redo(
     tau: threshold. 0.025 goes with a period of 1000 in the paper's code, 0.1
       is in its text. Below zero nothing is recycled.
     count: what becomes of the optimizer's counts: 'reset' or 'keep' (see
-      `units.reset_moments` for what either costs).
+      `methods.moments` for what either costs).
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_number('redo: tau', tau, float('-inf'))
-  base.check_choice('count', count, units.COUNT)
+  method.check_options(tau, count)
 
-  def transform(key, net, state, own, features):
-    dormant = {
-      hidden.name: units.may_recycle(state.params, hidden)
-      & (
-        units.dormancy_scores(
-          features[hidden.name], hidden.layer.features_per_unit
-        )
-        <= tau
-      )
-      for hidden in units.hidden_layers(net)
-    }
-    return units.recycle(key, net, state, dormant, count=count), own
+  def transform(
+    key: Key, net: NetSpec, state: NetState, own: Any, features: ByLayer
+  ) -> tuple[NetState, Any]:
+    state = method.redo(
+      key,
+      features=features,
+      layers=net.layers,
+      init=net.network.init,
+      tau=tau,
+      count=count,
+      **state._asdict(),
+    )
+    return state, own
 
   return units.on_features(spec, nets, transform)

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 import jax
-import optax
 
+from plasticity_rl import checks
 from plasticity_rl import errors
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
-from plasticity_rl.interventions import units
+from plasticity_rl.methods import resets
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
+from plasticity_rl.types import TrainState
+from plasticity_rl.types import Transition
 
 SCOPES = ('head', 'last', 'all_but_encoder', 'everything', 'random')
 
@@ -44,12 +47,12 @@ def reset(
       'all_but_encoder' and 'everything' all of them.
     optimizer: 'reset' gives every group of which a layer is redrawn a fresh
       state, counts included; of a random subnetwork it zeroes the moments of
-      the redrawn weights and those counts (see `units.reset_moments` for what
+      the redrawn weights and those counts (see `methods.moments` for what
       that costs the other weights). 'keep' keeps all of it.
   """
-  base.check_choice('scope', scope, SCOPES)
-  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
-  base.check_number('reset: fraction', fraction, 0, 1)
+  checks.choice('scope', scope, SCOPES)
+  checks.choice('optimizer', optimizer, base.OPTIMIZER)
+  checks.number('reset: fraction', fraction, 0, 1)
   if scope == 'random':
     return base.on_nets(
       spec,
@@ -61,12 +64,12 @@ def reset(
   names = base.check_nets(spec, nets)
   paths = {name: _paths(spec, name, scope, layers) for name in names}
 
-  def transform(name):
+  def transform(name: str) -> base.NetTransform:
     return lambda key, net, state: redraw(
       key, net, state, paths[name], optimizer, slots=spec.slots > 0
     )
 
-  def apply(key, state, batch):
+  def apply(key: Key, state: TrainState, batch: Transition) -> TrainState:
     for name, k in zip(names, jax.random.split(key, len(names)), strict=True):
       one = base.on_nets(spec, (name,), transform(name))
       state, _ = one.apply(k, state, (), batch)
@@ -75,7 +78,9 @@ def reset(
   return base.stateless(apply, nets_only=True)
 
 
-def _paths(spec, name, scope, layers):
+def _paths(
+  spec: AgentSpec, name: str, scope: str, layers: int
+) -> tuple[tuple[str, ...], ...]:
   """Subtrees to draw again: groups, or layers in a group."""
   net = spec.nets[name]
   if scope == 'last':
@@ -108,51 +113,37 @@ def redraw(
   slots: bool,
 ) -> NetState:
   """Replaces the subtrees at `paths` by fresh ones. The key is consumed."""
-  fresh = net.network.init(key)
   groups = sorted({path[0] for path in paths})
 
-  def fill(params):
-    if core.HEAD in groups:
-      params = core.drop_frozen(params, slots=slots)
-    plain = core.trainable(params)
-    for path in paths:
-      plain = base.put(plain, path, base.get(fresh, path))
-    return core.replace_trainable(params, plain)
+  def without_frozen(params: Params | None) -> Params | None:
+    if params is None or core.HEAD not in groups:
+      return params
+    return core.drop_frozen(params, slots=slots)
 
-  params = fill(state.params)
-  target = None if state.target is None else fill(state.target)
-  # The frozen stack may be gone: its absence changes the paths of the state.
-  opt_state = core.carry_state(net.optimizer, state.opt_state, params, 'keep')
-  initial = state.initial
-  for path in paths:
-    initial = base.put(initial, path, base.get(fresh, path))
-  state = NetState(params, target, opt_state, initial)
-  return (
-    base.reset_groups(net, state, groups) if optimizer == 'reset' else state
+  new = resets.reset_layers(
+    key,
+    without_frozen(state.params),
+    paths,
+    init=net.network.init,
+    target=without_frozen(state.target),
+    initial=state.initial,
   )
+  # The frozen stack may be gone: its absence changes the paths of the state.
+  new = new._replace(
+    opt_state=core.carry_state(
+      net.optimizer, state.opt_state, new.params, 'keep'
+    )
+  )
+  return base.reset_groups(net, new, groups) if optimizer == 'reset' else new
 
 
 def redraw_some(
   key: Key, net: NetSpec, state: NetState, fraction: float, optimizer: str
 ) -> NetState:
   """Redraws a random subnetwork of what learns. The key is consumed."""
-  mask_key, draw_key = jax.random.split(key)
-  fresh = net.network.init(draw_key)
-  mask = jax.tree.map(
-    lambda u: u < fraction,
-    optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
+  new = resets.reset_weights(
+    key, fraction=fraction, init=net.network.init, **state._asdict()
   )
-
-  def fill(params):
-    plain = core.trainable(params)
-    return core.replace_trainable(params, units.select(mask, fresh, plain))
-
-  opt_state = state.opt_state
-  if optimizer == 'reset':
-    opt_state = units.reset_moments(opt_state, mask, count='reset')
-  return NetState(
-    params=fill(state.params),
-    target=None if state.target is None else fill(state.target),
-    opt_state=opt_state,
-    initial=units.select(mask, fresh, state.initial),
-  )
+  if optimizer == 'keep':
+    return new._replace(opt_state=state.opt_state)
+  return new

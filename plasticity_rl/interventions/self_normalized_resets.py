@@ -1,16 +1,11 @@
 """Self-normalized resets (Farias and Jozefiak, 2024)."""
 
-import math
 from collections.abc import Sequence
-
-import jax
-import jax.numpy as jnp
 
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
+from plasticity_rl.methods import self_normalized_resets as method
 from plasticity_rl.types import AgentSpec
-
-Own = dict[str, jax.Array]
 
 
 def self_normalized_resets(
@@ -54,70 +49,14 @@ def self_normalized_resets(
     eta: threshold, 0 to below 1; our choice. With 0 networks never change.
     decay: of the gaps, per firing, 0 to 1; 1 forgets nothing. Our choice.
     count: what becomes of the optimizer's counts: 'keep' or 'reset' (see
-      `units.reset_moments`).
+      `methods.moments`).
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_number('self_normalized_resets: eta', eta, 0, below=1)
-  base.check_number('self_normalized_resets: decay', decay, 0, 1)
-  base.check_choice('count', count, units.COUNT)
-
-  def init(net, state):
-    def one(mark):
-      zeros = jnp.zeros(mark.shape, jnp.float32)
-      return {
-        'silent': zeros.astype(jnp.int32),
-        'gaps': zeros,
-        'length': zeros,
-        'drawn': jnp.copy(mark),
-      }
-
-    return jax.tree.map(one, units.drawn(net, state))
-
-  def transform(key, net, state, own, features):
-    marks = units.drawn(net, state)
-    silent, new = {}, {}
-    for hidden in units.hidden_layers(net):
-      name = hidden.name
-      mine = observe(
-        restart(own[name], own[name]['drawn'] != marks[name]),
-        fires=units.over_features(
-          hidden.layer, units.unit_activity(features[name])
-        )
-        > 0,
-        decay=decay,
-      )
-      silent[name] = units.may_recycle(state.params, hidden) & (
-        log_tail(mine) <= (math.log(eta) if eta else -math.inf)
-      )
-      new[name] = restart(mine, silent[name])
-    state = units.recycle(key, net, state, silent, count=count)
-    marks = units.drawn(net, state)
-    return state, {n: {**mine, 'drawn': marks[n]} for n, mine in new.items()}
-
-  return units.on_features(spec, nets, transform, init)
-
-
-def observe(own: Own, *, fires: jax.Array, decay: float) -> Own:
-  """Own state of a layer after one more call; all `[U]`."""
-  since = own['silent'] + 1
-  return {
-    **own,
-    'silent': jnp.where(fires, 0, since),
-    'gaps': jnp.where(fires, decay * own['gaps'] + 1, own['gaps']),
-    'length': jnp.where(fires, decay * own['length'] + since, own['length']),
-  }
-
-
-def log_tail(own: Own) -> jax.Array:
-  """log P(A > a) of each unit, `[U]`."""
-  p = (own['gaps'] + 1) / (own['length'] + 2)
-  return own['silent'] * jnp.log1p(-p)
-
-
-def restart(own: Own, new: jax.Array) -> Own:
-  """Own state of a layer of which some units, bool `[U]`, are new."""
-  zeroed = ('silent', 'gaps', 'length')
-  return {
-    **own,
-    **{k: jnp.where(new, jnp.zeros_like(own[k]), own[k]) for k in zeroed},
-  }
+  method.check_options(eta, decay, count)
+  return units.by_method(
+    spec,
+    nets,
+    lambda net: method.self_normalized_resets(
+      net.layers, init=net.network.init, eta=eta, decay=decay, count=count
+    ),
+  )

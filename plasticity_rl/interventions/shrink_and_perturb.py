@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-import jax
-import optax
-
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.methods import shrink_and_perturb as method
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 NOISES = ('initializer', 'gaussian')
 
@@ -39,20 +42,19 @@ def shrink_and_perturb(
     nets: networks to act on; by default those that the agent names.
     optimizer: 'reset' starts the optimizer's state anew, 'keep' keeps it.
   """
-  base.check_choice('noise', noise, NOISES)
-  base.check_choice('optimizer', optimizer, base.OPTIMIZER)
-  base.check_number('shrink_and_perturb: shrink', shrink, 0, 1)
-  base.check_number('shrink_and_perturb: perturb', perturb, 0)
+  checks.choice('noise', noise, NOISES)
+  checks.choice('optimizer', optimizer, base.OPTIMIZER)
+  method.check_options(shrink, perturb)
 
-  def transform(key, net, state):
-    def change(params):
-      plain = core.trainable(params)
-      if noise == 'initializer':
-        drawn = net.network.init(key)
-      else:
-        drawn = optax.tree.random_like(key, plain, sampler=jax.random.normal)
-      plain = jax.tree.map(lambda p, n: shrink * p + perturb * n, plain, drawn)
-      return core.replace_trainable(params, plain)
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
+    def change(params: Params) -> Params:
+      return method.shrink_and_perturb(
+        key,
+        params,
+        init=net.network.init if noise == 'initializer' else None,
+        shrink=shrink,
+        perturb=perturb,
+      )
 
     state = state._replace(
       params=change(state.params),

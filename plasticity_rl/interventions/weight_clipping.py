@@ -5,10 +5,17 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
+from plasticity_rl.types import Key
+from plasticity_rl.types import NetSpec
+from plasticity_rl.types import NetState
+from plasticity_rl.types import Params
 
 
 def weight_clipping(
@@ -37,7 +44,7 @@ def weight_clipping(
     kappa: above 0; very large ones change nothing.
     nets: networks to act on; by default those that the agent names.
   """
-  base.check_number('weight_clipping: kappa', kappa, 0)
+  checks.number('weight_clipping: kappa', kappa, 0)
   if not kappa:
     raise UserError('weight_clipping: kappa must be above 0: 0')
   names = base.check_nets(spec, nets)
@@ -45,15 +52,15 @@ def weight_clipping(
     names, 'layers', {name: net.layers for name, net in spec.nets.items()}
   )
 
-  def transform(key, net, state):
+  def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
     del key
 
-    def clip(params):
+    def clip(params: Params) -> Params:
       plain = core.trainable(params)
       for layer in net.layers:
-        tree = base.get_layer(plain, layer)
-        bound = kappa / np.sqrt(np.prod(tree['w'].shape[:-1]))
-        plain = base.put_layer(
+        tree = get_layer(plain, layer)
+        bound = kappa / np.sqrt(np.prod(tree[layer.weight].shape[:-1]))
+        plain = put_layer(
           plain, layer, {k: jnp.clip(x, -bound, bound) for k, x in tree.items()}
         )
       return core.replace_trainable(params, plain)

@@ -57,7 +57,7 @@ def stable_rank_of(s: jax.Array) -> jax.Array:
   return jnp.sum(jnp.square(s / largest))
 
 
-def _checked(features):
+def _checked(features: jax.Array) -> jax.Array:
   """Singular values of what a person handed in."""
   features = checks.features(features)
   if not jnp.issubdtype(features.dtype, jnp.floating):

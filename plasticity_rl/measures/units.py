@@ -63,7 +63,7 @@ def overlap_of(now: jax.Array, before: jax.Array) -> jax.Array:
 # --- Of a layer -------------------------------------------------------------
 
 
-def _share(units):
+def _share(units: jax.Array) -> jax.Array:
   return units.astype(jnp.float32).mean()
 
 

@@ -2,7 +2,7 @@
 
 Parameters are any tree of arrays: one layer's, or a whole network's. Of an
 injected network they may be the whole tree: what counts is the part that
-learns (`split.learning`).
+learns (`split.trainable`).
 
 Functions that end in `_of` take trees as they are and check nothing.
 """
@@ -11,7 +11,6 @@ import jax
 import optax
 
 from plasticity_rl import checks
-from plasticity_rl import split
 from plasticity_rl.types import Params
 
 
@@ -33,18 +32,6 @@ def growth_of(now: Params, initial: Params) -> jax.Array:
 def ratio_of(new: Params, old: Params) -> jax.Array:
   """||theta' - theta||_2 / ||theta||_2."""
   return distance_of(new, old) / optax.tree.norm(old)
-
-
-def _checked(**trees):
-  """The part of each tree that learns; all of the same structure."""
-  found = {
-    name: checks.tree(name, split.learning(tree))
-    for name, tree in trees.items()
-  }
-  (first, values), *others = found.items()
-  for name, tree in others:
-    checks.alike(first, values, name, tree)
-  return found.values()
 
 
 def weight_norm(params: Params) -> jax.Array:
@@ -69,8 +56,7 @@ def weight_norm(params: Params) -> jax.Array:
     >>> float(pl.measures.weight_norm(params))
     6.0
   """
-  (params,) = _checked(params=params)
-  return norm_of(params)
+  return norm_of(*checks.learning(params=params))
 
 
 def weight_growth(params: Params, initial: Params) -> jax.Array:
@@ -98,7 +84,7 @@ def weight_growth(params: Params, initial: Params) -> jax.Array:
     >>> float(pl.measures.weight_growth(params, initial))
     2.0
   """
-  return growth_of(*_checked(params=params, initial=initial))
+  return growth_of(*checks.learning(params=params, initial=initial))
 
 
 def distance_from_init(params: Params, initial: Params) -> jax.Array:
@@ -126,7 +112,7 @@ def distance_from_init(params: Params, initial: Params) -> jax.Array:
     >>> float(pl.measures.distance_from_init(params, initial))
     5.0
   """
-  return distance_of(*_checked(params=params, initial=initial))
+  return distance_of(*checks.learning(params=params, initial=initial))
 
 
 def update_ratio(updated: Params, params: Params) -> jax.Array:
@@ -155,4 +141,4 @@ def update_ratio(updated: Params, params: Params) -> jax.Array:
     >>> float(pl.measures.update_ratio(updated, params))
     0.5
   """
-  return ratio_of(*_checked(updated=updated, params=params))
+  return ratio_of(*checks.learning(updated=updated, params=params))

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.layers import Layer
 from plasticity_rl.networks import ensemble
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import sequential
 from plasticity_rl.networks.sequential import Sequential
 from plasticity_rl.networks.sequential import preprocess
 from plasticity_rl.split import SplitNetwork
-from plasticity_rl.types import Layer
 
 Built = tuple[SplitNetwork, tuple[Layer, ...]]
 # The mean's is that of hidden layers; spreads start close to one another.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.layers import Layer
 from plasticity_rl.split import SplitNetwork
-from plasticity_rl.types import Layer
 
 FORMS = ('auto', 'batched', 'unrolled')
 

@@ -14,7 +14,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from plasticity_rl.networks import weight_norm
+from plasticity_rl import weight_norm
 from plasticity_rl.networks.convolution import convolve
 from plasticity_rl.networks.initializers import Initializer
 from plasticity_rl.networks.initializers import of_biases

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
+from plasticity_rl.layers import Layer
 from plasticity_rl.networks import ensemble
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
@@ -24,7 +25,6 @@ from plasticity_rl.networks.actor_critic import gaussian
 from plasticity_rl.networks.actor_critic import values
 from plasticity_rl.networks.sequential import Sequential
 from plasticity_rl.split import SplitNetwork
-from plasticity_rl.types import Layer
 from plasticity_rl.types import Params
 
 TRUNK = 'trunk'

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
+from plasticity_rl.layers import Layer
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
-from plasticity_rl.types import Layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +123,7 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       'regularizer.infer needs an encoder, but network.split is '
       f'{config.split}: all layers are in the head'
     )
-  sizes = image_sizes(config)
+  image_sizes(config)  # Refuses what does not fit.
   n_conv = len(config.convolutions)
   widths = [*map(config.units, config.hidden), config.num_outputs]
   names = [f'conv_{i}' for i in range(n_conv)]
@@ -185,7 +185,6 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       name,
       ('encoder' if i < split else 'head', name),
       hidden=i < config.num_layers - 1,
-      flattened_from=sizes[-1] if sizes and i == n_conv else None,
       features_per_unit=(
         config.features_per_unit if i < config.num_layers - 1 else 1
       ),

@@ -276,7 +276,6 @@ def test_layers_are_declared(agent):
     'dense_2.0',
     'dense_2.1',
   ]
-  assert critic[1].flattened_from == (3, 2, 3)
   assert [layer.side_inputs for layer in critic] == [
     0,
     0,

@@ -6,7 +6,7 @@ import numpy as np
 
 from plasticity_rl import injection
 from plasticity_rl.diagnostics import base
-from plasticity_rl.types import Layer
+from plasticity_rl.layers import Layer
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import NetworkOutput
@@ -16,7 +16,7 @@ KEY = jax.random.PRNGKey(0)
 # A convolution and a dense layer in the encoder, two in the head.
 LAYERS = (
   Layer('conv', ('encoder', 'conv')),
-  Layer('first', ('encoder', 'first'), flattened_from=(1, 2, 3)),
+  Layer('first', ('encoder', 'first')),
   Layer('second', ('head', 'second')),
   Layer('last', ('head', 'last'), hidden=False),
 )

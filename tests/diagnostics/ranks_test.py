@@ -8,8 +8,8 @@ from plasticity_rl.diagnostics.ranks import effective_rank
 from plasticity_rl.diagnostics.ranks import feature_rank
 from plasticity_rl.diagnostics.ranks import srank
 from plasticity_rl.diagnostics.ranks import stable_rank
+from plasticity_rl.layers import Layer
 from plasticity_rl.measures.ranks import srank_of
-from plasticity_rl.types import Layer
 from tests.diagnostics.probes import FEATURES
 from tests.diagnostics.probes import floats
 from tests.diagnostics.probes import probe_of

@@ -10,8 +10,8 @@ from plasticity_rl.diagnostics.dormant_units import dormant_overlap
 from plasticity_rl.diagnostics.dormant_units import dormant_sets
 from plasticity_rl.diagnostics.dormant_units import dormant_units
 from plasticity_rl.diagnostics.dormant_units import no_dormant_sets
+from plasticity_rl.layers import Layer
 from plasticity_rl.measures import units
-from plasticity_rl.types import Layer
 from tests.diagnostics.probes import FEATURES
 from tests.diagnostics.probes import TWO_LAYERS
 from tests.diagnostics.probes import floats

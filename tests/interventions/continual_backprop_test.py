@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from plasticity_rl.interventions import continual_backprop as cbp
-from plasticity_rl.interventions import units
+from plasticity_rl.layers import put_path
+from plasticity_rl.methods import continual_backprop as cbp
+from plasticity_rl.methods import units
 from tests.interventions import nets
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
@@ -21,7 +22,7 @@ def numpy_statistics(kind, params, inputs):
   layers = nets.predict(made, params, kind, inputs).layers
   weights = nets.weights(net, params)
   utility, mean = {}, {}
-  for hidden in units.hidden_layers(net):
+  for hidden in units.hidden_layers(net.layers):
     h = np.asarray(layers[hidden.name], np.float64)
     h = h.reshape(-1, h.shape[-1])
     mean[hidden.name] = h.mean(0)
@@ -50,19 +51,20 @@ def test_utilities_are_averages_by_hand(kind):
       wanted[name] = (0.9 * u + 0.1 * utility[name], 0.9 * f + 0.1 * mean[name])
   for name, (u, f) in wanted.items():
     mine = own['q'][name]
-    np.testing.assert_allclose(mine['utility'], u, rtol=1e-4)
-    np.testing.assert_allclose(mine['mean'], f, rtol=1e-4)
-    np.testing.assert_array_equal(mine['age'], 3)
+    np.testing.assert_allclose(mine.utility, u, rtol=1e-4)
+    np.testing.assert_allclose(mine.mean, f, rtol=1e-4)
+    np.testing.assert_array_equal(mine.age, 3)
 
 
 def test_averages_are_corrected_for_their_age():
   """What never changes is told exactly at any age."""
-  own = {
-    'utility': jnp.zeros(2),
-    'mean': jnp.zeros(2),
-    'age': jnp.array([0, 0]),
-    'due': jnp.zeros([]),
-  }
+  own = cbp.Statistics(
+    utility=jnp.zeros(2),
+    mean=jnp.zeros(2),
+    age=jnp.array([0, 0]),
+    due=jnp.zeros([]),
+    drawn=jnp.zeros(2),
+  )
   for age in range(1, 4):
     own = cbp.observe(
       own,
@@ -71,27 +73,28 @@ def test_averages_are_corrected_for_their_age():
       decay=0.99,
     )
     utility, mean = cbp.corrected(own, 0.99)
-    np.testing.assert_array_equal(own['age'], age)
+    np.testing.assert_array_equal(own.age, age)
     np.testing.assert_allclose(utility, [2, 5], rtol=1e-4)
     np.testing.assert_allclose(mean, [-1, 3], rtol=1e-4)
   np.testing.assert_allclose(
-    own['utility'], [2 * (1 - 0.99**3), 5 * (1 - 0.99**3)], rtol=1e-4
+    own.utility, [2 * (1 - 0.99**3), 5 * (1 - 0.99**3)], rtol=1e-4
   )
 
 
 def test_a_young_unit_is_not_taken_for_a_useless_one():
   """At age 2 it is worth more than its uncorrected average says."""
-  own = {
-    'utility': jnp.array([0.0, 1.0]),
-    'mean': jnp.zeros(2),
-    'age': jnp.array([1, 1000]),
-    'due': jnp.array(0.5),
-  }
+  own = cbp.Statistics(
+    utility=jnp.array([0.0, 1.0]),
+    mean=jnp.zeros(2),
+    age=jnp.array([1, 1000]),
+    due=jnp.array(0.5),
+    drawn=jnp.zeros(2),
+  )
   own = cbp.observe(
     own, contribution=jnp.array([4.0, 1.0]), mean=jnp.zeros(2), decay=0.99
   )
   utility, _ = cbp.corrected(own, 0.99)
-  chosen, _ = cbp.choose(utility, jnp.array([True, True]), own['due'], 0.25)
+  chosen, _ = cbp.choose(utility, jnp.array([True, True]), own.due, 0.25)
   np.testing.assert_array_equal(chosen, [False, True])
 
 
@@ -158,7 +161,7 @@ def test_constant_units_are_replaced_without_a_trace(kind, text):
       w = np.where(incoming[layer.name]['w'], 0, tree['w'])
       w = np.where(outgoing[layer.name]['w'], 0.1 * w, w)
       b = np.where(incoming[layer.name]['b'], 0.7, tree['b'])
-      params = units.base.put(params, layer.path, {'w': w, 'b': b})
+      params = put_path(params, layer.path, {'w': w, 'b': b})
     return params
 
   before = nets.state(kind)._replace(
@@ -199,7 +202,7 @@ def test_replaced_units_are_the_lowest_by_hand():
       np.sort(np.argsort(utility[name])[:number]),
       np.flatnonzero(own['q'][name]['age'] == 0),
     )
-  np.testing.assert_allclose(own['q']['dense_1']['due'], 0.2, atol=1e-5)
+  np.testing.assert_allclose(own['q']['dense_1'].due, 0.2, atol=1e-5)
 
 
 def test_what_another_intervention_draws_again_is_new():
@@ -208,20 +211,20 @@ def test_what_another_intervention_draws_again_is_new():
   state, own = nets.calls(text, made, nets.state('mlp'), 'mlp', times=4)
   state = nets.apply('injection', made, state, 'mlp')
   state, own = nets.calls(text, made, state, 'mlp', own=own)
-  np.testing.assert_array_equal(own['q']['dense_0']['age'], 5)
-  np.testing.assert_array_equal(own['q']['dense_2']['age'], 1)
+  np.testing.assert_array_equal(own['q']['dense_0'].age, 5)
+  np.testing.assert_array_equal(own['q']['dense_2'].age, 1)
   # And goes on from there.
   state, own = nets.calls(text, made, state, 'mlp', own=own)
-  np.testing.assert_array_equal(own['q']['dense_2']['age'], 2)
+  np.testing.assert_array_equal(own['q']['dense_2'].age, 2)
 
 
 def test_units_replaced_by_itself_are_one_call_old_afterwards():
   made = nets.agent('mlp')
   text = 'continual_backprop(rate=0.2, maturity=0)'
   state, own = nets.calls(text, made, nets.state('mlp'), 'mlp')
-  new = np.asarray(own['q']['dense_0']['age']) == 0
+  new = np.asarray(own['q']['dense_0'].age) == 0
   _, own = nets.calls('continual_backprop(rate=0)', made, state, 'mlp', own=own)
-  np.testing.assert_array_equal(own['q']['dense_0']['age'], np.where(new, 1, 2))
+  np.testing.assert_array_equal(own['q']['dense_0'].age, np.where(new, 1, 2))
 
 
 def test_compiled_calls_over_seeds_are_those_of_each():
@@ -230,7 +233,8 @@ def test_compiled_calls_over_seeds_are_those_of_each():
   text = 'continual_backprop(rate=0.02, maturity=0)'
   states = [nets.state('mlp', seed=s) for s in range(2)]
   owns = [nets.calls(text, made, s, 'mlp')[1] for s in states]
-  owns[1]['q']['dense_0']['due'] = jnp.array(0.7)
+  mine = owns[1]['q']
+  mine['dense_0'] = mine['dense_0']._replace(due=jnp.array(0.7))
   single = [
     nets.calls(text, made, s, 'mlp', own=o)
     for s, o in zip(states, owns, strict=True)
@@ -251,5 +255,5 @@ def test_compiled_calls_over_seeds_are_those_of_each():
     (both[0].nets, both[1]),
     (stack([s.nets for s, _ in single]), stack([o for _, o in single])),
   )
-  ages = both[1]['q']['dense_0']['age']
+  ages = both[1]['q']['dense_0'].age
   assert np.all(ages[0] == 2) and np.any(ages[1] == 0)

@@ -7,12 +7,15 @@ import pytest
 
 from plasticity_rl import settings
 from plasticity_rl.diagnostics import registry as diagnostics
-from plasticity_rl.interventions import base
 from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
-from plasticity_rl.interventions import units
+from plasticity_rl.layers import feeds
+from plasticity_rl.layers import get_layer
+from plasticity_rl.layers import get_path
+from plasticity_rl.layers import put_layer
 from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.losses import parseval
+from plasticity_rl.methods import units
 from plasticity_rl.types import TrainState
 from tests.properties import cases
 
@@ -37,13 +40,13 @@ def planted(name):
   def dead(params):
     for where, unit in DEAD[name].items():
       own = {
-        k: np.array(x) for k, x in base.get_layer(params, layers[where]).items()
+        k: np.array(x) for k, x in get_layer(params, layers[where]).items()
       }
       for x in own.values():
         x[..., unit] = 0
       if where != 'trunk':  # ReLU: below zero for sure.
         own['b'][unit] = -0.5
-      params = base.put_layer(params, layers[where], own)
+      params = put_layer(params, layers[where], own)
     return params
 
   critic = nets['critic']
@@ -65,11 +68,13 @@ def test_layers_are_read_and_written_by_member(name):
   agent, nets, _ = agent_and_nets(name)
   params = nets['critic'].params
   for layer in agent.spec.nets['critic'].layers:
-    own = base.get_layer(params, layer)
-    whole = base.get(params, layer.path)
-    written = base.put_layer(params, layer, jax.tree.map(lambda x: x + 1, own))
+    own = get_layer(params, layer)
+    whole = get_path(params, layer.path)
+    written = put_layer(params, layer, jax.tree.map(lambda x: x + 1, own))
     changed = jax.tree.map(
-      lambda a, b: np.asarray(a != b), base.get(written, layer.path), whole
+      lambda a, b: np.asarray(a != b),
+      get_path(written, layer.path),
+      whole,
     )
     for k, x in own.items():
       if layer.member is None:
@@ -100,7 +105,7 @@ def test_redo_recycles_dead_units_of_one_member(name):
     for layer in spec.layers:
       changed = jax.tree.map(
         lambda a, b: np.asarray(a != b),
-        *(base.get_layer(p, layer) for p in (new, old)),
+        *(get_layer(p, layer) for p in (new, old)),
       )
       wanted = {k: np.zeros(x.shape, bool) for k, x in changed.items()}
       if layer.name in DEAD[name]:
@@ -108,7 +113,7 @@ def test_redo_recycles_dead_units_of_one_member(name):
           x[..., DEAD[name][layer.name]] = True
       for where, unit in DEAD[name].items():
         source = next(x for x in spec.layers if x.name == where)
-        if layer in units.feeds(source, spec.layers):
+        if layer in feeds(source, spec.layers):
           wanted['w'][unit] = True
       for k, x in changed.items():
         # What is set to zero may have been zero.
@@ -121,7 +126,7 @@ def test_side_inputs_are_no_units():
   """The action's rows behind the trunk's stay, and count for no unit."""
   agent, nets, _ = agent_and_nets('drq_conv')
   net = agent.spec.nets['critic']
-  trunk = next(h for h in units.hidden_layers(net) if h.name == 'trunk')
+  trunk = next(h for h in units.hidden_layers(net.layers) if h.name == 'trunk')
   assert [x.name for x in trunk.followers] == ['dense_0.0', 'dense_0.1']
   params = nets['critic'].params
   w = np.abs(np.asarray(params['head']['dense_0']['w']))  # [2, 3 + 2, units].
@@ -129,7 +134,7 @@ def test_side_inputs_are_no_units():
   np.testing.assert_allclose(
     units.outgoing_magnitude(trunk, params), w[:, :3].sum((0, 2)), rtol=1e-5
   )
-  weights = units.weights_of(net, params, {'trunk': jnp.ones(3, bool)})
+  weights = units.weights_of(net.layers, params, {'trunk': jnp.ones(3, bool)})
   mask = np.asarray(weights.outgoing['head']['dense_0']['w'])
   assert mask[:, :3].all() and not mask[:, 3:].any()
 
@@ -142,10 +147,10 @@ def test_dormancy_is_relative_to_the_members_own_mean(name):
   layer = next(
     x for x in agent.spec.nets['critic'].layers if x.name == 'dense_0.1'
   )
-  scaled = base.put_layer(
+  scaled = put_layer(
     params,
     layer,
-    jax.tree.map(lambda x: x / 1000, base.get_layer(params, layer)),
+    jax.tree.map(lambda x: x / 1000, get_layer(params, layer)),
   )
   looks = diagnostics.make(
     agent.spec, agent.update, ('dormant_units', 'weight_norm', 'srank'), {}
@@ -215,7 +220,7 @@ def test_penalties_are_summed_over_members():
   )
   assert penalty(spectral_norm=1.0, power_iterations=50) == pytest.approx(
     sum(
-      np.linalg.norm(base.get_layer(state.params, x)['w'], 2) ** 2 / 2
+      np.linalg.norm(get_layer(state.params, x)['w'], 2) ** 2 / 2
       for x in net.layers
     ),
     rel=1e-3,

@@ -12,9 +12,10 @@ import numpy as np
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.agents import dqn
-from plasticity_rl.interventions import base
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
+from plasticity_rl.layers import get_path
+from plasticity_rl.layers import put_path
 from plasticity_rl.learner import optimizers
 from plasticity_rl.types import Counters
 from plasticity_rl.types import NetSpec
@@ -97,9 +98,9 @@ def plant(state, kind, layers=None):
     for layer in net.layers:
       if layer.name in (layers or DEAD[kind]):
         units = list(DEAD[kind][layer.name])
-        w, b = (np.array(base.get(plain, layer.path)[k]) for k in 'wb')
+        w, b = (np.array(get_path(plain, layer.path)[k]) for k in 'wb')
         w[..., units], b[units] = 0, -0.5
-        plain = base.put(plain, layer.path, {'w': w, 'b': b})
+        plain = put_path(plain, layer.path, {'w': w, 'b': b})
     return injection.replace_trainable(params, plain)
 
   q = state.nets['q']
@@ -136,7 +137,7 @@ def weights(net, params):
   """{layer: {'w', 'b'}} of what learns, as NumPy."""
   plain = injection.trainable(params)
   return {
-    layer.name: jax.tree.map(np.asarray, base.get(plain, layer.path))
+    layer.name: jax.tree.map(np.asarray, get_path(plain, layer.path))
     for layer in net.layers
   }
 
@@ -171,9 +172,8 @@ def weight_masks(kind, units):
       incoming[layer.name]['w'][..., unit] = True
       incoming[layer.name]['b'][unit] = True
       out = outgoing[follower.name]['w']
-      if follower.flattened_from:
-        numbered = np.arange(out.shape[0]).reshape(follower.flattened_from)
-        out[numbered[..., unit].ravel()] = True
+      if out.ndim == 2:  # Of each position, where it was an image.
+        out[unit :: like[layer.name]['b'].size] = True
       else:
         out[..., unit, :] = True
   return incoming, outgoing

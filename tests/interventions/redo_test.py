@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from plasticity_rl import injection
-from plasticity_rl.interventions import units
+from plasticity_rl.measures.units import dormancy_scores
+from plasticity_rl.measures.units import unit_activity
 from tests.interventions import nets
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
@@ -75,9 +76,9 @@ def test_recycled_units_live(kind):
         nets.predict(made, p, kind).layers[name] for p in (old, new)
       )
       mask = nets.masks(kind)[name]
-      assert not np.any(units.unit_activity(old_h)[mask])
+      assert not np.any(unit_activity(old_h)[mask])
       if name == list(nets.DEAD[kind])[0]:  # Later ones may be fed zeros.
-        assert np.any(units.unit_activity(new_h)[mask])
+        assert np.any(unit_activity(new_h)[mask])
 
 
 @pytest.mark.parametrize('history', ['fresh', 'injected', 'open'])
@@ -91,9 +92,7 @@ def test_the_threshold_is_the_papers_score_and_included():
   before = nets.state('mlp')
   q = before.nets['q']
   h = nets.predict(made, q.params, 'mlp').layers
-  scores = {
-    n: np.asarray(units.dormancy_scores(h[n])) for n in nets.DEAD['mlp']
-  }
+  scores = {n: np.asarray(dormancy_scores(h[n])) for n in nets.DEAD['mlp']}
   tau = float(np.sort(scores['dense_0'])[3])
   after = nets.apply(f'redo(tau={tau!r})', made, before, 'mlp').nets['q']
   old, new = (

@@ -4,17 +4,18 @@ import jax
 import numpy as np
 import pytest
 
-from plasticity_rl.interventions import self_normalized_resets as snr
+from plasticity_rl.methods import self_normalized_resets as snr
 from tests.interventions import nets
 
 
 def run(fires, decay=1.0):
   """Own state of one unit after a history of firing."""
   zero = np.zeros(1, np.float32)
-  own = {'silent': np.zeros(1, np.int32), 'gaps': zero, 'length': zero}
+  own = snr.Statistics(np.zeros(1, np.int32), zero, zero, drawn=zero)
   for f in fires:
     own = snr.observe(own, fires=np.array([bool(f)]), decay=decay)
-  return {k: v.item() for k, v in own.items()}, snr.log_tail(own).item()
+  numbers = (own.gaps.item(), own.length.item(), own.silent.item())
+  return numbers, snr.log_tail(own).item(), own
 
 
 @pytest.mark.parametrize(
@@ -26,15 +27,15 @@ def run(fires, decay=1.0):
   ],
 )
 def test_gaps_and_their_tail_by_hand(fires, gaps, length, silent):
-  own, tail = run(fires)
-  assert own == {'gaps': gaps, 'length': length, 'silent': silent}
+  found, tail, _ = run(fires)
+  assert found == (gaps, length, silent)
   p = (gaps + 1) / (length + 2)
   np.testing.assert_allclose(tail, np.log((1 - p) ** silent), rtol=1e-6)
 
 
 def test_old_gaps_are_forgotten():
-  own, _ = run((1, 0, 0, 1, 0), decay=0.5)
-  assert own == {'gaps': 1.5, 'length': 0.5 * 1 + 3, 'silent': 1}
+  (gaps, length, silent), *_ = run((1, 0, 0, 1, 0), decay=0.5)
+  assert (gaps, length, silent) == (1.5, 0.5 * 1 + 3, 1)
 
 
 def silenced(made, kind, **options):
@@ -67,15 +68,14 @@ def test_units_that_fell_silent_are_recycled_without_a_trace(kind):
   np.testing.assert_array_equal(b[~mask], old[~mask])
   mine = own['q'][first]
   for k in ('silent', 'gaps', 'length'):
-    np.testing.assert_array_equal(np.asarray(mine[k])[mask], 0)
-    assert k == 'silent' or np.all(np.asarray(mine[k])[~mask] > 0)
+    np.testing.assert_array_equal(np.asarray(getattr(mine, k))[mask], 0)
+    assert k == 'silent' or np.all(np.asarray(getattr(mine, k))[~mask] > 0)
 
 
 def test_a_rare_unit_is_given_more_time():
-  often, rare = run((1,) * 30)[0], run((0, 0, 0, 0, 1) * 6)[0]
+  often, rare = run((1,) * 30)[-1], run((0, 0, 0, 0, 1) * 6)[-1]
 
   def calls_until_reset(own):
-    own = {k: np.array([v]) for k, v in own.items()}
     calls = 0
     while snr.log_tail(own).item() > np.log(1e-3):
       own = snr.observe(own, fires=np.array([False]), decay=1.0)
@@ -114,5 +114,5 @@ def test_what_another_intervention_draws_again_is_new():
   state, own = nets.calls(text, made, nets.state('mlp'), 'mlp', times=4)
   state = nets.apply('injection', made, state, 'mlp')
   _, own = nets.calls(text, made, state, 'mlp', own=own)
-  assert np.all(np.asarray(own['q']['dense_0']['length']) > 3)
-  assert np.all(np.asarray(own['q']['dense_2']['length']) <= 1)
+  assert np.all(np.asarray(own['q']['dense_0'].length) > 3)
+  assert np.all(np.asarray(own['q']['dense_2'].length) <= 1)

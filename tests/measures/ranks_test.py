@@ -6,7 +6,7 @@ import pytest
 
 from plasticity_rl import measures
 from plasticity_rl.diagnostics import ranks as diagnostics
-from plasticity_rl.types import Layer
+from plasticity_rl.layers import Layer
 from tests.diagnostics.probes import floats
 from tests.diagnostics.probes import probe_of
 

@@ -8,8 +8,8 @@ from plasticity_rl.diagnostics.active_units import active_units
 from plasticity_rl.diagnostics.dead_units import dead_units
 from plasticity_rl.diagnostics.dormant_units import dormant_overlap
 from plasticity_rl.diagnostics.dormant_units import dormant_units
+from plasticity_rl.layers import Layer
 from plasticity_rl.measures.units import is_dormant
-from plasticity_rl.types import Layer
 from tests.diagnostics.probes import FEATURES
 from tests.diagnostics.probes import probe_of
 

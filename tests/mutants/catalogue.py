@@ -14,9 +14,12 @@ from tests.mutants import catalogue_replay
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
 
-_INJECTION = 'plasticity_rl/injection.py'
+_PARAMS = 'plasticity_rl/injection/params.py'
+_OPTIMIZERS = 'plasticity_rl/injection/optimizers.py'
+_TRANSFORM = 'plasticity_rl/injection/transform.py'
 _SPLIT = 'plasticity_rl/split.py'
 _ROOM = 'plasticity_rl/interventions/'
+_METHODS = 'plasticity_rl/methods/'
 _OUTPUTS = 'tests/injection/outputs_test.py::test_'
 _TRAINING = 'tests/injection/training_test.py::test_'
 _OPTIMIZER = 'tests/injection/optimizer_test.py::test_'
@@ -30,7 +33,7 @@ MUTANTS = (
   # --- Which terms there are, and how they are summed.
   Mutant(
     'original-not-frozen',
-    _INJECTION,
+    _PARAMS,
     '    freeze_original: bool = True,\n',
     '    freeze_original: bool = False,\n',
     (_OUTPUTS + 'as_many_parameters_learn[grow]',),
@@ -38,7 +41,7 @@ MUTANTS = (
   ),
   Mutant(
     'third-term-missing',
-    _INJECTION,
+    _PARAMS,
     '    third_term: bool = True,\n',
     '    third_term: bool = False,\n',
     (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
@@ -54,14 +57,14 @@ MUTANTS = (
   ),
   Mutant(
     'wrong-sign',
-    _INJECTION,
+    _PARAMS,
     'added += [(fresh, -1.0)]',
     'added += [(fresh, 1.0)]',
     (_OUTPUTS + 'predictions_stay[plain-0-grow]',),
   ),
   Mutant(
     'wrong-sign-in-slots',
-    _INJECTION,
+    _PARAMS,
     'jnp.array([1.0, -1.0 if third_term else 0.0], jnp.float32)',
     'jnp.array([1.0, 1.0 if third_term else 0.0], jnp.float32)',
     (_OUTPUTS + 'predictions_stay[plain-0-slots]',),
@@ -79,7 +82,7 @@ MUTANTS = (
   ),
   Mutant(
     'pair-copied-from-the-old-head',
-    _INJECTION,
+    _PARAMS,
     '  fresh = net.draw_head(key)\n',
     "  fresh = getattr(params[HEAD], 'trainable', params[HEAD])\n",
     (_OUTPUTS + 'the_new_head_is_a_draw_of_the_initialiser',),
@@ -87,21 +90,21 @@ MUTANTS = (
   ),
   Mutant(
     'slot-opened-over-the-newest',
-    _INJECTION,
+    _PARAMS,
     '          [stack[2:], old[None], new[None]]\n',
     '          [stack[:-2], old[None], new[None]]\n',
     (_SLOTS + 'slots_equal_growing',),
   ),
   Mutant(
     'full-slots-not-noticed',
-    _INJECTION,
+    _PARAMS,
     '  full = head.signs[0] != 0\n',
     '  full = head.signs[0] > 1\n',
     (_SLOTS + 'full_slots_change_nothing',),
   ),
   Mutant(
     'full-slots-reset-the-optimizer',
-    _INJECTION,
+    _TRANSFORM,
     "  if options.get('slots'):\n",
     '  if False:\n',
     (_SLOTS + 'full_slots_change_nothing',),
@@ -110,7 +113,7 @@ MUTANTS = (
   # --- What learns, and what it costs.
   Mutant(
     'head-not-in-the-optimizer',
-    _INJECTION,
+    _OPTIMIZERS,
     'trainable=constant(True, node.trainable)',
     'trainable=constant(False, node.trainable)',
     (_TRAINING + 'frozen_heads_stay_through_three_injections_and_then_go',),
@@ -118,14 +121,14 @@ MUTANTS = (
   ),
   Mutant(
     'frozen-heads-counted-as-learning',
-    _INJECTION,
+    _OPTIMIZERS,
     'frozen=constant(False, node.frozen)',
     'frozen=constant(True, node.frozen)',
     (_OUTPUTS + 'masks_are_opposites_of_the_trees_own_structure',),
   ),
   Mutant(
     'frozen-updates-pass-through',
-    _INJECTION,
+    _OPTIMIZERS,
     '      optax.masked(optax.set_to_zero(), frozen_mask),\n',
     '      optax.identity(),\n',
     (
@@ -150,7 +153,7 @@ MUTANTS = (
   ),
   Mutant(
     'clip-norm-sees-frozen-leaves',
-    _INJECTION,
+    _OPTIMIZERS,
     '  before = masked(before or optax.identity())\n',
     '  before = before or optax.identity()\n',
     (_OPTIMIZER + 'clipping_does_not_see_frozen_leaves[config]',),
@@ -158,7 +161,7 @@ MUTANTS = (
   # --- The optimizer's state.
   Mutant(
     'encoder-state-reset',
-    _INJECTION,
+    _TRANSFORM,
     "    if optimizer_state == 'reset_all' and not _is_schedules(path):\n",
     '    if not _is_schedules(path):\n',
     (
@@ -169,7 +172,7 @@ MUTANTS = (
   ),
   Mutant(
     'head-state-kept',
-    _INJECTION,
+    _TRANSFORM,
     "      if optimizer_state == 'keep':\n",
     '      if True:\n',
     (
@@ -179,7 +182,7 @@ MUTANTS = (
   ),
   Mutant(
     'adam-count-kept',
-    _INJECTION,
+    _TRANSFORM,
     '    elif _head_index(path) is not None:\n',
     '    elif _head_index(path) is not None and getattr(\n'
     "        path[-1], 'name', '') != 'count':\n",
@@ -188,7 +191,7 @@ MUTANTS = (
   ),
   Mutant(
     'head-of-an-encoder-taken-for-the-head',
-    _INJECTION,
+    _TRANSFORM,
     "  parts = ('encoder', HEAD)",
     '  parts = (HEAD,)',
     (_OPTIMIZER + 'a_head_inside_the_encoder_is_the_encoders',),
@@ -196,7 +199,7 @@ MUTANTS = (
   ),
   Mutant(
     'schedule-restarted',
-    _INJECTION,
+    _TRANSFORM,
     "  return bool(keys & {'before', 'after'}) and not keys & "
     "{'encoder', HEAD}\n",
     '  return False\n',
@@ -249,17 +252,17 @@ MUTANTS = (
   # --- Other interventions.
   Mutant(
     'reset-leaves-the-target',
-    _ROOM + 'reset.py',
-    '  params = fill(state.params)\n'
-    '  target = None if state.target is None else fill(state.target)\n',
-    '  params = fill(state.params)\n  target = state.target\n',
+    _METHODS + 'resets.py',
+    '    target=None if target is None else fill(target),\n'
+    '    opt_state=opt_state,\n',
+    '    target=target,\n    opt_state=opt_state,\n',
     (_PROPERTIES + 'what_learns_changes_where_promised[dqn_mlp-fresh-reset]',),
   ),
   Mutant(
     'reset-keeps-frozen-heads',
     _ROOM + 'reset.py',
-    '      params = core.drop_frozen(params, slots=slots)\n',
-    '      pass\n',
+    '    return core.drop_frozen(params, slots=slots)\n',
+    '    return params\n',
     (
       _PROPERTIES + 'frozen_heads_change_only_where_promised'
       '[dqn_mlp-injected-reset]',
@@ -268,8 +271,8 @@ MUTANTS = (
   Mutant(
     'reset-keeps-the-optimizers-state',
     _ROOM + 'reset.py',
-    "base.reset_groups(net, state, groups) if optimizer == 'reset' else state",
-    'state',
+    "base.reset_groups(net, new, groups) if optimizer == 'reset' else new",
+    'new',
     (
       _PROPERTIES + 'optimizer_state_starts_anew_where_promised'
       '[dqn_mlp-fresh-reset]',
@@ -278,10 +281,10 @@ MUTANTS = (
   ),
   Mutant(
     'reset-draws-at-another-scale',
-    _ROOM + 'reset.py',
-    '      plain = base.put(plain, path, base.get(fresh, path))\n',
-    '      plain = base.put(plain, path, jax.tree.map(\n'
-    '          lambda x: 1.5 * x, base.get(fresh, path)))\n',
+    _METHODS + 'resets.py',
+    '      plain = put_path(plain, path, get_path(fresh, path))\n',
+    '      plain = put_path(plain, path, jax.tree.map(\n'
+    '          lambda x: 1.5 * x, get_path(fresh, path)))\n',
     (_DRAWN + '[dqn_conv]',),
   ),
   Mutant(
@@ -297,10 +300,10 @@ MUTANTS = (
   ),
   Mutant(
     'shrink-and-perturb-touches-frozen-heads',
-    _ROOM + 'shrink_and_perturb.py',
-    '      return core.replace_trainable(params, plain)\n',
-    '      return core.replace_trainable(jax.tree.map(\n'
-    '          lambda p: shrink * p, params), plain)\n',
+    _METHODS + 'shrink_and_perturb.py',
+    '  return replace_trainable(params, plain)\n',
+    '  return replace_trainable(jax.tree.map(\n'
+    '      lambda p: shrink * p, params), plain)\n',
     (
       _PROPERTIES + 'frozen_heads_change_only_where_promised'
       '[dqn_mlp-injected-shrink_and_perturb]',
@@ -361,9 +364,9 @@ MUTANTS = (
   ),
   Mutant(
     'reset-keeps-the-initial-weights',
-    _ROOM + 'reset.py',
-    '    initial = base.put(initial, path, base.get(fresh, path))\n',
-    '    pass\n',
+    _METHODS + 'resets.py',
+    '    initial=None if initial is None else redraw(initial),\n',
+    '    initial=initial,\n',
     (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
   ),
   Mutant(

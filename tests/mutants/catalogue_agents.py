@@ -97,7 +97,7 @@ MUTANTS = (
   ),
   Mutant(
     'members-feed-each-other',
-    'plasticity_rl/types.py',
+    'plasticity_rl/layers.py',
     '          None in (x.member, layer.member) or x.member == layer.member\n',
     '          True\n',
     (
@@ -107,14 +107,14 @@ MUTANTS = (
   ),
   Mutant(
     'every-member-written',
-    'plasticity_rl/interventions/base.py',
+    'plasticity_rl/layers.py',
     'jnp.asarray(whole).at[layer.member].set(own)',
     'jnp.broadcast_to(own, whole.shape)',
     (_ENSEMBLES + 'layers_are_read_and_written_by_member[sac_mlp]',),
   ),
   Mutant(
     'actions-taken-for-units',
-    'plasticity_rl/interventions/units.py',
+    'plasticity_rl/methods/units.py',
     '    fed = by_input[:by_input.size - follower.side_inputs]\n',
     '    fed = by_input[follower.side_inputs:]\n',
     (_ENSEMBLES + 'side_inputs_are_no_units',),

@@ -76,9 +76,9 @@ MUTANTS = (
   ),
   Mutant(
     'weights-of-frozen-heads-are-measured',
-    _MEASURES + 'weights.py',
-    'checks.tree(name, split.learning(tree))',
-    'checks.tree(name, tree)',
+    'plasticity_rl/checks.py',
+    'name: tree(name, trainable(x))',
+    'name: tree(name, x)',
     (_FACE + 'of_an_injected_tree_what_learns_counts',),
   ),
   # --- Diagnostics.

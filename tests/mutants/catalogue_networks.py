@@ -28,7 +28,7 @@ MUTANTS = (
   Mutant(
     'l2-sees-frozen-heads',
     _LOSSES,
-    "return _sum_of_squares(checks.tree('params', split.learning(params)))",
+    'return _sum_of_squares(*checks.learning(params=params))',
     "return _sum_of_squares(checks.tree('params', params))",
     (_LOSSES_TESTS + 'frozen_heads_are_left_alone',),
   ),
@@ -59,7 +59,7 @@ MUTANTS = (
   # --- Architectures.
   Mutant(
     'weight-norm-over-units',
-    _NETWORKS + 'weight_norm.py',
+    'plasticity_rl/weight_norm.py',
     'tuple(range(w.ndim - 1))',
     'tuple(range(1, w.ndim))',
     (_NETWORKS_TESTS + 'norms_test.py::test_weight_norm_by_unit',),
@@ -94,10 +94,10 @@ MUTANTS = (
   ),
   Mutant(
     'norms-survive-a-reset-of-their-layer',
-    _ROOM + 'reset.py',
-    '      plain = base.put(plain, path, base.get(fresh, path))\n',
-    '      plain = base.put(plain, path, {**base.get(plain, path), **{\n'
-    "          k: base.get(fresh, path)[k] for k in ('w', 'b')}})\n",
+    'plasticity_rl/methods/resets.py',
+    '      plain = put_path(plain, path, get_path(fresh, path))\n',
+    '      plain = put_path(plain, path, {**get_path(plain, path), **{\n'
+    "          k: get_path(fresh, path)[k] for k in ('w', 'b')}})\n",
     (
       _PROPERTIES + 'what_learns_changes_where_promised'
       '[dqn_normed-fresh-reset(scope="last")]',

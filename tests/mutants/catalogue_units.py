@@ -3,7 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 _ROOM = 'plasticity_rl/interventions/'
-_UNITS = 'tests/interventions/units_test.py::test_'
+_METHODS = 'plasticity_rl/methods/'
+_UNITS = 'tests/methods/units_test.py::test_'
 _REDO = 'tests/interventions/redo_test.py::test_'
 _CBP = 'tests/interventions/continual_backprop_test.py::test_'
 _SNR = 'tests/interventions/self_normalized_resets_test.py::test_'
@@ -13,9 +14,9 @@ MUTANTS = (
   # --- Recycling units.
   Mutant(
     'repeat-for-tile',
-    _ROOM + 'units.py',
-    '    by_feature = jnp.tile(by_feature, image[0] * image[1])\n',
-    '    by_feature = jnp.repeat(by_feature, image[0] * image[1])\n',
+    _METHODS + 'units.py',
+    '  by_feature = jnp.tile(by_feature, positions)\n',
+    '  by_feature = jnp.repeat(by_feature, positions)\n',
     (
       _REDO + 'dead_units_are_recycled_and_outputs_stay[conv-fresh]',
       _UNITS + 'incoming_and_outgoing_weights[conv]',
@@ -24,14 +25,14 @@ MUTANTS = (
   ),
   Mutant(
     'outgoing-weights-not-zeroed',
-    _ROOM + 'units.py',
+    _METHODS + 'recycle.py',
     '        lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain\n',
     '        lambda m, p: p, weights.outgoing, plain\n',
     (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
   ),
   Mutant(
     'outgoing-zeroed-before-incoming-drawn',
-    _ROOM + 'units.py',
+    _METHODS + 'recycle.py',
     """    plain = select(weights.incoming, fresh, plain)
     without = jax.tree.map(
         lambda m, p: jnp.where(m, 0, p), weights.outgoing, plain
@@ -49,7 +50,7 @@ MUTANTS = (
   ),
   Mutant(
     'recycling-leaves-the-target',
-    _ROOM + 'units.py',
+    _METHODS + 'recycle.py',
     """      target=None if state.target is None else fill(state.target),
       opt_state=reset_moments(state.opt_state, weights.either, count=count),
 """,
@@ -60,12 +61,12 @@ MUTANTS = (
   ),
   Mutant(
     'redrawn-from-another-layers-initialiser',
-    _ROOM + 'units.py',
-    """  fresh = net.network.init(key)
+    _METHODS + 'recycle.py',
+    """  fresh = draw(key, init, plain)
   weights = weights_of(""",
     """  fresh = jax.tree.map(
       lambda x: x if x.ndim == 1 else 0.5 * jax.random.truncated_normal(
-          key, -2, 2, x.shape), net.network.init(key))
+          key, -2, 2, x.shape), draw(key, init, plain))
   weights = weights_of(""",
     (
       _UNITS + 'incoming_weights_are_draws_of_their_own_layers_initialiser'
@@ -74,7 +75,7 @@ MUTANTS = (
   ),
   Mutant(
     'frozen-heads-layer-recycled',
-    _ROOM + 'units.py',
+    _METHODS + 'units.py',
     '  return ~jnp.any(head.signs != 0)\n',
     '  return jnp.array(True)\n',
     (
@@ -84,7 +85,7 @@ MUTANTS = (
   ),
   Mutant(
     'thawed-heads-layer-recycled',
-    _ROOM + 'units.py',
+    _METHODS + 'units.py',
     '  if head.thawed:\n    return jnp.array(False)\n',
     '',
     (
@@ -94,7 +95,7 @@ MUTANTS = (
   ),
   Mutant(
     'recycled-moments-kept',
-    _ROOM + 'units.py',
+    _METHODS + 'moments.py',
     '        return jnp.where(m, jnp.zeros_like(leaf), leaf)\n',
     '        return leaf\n',
     (
@@ -104,7 +105,7 @@ MUTANTS = (
   ),
   Mutant(
     'recycled-outgoing-moments-kept',
-    _ROOM + 'units.py',
+    _METHODS + 'recycle.py',
     'reset_moments(state.opt_state, weights.either, count=count)',
     'reset_moments(state.opt_state, weights.incoming, count=count)',
     (
@@ -114,7 +115,7 @@ MUTANTS = (
   ),
   Mutant(
     'recycled-count-kept',
-    _ROOM + 'units.py',
+    _METHODS + 'moments.py',
     "    if count == 'reset' and is_count:\n",
     '    if False:\n',
     (_REDO + 'first_step_of_recycled_weights[reset-0.9-1.01]',),
@@ -122,18 +123,27 @@ MUTANTS = (
   ),
   Mutant(
     'thawed-heads-moments-zeroed',
-    _ROOM + 'units.py',
+    _METHODS + 'moments.py',
     "fields & {'frozen', 'signs', 'thawed'}",
     "fields & {'frozen', 'signs'}",
     (_UNITS + 'thawed_heads_keep_their_moments',),
   ),
   Mutant(
+    'moments-of-another-block-zeroed',
+    _METHODS + 'moments.py',
+    '    leaves.sort(key=lambda leaf: -len(leaf[0]))\n',
+    '    pass\n',
+    (
+      'tests/methods/libraries_test.py::test_'
+      'blocks_of_the_same_layers_keep_their_moments_apart',
+    ),
+    'this code, until this test',
+  ),
+  Mutant(
     'recycled-start-not-remembered',
-    _ROOM + 'units.py',
-    """      initial=select(weights.incoming, fresh, state.initial),
-""",
-    """      initial=state.initial,
-""",
+    _METHODS + 'recycle.py',
+    '      else select(weights.incoming, fresh, state.initial)\n',
+    '      else state.initial\n',
     (
       _UNITS + 'recycling_changes_the_units_weights_and_nothing_else'
       '[mlp-fresh-keep]',
@@ -141,7 +151,7 @@ MUTANTS = (
   ),
   Mutant(
     'recycled-only-if-every-seed-has-one',
-    _ROOM + 'units.py',
+    _METHODS + 'recycle.py',
     'predicate.any(), jax.vmap(change)',
     'predicate.all(), jax.vmap(change)',
     (_CBP + 'compiled_calls_over_seeds_are_those_of_each',),
@@ -155,25 +165,25 @@ MUTANTS = (
   ),
   Mutant(
     'dormancy-strictly-below',
-    _ROOM + 'redo.py',
-    '            ) <= tau\n',
-    '            ) < tau\n',
+    _METHODS + 'redo.py',
+    '      <= tau\n',
+    '      < tau\n',
     (_REDO + 'dead_units_are_recycled_and_outputs_stay[mlp-fresh]',),
   ),
   # --- Continual backprop.
   Mutant(
     'utility-not-corrected',
-    _ROOM + 'continual_backprop.py',
-    "  return own['utility'] / bias, ",
-    "  return own['utility'], ",
+    _METHODS + 'continual_backprop.py',
+    '  return own.utility / bias, ',
+    '  return own.utility, ',
     (_CBP + 'a_young_unit_is_not_taken_for_a_useless_one',),
     'the public AdamGnT discards a correction',
   ),
   Mutant(
     'mean-activation-not-corrected',
-    _ROOM + 'continual_backprop.py',
-    "own['mean'] / _like(bias, own['mean'])\n",
-    "own['mean']\n",
+    _METHODS + 'continual_backprop.py',
+    'own.mean / _like(bias, own.mean)\n',
+    'own.mean\n',
     (
       _CBP + 'constant_units_are_replaced_without_a_trace'
       '[conv-continual_backprop(rate=0.25, maturity=0)]',
@@ -181,7 +191,7 @@ MUTANTS = (
   ),
   Mutant(
     'mean-activation-not-moved',
-    _ROOM + 'continual_backprop.py',
+    _METHODS + 'continual_backprop.py',
     'count=count, means=means\n',
     'count=count, means=None\n',
     (
@@ -191,52 +201,52 @@ MUTANTS = (
   ),
   Mutant(
     'fraction-forgotten',
-    _ROOM + 'continual_backprop.py',
+    _METHODS + 'continual_backprop.py',
     '  return chosen & eligible, due - number\n',
     '  return chosen & eligible, jnp.zeros_like(due)\n',
     (_CBP + 'fractions_are_accumulated',),
   ),
   Mutant(
     'most-useful-replaced',
-    _ROOM + 'continual_backprop.py',
+    _METHODS + 'continual_backprop.py',
     'jax.lax.top_k(-jnp.where(eligible, utility, jnp.inf), most)',
     'jax.lax.top_k(jnp.where(eligible, utility, -jnp.inf), most)',
     (_CBP + 'the_least_useful_mature_units_are_chosen',),
   ),
   Mutant(
     'immature-units-replaced',
-    _ROOM + 'continual_backprop.py',
-    "          mine['age'] > maturity\n",
-    "          mine['age'] > 0\n",
+    _METHODS + 'continual_backprop.py',
+    '(mine.age > maturity)\n',
+    '(mine.age > 0)\n',
     (_CBP + 'units_are_safe_until_they_are_mature',),
   ),
   Mutant(
     'age-kept-at-replacement',
-    _ROOM + 'continual_backprop.py',
-    "  zeroed = ('utility', 'mean', 'age')\n",
-    "  zeroed = ('utility', 'mean')\n",
+    _METHODS + 'continual_backprop.py',
+    'own._replace(utility=utility, mean=mean, age=age)\n',
+    'own._replace(utility=utility, mean=mean)\n',
     (_CBP + 'units_are_safe_until_they_are_mature',),
   ),
   Mutant(
     'injected-units-keep-their-age',
-    _ROOM + 'continual_backprop.py',
-    "restart(own[name], own[name]['drawn'] != marks[name])",
-    'own[name]',
+    _METHODS + 'continual_backprop.py',
+    'restart(statistics[name], statistics[name].drawn != marks[name])',
+    'statistics[name]',
     (_CBP + 'what_another_intervention_draws_again_is_new',),
   ),
   # --- Other methods that act on weights and units.
   Mutant(
     'silence-by-one-rate-for-all',
-    _ROOM + 'self_normalized_resets.py',
-    "  p = (own['gaps'] + 1) / (own['length'] + 2)\n",
+    _METHODS + 'self_normalized_resets.py',
+    '  p = (own.gaps + 1) / (own.length + 2)\n',
     '  p = 0.5\n',
     (_SNR + 'a_rare_unit_is_given_more_time',),
   ),
   Mutant(
     'silence-counted-as-a-gap',
-    _ROOM + 'self_normalized_resets.py',
-    "          fires, decay * own['length'] + since, own['length']\n",
-    "          fires, decay * own['length'] + since, own['length'] + 1\n",
+    _METHODS + 'self_normalized_resets.py',
+    'fires, decay * own.length + since, own.length)',
+    'fires, decay * own.length + since, own.length + 1)',
     (_SNR + 'gaps_and_their_tail_by_hand[fires2-2-5-2]',),
   ),
   Mutant(
@@ -266,28 +276,31 @@ MUTANTS = (
   Mutant(
     'fan-in-without-the-kernel',
     _ROOM + 'weight_clipping.py',
-    "np.prod(tree['w'].shape[:-1])",
-    "tree['w'].shape[-2]",
+    'np.prod(tree[layer.weight].shape[:-1])',
+    'tree[layer.weight].shape[-2]',
     (_WEIGHTS + 'clipping_by_hand',),
   ),
   Mutant(
     'another-subnetwork-in-the-target',
-    _ROOM + 'reset.py',
-    """      target=None if state.target is None else fill(state.target),
-      opt_state=opt_state,
+    _METHODS + 'resets.py',
+    """    target=None if target is None else fill(target),
+    opt_state=reset_moments(opt_state, mask, count=count),
 """,
-    """      target=None if state.target is None else redraw_some(
-          draw_key, net, state._replace(target=None, params=state.target),
-          fraction, 'keep').params,
-      opt_state=opt_state,
+    """    target=None if target is None else reset_weights(
+        draw_key, target, fraction, init=init).params,
+    opt_state=reset_moments(opt_state, mask, count=count),
 """,
     (_WEIGHTS + 'a_random_subnetwork[keep-fresh]',),
   ),
   Mutant(
     'whole-groups-reset-for-a-subnetwork',
     _ROOM + 'reset.py',
-    "    opt_state = units.reset_moments(opt_state, mask, count='reset')\n",
-    '    opt_state = net.optimizer.init(state.params)\n',
+    """    return new._replace(opt_state=state.opt_state)
+  return new
+""",
+    """    return new._replace(opt_state=state.opt_state)
+  return base.reset_groups(net, new, ('encoder', 'head'))
+""",
     (_WEIGHTS + 'a_random_subnetwork[reset-fresh]',),
   ),
 )

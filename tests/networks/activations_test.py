@@ -65,7 +65,6 @@ def test_sizes_with_two_features_a_unit(name, width_counts, factor):
     w = params[group][where]['w']
     assert w.shape == (*inputs[layer.name], units[layer.name])
     assert layer.features_per_unit == (2 if layer.hidden else 1)
-  assert layers[1].flattened_from == (3, 2, 4 * factor)
   output = jax.eval_shape(network.apply, params, jnp.ones([1, 4, 3, 1]))
   assert output.layers['conv_0'].shape == (1, 3, 2, 4 * factor)
   assert output.layers['dense_1'].shape == (1, 6 * factor)

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plasticity_rl.layers import feeds
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import ensemble
 from plasticity_rl.networks import sequential
-from plasticity_rl.types import feeds
 
 KEY = jax.random.PRNGKey(2)
 CONFIG = sequential.Sequential((4,), (), (5, 3), 2, split=1)

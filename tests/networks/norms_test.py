@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from plasticity_rl.networks.layer_norm import layer_norm
-from plasticity_rl.networks.weight_norm import effective_weight
-from plasticity_rl.networks.weight_norm import norms
-from plasticity_rl.networks.weight_norm import weight_normalization
+from plasticity_rl.weight_norm import effective_weight
+from plasticity_rl.weight_norm import norms
+from plasticity_rl.weight_norm import weight_normalization
 
 W = jnp.array([[3.0, 0.0], [4.0, 2.0]])
 

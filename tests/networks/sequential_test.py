@@ -76,14 +76,6 @@ def test_layers_are_declared(whole):
     ('head', 'dense_4'),
   ]
   assert [layer.hidden for layer in layers] == [True] * 4 + [False]
-  # 6 x 5 -> 4 x 3 -> 2 x 1.
-  assert [layer.flattened_from for layer in layers] == [
-    None,
-    None,
-    (2, 1, 4),
-    None,
-    None,
-  ]
   _, _, output = whole
   assert [x.shape[1:] for x in output.layers.values()] == [
     (4, 3, 3),
@@ -103,11 +95,11 @@ def test_hidden_layers_pass_a_relu_and_the_last_does_not(whole):
   assert output.outputs.min() < 0
 
 
-def test_channel_feeds_the_rows_that_the_layer_says(whole):
+def test_channel_feeds_rows_of_its_number(whole):
   """Unit c of the last convolution feeds rows `c::channels` of `w`."""
   params, x, expected = whole
   network, layers = sequential.build(CONFIG)
-  height, width, channels = layers[2].flattened_from
+  height, width, channels = 2, 1, 4  # 6 x 5 -> 4 x 3 -> 2 x 1.
   head = params['head']
   assert head['dense_2']['w'].shape[0] == height * width * channels
   # Changes channel 1 alone.

@@ -10,7 +10,7 @@ import scipy.stats
 
 from plasticity_rl import injection
 from plasticity_rl.interventions import registry
-from plasticity_rl.types import feeds
+from plasticity_rl.layers import feeds
 from tests.properties import cases
 
 each_case = pytest.mark.parametrize('agent_name, history', cases.pairs())

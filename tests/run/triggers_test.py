@@ -169,7 +169,7 @@ def test_what_keeps_a_state_of_its_own_may_wait(tmp_path):
   assert [e['step'] for e in events(folder)] == [5, 10, 15]
   own = small.saved(experiment, folder, 20).interventions['continual_backprop']
   ages = np.concatenate(
-    [np.ravel(layer['age']) for layer in own['classifier'].values()]
+    [np.ravel(layer.age) for layer in own['classifier'].values()]
   )
   assert 0 < ages.max() <= 3
 

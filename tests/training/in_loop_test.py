@@ -47,10 +47,10 @@ def test_resumes_to_the_bit(make, half, whole, tmp_path):
   # Each seed has its own, and units were replaced after others had aged.
   own = state.interventions['continual_backprop']
   (mine,) = own.values()
-  ages = np.asarray(mine['dense_0']['age'])
+  ages = np.asarray(mine['dense_0'].age)
   assert ages.shape == (2, 8)
   assert len(np.unique(ages)) > 2 and ages.max() > 3
-  assert not np.array_equal(*np.asarray(mine['dense_0']['utility']))
+  assert not np.array_equal(*np.asarray(mine['dense_0'].utility))
   (calls,) = {
     tuple(np.asarray(x['calls']))
     for x in state.interventions['hare_and_tortoise'].values()

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
-from plasticity_rl.interventions.base import get_layer
+from plasticity_rl.layers import Layer
+from plasticity_rl.layers import get_layer
 from plasticity_rl.learner.regularizers.infer import infer
 from plasticity_rl.losses import feature_norm
 from plasticity_rl.losses import l2
 from plasticity_rl.losses import l2_init
 from plasticity_rl.losses import parseval
 from plasticity_rl.losses import spectral_norm
-from plasticity_rl.networks.weight_norm import effective_weight
 from plasticity_rl.split import SplitNetwork
-from plasticity_rl.types import Layer
 from plasticity_rl.types import Penalty
+from plasticity_rl.weight_norm import effective_weight
 
 REGISTRY = {
   f.__name__: f
@@ -54,7 +54,7 @@ def make(
       del initial, inputs, output
       plain = injection.trainable(params)
       return sum(
-        measure(effective_weight(get_layer(plain, layer)))
+        measure(effective_weight(get_layer(plain, layer), layer.weight))
         for layer in some_layers
       )
 

@@ -22,8 +22,15 @@ def weight_normalization(w: jax.Array, g: jax.Array) -> jax.Array:
   return w * (g / norms(w))
 
 
-def effective_weight(layer: Mapping[str, jax.Array]) -> jax.Array:
-  """What a layer multiplies by: its `w`, normalised where it has a `g`."""
+def effective_weight(
+  layer: Mapping[str, jax.Array], weight: str = 'w'
+) -> jax.Array:
+  """What a layer multiplies by: its weights, normalised where it has a `g`.
+
+  Args:
+    layer: what the parameters hold of it.
+    weight: key of its weights.
+  """
   if 'g' in layer:
-    return weight_normalization(layer['w'], layer['g'])
-  return layer['w']
+    return weight_normalization(layer[weight], layer['g'])
+  return layer[weight]

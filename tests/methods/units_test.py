@@ -8,7 +8,14 @@ import pytest
 import scipy.stats
 
 from plasticity_rl import injection
-from plasticity_rl.interventions import units
+from plasticity_rl.layers import put_path
+from plasticity_rl.measures.units import dormancy_scores
+from plasticity_rl.measures.units import unit_activity
+from plasticity_rl.methods import units
+from plasticity_rl.methods.moments import COUNT
+from plasticity_rl.methods.moments import reset_moments
+from plasticity_rl.methods.recycle import move_into_biases
+from plasticity_rl.methods.recycle import recycle
 from tests.interventions import nets
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
@@ -17,6 +24,12 @@ KEY = jax.random.PRNGKey(3)
 
 def assert_equal(a, b):
   jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def recycled(net, state, chosen, count, key=KEY):
+  return recycle(
+    key, state, net.layers, chosen, init=net.network.init, count=count
+  )
 
 
 def assert_equal_but(drawn, x, wanted):
@@ -30,7 +43,7 @@ def test_incoming_and_outgoing_weights(kind):
   net = nets.agent(kind).spec.nets['q']
   chosen = nets.masks(kind)
   found = units.weights_of(
-    net,
+    net.layers,
     net.network.init(KEY),
     {name: jnp.array(m) for name, m in chosen.items()},
   )
@@ -44,11 +57,11 @@ def test_a_channel_feeds_every_position_of_the_flattened_image():
   net = nets.agent('conv').spec.nets['q']
   params = net.network.init(KEY)
   features = net.network.apply(params, nets.batch('conv').s_tm1).layers
-  for hidden in units.hidden_layers(net):
+  for hidden in units.hidden_layers(net.layers):
     if hidden.name != 'conv_1':
       continue
     mask = jnp.arange(4) == 2
-    weights = units.weights_of(net, params, {'conv_1': mask})
+    weights = units.weights_of(net.layers, params, {'conv_1': mask})
     w = params['head']['dense_2']['w']
     kept = jnp.where(weights.outgoing['head']['dense_2']['w'], 0, w)
     h = features['conv_1']
@@ -62,12 +75,12 @@ def test_a_channel_feeds_every_position_of_the_flattened_image():
 
 def test_hidden_layers_are_those_that_feed_another():
   net = nets.agent('conv').spec.nets['q']
-  assert [h.name for h in units.hidden_layers(net)] == [
+  assert [h.name for h in units.hidden_layers(net.layers)] == [
     'conv_0',
     'conv_1',
     'dense_2',
   ]
-  assert [h.followers[0].name for h in units.hidden_layers(net)] == [
+  assert [h.followers[0].name for h in units.hidden_layers(net.layers)] == [
     'conv_1',
     'dense_2',
     'dense_3',
@@ -89,18 +102,16 @@ def test_hidden_layers_are_those_that_feed_another():
 def test_the_layer_that_feeds_other_heads_is_left_alone(kind, history, free):
   params = nets.state(kind, history).nets['q'].params
   net = nets.agent(kind).spec.nets['q']
-  for hidden in units.hidden_layers(net):
+  for hidden in units.hidden_layers(net.layers):
     last = hidden.name == nets.LAST_OF_ENCODER[kind]
     assert units.may_recycle(params, hidden) == (free or not last)
 
 
 def test_unit_activity_by_hand():
   h = jnp.array([[[1.0, 0.0], [3.0, -2.0]], [[0.0, 0.0], [4.0, 2.0]]])
-  np.testing.assert_allclose(units.unit_activity(h), [2.0, 1.0])
-  np.testing.assert_allclose(
-    units.dormancy_scores(h), [4 / 3, 2 / 3], rtol=1e-6
-  )
-  np.testing.assert_array_equal(units.dormancy_scores(0 * h), [0, 0])
+  np.testing.assert_allclose(unit_activity(h), [2.0, 1.0])
+  np.testing.assert_allclose(dormancy_scores(h), [4 / 3, 2 / 3], rtol=1e-6)
+  np.testing.assert_array_equal(dormancy_scores(0 * h), [0, 0])
 
 
 @each_kind
@@ -108,7 +119,7 @@ def test_outgoing_magnitude_by_hand(kind):
   net = nets.agent(kind).spec.nets['q']
   params = net.network.init(KEY)
   weights = nets.weights(net, params)
-  for hidden in units.hidden_layers(net):
+  for hidden in units.hidden_layers(net.layers):
     found = units.outgoing_magnitude(hidden, params)
     width = weights[hidden.name]['b'].shape[0]
     assert found.shape == (width,)
@@ -128,14 +139,14 @@ def test_bias_transfer_is_exact_on_constant_units(kind):
   chosen = nets.masks(kind)
   for params in (planted.params, planted.target):
     constant = params
-    for hidden in units.hidden_layers(net):  # Dead units speak up.
+    for hidden in units.hidden_layers(net.layers):  # Dead units speak up.
       layer = constant[hidden.layer.path[0]][hidden.layer.path[1]]
       b = jnp.where(chosen[hidden.name], 0.7, layer['b'])
-      constant = units.base.put(constant, (*hidden.layer.path, 'b'), b)
+      constant = put_path(constant, (*hidden.layer.path, 'b'), b)
     means = {n: jnp.full(m.shape, 0.7) for n, m in chosen.items()}
     before = nets.predict(made, constant, kind).outputs
-    moved = units.move_into_biases(net, constant, chosen, means)
-    out = units.weights_of(net, moved, chosen).outgoing
+    moved = move_into_biases(net.layers, constant, chosen, means)
+    out = units.weights_of(net.layers, moved, chosen).outgoing
     moved = jax.tree.map(lambda m, p: jnp.where(m, 0, p), out, moved)
     after = nets.predict(made, moved, kind).outputs
     np.testing.assert_allclose(after, before, rtol=1e-5)
@@ -144,7 +155,7 @@ def test_bias_transfer_is_exact_on_constant_units(kind):
     assert np.abs(other - before).max() > 0.1
 
 
-@pytest.mark.parametrize('count', units.COUNT)
+@pytest.mark.parametrize('count', COUNT)
 @pytest.mark.parametrize('history', ['fresh', 'injected', 'open'])
 @each_kind
 def test_recycling_changes_the_units_weights_and_nothing_else(
@@ -159,7 +170,7 @@ def test_recycling_changes_the_units_weights_and_nothing_else(
     'open': list(nets.DEAD[kind])[2:],
   }[history]
   chosen = nets.masks(kind, names)
-  after = units.recycle(KEY, net, before, chosen, count=count)
+  after = recycled(net, before, chosen, count)
   incoming, outgoing = nets.weight_masks(kind, chosen)
   fresh = nets.weights(net, net.network.init(KEY))
   for old, new in (
@@ -244,8 +255,8 @@ def test_moments_of_any_optimizer_are_found(name):
   params = net.network.init(KEY)
   opt_state = jax.tree.map(jnp.ones_like, OPTIMIZERS[name].init(params))
   chosen = nets.masks('conv')
-  mask = units.weights_of(net, params, chosen).either
-  new = units.reset_moments(opt_state, mask, count='keep')
+  mask = units.weights_of(net.layers, params, chosen).either
+  new = reset_moments(opt_state, mask, count='keep')
   zeros = sum(int((x == 0).sum()) for x in jax.tree.leaves(new))
   hit = sum(int(m.sum()) for m in jax.tree.leaves(mask))
   by_part = {
@@ -266,9 +277,7 @@ def test_moments_of_any_optimizer_are_found(name):
 def test_thawed_heads_keep_their_moments():
   before = nets.state('mlp', 'thawed').nets['q']
   net = nets.agent('mlp').spec.nets['q']
-  after = units.recycle(
-    KEY, net, before, nets.masks('mlp', ['dense_2']), count='keep'
-  )
+  after = recycled(net, before, nets.masks('mlp', ['dense_2']), 'keep')
   kept = 0
   for (path, old), new in zip(
     jax.tree_util.tree_leaves_with_path(before.opt_state),
@@ -294,7 +303,7 @@ def test_incoming_weights_are_draws_of_their_own_layers_initialiser(kind):
   @jax.vmap
   def draw(key, other):
     drawn = [
-      units.recycle(key, net, before, {name: m}, count='keep').params
+      recycled(net, before, {name: m}, 'keep', key).params
       for name, m in masks.items()
     ]
     return drawn, net.network.init(other)

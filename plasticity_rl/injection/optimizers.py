@@ -1,0 +1,136 @@
+"""Optimizers that leave frozen heads alone, as optax transformations."""
+
+from typing import Any
+
+import jax
+import optax
+
+from plasticity_rl.split import HEAD
+from plasticity_rl.split import InjectedHead
+from plasticity_rl.types import Params
+
+
+def trainable_mask(tree: Params) -> Any:
+  """True for leaves that learn, False for frozen ones and their signs."""
+
+  def constant(value: bool, x: Params) -> Any:
+    return jax.tree.map(lambda _: value, x)
+
+  def mask(node: Any) -> Any:
+    if not isinstance(node, InjectedHead):
+      return True
+    return InjectedHead(
+      trainable=constant(True, node.trainable),
+      frozen=constant(False, node.frozen),
+      signs=constant(False, node.signs),
+      thawed=constant(True, node.thawed),
+    )
+
+  return jax.tree.map(mask, tree, is_leaf=lambda x: isinstance(x, InjectedHead))
+
+
+def frozen_mask(tree: Params) -> Any:
+  """The opposite of `trainable_mask`."""
+  return jax.tree.map(lambda m: not m, trainable_mask(tree))
+
+
+def masked(core: optax.GradientTransformation) -> optax.GradientTransformation:
+  """`core` on what learns, zero updates for what is frozen.
+
+  What is frozen has no optimizer state, and a norm that `core` clips by does
+  not see it. (`optax.masked` alone would pass a frozen leaf's gradient on as
+  its update, hence the second stage.)
+
+  Args:
+    core: any optax optimizer.
+
+  Returns:
+    A transformation of any tree, `InjectedHead` or none in it.
+
+  Raises:
+    ValueError: something that is no optax optimizer.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> import plasticity_rl as pl
+    >>> optimizer = pl.masked(optax.sgd(0.5))
+    >>> params = {'encoder': jnp.ones([2]), 'head': jnp.ones([2])}
+    >>> updates, _ = optimizer.update(params, optimizer.init(params))
+    >>> updates['head'].tolist()
+    [-0.5, -0.5]
+  """
+  if not (hasattr(core, 'init') and hasattr(core, 'update')):
+    raise ValueError(
+      f'core: expected an optax optimizer, found {type(core).__name__}'
+    )
+  return optax.chain(
+    optax.masked(core, trainable_mask),
+    optax.masked(optax.set_to_zero(), frozen_mask),
+  )
+
+
+def grouped(
+  core: optax.GradientTransformation,
+  *,
+  before: optax.GradientTransformation | None = None,
+  after: optax.GradientTransformation | None = None,
+) -> optax.GradientTransformation:
+  """An optimizer whose encoder and head have states, and counts, of their own.
+
+  Injection re-initialises the head's and leaves the encoder's as it is. With
+  one count for both, Adam's first steps on fresh moments would be several
+  times the learning rate, since their bias is then hardly corrected.
+
+  Args:
+    core: run on encoder and head separately, such as `optax.scale_by_adam()`.
+    before: run on all that learns first, such as clipping by global norm.
+    after: run on all that learns last, such as the learning rate: schedules
+      belong here, where their count survives every intervention.
+
+  Returns:
+    A transformation of `{'encoder': ..., 'head': ...}`; its state is a dict of
+    `before`, `encoder`, `head` and `after`.
+
+  Raises:
+    ValueError: something that is no optax optimizer.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> import plasticity_rl as pl
+    >>> optimizer = pl.grouped(
+    ...   optax.scale_by_adam(),
+    ...   before=optax.clip_by_global_norm(1.0),
+    ...   after=optax.scale_by_learning_rate(1e-3),
+    ... )
+    >>> params = {'encoder': jnp.ones([3, 8]), 'head': jnp.ones([8, 2])}
+    >>> sorted(optimizer.init(params))
+    ['after', 'before', 'encoder', 'head']
+  """
+  core = masked(core)
+  before = masked(before or optax.identity())
+  after = masked(after or optax.identity())
+  groups = ('encoder', HEAD)
+
+  def init(params: Params) -> dict[str, Any]:
+    return {
+      'before': before.init(params),
+      **{g: core.init(params[g]) for g in groups},
+      'after': after.init(params),
+    }
+
+  def update(
+    updates: Params, state: dict[str, Any], params: Params | None = None
+  ) -> tuple[Params, dict[str, Any]]:
+    new = {}
+    updates, new['before'] = before.update(updates, state['before'], params)
+    updates = dict(updates)
+    for g in groups:
+      updates[g], new[g] = core.update(
+        updates[g], state[g], None if params is None else params[g]
+      )
+    updates, new['after'] = after.update(updates, state['after'], params)
+    return updates, new
+
+  return optax.GradientTransformation(init, update)
