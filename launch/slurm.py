@@ -23,6 +23,7 @@ from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 from plasticity_rl.run import run_folder
 
 from . import commands
@@ -195,7 +196,7 @@ def _require():
     import submitit
   except ImportError:
     raise UserError(
-      "submitit is not installed: pip install 'plasticity_rl[slurm]'"
+      f'submitit is not installed: {install_command("slurm")}'
     ) from None
   del submitit
   if shutil.which('sbatch') is None:

@@ -19,6 +19,7 @@ from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 
 from . import commands
 from . import container
@@ -180,7 +181,7 @@ def _require():
     from xmanager import xm
   except ImportError:
     raise UserError(
-      "xmanager is not installed: pip install 'plasticity_rl[xmanager]'"
+      f'xmanager is not installed: {install_command("xmanager")}'
     ) from None
   del xm
 

@@ -1,7 +1,12 @@
-"""Where jax keeps compiled programs, so that the next run has them.
+"""Chooses where JAX keeps compiled programs, so that later runs reuse them.
 
-By environment variables: they are there before jax is imported, and the
-processes that a launcher starts inherit them.
+The choice is made by environment variables: they can be set before JAX is
+imported, and the processes that a launcher starts inherit them.
+
+The folder has no size limit. JAX can limit it (jax_compilation_cache_max_size),
+but then lists the whole folder at every write, which takes 0.2 s with 2000
+programs in it, and fails on programs that were written without a limit. It is
+safe to delete the folder at any time.
 """
 
 import hashlib
@@ -92,6 +97,20 @@ def choose(environ: Mapping[str, str] | None = None) -> Choice:
   except (OSError, RuntimeError) as error:  # No home, or one out of reach.
     return Choice(None, errors.one_line(error))
   return Choice(folder, 'by default')
+
+
+def describe(environ: Mapping[str, str] | None = None) -> str:
+  """One line on the cache that `auto` chooses, and on its size."""
+  folder, why = choose(environ)
+  if folder is None:
+    return f'off: {why}'
+  if not is_writable(folder):
+    return f'{folder} cannot be written; set {_FOLDER} to another folder'
+  sizes = [path.stat().st_size for path in folder.glob('*-cache')]
+  return (
+    f'{folder} holds {len(sizes)} programs, {sum(sizes) / 1e6:.0f} MB; '
+    'delete it to make room'
+  )
 
 
 def start(

@@ -1,7 +1,11 @@
 """What the user got wrong, said in one line. Imports nothing heavy."""
 
 import difflib
+import pathlib
+import shlex
 from collections.abc import Iterable
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class UserError(ValueError):
@@ -36,6 +40,28 @@ def nearest(
   question = f' did you mean {hint}?' if close else ''
   told = ', '.join(valid if listed is None else listed) or '(none)'
   return f'unknown {what} {name!r};{question} valid: {told}'
+
+
+def install_command(extra: str = '', *, root: pathlib.Path = _ROOT) -> str:
+  """The command that installs what this package needs.
+
+  Args:
+    extra: the extra to install as well, e.g. 'atari'.
+    root: the folder that holds the package. In a checkout `setup.py` is there,
+      and pip needs the folder; otherwise the package is installed already, and
+      pip finds it by name.
+
+  Returns:
+    For example "pip install -e '.[atari]'".
+  """
+  if not (root / 'setup.py').is_file():
+    options, package = '', 'plasticity_rl'
+  else:
+    options = '-e '
+    package = '.' if root == pathlib.Path.cwd() else str(root)
+  if extra:
+    package += f'[{extra}]'
+  return f'pip install {options}{shlex.quote(package)}'
 
 
 class RunError(Exception):

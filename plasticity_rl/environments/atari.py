@@ -22,6 +22,7 @@ from plasticity_rl.environments.host import Step
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import MissingDependencyError
+from plasticity_rl.errors import install_command
 
 _SIZE = 84
 _NO_LIMIT = 10**9
@@ -124,8 +125,7 @@ def _import_envpool() -> Any:
     if error.name != 'envpool':
       raise
     raise MissingDependencyError(
-      'Atari needs envpool, which is not installed: '
-      "pip install 'plasticity_rl[atari]'"
+      'Atari needs envpool, which is not installed: ' + install_command('atari')
     ) from error
   return envpool
 

@@ -43,6 +43,7 @@ import jax.numpy as jnp
 from plasticity_rl.environments import base
 from plasticity_rl.environments import minatar_seaquest
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 from plasticity_rl.types import Key
 
 # Conventions for margins, not bounds. The MinAtar and pgx papers publish scores
@@ -162,6 +163,6 @@ def _import(game: str) -> Any:
     return importlib.import_module(f'pgx.minatar.{game}')
   except ImportError as error:
     raise UserError(
-      f'minatar_{game} needs pgx 2.6 or later; '
-      "run: pip install 'plasticity_rl[minatar]'"
+      f'minatar_{game} needs pgx 2.6 or later; run: '
+      + install_command('minatar')
     ) from error

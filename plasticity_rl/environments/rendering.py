@@ -18,6 +18,7 @@ from typing import Any
 
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 
 _NONE = 'disable'
 _EGL_PLATFORM_DEVICE = 0x313F
@@ -53,7 +54,7 @@ def load_suite() -> ModuleType:
       raise
     raise MissingDependencyError(
       'the DeepMind Control Suite needs dm_control, which is not installed: '
-      "pip install 'plasticity_rl[dmc]'"
+      + install_command('dmc')
     ) from error
   # Of a library that cannot be loaded, PyOpenGL says AttributeError.
   except (ImportError, AttributeError, RuntimeError) as error:

@@ -236,11 +236,11 @@ def _wandb_id(folder):
 
 
 def _optional(module, extra):
-  """Imports a module that `pip install plasticity_rl[extra]` installs."""
+  """Imports a module that an extra of this package installs."""
   try:
     return __import__(module)
   except ImportError:
     raise errors.UserError(
       f'config.log asks for {module}, which is not installed: '
-      f"pip install 'plasticity_rl[{extra}]'"
+      + errors.install_command(extra)
     ) from None

@@ -207,5 +207,5 @@ def test_every_listed_task_has_1000_steps_of_bounded_actions():
 
 def test_without_dm_control(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dm_control', None)
-  with pytest.raises(UserError, match=r"pip install 'plasticity_rl\[dmc\]'"):
+  with pytest.raises(UserError, match=r"pip install -e '.*\[dmc\]'"):
     make('cheetah_run')
