@@ -113,7 +113,7 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
   else:
     Checkpoints(source).keep(plan.step)  # It may be trained on meanwhile.
     copy_history(source, prefix, plan.step)
-  with PreemptionHandler() as interrupts:
+  with PreemptionHandler() as preemption:
     # A checkpoint that was damaged since is made again from the one before.
     if source is prefix and Checkpoints(prefix).newest() != plan.step:
       runner.run(
@@ -123,7 +123,7 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
         name='prefix',
       )
     for arm in plan.arms:
-      if interrupts.requested:
+      if preemption.requested:
         raise Interrupted(
           f'stopped before arm {arm.label!r}; the same command continues'
         )

@@ -164,7 +164,7 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
   """Runs the prefix and every fork, or what is missing of them."""
   settings = plan.experiment.settings
   prefix = diagnosis.prepare(workdir, settings)
-  with PreemptionHandler() as interrupts:
+  with PreemptionHandler() as preemption:
     source = plan.source
     if source is None:
       source = prefix
@@ -188,7 +188,7 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
     )
     for i, step in enumerate(plan.steps):
       for arm in plan.arms:
-        if interrupts.requested:
+        if preemption.requested:
           raise Interrupted(
             f'stopped before the {arm.label} of step {step}; the same '
             'command continues'
