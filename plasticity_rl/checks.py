@@ -15,14 +15,17 @@ from plasticity_rl.errors import UserError
 
 
 def numbers(name: str, values: Any) -> jax.Array:
-  """`values` as an array of finite real numbers, at least one.
+  """Converts values to an array of finite real numbers, at least one.
 
   Args:
-    name: what it is, for the message.
-    values: an array, or what makes one.
+    name: of the values, for the message.
+    values: an array, or anything that `jnp.asarray` takes.
+
+  Returns:
+    The array.
 
   Raises:
-    UserError: it is not.
+    UserError: they are not.
   """
   try:
     array = jnp.asarray(values)
@@ -40,10 +43,10 @@ def numbers(name: str, values: Any) -> jax.Array:
 
 
 def features(values: Any) -> jax.Array:
-  """Features of a layer, `[B, ..., F]`.
+  """Converts features of a layer to an array `[B, ..., F]`.
 
   Raises:
-    UserError: they are none, or not finite.
+    UserError: they are not finite real numbers, or have no axis for the batch.
   """
   array = numbers('features', values)
   if array.ndim < 2:
@@ -55,10 +58,11 @@ def features(values: Any) -> jax.Array:
 
 
 def tree(name: str, values: Any) -> Any:
-  """A tree whose leaves are arrays of finite real numbers, at least one leaf.
+  """Converts the leaves of a tree to arrays of finite real numbers.
 
   Raises:
-    UserError: it has none, or one that is not; the line names its path.
+    UserError: the tree has no leaf, or a leaf is not such an array; the message
+      has its path.
   """
   if not jax.tree.leaves(values):
     raise UserError(f'{name}: the tree has no array')
@@ -68,10 +72,10 @@ def tree(name: str, values: Any) -> Any:
 
 
 def alike(name: str, values: Any, other: str, than: Any) -> None:
-  """Refuses trees that differ in structure or in the shapes of arrays.
+  """Refuses trees of different structures or shapes.
 
   Raises:
-    UserError: they do.
+    UserError: the trees differ.
   """
   if jax.tree.structure(values) != jax.tree.structure(than):
     raise UserError(f'{name} and {other} are trees of different structure')
@@ -84,20 +88,20 @@ def alike(name: str, values: Any, other: str, than: Any) -> None:
 
 
 def at_least(name: str, value: float, low: float) -> None:
-  """Refuses a number below `low`, and NaN.
+  """Refuses a number below `low`.
 
   Raises:
-    UserError: it is.
+    UserError: the number is below `low`, or NaN.
   """
   if not value >= low:
     raise UserError(f'{name} must be at least {low:g}: {value}')
 
 
 def share(name: str, value: float) -> None:
-  """Refuses what is not between 0 and 1, 1 left out.
+  """Refuses a number that is not in [0, 1).
 
   Raises:
-    UserError: it is not.
+    UserError: the number is not in [0, 1).
   """
   if not 0 <= value < 1:
     raise UserError(f'{name} must be at least 0 and below 1: {value}')

@@ -23,19 +23,19 @@ from plasticity_rl import errors
 AUTO, OFF = 'auto', 'off'
 _FOLDER = 'JAX_COMPILATION_CACHE_DIR'
 _ENABLED = 'JAX_ENABLE_COMPILATION_CACHE'
-# Folders within that of the user's caches.
+# Folders inside the user's cache folder.
 _OURS = ('plasticity_rl', 'jax')
 _LEAST_SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
-# From there on jaxlib was seen to crash on reading an entry.
+# From this version on, jaxlib was seen to crash when it read an entry.
 _CRASHES = (0, 12)
 
 
 class Choice(NamedTuple):
-  """What is chosen where nobody says anything.
+  """The choice for `auto`.
 
   Attributes:
-    folder: of the cache; None where there is to be none.
-    why: the reason that there is none, or what chose the folder.
+    folder: of the cache; None for no cache.
+    why: the reason for this choice.
   """
 
   folder: pathlib.Path | None
@@ -43,10 +43,10 @@ class Choice(NamedTuple):
 
 
 def _processor() -> str:
-  """A short hash of what a program for this machine's CPU may use.
+  """A short hash of the CPU's model and its instruction sets.
 
-  A home folder may be shared by machines whose processors differ, and programs
-  of one may crash on another.
+  Machines with different processors may share a home folder, and a program that
+  was compiled for one may crash on another.
   """
   try:
     text = pathlib.Path('/proc/cpuinfo').read_text()
@@ -58,17 +58,17 @@ def _processor() -> str:
 
 
 def is_writable(path: pathlib.Path) -> bool:
-  """Whether files can be made in a folder, or it can be made."""
+  """Whether this process can write to a folder, or create it."""
   while not path.exists() and path != path.parent:
     path = path.parent
   return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
 def _is_given(environ: Mapping[str, str]) -> bool:
-  """Whether somebody else than `start` chose a folder.
+  """Whether the user chose a folder, rather than `start` in a parent process.
 
-  What a launcher chose for its own machine a worker on another one inherits;
-  it chooses again, by its own processor.
+  A worker inherits the choice of its launcher, which may run on another
+  machine. So the worker chooses again, for its own processor.
   """
   if _FOLDER not in environ:
     return False
@@ -76,7 +76,7 @@ def _is_given(environ: Mapping[str, str]) -> bool:
 
 
 def choose(environ: Mapping[str, str] | None = None) -> Choice:
-  """What `auto` comes to here."""
+  """The folder that `auto` chooses on this machine, and the reason."""
   environ = os.environ if environ is None else environ
   if environ.get(_ENABLED, '1').lower() in ('0', 'false', 'no', 'off', 'n'):
     return Choice(None, f'{_ENABLED} is {environ[_ENABLED]}')
@@ -116,11 +116,14 @@ def describe(environ: Mapping[str, str] | None = None) -> str:
 def start(
   chosen: str = AUTO, environ: MutableMapping[str, str] | None = None
 ) -> None:
-  """Turns the cache on or off, for jax that is not imported yet.
+  """Turns the cache on or off. Call it before jax is imported.
 
   Args:
     chosen: `auto`, `off`, or a folder.
-    environ: changed in place; that of this process by default.
+    environ: changed in place; by default the environment of this process.
+
+  Raises:
+    UserError: the folder cannot be written.
   """
   environ = os.environ if environ is None else environ
   if chosen == OFF:
@@ -144,5 +147,5 @@ def start(
   if chosen != AUTO:
     environ[_ENABLED] = '1'
   environ[_FOLDER] = str(folder)
-  # jax's own is a second; most programs of ours take less.
+  # JAX's default is one second; most programs here compile faster.
   environ.setdefault(_LEAST_SECONDS, '0.1')
