@@ -1,4 +1,4 @@
-"""Where a process of a run starts: from scratch, a fork, or a checkpoint."""
+"""The start of a run: from scratch, from a fork, or from a checkpoint."""
 
 import dataclasses
 from typing import Any
@@ -14,15 +14,15 @@ from plasticity_rl.types import TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-  """Where a run starts.
+  """The state that a run starts from.
 
   Attributes:
     state: the state.
-    step: its step.
-    history: interventions that changed its structure.
+    step: the step of the state.
+    history: interventions that changed the structure of the state.
     is_fork: whether to evaluate and measure at once, before any training.
     primed: updates of heavy priming made so far.
-    triggers: what criteria have observed so far, by label.
+    triggers: saved states of the criteria, by label.
   """
 
   state: TrainState
