@@ -201,10 +201,10 @@ def check(folder: pathlib.Path, study: Study) -> None:
         'another --workdir'
       )
     return
-  theirs = read_study(folder)
-  if theirs.get('source') != study.source:
+  recorded_study = read_study(folder)
+  if recorded_study.get('source') != study.source:
     raise UserError(
-      f'{folder} holds another study, {theirs.get("source")}: choose '
+      f'{folder} holds another study, {recorded_study.get("source")}: choose '
       'another --workdir'
     )
   for run in study.runs:
@@ -219,7 +219,7 @@ def check(folder: pathlib.Path, study: Study) -> None:
         f'{folder} holds run {run.name!r} of another config; they differ in '
         f'{"; ".join(differ)}: choose another --workdir'
       )
-  _check_seeds(folder, study, theirs.get('runs', {}))
+  _check_seeds(folder, study, recorded_study.get('runs', {}))
 
 
 def _check_seeds(folder, study, before):

@@ -75,7 +75,7 @@ def plan(study: Study) -> PrefixPlan:
   for run in study.runs:
     key = _without_interventions(run.settings)
     families.setdefault(key, []).append(run)
-  own: dict[str, list[tuple[int, str]]] = {}  # By run: (step, digest).
+  ends: dict[str, list[tuple[int, str]]] = {}  # By run: (step, digest).
   for family in families.values():
     steps = sorted({p for run in family for p in candidates[run.name]})
     for run in family:
@@ -87,15 +87,15 @@ def plan(study: Study) -> PrefixPlan:
         kept = _in_effect(run.settings, step, diagnoses)
         digest = _digest(run.settings, kept, step)
         points.setdefault((digest, step), []).append((run, kept))
-        own.setdefault(run.name, []).append((step, digest))
+        ends.setdefault(run.name, []).append((step, digest))
   shared = {key for key, runs in points.items() if len(runs) > 1}
   prefixes, of_run, asked = {}, {}, 0
   for run in study.runs:
-    usable = [at for at in own.get(run.name, []) if at[::-1] in shared]
+    usable = [at for at in ends.get(run.name, []) if at[::-1] in shared]
     if diagnoses and usable:
       # A diagnosis needs a prefix up to its own fork, which continues the
       # shared one.
-      usable.append(max(own[run.name]))
+      usable.append(max(ends[run.name]))
     parent = ''
     for step, digest in sorted(set(usable)):
       if digest not in prefixes:

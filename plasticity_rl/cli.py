@@ -58,7 +58,9 @@ def refuse_positionals(argv: Sequence[str]) -> None:
     UserError: there is a positional argument.
   """
   if len(argv) > 1:
-    raise UserError(f'what is {argv[1]!r}? This command takes only --flags')
+    raise UserError(
+      f'unexpected argument {argv[1]!r}: this command takes only --flags'
+    )
 
 
 def require(**flag_values: Any) -> None:

@@ -33,21 +33,21 @@ def loss_message(
   optimizer = settings.optimizer
   if math.isnan(last_loss):
     cause = (
-      'it was so in the first segment with updates'
+      'this was the first segment with updates'
       + (f' after step {start_step}' if start_step else '')
-      + ': look at the observations and rewards, and at '
+      + ': check the observations, the rewards and '
       'optimizer.learning_rate '
       f'({optimizer.learning_rate:g})'
     )
   else:
     cause = (
-      f'the mean loss of the segment before was {last_loss:.3g}: '
+      f'the mean loss of the previous segment was {last_loss:.3g}: '
       'most likely optimizer.learning_rate '
       f'({optimizer.learning_rate:g}) is too high'
       + (
         ''
         if optimizer.max_gradient_norm
-        else ', or gradients want optimizer.max_gradient_norm'
+        else ', or set optimizer.max_gradient_norm'
       )
     )
   return (

@@ -59,7 +59,7 @@ def prepare(folder: pathlib.Path, settings: settings_lib.Settings) -> None:
   hosts.all_gather_object('folder', None)
   if not (folder / CONFIG).exists():
     raise UserError(
-      f'{folder} is not on this host what it is on the first one: --workdir '
+      f'{folder} on this host is not the folder of the first host: --workdir '
       'must be a folder that all hosts share'
     )
 
@@ -106,13 +106,13 @@ def differences(
   Raises:
     UserError: the recorded config is not valid.
   """
-  theirs = flat(settings_lib.resolve(recorded))
+  before = flat(settings_lib.resolve(recorded))
   # Through JSON, where a tuple is a list.
-  theirs, ours = json.loads(json.dumps([theirs, flat(settings)]))
+  before, now = json.loads(json.dumps([before, flat(settings)]))
   return [
-    f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
-    for key in dict.fromkeys([*theirs, *ours])
-    if theirs.get(key) != ours.get(key)
+    f'{key} (there {before.get(key)!r}, here {now.get(key)!r})'
+    for key in dict.fromkeys([*before, *now])
+    if before.get(key) != now.get(key)
   ]
 
 

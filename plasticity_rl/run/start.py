@@ -56,18 +56,18 @@ def restore(
 
 
 def _log_layout_change(step, state, saved, now):
-  """Warns of a checkpoint that was saved on other devices or hosts."""
+  """Logs a warning if other devices or hosts saved the checkpoint."""
   # Checkpoints of earlier versions have no layout.
   if saved in (None, now) or not hosts.is_first():
     return
   counters = state.counters
   replay_is_empty = 0 < int(counters.stored) == int(counters.cleared)
   logging.warning(
-    'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+    'the checkpoint of step %d was saved on %s and continues on %s: %s',
     step,
     saved,
     now,
-    'the replay begins empty, and updates wait for it'
+    'the replay starts empty, and updates wait until it is filled'
     if replay_is_empty
-    else 'what each had of seeds, environments and replay is shared out anew',
+    else 'seeds, environments and replay are divided anew',
   )

@@ -21,7 +21,7 @@ def message(folder, **changes):
 def test_names_the_first_step_and_seed(tmp_path):
   text = message(tmp_path)
   assert 'at step 7 (seed 2, 1 of 2 seeds)' in text
-  assert 'of the segment before was 0.25' in text
+  assert 'of the previous segment was 0.25' in text
   assert text.endswith('last good checkpoint: none')
 
 
