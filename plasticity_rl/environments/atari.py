@@ -32,7 +32,12 @@ _MAX_SEED = 2**31 - 1
 
 
 class Atari:
-  """`HostEnvironments` of one game. The emulator's state cannot be copied."""
+  """`HostEnvironments` of one game. The emulator's state cannot be copied.
+
+  Raises:
+    MissingDependencyError: envpool or the game's ROM is not installed.
+    NotImplementedError: `get_state` or `set_state` is called.
+  """
 
   can_copy = False
 

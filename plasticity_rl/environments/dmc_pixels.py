@@ -19,7 +19,11 @@ from plasticity_rl.errors import UserError
 
 
 class PixelEnv(dmc.StateEnv):
-  """One task, observed as an RGB image, uint8 `[size, size, 3]`."""
+  """One task, observed as an RGB image, uint8 `[size, size, 3]`.
+
+  Raises:
+    UserError: the model has no such camera.
+  """
 
   def __init__(
     self, domain: str, task: str, *, size: int, camera: int, fast: bool

@@ -19,6 +19,9 @@ class ThreadedEnv:
   An OpenGL context belongs to the thread that uses it first, but these
   environments may be stepped from any thread. They are closed at exit at the
   latest.
+
+  Raises:
+    RuntimeError: a method is called after `close`.
   """
 
   def __init__(self, build: Callable[[], HostEnvironments]):
