@@ -19,6 +19,9 @@ def of(overrides: sweep.Overrides) -> str:
 
   Characters that a folder's name cannot have are dropped, and long names are
   shortened; then a hash of all overrides makes the name unique.
+
+  Raises:
+    UserError: an override is set by the arm and by the sweep.
   """
   arm, _ = sweep.flatten(overrides)
   rest = {k: v for k, v in overrides.items() if k != sweep.ARM}

@@ -45,7 +45,11 @@ def time_left(jobs: Sequence[progress.Progress]) -> float:
 def table(
   folder: pathlib.Path, jobs: Sequence[progress.Progress]
 ) -> tables.Table:
-  """Makes the table that rich shows."""
+  """Makes the table that rich shows.
+
+  Raises:
+    UserError: the folder is not a study.
+  """
   from rich import box
   from rich import table as tables
   from rich import text

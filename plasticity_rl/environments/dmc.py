@@ -26,7 +26,12 @@ _NEVER_CHANGED = ('mesh', 'tex_', 'skin', 'flex', 'bvh', 'oct')
 
 
 class StateEnv:
-  """One task; the observation is one float32 vector of all its arrays."""
+  """One task; the observation is one float32 vector of all its arrays.
+
+  Raises:
+    MissingDependencyError: dm_control is not installed.
+    UserError: MUJOCO_GL names a renderer that does not work here.
+  """
 
   can_copy = True
 

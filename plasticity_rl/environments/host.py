@@ -71,7 +71,7 @@ class HostEnvironments(Protocol):
     """A copy of the complete state, each array `[N, ...]`."""
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    """Restores a state that `get_state` of this or of like ones returned."""
+    """Restores a state that `get_state` returned, here or elsewhere."""
 
   def close(self) -> None:
     """Frees threads, windows and contexts."""
