@@ -107,10 +107,8 @@ def describe(environ: Mapping[str, str] | None = None) -> str:
   if not is_writable(folder):
     return f'{folder} cannot be written; set {_FOLDER} to another folder'
   sizes = [path.stat().st_size for path in folder.glob('*-cache')]
-  return (
-    f'{folder} holds {len(sizes)} programs, {sum(sizes) / 1e6:.0f} MB; '
-    'delete it to make room'
-  )
+  size = f'{len(sizes)} programs, {sum(sizes) / 1e6:.0f} MB'
+  return f'{size} in {folder} (may be deleted)'
 
 
 def start(
