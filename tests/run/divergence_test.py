@@ -26,7 +26,7 @@ def test_names_the_first_step_and_seed(tmp_path):
 
 
 def test_the_first_segment_blames_the_data_as_well(tmp_path):
-  assert 'look at the observations' in message(tmp_path, last_loss=math.nan)
+  assert 'check the observations' in message(tmp_path, last_loss=math.nan)
   text = message(tmp_path, last_loss=math.nan, start_step=5)
   assert 'first segment with updates after step 5' in text
 
