@@ -1,1 +1,1 @@
-"""Studies: many runs that answer one question, wherever they run."""
+"""Launches studies: many runs that together answer one question."""

@@ -1,12 +1,11 @@
-"""Several seeds of one config in one program, where that is faster.
+"""Trains several seeds of one config in one program, where that is faster.
 
-A run of a sweep over `seed` becomes part of a run with `num_seeds`: seeds are
-an axis of every array (`vmap`), and cost less together than in processes of
-their own as long as they wait for instructions rather than for arithmetic: a
-step of small dense networks costs half or less, one of convolutions on a CPU
-nearly twice as much.
-Measured by `python -m benchmarks.batching_seeds`, with what it found in
-`results/batching_seeds.md`.
+Runs of a sweep over `seed` are merged into one run with `num_seeds`, in which
+seeds are an axis of every array (`vmap`). This is faster for small networks,
+whose time is mostly overhead: compared with separate processes, a step of small
+dense networks takes half the time or less, but a step of convolutions on a CPU
+nearly twice as long. `python -m benchmarks.batching_seeds` measures this;
+`results/batching_seeds.md` has the results.
 """
 
 import dataclasses
@@ -17,28 +16,30 @@ from plasticity_rl import settings as settings_lib
 from . import names
 from .study import Run
 
-# Seeds that one program takes, by what its networks are made of. On an
-# accelerator convolutions may gain as well: that is not measured, but asked for
-# by --batch_seeds.
+# Seeds in one program, by the layers of its networks. On an accelerator,
+# convolutions may gain too; that was not measured. --batch_seeds overrides it.
 DENSE = 16
 CONVOLUTIONAL = 1
 
 
 def most(run: Run) -> int:
-  """How many seeds of this config one program may take."""
+  """The largest number of seeds of this config in one program."""
   settings = run.settings
   if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
-    return 1  # A process each, with its threads.
+    return 1  # Each seed has its own process and threads.
   network = settings.network
   return CONVOLUTIONAL if network.convolutions else DENSE
 
 
 def merge(runs: Sequence[Run], limit: int | None = None) -> list[Run]:
-  """Runs that differ in consecutive `seed`s alone, as fewer runs.
+  """Merges runs that differ only in `seed` and have consecutive seeds.
 
   Args:
-    runs: of a sweep; those without an override of `seed` are left alone.
-    limit: seeds in a program; by default what `most` says. 1 merges nothing.
+    runs: of a sweep; runs without an override of `seed` are not merged.
+    limit: seeds in a program; by default `most`. 1 merges nothing.
+
+  Returns:
+    The merged runs.
   """
   families: dict[str, list[Run]] = {}
   for run in runs:
@@ -70,7 +71,7 @@ def _one(block):
   last = block[-1].settings.seed
   seeds = f'seed={first.settings.seed}-{last}'
   base = first.name.replace(f'seed={first.settings.seed}', seeds)
-  if base == first.name:  # The name was cut: seeds are told by the hash.
+  if base == first.name:  # The name was shortened and lacks the seed.
     base = f'{names.of(named)},{seeds}'
   return dataclasses.replace(
     first,

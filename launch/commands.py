@@ -1,4 +1,4 @@
-"""The command line of a run: what every engine runs, and anybody can type."""
+"""Command lines of runs; engines run them, and users can type them."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def train(
 def diagnose(
   source: str, workdir: str, overrides: Mapping[str, Any]
 ) -> list[str]:
-  """Arguments of `python` that diagnose, the prefix included."""
+  """Arguments of `python` that train the prefix and diagnose."""
   return [
     '-m',
     'plasticity_rl.diagnose',
@@ -42,7 +42,7 @@ def diagnose(
 def diagnose_from(
   prefix: str, workdir: str, fork: Mapping[str, Any], step: int
 ) -> list[str]:
-  """Arguments of `python` that fork a prefix that was trained already."""
+  """Arguments of `python` that diagnose from a trained prefix."""
   fork = {f'fork.{k}': v for k, v in fork.items() if k != 'step'}
   return [
     '-m',
@@ -55,10 +55,10 @@ def diagnose_from(
 
 
 def worker(workdir: str, name: str, *more: str) -> list[str]:
-  """Arguments of `python` that do a job of a study, whatever it takes."""
+  """Arguments of `python` that do one job of a study."""
   return [
     '-m',
-    f'{__package__}.worker',  # Here or installed, it has another name.
+    f'{__package__}.worker',  # The package's name depends on how it is run.
     f'--workdir={workdir}',
     f'--job={name}',
     *more,
@@ -68,10 +68,10 @@ def worker(workdir: str, name: str, *more: str) -> list[str]:
 def host(
   arguments: Sequence[str], index: int, count: int, coordinator: str = ''
 ) -> list[str]:
-  """The same as one of several processes that train together.
+  """Adds the arguments of one of several processes that train together.
 
-  On a TPU pod jax finds the others by itself; elsewhere `coordinator`
-  (`ADDRESS:PORT` of the first) tells.
+  On a TPU pod, jax finds the other processes; elsewhere it needs `coordinator`,
+  `ADDRESS:PORT` of the first process.
   """
   if count == 1:
     return list(arguments)
@@ -86,7 +86,7 @@ def host(
 
 
 def text(arguments: Sequence[str]) -> str:
-  """As one would type it."""
+  """The command as a user would type it."""
   return shlex.join([PYTHON, *arguments])
 
 

@@ -1,9 +1,9 @@
-"""The container of a run, for GPUs, TPUs or neither.
+"""Writes the Dockerfile of a run, for a CPU, GPUs or TPUs.
 
   python -m launch.container tpu > Dockerfile
   docker build -t plasticity_rl -f Dockerfile .
 
-XManager builds the same from the same lines.
+XManager builds its container from the same lines.
 """
 
 import sys
@@ -13,14 +13,22 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
 BASE_IMAGE = 'python:3.11-slim'
-# CUDA's libraries come with jax's wheels: the host needs a driver alone.
+# CUDA's libraries come with jax's wheels; the host only needs the driver.
 _JAX = {'cpu': 'jax', 'gpu': 'jax[cuda12]', 'tpu': 'jax[tpu]'}
-# What MuJoCo renders with, and git for the revision of a run.
+# The libraries that MuJoCo renders with, and git for the revision of a run.
 _SYSTEM = 'git libegl1 libgl1 libosmesa6'
 
 
 def instructions(accelerator: str, project: str = '.') -> list[str]:
-  """Lines of a Dockerfile after `FROM`, for a project in its context."""
+  """Lines of a Dockerfile after `FROM`.
+
+  Args:
+    accelerator: 'cpu', 'gpu' or 'tpu'.
+    project: folder of the project, relative to the context.
+
+  Returns:
+    The lines.
+  """
   prefix = '' if project == '.' else f'{project}/'
   pip = 'python -m pip install --no-cache-dir -c constraints/py311.txt'
   return [
@@ -28,7 +36,7 @@ def instructions(accelerator: str, project: str = '.') -> list[str]:
     f'RUN apt-get update && apt-get install -y --no-install-recommends '
     f'{_SYSTEM} && rm -rf /var/lib/apt/lists/*',
     'WORKDIR /workdir',
-    # What is installed changes less often than the code.
+    # Dependencies come first, because they change less often than the code.
     f'COPY {prefix}setup.py {prefix}pyproject.toml /workdir/',
     f'COPY {prefix}constraints /workdir/constraints',
     f"RUN {pip} '{_JAX[accelerator]}' '.[minatar,atari,dmc,tensorboard]'",
@@ -38,7 +46,7 @@ def instructions(accelerator: str, project: str = '.') -> list[str]:
 
 
 def dockerfile(accelerator: str) -> str:
-  """The whole file, whose context is this project."""
+  """The whole Dockerfile; its context is this project."""
   return (
     '\n'.join(
       [
@@ -52,9 +60,13 @@ def dockerfile(accelerator: str) -> str:
 
 
 def main(argv: list[str]) -> None:
-  """Prints it."""
+  """Prints the Dockerfile.
+
+  Raises:
+    UserError: the accelerator is missing or unknown.
+  """
   if len(argv) != 2:
-    raise UserError(f'say for what: one of {", ".join(_JAX)}')
+    raise UserError(f'give an accelerator: {", ".join(_JAX)}')
   if argv[1] not in _JAX:
     raise UserError(nearest('accelerator', argv[1], _JAX))
   sys.stdout.write(dockerfile(argv[1]))

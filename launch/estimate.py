@@ -1,11 +1,11 @@
-"""What a study will cost, from a few measured segments of each program.
+"""Estimates the cost of a study from a few measured segments.
 
-Runs that differ in their seed, interventions, learning rate or length run the
-same program. Of each program a short run of the real command is timed: six
-segments, of which every second one is followed by an evaluation and by
-diagnostics. FLOPs are those of its ledger. What was measured is kept in the
-user's cache, by settings, code and machine. Priming, and interventions inside
-the loop, are not in the estimate.
+Runs that differ only in their seed, interventions, learning rate or length run
+the same program. For each program, a short run of the real command is timed: it
+has six segments, and an evaluation and diagnostics (a *look*) after every
+second one. FLOPs come from its ledger. Measurements are kept in the user's
+cache folder, by settings, code and machine. The estimate does not include
+priming and interventions inside the loop.
 """
 
 import csv
@@ -30,7 +30,7 @@ from . import study as study_lib
 
 _SEGMENTS = 6
 _LONGEST_SEGMENT = 1000
-# What does not change the program of a step.
+# Settings that do not change the program of a step.
 _FREE = (
   'seed',
   'num_steps',
@@ -44,15 +44,15 @@ _FREE = (
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """Of a program, all its seeds together.
+  """The cost of a program, for all its seeds together.
 
   Attributes:
-    step_seconds: of a step of the run.
-    look_seconds: of an evaluation and the diagnostics.
-    start_seconds: of the start and of compiling.
-    step_flops: of a step, an update included as often as it is made.
-    look_flops: of an evaluation.
-    when: of the measurement.
+    step_seconds: seconds of a step of the run.
+    look_seconds: seconds of an evaluation and the diagnostics.
+    start_seconds: seconds of the start and of compiling.
+    step_flops: FLOPs of a step, including its share of updates.
+    look_flops: FLOPs of an evaluation.
+    when: time of the measurement.
   """
 
   step_seconds: float
@@ -63,7 +63,7 @@ class Cost:
   when: str
 
   def of(self, steps: int, every: int) -> tuple[float, float]:
-    """Seconds and FLOPs of so many steps with a look every so many."""
+    """Seconds and FLOPs of `steps` steps, with a look after every `every`."""
     looks = steps / every
     return (
       self.start_seconds
@@ -74,7 +74,7 @@ class Cost:
 
 
 def key(settings: settings_lib.Settings) -> str:
-  """The same for runs of one program on this machine."""
+  """A key that is equal for runs of the same program on this machine."""
   tree = settings_lib.to_dict(settings)
   for name in _FREE:
     del tree[name]
@@ -87,7 +87,7 @@ def key(settings: settings_lib.Settings) -> str:
 
 
 def cache() -> pathlib.Path:
-  """Where measurements are kept."""
+  """The folder of measurements."""
   base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
   return pathlib.Path(base) / 'plasticity_rl' / 'steps'
 
@@ -97,7 +97,11 @@ def cost(
   overrides: Mapping[str, Any],
   settings: settings_lib.Settings,
 ) -> Cost | str:
-  """Measures a program, or knows it; a text says why it cannot."""
+  """The cost of a program, measured unless it is in the cache.
+
+  Returns:
+    The cost, or the reason why it cannot be measured.
+  """
   path = cache() / f'{key(settings)}.json'
   try:
     return Cost(**json.loads(path.read_text()))
@@ -111,7 +115,7 @@ def cost(
 
 
 def probe(settings: settings_lib.Settings) -> dict[str, Any]:
-  """The overrides that make a run of these settings a short one."""
+  """Overrides for the short run that is measured."""
   envs = getattr(settings.environment, 'num_envs', 1)
   segment = min(settings.segment_steps, _LONGEST_SEGMENT // envs * envs)
   short = {
@@ -155,9 +159,18 @@ def from_records(
 ) -> Cost:
   """The cost of a program from the metrics and the ledger of its probe.
 
-  Metrics are written when a segment, and the look after it, are over: between
-  the odd ones and the even ones before them lies a segment, and from there to
-  the next a segment and a look. The first look compiles.
+  Metrics are written after a segment and the look that may follow it. So the
+  time from an even segment to the next is that of a segment, and the time from
+  an odd segment to the next is that of a segment and a look. The first look
+  compiles and is left out.
+
+  Args:
+    rows: of metrics.csv.
+    ledger: of ledger.json.
+    segment: steps of a segment.
+
+  Returns:
+    The cost.
   """
   at = {int(row['step']) // segment: row for row in rows}
   seconds = {i: float(row['seconds']) for i, row in at.items()}
@@ -166,7 +179,7 @@ def from_records(
   looked = min(seconds[4] - seconds[3], seconds[6] - seconds[5])
   steps = _SEGMENTS * segment
   per_update = ledger['update_flops'] / max(updates[6], 1)
-  # A ledger is of one seed; its seeds run in one program.
+  # A ledger counts one seed; all seeds run in one program.
   seeds = len({row['seed'] for row in rows})
   return Cost(
     step_seconds=plain / segment,
@@ -183,7 +196,7 @@ def from_records(
 
 
 def describe(launch) -> str:
-  """FLOPs and hours of everything that is to be done, in some lines."""
+  """Describes the FLOPs and hours of all jobs that are left, in some lines."""
   costs: dict[str, Cost | str] = {}
   hours = flops = 0.0
   unknown = 0
@@ -193,7 +206,7 @@ def describe(launch) -> str:
     settings = settings_lib.resolve(spec['config'])
     program = key(settings)
     if program not in costs:
-      costs[program] = cost(launch.study, _own(spec), settings)
+      costs[program] = cost(launch.study, _of_program(spec), settings)
     found = costs[program]
     if isinstance(found, str):
       unknown += 1
@@ -229,8 +242,8 @@ def describe(launch) -> str:
   return '\n'.join(lines)
 
 
-def _own(spec):
-  """What tells the program of a job apart; its fork does not matter."""
+def _of_program(spec):
+  """The overrides that determine the program of a job."""
   return {
     k: v for k, v in spec['overrides'].items() if not k.startswith('fork.')
   }

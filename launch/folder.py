@@ -1,12 +1,12 @@
-"""A study's folder: what its jobs are, and how far each is.
+"""The folder of a study: its jobs and their states.
 
   study.json            the question, and every run ever launched here
-  jobs/NAME/            spec.json (what to do), state.json (what came of it),
-                        log.txt, and the lease of whoever does it
+  jobs/NAME/            spec.json (the task), state.json (the result), log.txt,
+                        and the lease of the worker that does the job
   runs/NAME/            run folders, or diagnoses
   prefixes/HASH/        prefixes that several runs share
 
-A job is a run, or the prefix of several.
+A job is a run, or a prefix that several runs share.
 """
 
 import json
@@ -30,17 +30,21 @@ STUDY = 'study.json'
 JOBS, RUNS, PREFIXES = 'jobs', 'runs', 'prefixes'
 SPEC, STATE, LOG = 'spec.json', 'state.json', 'log.txt'
 PREFIX_JOB = 'prefix-'
-# What a job has come to. `waiting`: nobody does it yet, or any more.
+# States of a job. `waiting`: no worker does it yet, or any more.
 DONE, FAILED, RUNNING, WAITING = 'done', 'failed', 'running', 'waiting'
 
 
 def job_folder(folder: pathlib.Path, name: str) -> pathlib.Path:
-  """Where what concerns a job is kept."""
+  """The folder of a job."""
   return folder / JOBS / name
 
 
 def read_study(folder: pathlib.Path) -> dict[str, Any]:
-  """`study.json`; refuses a folder that has none."""
+  """Reads `study.json`.
+
+  Raises:
+    UserError: the folder is not a study.
+  """
   if not folder.is_dir():
     raise UserError(f'no such folder: {folder}')
   if not (folder / STUDY).exists():
@@ -49,7 +53,11 @@ def read_study(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def read_spec(folder: pathlib.Path, name: str) -> dict[str, Any]:
-  """What a job is to do."""
+  """Reads the spec of a job.
+
+  Raises:
+    UserError: there is no such job.
+  """
   path = job_folder(folder, name) / SPEC
   if not path.exists():
     known = sorted(p.parent.name for p in (folder / JOBS).glob(f'*/{SPEC}'))
@@ -60,7 +68,7 @@ def read_spec(folder: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def read_state(folder: pathlib.Path, name: str) -> dict[str, Any]:
-  """What came of a job so far; its key `state` is one of the four."""
+  """The state of a job; its key `state` is one of the four states."""
   state, job = recorded(folder, name), job_folder(folder, name)
   if state.get('state') in (DONE, FAILED):
     return state
@@ -75,7 +83,7 @@ def read_state(folder: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def recorded(folder: pathlib.Path, name: str) -> dict[str, Any]:
-  """`state.json`, whatever became of who wrote it; {} if there is none."""
+  """Reads `state.json`, which may be out of date; {} if there is none."""
   try:
     return json.loads((job_folder(folder, name) / STATE).read_text())
   except (OSError, ValueError):
@@ -83,7 +91,7 @@ def recorded(folder: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
-  """Replaces what is known of a job."""
+  """Replaces the recorded state of a job."""
   run_folder.write_atomically(
     job_folder(folder, name) / STATE, json.dumps(facts, indent=2)
   )
@@ -92,7 +100,16 @@ def write_state(folder: pathlib.Path, name: str, **facts: Any) -> None:
 def specs(
   study: Study, plan: sharing.PrefixPlan, folder: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
-  """Every job of a study, prefixes before what needs them."""
+  """The specs of all jobs by name; a prefix comes before the jobs that use it.
+
+  Args:
+    study: the study.
+    plan: its shared prefixes.
+    folder: of the study.
+
+  Returns:
+    The specs, as in spec.json.
+  """
   found = {}
   for prefix in plan.prefixes.values():
     path = folder / PREFIXES / prefix.digest
@@ -159,7 +176,7 @@ def _run_spec(study, run, plan, folder):
 
 
 def _config(study, overrides):
-  """The settings that a command's overrides come to."""
+  """The config of a command with these overrides."""
   config = study_lib.load(study.source).get_config(
     *filter(None, [study.source.partition(':')[2]])
   )
@@ -168,7 +185,12 @@ def _config(study, overrides):
 
 
 def check(folder: pathlib.Path, study: Study) -> None:
-  """Refuses a folder that is not this study's, or cannot be written."""
+  """Checks that a folder can be used for this study.
+
+  Raises:
+    UserError: it holds other files, another study or a run of another config,
+      or it cannot be written.
+  """
   files.check_folder(folder)
   if not folder.exists():
     return
@@ -179,10 +201,10 @@ def check(folder: pathlib.Path, study: Study) -> None:
         'another --workdir'
       )
     return
-  theirs = read_study(folder)
-  if theirs.get('source') != study.source:
+  recorded_study = read_study(folder)
+  if recorded_study.get('source') != study.source:
     raise UserError(
-      f'{folder} holds another study, {theirs.get("source")}: choose '
+      f'{folder} holds another study, {recorded_study.get("source")}: choose '
       'another --workdir'
     )
   for run in study.runs:
@@ -197,13 +219,13 @@ def check(folder: pathlib.Path, study: Study) -> None:
         f'{folder} holds run {run.name!r} of another config; they differ in '
         f'{"; ".join(differ)}: choose another --workdir'
       )
-  _check_seeds(folder, study, theirs.get('runs', {}))
+  _check_seeds(folder, study, recorded_study.get('runs', {}))
 
 
 def _check_seeds(folder, study, before):
-  """Refuses seeds that are there already, in a run of another name.
+  """Refuses seeds that the folder already has in a run of another name.
 
-  Seeds that share a program are a run: with more of them it is another one.
+  Seeds that share a program are one run, whose name depends on its seeds.
   """
   owners = {}
   for name, facts in before.items():
@@ -236,15 +258,22 @@ def _but_for_seed(arm, axes):
 def prepare(
   folder: pathlib.Path, study: Study, plan: sharing.PrefixPlan
 ) -> dict[str, dict[str, Any]]:
-  """Makes the folder that `check` allowed, or adds to it; returns its jobs."""
+  """Creates the folder of a study, or adds new jobs to it. Call `check` first.
+
+  Returns:
+    The specs of all jobs.
+
+  Raises:
+    UserError: the folder cannot be written, or another launcher uses it.
+  """
   jobs = specs(study, plan, folder)
   try:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
-    own = _alone(folder / JOBS)
+    lease = _alone(folder / JOBS)
     try:
       _write(folder, study, jobs)
     finally:
-      own.release()
+      lease.release()
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
   return jobs
@@ -254,7 +283,7 @@ def _write(folder, study, jobs):
   for name, spec in jobs.items():
     job = job_folder(folder, name)
     job.mkdir(exist_ok=True)
-    # What is done keeps what it was done by.
+    # A job that is done keeps the spec that it was done by.
     if read_state(folder, name)['state'] != DONE or not (job / SPEC).exists():
       run_folder.write_atomically(job / SPEC, json.dumps(spec, indent=2))
   before = {}
@@ -283,8 +312,8 @@ def _write(folder, study, jobs):
 def _alone(path):
   """Waits for the lease of the list of jobs, which takes milliseconds."""
   for _ in range(600):
-    own = lease_lib.acquire(path)
-    if own is not None:
-      return own
+    lease = lease_lib.acquire(path)
+    if lease is not None:
+      return lease
     time.sleep(0.1)
   raise UserError(f'another launcher has held {path} for a minute')

@@ -1,7 +1,7 @@
-"""A job done to its end: its prefix, its command, what came of it.
+"""Does a job: trains its prefix, runs its command, and records the result.
 
-Who does a job holds its lease, and lets nobody else believe that it is dead
-while it waits for a process or for another job.
+A worker holds the lease of the job that it does, and renews the lease while it
+waits for a process or for another job.
 """
 
 import json
@@ -24,7 +24,7 @@ from . import folder as folder_lib
 from . import lease as lease_lib
 
 INTERRUPTED, BUSY = 75, 69  # Exit codes beside 0, 1 and 2.
-KILLED_TRIES = 3  # A process that was killed goes on, so often.
+KILLED_TRIES = 3  # A process that is killed is started this many times.
 _POLL = 0.2
 _WAIT = 2.0  # For a prefix that another worker trains.
 _THREADS = (
@@ -33,8 +33,8 @@ _THREADS = (
   'MKL_NUM_THREADS',
   'NUMEXPR_NUM_THREADS',
 )
-# The command that is started cannot be hit by a signal meant for a scheduler's
-# own process: what is ignored stays ignored across exec.
+# Makes the command ignore signals that a scheduler sends to its own process:
+# ignored signals stay ignored across exec.
 SHIELD = ('sh', '-c', 'trap "" USR1 USR2; exec "$@"', 'sh')
 
 
@@ -48,29 +48,36 @@ class Worker:
     *,
     start: Callable[..., Any] | None = None,
   ):
-    """Works in a folder.
+    """Does the jobs of a folder.
 
     Args:
       folder: of the study.
-      environment: for the commands it starts, beside its own.
-      start: `(arguments of python, output, environment) -> process`, what runs
-        them elsewhere; by default a process here.
+      environment: additional variables for the commands.
+      start: `(arguments of python, output, environment) -> process`; starts a
+        command. By default it runs on this machine.
     """
     self._folder, self._start = folder, start or start_here
     self._environment = {**os.environ, **(environment or {})}
     self._stop = False
     self._child: Any = None  # What `start` returned last.
-    # That of the job, and of the prefix that is trained for it.
+    # The leases of the job, and of the prefix that is trained for it.
     self._leases: list[lease_lib.Lease] = []
 
   def stop(self, *_: Any) -> None:
-    """Asks what runs to save and leave. A signal handler."""
+    """Asks the running command to save and end. A signal handler."""
     self._stop = True
     if self._child is not None and self._child.poll() is None:
       self._child.terminate()
 
   def do(self, name: str) -> int:
-    """Does a job; returns the exit code."""
+    """Does a job, unless it is done or another worker does it.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      UserError: there is no such job.
+    """
     spec = folder_lib.read_spec(self._folder, name)
     job = folder_lib.job_folder(self._folder, name)
     if folder_lib.recorded(self._folder, name).get('state') == folder_lib.DONE:
@@ -81,7 +88,7 @@ class Worker:
       return BUSY
     self._leases.append(lease)
     try:
-      # It may have been done between the look and the lease.
+      # It may have been done before this worker got the lease.
       state = folder_lib.recorded(self._folder, name)
       if state.get('state') == folder_lib.DONE:
         return 0
@@ -114,7 +121,7 @@ class Worker:
       code, error = self._run(spec, log)
     facts['seconds'] = state.get('seconds', 0.0) + time.monotonic() - begun
     result = {0: folder_lib.DONE, INTERRUPTED: folder_lib.WAITING}
-    self._beat(child=None)  # Who lost the job does not speak for it.
+    self._beat(child=None)  # Raises if the lease was lost.
     folder_lib.write_state(
       self._folder,
       name,
@@ -127,7 +134,7 @@ class Worker:
     return code
 
   def _prefix(self, spec):
-    """Sees to it that the prefix exists; exit code and error."""
+    """Trains the prefix if necessary; returns exit code and error."""
     prefix = spec['past']
     if not prefix:
       return 0, ''
@@ -146,16 +153,16 @@ class Worker:
     return INTERRUPTED, 'stopped while its prefix was trained'
 
   def _seed(self, spec):
-    """Lets a run go on from the last checkpoint of its prefix."""
+    """Makes a run start from the last checkpoint of its prefix."""
     if spec['kind'] == 'diagnose':
-      return  # It forks the prefix where that is.
+      return  # Its command reads the prefix in its own folder.
     prefix = (
       self._folder / folder_lib.read_spec(self._folder, spec['past'])['folder']
     )
     target = self._folder / spec['folder']
     checkpoints = target / 'checkpoints'
     if checkpoints.exists() and any(checkpoints.iterdir()):
-      return  # It has begun.
+      return  # The run has started already.
     self._prepare(spec)
     for name in ('metrics.csv', 'events.jsonl'):
       if (prefix / name).exists():
@@ -163,7 +170,7 @@ class Worker:
     source = prefix / 'checkpoints' / f'{spec["past_step"]:010d}'
     temporary = target / '.checkpoints'
     shutil.rmtree(temporary, ignore_errors=True)
-    # Files of a checkpoint are never written again: a link is as a copy.
+    # Files of a checkpoint are never changed, so a link is as good as a copy.
     shutil.copytree(
       source, temporary / source.name, copy_function=_link_or_copy
     )
@@ -171,13 +178,13 @@ class Worker:
     os.rename(temporary, checkpoints)
 
   def _prepare(self, spec):
-    """Makes the run's folder, with its overrides in `config.json`."""
+    """Creates the run's folder, with its overrides in `config.json`."""
     target = self._folder / spec['folder']
     if (target / run_folder.CONFIG).exists():
       return
     settings = settings_lib.resolve(spec['config'])
     if spec['kind'] == 'diagnose':
-      # Its run folders are inside, and this is what it knows itself by.
+      # The run folders are inside. A diagnosis is recognised by this folder.
       (target / 'prefix').mkdir(parents=True, exist_ok=True)
       record = {'config': spec['config'], **run_folder.origin()}
     else:
@@ -194,7 +201,7 @@ class Worker:
     )
 
   def _run(self, spec, log):
-    """Runs the command of a job to its end; exit code and error."""
+    """Runs the command of a job to its end; returns exit code and error."""
     self._prepare(spec)
     for _ in range(KILLED_TRIES):
       if self._stop:
@@ -204,7 +211,7 @@ class Worker:
         out.flush()
         begun = out.tell()
         self._child = self._start(spec['command'], out, self._environment)
-      if self._stop:  # Between the look and the start.
+      if self._stop:  # The signal came while the command was started.
         self._child.terminate()
       pid = self._child.pid
       self._beat(child=pid, child_begun=lease_lib.begun(pid))
@@ -226,7 +233,7 @@ class Worker:
         self._beat()
 
   def _end_orphan(self, before):
-    """Stops what a worker that was killed has left running here."""
+    """Stops the command of a worker that was killed on this machine."""
     if before is None or not lease_lib.is_here(before.record):
       return
     child = before.record.get('child')
@@ -246,7 +253,7 @@ class Worker:
 def start_here(
   arguments: Sequence[str], out: IO[str], environment: Mapping[str, str]
 ) -> subprocess.Popen:
-  """Starts `python` with `arguments`, shielded from a scheduler's signals."""
+  """Starts `python` with `arguments`; it ignores a scheduler's signals."""
   return subprocess.Popen(
     [*SHIELD, sys.executable, *arguments],
     stdout=out,
@@ -272,15 +279,15 @@ def _cause(code):
 
 
 def _last_error(log, begun):
-  """The line that says what went wrong."""
+  """The last error in a log, or its last line."""
   with log.open('rb') as file:
     file.seek(max(begun, log.stat().st_size - 20_000))
     text = file.read().decode(errors='replace')
   lines = [x.strip() for x in text.splitlines() if x.strip()]
-  said = [x for x in lines if x.startswith('error: ')]
-  return (said or lines or ['no output'])[-1].removeprefix('error: ')
+  found = [x for x in lines if x.startswith('error: ')]
+  return (found or lines or ['no output'])[-1].removeprefix('error: ')
 
 
 def environment(cores: int) -> dict[str, str]:
-  """Threads for so many cores, and no more."""
+  """Environment variables that limit threads to a number of cores."""
   return {name: str(cores) for name in _THREADS}

@@ -1,4 +1,4 @@
-"""What every engine does first: flags, the study, its folder, its jobs."""
+"""Common code of all engines: flags, the study, its folder, its jobs."""
 
 import dataclasses
 import pathlib
@@ -28,11 +28,12 @@ class Launch:
   """A study that is about to be launched.
 
   Attributes:
-    study: what it asks.
-    plan: what its runs share.
-    folder: where it is.
-    jobs: every job by name, prefixes before what needs them.
-    todo: names of those that are neither done nor, without --retry, failed.
+    study: the study.
+    plan: the prefixes that its runs share.
+    folder: of the study.
+    jobs: specs of all jobs by name; a prefix comes before the jobs that use it.
+    todo: names of the jobs to do: those that are not done and, without --retry,
+      have not failed.
   """
 
   study: study_lib.Study
@@ -43,7 +44,11 @@ class Launch:
 
 
 def define(argv: Sequence[str]) -> None:
-  """Defines what every engine takes, and `--sweep.KEY=VALUES` as asked."""
+  """Defines the flags of all engines, and the given `--sweep.KEY=VALUES`.
+
+  Raises:
+    UserError: a key is swept over twice.
+  """
   before = set(flags.FLAGS)
   config_flags.DEFINE_config_file(
     'config',
@@ -55,7 +60,7 @@ def define(argv: Sequence[str]) -> None:
     'dry_run', False, 'Only list runs, commands and the estimated compute.'
   )
   flags.DEFINE_bool(
-    'retry', True, 'Try what failed in an earlier launch again.'
+    'retry', True, 'Try jobs again that failed in an earlier launch.'
   )
   flags.DEFINE_bool(
     'estimate', True, 'In a dry run: measure a few steps of each program.'
@@ -93,14 +98,18 @@ def _axes():
 
 
 def study_of_flags() -> study_lib.Study:
-  """The study of the command line, checked."""
+  """Builds the study of the command line.
+
+  Raises:
+    UserError: the study or a run of it is not valid.
+  """
   cli.require(config=flags.FLAGS.config)
   flag = flags.FLAGS['config']
   source = config_flags.get_config_filename(flag)
   command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
   limit = flags.FLAGS.batch_seeds
   if command == study_lib.DIAGNOSE:
-    limit = 1  # A diagnosis of one seed is of one network: another question.
+    limit = 1  # Merged seeds would share one verdict.
   return study_lib.build(
     source,
     flags.FLAGS.config,
@@ -116,13 +125,20 @@ def study_of_flags() -> study_lib.Study:
 def begin(
   argv: Sequence[str], *, make: bool = True, here: bool | None = True
 ) -> Launch:
-  """Checks everything; makes the folder unless it is a dry run.
+  """Checks everything, and creates the folder unless it is a dry run.
 
   Args:
-    argv: what is left of the command line.
-    make: whether the folder is to be made here at all.
-    here: whether this machine is to run them; None if they were checked on
-      another.
+    argv: the program's name and positional arguments.
+    make: whether to create the folder on this machine.
+    here: whether the jobs run on this machine; None if another machine has
+      checked them.
+
+  Returns:
+    The launch.
+
+  Raises:
+    UserError: a flag, the study or a run of it is not valid, or the folder
+      cannot be used.
   """
   cli.refuse_positionals(argv)
   cli.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
@@ -144,8 +160,7 @@ def begin(
     if state == folder_lib.FAILED and not flags.FLAGS.retry:
       continue
     todo.append(name)
-  # A prefix is of no use when everything that needs it is done. What needs it
-  # comes after it.
+  # A prefix is not needed if all jobs that use it are done. They come after it.
   wanted, needed = [], set()
   for name in reversed(todo):
     if jobs[name]['kind'] != 'prefix' or name in needed:
@@ -155,7 +170,7 @@ def begin(
 
 
 def _preflight(study, folder, here):
-  """Refuses what runs that are not done would refuse."""
+  """Refuses runs that would fail when they start, unless they are done."""
   from . import preflight  # Imports JAX.
 
   runs = [
@@ -172,12 +187,12 @@ def _preflight(study, folder, here):
 
 
 def is_dry_run() -> bool:
-  """Whether nothing is to be done."""
+  """Whether jobs are only listed."""
   return flags.FLAGS.dry_run
 
 
 def say(launch: Launch) -> None:
-  """Tells what there is and what is to be done."""
+  """Prints the number of runs, and what is shared."""
   study = launch.study
   runs = [name for name in launch.todo if launch.jobs[name]['kind'] != 'prefix']
   print(study.title)
@@ -198,7 +213,7 @@ def say(launch: Launch) -> None:
 
 
 def list_jobs(launch: Launch) -> None:
-  """Lists runs, commands and what they will cost: the dry run."""
+  """Lists runs, commands and their estimated cost: the dry run."""
   say(launch)
   for name in launch.todo:
     print(f'\n{name}')
@@ -212,7 +227,12 @@ def list_jobs(launch: Launch) -> None:
 
 
 def finish(launch: Launch, over: Mapping[str, str]) -> None:
-  """Says what came of it, and what to type next."""
+  """Prints the commands for status and report after all jobs have ended.
+
+  Raises:
+    Interrupted: jobs are left.
+    RunError: jobs have failed.
+  """
   folder = launch.folder
   left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
   failed = [n for n in left if over.get(n) == folder_lib.FAILED]

@@ -1,15 +1,16 @@
-"""A lock with a lease, for machines that share a folder and a clock does not.
+"""A lock with a lease, for machines that share a folder but not a clock.
 
-Who works on something holds its newest *generation*: a file `lease-N`. It is
-made by a hard link, which fails if the name exists, on NFS as well (where
-O_EXCL may not). A generation is never removed, so that it can be made once:
-of all who find generation N stale, or released, one makes N + 1. Nobody has to
-take a file away from anybody, which is where such locks race.
+The owner of a job has created its newest *generation*, a file `lease-N`. The
+file is created by a hard link, which fails if the name exists, also on NFS
+(where O_EXCL may not fail). Generations are never removed, so each can be
+created only once: of all workers that find generation N stale or released, one
+creates N + 1. No worker removes a file of another; in many locks that is the
+source of races.
 
-The owner touches its file; it is stale when that was not done for `SECONDS` by
-the file system's own clock, or when the owner is a process of this machine
-that is gone. An owner who stalled for longer finds a newer generation and has
-to give up (`Lost`).
+The owner touches its file regularly. The lease is stale if the file was not
+touched for `SECONDS` by the file system's clock, or if the owner was a process
+of this machine that has ended. An owner that stalled for longer finds a newer
+generation and must stop (`Lost`).
 """
 
 import errno
@@ -28,16 +29,16 @@ _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 class Lost(Exception):
-  """Somebody else took over."""
+  """Another owner took over."""
 
 
 class Holder(NamedTuple):
-  """Who holds a lease.
+  """The owner of a lease.
 
   Attributes:
-    record: host, pid, begun (of the process), and what the owner added.
-    age: seconds since its last sign of life.
-    alive: whether it still counts.
+    record: host, pid, start time of the process, and the owner's own facts.
+    age: seconds since the file was touched.
+    alive: whether the lease is still held.
   """
 
   record: dict[str, Any]
@@ -53,7 +54,7 @@ class Lease:
     self._last = time.monotonic()
 
   def beat(self, **facts: Any) -> None:
-    """A sign of life, if it is time; with `facts`, at once, and noted.
+    """Touches the file if it is time; with `facts`, records them at once.
 
     Raises:
       Lost: another owner took over in the meantime.
@@ -66,16 +67,24 @@ class Lease:
       self._record = {**self._record, **facts}
       _replace(self._path, self._record)
     else:
-      os.utime(self._path)  # Without a time: that of the file's server.
+      os.utime(self._path)  # Sets the time of the file's server.
     self._last = time.monotonic()
 
   def release(self) -> None:
-    """Lets anybody have it."""
+    """Releases the lease."""
     _replace(self._path, {**self._record, 'released': True})
 
 
 def acquire(folder: pathlib.Path, **facts: Any) -> Lease | None:
-  """The lease of a folder, or None if another holds it."""
+  """Takes the lease of a folder.
+
+  Args:
+    folder: created if necessary.
+    **facts: recorded with the lease.
+
+  Returns:
+    The lease, or None if another worker holds it.
+  """
   folder.mkdir(parents=True, exist_ok=True)
   newest = _newest(folder)
   if newest is not None and _holder(newest).alive:
@@ -89,13 +98,13 @@ def acquire(folder: pathlib.Path, **facts: Any) -> Lease | None:
     'begun': begun(os.getpid()),
     **facts,
   }
-  own = _temporary(folder)
-  own.write_text(json.dumps(record))
+  temporary = _temporary(folder)
+  temporary.write_text(json.dumps(record))
   try:
-    os.link(own, path)
+    os.link(temporary, path)
   except FileExistsError:
-    # Unless it was our own link, whose answer the network lost.
-    if own.stat().st_nlink < 2:
+    # It may be this link after all, if the network lost the answer.
+    if temporary.stat().st_nlink < 2:
       return None
   except OSError as error:
     if error.errno not in _NO_LINKS:
@@ -103,12 +112,12 @@ def acquire(folder: pathlib.Path, **facts: Any) -> Lease | None:
     if not _make(path, record):
       return None
   finally:
-    own.unlink(missing_ok=True)
+    temporary.unlink(missing_ok=True)
   return Lease(path, record)
 
 
 def _make(path, record):
-  """The same for buckets, which have no links and make a name once."""
+  """Creates the file in a bucket, which has no links but unique names."""
   try:
     file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
   except FileExistsError:
@@ -119,13 +128,13 @@ def _make(path, record):
 
 
 def holder(folder: pathlib.Path) -> Holder | None:
-  """Who held a folder's lease last, and whether they still do."""
+  """The last owner of a folder's lease; None if there was none."""
   newest = _newest(folder)
   return None if newest is None else _holder(newest)
 
 
 def begun(pid: int) -> int | None:
-  """When a process of this machine began, in ticks; None if it is gone."""
+  """The start time of a process of this machine; None if it has ended."""
   try:
     text = pathlib.Path(f'/proc/{pid}/stat').read_text()
   except OSError:
@@ -135,7 +144,7 @@ def begun(pid: int) -> int | None:
 
 
 def is_running(pid: int | None, when: int | None) -> bool:
-  """Whether this machine runs the very process that began `when`."""
+  """Whether this machine still runs the process that started at `when`."""
   return pid is not None and when is not None and begun(pid) == when
 
 
@@ -144,11 +153,11 @@ def _holder(path):
     text = path.read_bytes()
     age = _now(path.parent) - path.stat().st_mtime
   except OSError:
-    return Holder({}, 0.0, True)  # Not to be judged.
+    return Holder({}, 0.0, True)  # Unreadable: assume that it is held.
   try:
     record = json.loads(text)
   except ValueError:
-    # Being written, unless who began to is gone: its age tells.
+    # It is being written, or its writer has died: then its age shows that.
     record = {}
   alive = not record.get('released') and age < SECONDS
   if alive and is_here(record):
@@ -157,7 +166,7 @@ def _holder(path):
 
 
 def is_here(record: dict[str, Any]) -> bool:
-  """Whether a record is of this machine, whose processes can be seen."""
+  """Whether a record is of this machine, whose processes are visible."""
   return (record.get('host'), record.get('space')) == (
     socket.gethostname(),
     _space(),
@@ -165,7 +174,7 @@ def is_here(record: dict[str, Any]) -> bool:
 
 
 def _space():
-  """The name space of process ids: containers may share a host's name."""
+  """The namespace of process ids: containers may have the same host name."""
   try:
     return os.readlink('/proc/self/ns/pid')
   except OSError:
@@ -173,12 +182,12 @@ def _space():
 
 
 def _now(folder):
-  """By the clock of the file's server, which need not agree with ours."""
+  """The time by the clock of the file's server."""
   probe = _temporary(folder)
   try:
     probe.touch()
     return probe.stat().st_mtime
-  except OSError:  # Who only looks may not write.
+  except OSError:  # A reader may lack the permission to write.
     return time.time()
   finally:
     probe.unlink(missing_ok=True)
@@ -196,6 +205,6 @@ def _temporary(folder):
 
 
 def _replace(path, record):
-  own = _temporary(path.parent)
-  own.write_text(json.dumps(record))
-  os.replace(own, path)
+  temporary = _temporary(path.parent)
+  temporary.write_text(json.dumps(record))
+  os.replace(temporary, path)

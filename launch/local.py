@@ -1,9 +1,10 @@
-"""Runs a study on this machine, as many runs at a time as it has room for.
+"""Runs a study on this machine, several runs at a time.
 
   python -m launch.local --config=configs/studies/when_to_inject.py:small \
       --workdir=runs/when [--max_parallel=2] [--sweep.KEY=V1,V2] [--dry_run]
 
-The same command again does what is missing or failed. Ctrl-C saves what runs.
+The same command does the jobs that are missing or failed. Ctrl-C saves and
+stops all runs.
 """
 
 import signal
@@ -20,20 +21,26 @@ from . import slots as slots_lib
 _MAX_PARALLEL = flags.DEFINE_integer(
   'max_parallel',
   None,
-  'Runs at a time; default: one a GPU, or one a core.',
+  'Runs at a time; default: one for each GPU, or for each core.',
   lower_bound=1,
 )
 
 
 def main(argv: list[str]) -> None:
-  """Launches."""
+  """Runs the study, or lists its jobs.
+
+  Raises:
+    UserError: flags or the study are not valid, or memory is too small.
+    Interrupted: jobs are left.
+    RunError: jobs have failed.
+  """
   launch = launcher.begin(argv)
   slots = slots_lib.make(_MAX_PARALLEL.value)
   if launcher.is_dry_run():
     launcher.list_jobs(launch)
     try:
       pools.check_memory(launch, len(slots))
-    except UserError as error:  # Whoever only looks may run it elsewhere.
+    except UserError as error:  # The study may run on another machine.
       print(f'it would not start here: {error}')
     return
   pools.check_memory(launch, len(slots))

@@ -1,8 +1,8 @@
-"""How much memory of the host a run takes, from its settings alone.
+"""Estimates the host's memory that a run needs, from its settings.
 
-Where the replay is on the device, and the device is the host's processor, a run
-holds its state twice: as it is, and as the copy that a checkpoint is written
-from. A replay on the host writes itself, without a copy.
+If the replay is on the device, and the device is the host's CPU, then a run
+holds its state twice: the state, and the copy from which a checkpoint is
+written. A replay on the host is saved without a copy.
 """
 
 import dataclasses
@@ -18,13 +18,17 @@ from plasticity_rl.replay import host_spec
 from plasticity_rl.training import experiment as experiment_lib
 from plasticity_rl.training import host_data_source
 
-# A process that trains a small network on a CPU, measured: 0.55 to 0.75 GiB.
+# Measured for a process that trains a small network on a CPU: 0.55 to 0.75 GiB.
 BASE_BYTES = int(0.75 * 2**30)
 _COPIES = 2
 
 
 def of_run(settings: settings_lib.Settings) -> int:
-  """Bytes; makes the environment once, to see what it shows."""
+  """The bytes that a run needs. It builds the environment for its spaces.
+
+  Raises:
+    UserError: the environment or the experiment cannot be built.
+  """
   task = settings.environment
   if isinstance(task, settings_lib.HostEnvironmentConfig):
     options = tuple(sorted(settings.environment_options.items()))
@@ -32,7 +36,7 @@ def of_run(settings: settings_lib.Settings) -> int:
       settings, _spaces(task.name, options)
     )
     return BASE_BYTES + settings.num_seeds * host_spec.bytes_needed(replay)
-  # What happens to a network hardly changes what it takes beside its replay.
+  # Interventions hardly change the memory, which is mostly that of the replay.
   state = experiment_lib.build(
     dataclasses.replace(settings, interventions=(), num_seeds=1)
   ).shapes(())
@@ -53,7 +57,7 @@ def _spaces(name, options):
 
 
 def available() -> int | None:
-  """Bytes that new processes can have; None if the system does not say."""
+  """Bytes available to new processes; None if the system does not report it."""
   try:
     lines = pathlib.Path('/proc/meminfo').read_text().splitlines()
   except OSError:

@@ -1,7 +1,7 @@
-"""Names of run folders: readable, and of a run's own overrides alone.
+"""Names of run folders: readable, and made only of the run's overrides.
 
-What else the study sweeps does not enter, so that a run keeps its folder when
-an axis is added or narrowed.
+They do not depend on the rest of the sweep, so a run keeps its folder when an
+axis is added or narrowed.
 """
 
 import hashlib
@@ -17,8 +17,11 @@ _PLAIN = re.compile(r'[A-Za-z0-9_.+-]+')
 def of(overrides: sweep.Overrides) -> str:
   """For example `injection,name=minatar_breakout,learning_rate=0.0003`.
 
-  Text that a folder's name cannot hold, or that is too long, is cut, and a hash
-  of all overrides then keeps the name apart from others.
+  Characters that a folder's name cannot have are dropped, and long names are
+  shortened; then a hash of all overrides makes the name unique.
+
+  Raises:
+    UserError: an override is set by the arm and by the sweep.
   """
   arm, _ = sweep.flatten(overrides)
   rest = {k: v for k, v in overrides.items() if k != sweep.ARM}
@@ -28,8 +31,8 @@ def of(overrides: sweep.Overrides) -> str:
     key = leaf if leaves.count(leaf) == 1 else key
     parts.append(f'{key}={_word(_text(value))}')
   name = ','.join(parts) or 'all'
-  # An arm stands for overrides that its name need not tell: two arms of one
-  # name are one to a reader as well, and `study` refuses them.
+  # The overrides of an arm are not in the name: `study` refuses two different
+  # arms of the same name.
   if all(map(_is_plain, rest.values())) and len(name) <= LONGEST:
     return name
   digest = hashlib.sha256(sweep.canonical(rest).encode()).hexdigest()[:8]
@@ -45,7 +48,7 @@ def _text(value: Any) -> str:
 
 
 def _is_plain(value):
-  """Whether its text in a name tells it from every other value."""
+  """Whether the text of a value in a name is unique."""
   if isinstance(value, (tuple, list)):
     return all(type(v) is int and v >= 0 for v in value)
   return bool(_PLAIN.fullmatch(_text(value)))

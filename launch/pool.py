@@ -1,4 +1,4 @@
-"""The process pool of a machine: a worker in each slot, a job at a time."""
+"""The process pool of a machine: each slot runs one job at a time."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ _POLL = 0.2
 
 
 class Pool:
-  """Workers in slots: what is ready is begun where there is room."""
+  """Starts a job as soon as it is ready and a slot is free."""
 
   def __init__(self, launch: launcher.Launch, slots: Sequence[slots_lib.Slot]):
     """For the jobs of `launch.todo`."""
@@ -27,19 +27,19 @@ class Pool:
     self._waiting = list(launch.todo)
     self._free = list(slots)
     self._running: dict[str, tuple[subprocess.Popen, slots_lib.Slot]] = {}
-    self._over: dict[str, str] = {}  # Job -> what it came to.
+    self._over: dict[str, str] = {}  # Job -> its final state.
     self._stop = False
 
   def stop(self, *_) -> None:
-    """Lets every run save and end. A signal handler."""
+    """Makes every run save and end. A signal handler."""
     self._stop = True
 
   def run(self) -> Mapping[str, str]:
-    """Runs until all is done or failed; the state of each job."""
-    told = False
+    """Runs until every job is done or failed; returns their states."""
+    announced = False
     while self._running or (self._waiting and not self._stop):
-      if self._stop and not told:
-        told = True
+      if self._stop and not announced:
+        announced = True
         print(
           f'stopping: {len(self._running)} runs save what they have',
           file=sys.stderr,
@@ -60,7 +60,7 @@ class Pool:
       if prefix in self._waiting or prefix in self._running:
         continue
       state = folder_lib.read_state(self._launch.folder, name)['state']
-      if state == folder_lib.RUNNING:  # Another launcher's: see again later.
+      if state == folder_lib.RUNNING:  # By another launcher; check again later.
         continue
       self._waiting.remove(name)
       if state == folder_lib.DONE:
@@ -72,7 +72,7 @@ class Pool:
         name,
         f'--cores={",".join(map(str, slot.cores))}',
       )
-      # A session of its own: Ctrl-C reaches the pool alone, which asks once.
+      # In a new session, Ctrl-C reaches only the pool, which stops the workers.
       process = subprocess.Popen(
         [sys.executable, *arguments],
         start_new_session=True,
@@ -97,23 +97,31 @@ class Pool:
     self._over[name] = state
     facts = folder_lib.recorded(self._launch.folder, name)
     total = len(self._over) + len(self._waiting) + len(self._running)
-    said = f'[{len(self._over)}/{total}] {state}: {name}'
+    line = f'[{len(self._over)}/{total}] {state}: {name}'
     if state == folder_lib.FAILED:
-      said += f': {facts.get("error", "?")} (log: {facts.get("log", "?")})'
+      line += f': {facts.get("error", "?")} (log: {facts.get("log", "?")})'
     elif 'seconds' in facts:
-      said += f' ({facts["seconds"]:.0f} s)'
-    print(said, flush=True)
+      line += f' ({facts["seconds"]:.0f} s)'
+    print(line, flush=True)
 
 
 def check_memory(launch: launcher.Launch, count: int) -> None:
-  """Refuses a launch whose largest runs would not fit side by side."""
+  """Checks that the largest runs fit into memory together.
+
+  Args:
+    launch: the launch.
+    count: runs at a time.
+
+  Raises:
+    UserError: the runs need more memory than there is.
+  """
   from . import memory  # Imports JAX.
 
   available = memory.available()
   programs, sizes = {}, {}
   for name in launch.todo:
     config = launch.jobs[name]['config']
-    # All else that a run is told makes no odds.
+    # No other section of a config changes the memory.
     alike = repr(
       [
         config[key]

@@ -1,8 +1,9 @@
-"""Builds every program of a study as its run would, before any run starts.
+"""Builds every program of a study before any run starts.
 
-A run refuses what does not fit together - an option of an intervention, a
-metric, an action space - when it builds its experiment. A study of a hundred
-runs is refused as a whole by the launcher, not a hundred times on a cluster.
+When a run builds its experiment, it refuses an unknown option of an
+intervention, an unknown metric, or an action space that does not fit the agent.
+The launcher does the same once for the whole study, so that a hundred runs do
+not fail on a cluster.
 """
 
 from collections.abc import Sequence
@@ -21,19 +22,19 @@ from . import study as study_lib
 def check(
   command: str, runs: Sequence[study_lib.Run], *, here: bool = True
 ) -> tuple[str, ...]:
-  """Builds what differs in more than its seed; computes nothing.
+  """Builds runs that differ in more than their seed; computes nothing.
 
   Args:
-    command: what each run is, `train` or `diagnose`.
-    runs: of the study, those that are to be run.
-    here: whether they are to run where this is called. If not, what this
-      machine lacks the others may have.
+    command: of each run, `train` or `diagnose`.
+    runs: of the study, those that are not done.
+    here: whether the runs are for this machine. Other machines may have the
+      packages that this one lacks.
 
   Returns:
-    Why some could not be checked, a line each.
+    A line for each program that cannot be checked on this machine.
 
   Raises:
-    UserError: of the first run that would be refused, with its name.
+    UserError: a run would fail; the message has its name.
   """
   programs = {}
   for run in runs:

@@ -1,4 +1,4 @@
-"""How far a job is: from its run folders' metrics, at little cost."""
+"""The progress of jobs, read from the metrics in their run folders."""
 
 import csv
 import dataclasses
@@ -15,18 +15,18 @@ SPARKS = '▁▂▃▄▅▆▇█'
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-  """A job as a line of a table.
+  """The progress of one job.
 
   Attributes:
     name: of the job.
     state: done, failed, running or waiting.
-    done: steps that it has made itself, of one seed.
-    total: steps that it has to make.
-    rate: steps a second of its last stretch; NaN if unknown.
+    done: steps made, for one seed, without its prefix.
+    total: steps to make.
+    rate: recent steps for each second; NaN if unknown.
     last: the last mean return over seeds; NaN if there is none.
     curve: mean returns over seeds, at every evaluation.
-    host: where it is, or was.
-    error: what went wrong last; '' if nothing did.
+    host: the host that runs it, or ran it last.
+    error: the last error; '' for none.
     log: the path of its output.
   """
 
@@ -43,14 +43,18 @@ class Progress:
 
   @property
   def left(self) -> float:
-    """Seconds that it still takes; NaN if unknown."""
+    """Seconds left; NaN if unknown."""
     if self.state == folder_lib.DONE:
       return 0.0
     return (self.total - self.done) / self.rate if self.rate else math.nan
 
 
 def read(folder: pathlib.Path) -> list[Progress]:
-  """Every job of a study folder: prefixes, then runs in their order."""
+  """Reads all jobs of a study: prefixes first, then runs in their order.
+
+  Raises:
+    UserError: the folder is not a study.
+  """
   study = folder_lib.read_study(folder)
   names = [*study['runs']]
   prefixes = sorted(
@@ -65,7 +69,7 @@ def _one(folder, name):
   spec = folder_lib.read_spec(folder, name)
   state = folder_lib.read_state(folder, name)
   path = folder / spec['folder']
-  own_start = spec['past_step']
+  start = spec['past_step']
   if spec['kind'] == 'diagnose':
     horizon, end = spec['horizon'], spec['end']
     total = spec['arms'] * horizon + (0 if spec['past'] else end)
@@ -75,10 +79,10 @@ def _one(folder, name):
     parts += [(points, end) for points in arms]
     shown = prefix + (max(arms, key=len) if arms else [])
   else:
-    total = spec['end'] - own_start
+    total = spec['end'] - start
     shown = _points(path)
-    parts = [(shown, own_start)]
-  done = sum(max(0, p[-1].step - start) for p, start in parts if p)
+    parts = [(shown, start)]
+  done = sum(max(0, p[-1].step - first) for p, first in parts if p)
   if state['state'] == folder_lib.DONE:
     done = total
   curve = tuple(p.value for p in shown if math.isfinite(p.value))
@@ -98,7 +102,7 @@ def _one(folder, name):
 
 @dataclasses.dataclass(frozen=True)
 class _Point:
-  """Attributes: step; seconds of the run by then; value: mean return."""
+  """A step, the seconds of the run until then, and the mean return."""
 
   step: int
   seconds: float
@@ -106,7 +110,7 @@ class _Point:
 
 
 def _points(folder: pathlib.Path) -> list[_Point]:
-  """A run folder's metrics, the mean over seeds; [] while there are none."""
+  """A run folder's metrics as means over seeds; [] if there are none yet."""
   try:
     with (folder / 'metrics.csv').open(newline='') as file:
       rows = list(csv.DictReader(file))
@@ -136,12 +140,12 @@ def _return(row: Mapping[str, Any]) -> float | None:
       except ValueError:
         return None
     if name in row:
-      return None  # It is evaluated, but not at this step.
+      return None  # The run is evaluated, but not at this step.
   return None
 
 
 def _rate(parts):
-  """Steps a second over the last half of what was made last."""
+  """Steps for each second over the last half of the newest part."""
   points = next((p for p, _ in reversed(parts) if len(p) > 1), None)
   if points is None:
     return math.nan
@@ -151,7 +155,7 @@ def _rate(parts):
 
 
 def spark(values: Sequence[float], width: int = 16) -> str:
-  """A curve in one line of text."""
+  """Draws a curve in one line of text."""
   values = [v for v in values if math.isfinite(v)]
   if not values:
     return ''

@@ -1,9 +1,9 @@
-"""Does one job of a study where its folder may not have been made yet.
+"""Does one job of a study, and creates the study's folder if necessary.
 
   python -m launch.remote --config=STUDY --workdir=DIR --job=NAME [--sweep...]
 
-For machines that share a folder with each other, and not with who launches:
-whoever comes first makes it, each by the same study file.
+For machines that share a folder with each other but not with the launcher: the
+first of them creates the folder, from the same study file.
 """
 
 import signal
@@ -21,7 +21,11 @@ _JOB = flags.DEFINE_string('job', None, 'Name of the job.')
 
 
 def main(argv: list[str]) -> int:
-  """Does the job."""
+  """Does the job, and returns its exit code.
+
+  Raises:
+    UserError: flags or the study are not valid, or there is no such job.
+  """
   cli.require(job=_JOB.value)
   launch = launcher.begin(argv, here=None)
   if _JOB.value not in launch.jobs:

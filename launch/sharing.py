@@ -1,14 +1,13 @@
-"""Pasts that several runs share, trained once.
+"""Finds prefixes that several runs share. Each is trained once.
 
-An intervention at step T changes nothing before T. Runs that are the same up
-to a point of the grid share their prefix up to the last point before they
-differ: it is trained once, in `prefixes/HASH`, and each run goes on from its
-checkpoint as from its own, to the bit. Diagnoses share all that comes before
-their fork; a run shares what comes before its own interventions.
+An intervention at step T changes nothing before T. So runs with an identical
+prefix train it once, in `prefixes/HASH`, and share it: each run continues from
+the prefix's checkpoint, with the same results to the bit. Diagnoses share
+everything before their fork; runs share everything before their interventions.
 
-The hash is of the settings that have had an effect by then, the step, and the
-code: the sources of the package and the versions of what it computes with (a
-commit that changes a text changes no result; an uncommitted change may).
+The hash covers the settings that have an effect before that step, the step, and
+the code: the sources of the package and the versions of its numerical
+dependencies.
 """
 
 import dataclasses
@@ -36,11 +35,11 @@ class Prefix:
   """A prefix that several runs share.
 
   Attributes:
-    digest: names its folder.
-    overrides: of the study's config, that train it.
-    step: where it ends.
-    num_seeds: in its program.
-    parent: digest of the shorter prefix that it goes on from, or ''.
+    digest: the hash, which names its folder.
+    overrides: of the study's config, to train it.
+    step: the last step.
+    num_seeds: seeds in its program.
+    parent: digest of the shorter prefix from which it continues, or ''.
   """
 
   digest: str
@@ -52,13 +51,13 @@ class Prefix:
 
 @dataclasses.dataclass(frozen=True)
 class PrefixPlan:
-  """Which prefixes are shared.
+  """The shared prefixes of a study.
 
   Attributes:
     prefixes: by digest, each after its parent.
     of_run: the digest of a run's prefix, by the run's name.
-    asked: seed-steps of all prefixes, if each run trained its own.
-    trained: seed-steps of the prefixes as they are trained.
+    asked: seed-steps if each run trained its whole prefix.
+    trained: seed-steps when prefixes are shared.
   """
 
   prefixes: Mapping[str, Prefix]
@@ -68,7 +67,7 @@ class PrefixPlan:
 
 
 def plan(study: Study) -> PrefixPlan:
-  """Finds what the runs of a study share."""
+  """Finds the prefixes that runs of a study share."""
   diagnoses = study.command == study_lib.DIAGNOSE
   points: dict[tuple[str, int], list[tuple[Run, list[str]]]] = {}
   candidates = {r.name: _candidates(r.settings, diagnoses) for r in study.runs}
@@ -76,7 +75,7 @@ def plan(study: Study) -> PrefixPlan:
   for run in study.runs:
     key = _without_interventions(run.settings)
     families.setdefault(key, []).append(run)
-  own: dict[str, list[tuple[int, str]]] = {}  # By run: (step, digest).
+  ends: dict[str, list[tuple[int, str]]] = {}  # By run: (step, digest).
   for family in families.values():
     steps = sorted({p for run in family for p in candidates[run.name]})
     for run in family:
@@ -88,14 +87,15 @@ def plan(study: Study) -> PrefixPlan:
         kept = _in_effect(run.settings, step, diagnoses)
         digest = _digest(run.settings, kept, step)
         points.setdefault((digest, step), []).append((run, kept))
-        own.setdefault(run.name, []).append((step, digest))
+        ends.setdefault(run.name, []).append((step, digest))
   shared = {key for key, runs in points.items() if len(runs) > 1}
   prefixes, of_run, asked = {}, {}, 0
   for run in study.runs:
-    usable = [at for at in own.get(run.name, []) if at[::-1] in shared]
+    usable = [at for at in ends.get(run.name, []) if at[::-1] in shared]
     if diagnoses and usable:
-      # It forks at its own step, from what goes on from the shared prefix.
-      usable.append(max(own[run.name]))
+      # A diagnosis needs a prefix up to its own fork, which continues the
+      # shared one.
+      usable.append(max(ends[run.name]))
     parent = ''
     for step, digest in sorted(set(usable)):
       if digest not in prefixes:
@@ -121,7 +121,7 @@ def plan(study: Study) -> PrefixPlan:
 
 @functools.cache
 def code() -> str:
-  """A hash of the code that a prefix was computed by."""
+  """A hash of the code that computes a prefix."""
   root = pathlib.Path(plasticity_rl.__file__).parent
   digest = hashlib.sha256()
   for path in sorted(root.rglob('*.py')):
@@ -136,19 +136,19 @@ def code() -> str:
 
 
 def _end(settings, diagnoses):
-  """After the last point that may be a shared prefix's end."""
+  """A bound on the steps at which a shared prefix may end (exclusive)."""
   end = on_grid(settings.num_steps, settings)
   return end + 1 if diagnoses else end
 
 
 def on_grid(steps: int, settings: settings_lib.Settings) -> int:
-  """Rounded up to whole segments, as a run does."""
+  """Rounds steps up to whole segments, as a run does."""
   segment = settings.segment_steps
   return -(-steps // segment) * segment
 
 
 def _candidates(settings, diagnoses):
-  """Points up to which this run might share its prefix."""
+  """Steps up to which this run might share a prefix."""
   if diagnoses:
     step = settings.fork.step
     return [on_grid(settings.num_steps if step < 0 else step, settings)]
@@ -168,9 +168,9 @@ def _at_steps(triggers):
 
 
 def _in_effect(settings, step, diagnoses):
-  """Expressions of what has happened by `step`, in one form each.
+  """Expressions of the interventions before or at `step`, in standard form.
 
-  Those of a diagnosis are all kept: they go on in its arms.
+  A diagnosis keeps all of them, because its arms continue them.
   """
   if diagnoses:
     return list(settings.interventions)
@@ -210,7 +210,7 @@ def _digest(settings, kept, step):
 
 
 def _overrides(run, kept, diagnoses):
-  """Those of a run that its prefix needs, the same for all who share it."""
+  """The overrides of a prefix, which are equal for all runs that share it."""
   overrides = {
     k: v for k, v in run.overrides.items() if not k.startswith('fork.')
   }
@@ -220,7 +220,7 @@ def _overrides(run, kept, diagnoses):
 
 
 def describe(found: PrefixPlan, seconds_per_step: float | None = None) -> str:
-  """What sharing saves, in a line; '' if nothing is shared."""
+  """Describes in a line what sharing saves; '' if nothing is shared."""
   saved = found.asked - found.trained
   if saved <= 0:
     return ''

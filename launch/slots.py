@@ -1,4 +1,4 @@
-"""Where runs of this machine go: a device each, or a set of cores."""
+"""Divides this machine's devices and cores between runs."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ class Slot:
   """Room for one run.
 
   Attributes:
-    cores: it keeps to these.
+    cores: the cores that the run may use.
     environment: variables for its process.
   """
 
@@ -24,7 +24,7 @@ class Slot:
 
 
 def gpus() -> list[str]:
-  """Identities of the GPUs that may be used; [] without any."""
+  """Identifiers of the GPUs that may be used."""
   visible = os.environ.get('CUDA_VISIBLE_DEVICES')
   if visible is not None:
     return [x for x in visible.split(',') if x not in ('', '-1')]
@@ -48,10 +48,19 @@ def has_tpu() -> bool:
 
 
 def make(max_parallel: int | None = None) -> list[Slot]:
-  """One slot a GPU, or the TPU, or one a core; fewer and larger if so asked.
+  """Makes a slot for each GPU, or one for the TPU, or one for each core.
 
-  Never more than there are cores or devices: two runs on one core take longer
-  than one after the other.
+  There are never more slots than cores or devices: two runs at a time on one
+  core take longer than one after the other.
+
+  Args:
+    max_parallel: the number of slots; fewer slots have more cores.
+
+  Returns:
+    The slots.
+
+  Raises:
+    UserError: there are fewer devices or cores than `max_parallel`.
   """
   cores = sorted(os.sched_getaffinity(0))
   devices = gpus()
@@ -67,7 +76,7 @@ def make(max_parallel: int | None = None) -> list[Slot]:
       f'--max_parallel is {count}, but this machine has {what}: runs that '
       'share one are slower than one after the other'
     )
-  # As even as it gets: 5 cores in 2 slots are 3 and 2.
+  # As evenly as possible: 2 slots on 5 cores get 3 and 2.
   parts = [tuple(cores[i::count]) for i in range(count)]
   if devices == ['tpu']:
     return [Slot(parts[0], {})]

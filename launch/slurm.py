@@ -4,11 +4,11 @@
       --workdir=/shared/when --partition=gpu --gres=gpu:1 --time_min=240 \
       [--array_parallelism=64] [--dry_run]
 
-Returns when all is submitted. Before its time limit, and when it is preempted,
-a job saves and is requeued; `scontrol requeue` and `scancel` save as well. The
-same command again submits what is missing or failed, and nothing that is still
-in the queue. `python -m launch.status DIR` shows how far it is; what Slurm
-prints is in `jobs/slurm/`.
+Returns when all jobs are submitted. A job saves and is requeued before its time
+limit and when it is preempted; `scontrol requeue` and `scancel` make it save as
+well. The same command submits the jobs that are missing or failed and not in
+the queue. `python -m launch.status DIR` shows the progress; `jobs/slurm/` has
+Slurm's output.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 from plasticity_rl.run import run_folder
 
 from . import commands
@@ -31,8 +32,10 @@ from . import launcher
 
 _PARTITION = flags.DEFINE_string('partition', None, 'Partition.')
 _GRES = flags.DEFINE_string('gres', None, 'Generic resources, like gpu:1.')
-_CPUS = flags.DEFINE_integer('cpus_per_task', 1, 'Cores a run.', lower_bound=1)
-_MEM = flags.DEFINE_string('mem', None, 'Memory a run, like 8GB.')
+_CPUS = flags.DEFINE_integer(
+  'cpus_per_task', 1, 'Cores of a run.', lower_bound=1
+)
+_MEM = flags.DEFINE_string('mem', None, 'Memory of a run, like 8GB.')
 _TIME = flags.DEFINE_integer(
   'time_min',
   240,
@@ -45,7 +48,7 @@ _PARALLELISM = flags.DEFINE_integer(
 _DELAY = flags.DEFINE_integer(
   'signal_delay_s',
   120,
-  'Seconds before the limit that are kept to save.',
+  'Seconds before the limit at which a job starts to save.',
   lower_bound=1,
 )
 _TIMEOUTS = flags.DEFINE_integer(
@@ -59,7 +62,11 @@ _QUEUED = 'slurm.json'
 
 
 def parameters() -> dict[str, object]:
-  """What submitit is told, of the flags that were given."""
+  """The parameters of submitit, from the flags.
+
+  Raises:
+    UserError: --sbatch is not KEY=VALUE.
+  """
   more = {}
   for text in _SBATCH.value:
     key, equals, value = text.partition('=')
@@ -83,9 +90,9 @@ def parameters() -> dict[str, object]:
 
 
 def levels(launch: launcher.Launch) -> list[list[str]]:
-  """Jobs by how many prefixes they wait for, level by level."""
+  """Jobs by level: a job is one level after the prefix that it needs."""
   depth: dict[str, int] = {}
-  for name in launch.todo:  # Pasts come before what needs them.
+  for name in launch.todo:  # A prefix comes before the jobs that use it.
     depth[name] = depth.get(launch.jobs[name]['past'], -1) + 1
   found: list[list[str]] = [
     [] for _ in range(max(depth.values(), default=-1) + 1)
@@ -96,7 +103,11 @@ def levels(launch: launcher.Launch) -> list[list[str]]:
 
 
 def queued(launch: launcher.Launch) -> dict[str, str]:
-  """Slurm's identity of each job that it still has, by name."""
+  """Slurm's IDs of the jobs that are still in its queue, by name.
+
+  Raises:
+    UserError: squeue fails.
+  """
   listed = subprocess.run(
     ['squeue', '--noheader', '--array', '--format=%i'],
     capture_output=True,
@@ -116,7 +127,14 @@ def queued(launch: launcher.Launch) -> dict[str, str]:
 
 
 def submit(launch: launcher.Launch) -> Mapping[str, str]:
-  """Submits what is not in the queue; Slurm's identity of each job."""
+  """Submits the jobs that are not in the queue.
+
+  Returns:
+    Slurm's ID of each job, by name.
+
+  Raises:
+    UserError: Slurm refuses a job.
+  """
   import submitit
 
   from . import slurm_task
@@ -136,14 +154,14 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
     )
     options = {k.removeprefix('slurm_'): v for k, v in parameters().items()}
     if after:
-      # Not afterok: a worker trains what its prefix lacks.
+      # Not afterok: a worker completes its prefix if necessary.
       options['additional_parameters'] = {
         **options['additional_parameters'],
         'dependency': f'afterany:{after}',
       }
     try:
       executor.update_parameters(**options)
-      # What sbatch says, submitit prints as well as it raises it.
+      # submitit prints the message of sbatch, and also raises it.
       with contextlib.redirect_stderr(io.StringIO()), executor.batch():
         jobs = [
           executor.submit(
@@ -158,7 +176,7 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
       RuntimeError,
       ValueError,
     ) as error:
-      raise UserError(f'Slurm: {_said(error)}') from None
+      raise UserError(f'Slurm: {_message(error)}') from None
     for name, job in zip(names, jobs, strict=True):
       ids[name] = job.job_id
       run_folder.write_atomically(
@@ -170,7 +188,12 @@ def submit(launch: launcher.Launch) -> Mapping[str, str]:
 
 
 def main(argv: list[str]) -> None:
-  """Submits."""
+  """Submits the jobs.
+
+  Raises:
+    UserError: flags or the study are not valid, submitit or Slurm is missing,
+      or Slurm refuses a job.
+  """
   _require()
   launch = launcher.begin(argv, here=False)
   options = parameters()
@@ -190,12 +213,12 @@ def main(argv: list[str]) -> None:
 
 
 def _require():
-  """What has to be installed, with the line that does it."""
+  """Refuses a machine without submitit or Slurm."""
   try:
     import submitit
   except ImportError:
     raise UserError(
-      "submitit is not installed: pip install 'plasticity_rl[slurm]'"
+      f'submitit is not installed: {install_command("slurm")}'
     ) from None
   del submitit
   if shutil.which('sbatch') is None:
@@ -205,11 +228,11 @@ def _require():
     )
 
 
-def _said(error: BaseException) -> str:
-  """The engine's own message, without what submitit puts round it."""
+def _message(error: BaseException) -> str:
+  """The message of Slurm, without the text that submitit adds."""
   lines = [x.strip() for x in str(error).splitlines() if x.strip()]
-  said = [x for x in lines if 'error:' in x]
-  return ' '.join(said or lines[-1:] or [type(error).__name__])
+  found = [x for x in lines if 'error:' in x]
+  return ' '.join(found or lines[-1:] or [type(error).__name__])
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
-"""What a Slurm job does: a worker, which saves when the time is up.
+"""The task of a Slurm job: a worker that saves when the time is up.
 
-A module of its own, so that submitit pickles it by name.
+It is a separate module, so that submitit pickles the task by name.
 """
 
 import os
@@ -16,18 +16,25 @@ from . import job
 class Task(helpers.Checkpointable):
   """Runs a command of `python`.
 
-  submitit is sent SIGUSR2 before the time limit, or a preemption; it calls
-  `checkpoint`, and requeues what that returns. SIGTERM it ignores: Slurm sends
-  it to the worker as well, which saves.
+  Before the time limit or a preemption, submitit gets SIGUSR2. It then calls
+  `checkpoint` and requeues the returned task. It ignores SIGTERM, which Slurm
+  also sends to the worker; the worker saves.
   """
 
   def __init__(self, arguments: list[str]):
-    """`arguments` of `python`."""
+    """Keeps the arguments of `python`."""
     self._arguments = arguments
     self._process: subprocess.Popen | None = None
 
   def __call__(self) -> int:
-    """Runs to the end; refuses to call a failure a success."""
+    """Runs the command to its end.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      RuntimeError: the command failed; Slurm then reports a failed job.
+    """
     self._process = subprocess.Popen(
       [*job.SHIELD, sys.executable, *self._arguments]
     )
@@ -37,11 +44,11 @@ class Task(helpers.Checkpointable):
     return code
 
   def checkpoint(self, *args: object, **kwargs: object) -> DelayedSubmission:
-    """Lets the worker save, and says what to do when the job runs again."""
+    """Makes the worker save, and returns the task to requeue."""
     del args, kwargs
     if self._process is not None:
       self._process.terminate()
-      # Not `wait`: this is a signal handler, and what it interrupted holds the
+      # Not `wait`: this is a signal handler, and the interrupted code holds the
       # lock of the process.
       os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
     return DelayedSubmission(Task(self._arguments))

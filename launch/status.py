@@ -1,6 +1,6 @@
-"""Shows how far a study is, in the terminal.
+"""Shows the progress of a study in the terminal.
 
-python -m launch.status DIR             a live table; Ctrl-C leaves it
+python -m launch.status DIR             a live table; Ctrl-C closes it
 python -m launch.status DIR --once      the same, once
 """
 
@@ -16,14 +16,18 @@ from . import folder as folder_lib
 from . import progress
 from . import status_table
 
-_ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and leave.')
+_ONCE = flags.DEFINE_bool('once', False, 'Show the table once, and exit.')
 _EVERY = flags.DEFINE_float(
-  'every', 2.0, 'Seconds between looks at the folder.', lower_bound=0.1
+  'every', 2.0, 'Seconds between updates of the table.', lower_bound=0.1
 )
 
 
 def main(argv: list[str]) -> None:
-  """Shows."""
+  """Shows the table.
+
+  Raises:
+    UserError: the folder is missing or is not a study.
+  """
   if len(argv) != 2:
     raise UserError('give the folder of one study: python -m launch.status DIR')
   folder = pathlib.Path(argv[1])

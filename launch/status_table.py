@@ -1,4 +1,4 @@
-"""The state of a study as a table, and in a line."""
+"""Shows the progress of a study as a table and as a line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLORS = {
 
 
 def counts(jobs: Sequence[progress.Progress]) -> str:
-  """How many are in each state, in a line."""
+  """The number of jobs in each state, in a line."""
   found = collections.Counter(job.state for job in jobs)
   return ', '.join(
     f'{found[state]} {state}' for state in _COLORS if found[state]
@@ -31,7 +31,7 @@ def counts(jobs: Sequence[progress.Progress]) -> str:
 
 
 def time_left(jobs: Sequence[progress.Progress]) -> float:
-  """Seconds until all is done, if as many go on at a time as now; or NaN."""
+  """Seconds until all jobs are done, at the present total rate; or NaN."""
   running = [job for job in jobs if job.state == folder_lib.RUNNING]
   rates = [job.rate for job in running if math.isfinite(job.rate)]
   left = sum(
@@ -45,7 +45,11 @@ def time_left(jobs: Sequence[progress.Progress]) -> float:
 def table(
   folder: pathlib.Path, jobs: Sequence[progress.Progress]
 ) -> tables.Table:
-  """The table, for rich to show."""
+  """Makes the table that rich shows.
+
+  Raises:
+    UserError: the folder is not a study.
+  """
   from rich import box
   from rich import table as tables
   from rich import text
@@ -70,13 +74,13 @@ def table(
     shown.add_row(name, state, *rest)
     if job.error and job.state != folder_lib.DONE:
       failed = job.state == folder_lib.FAILED
-      said = f'  {job.error}' + (f'\n  log: {job.log}' if job.log else '')
-      shown.add_row(text.Text(said, style='red' if failed else 'yellow'))
+      error = f'  {job.error}' + (f'\n  log: {job.log}' if job.log else '')
+      shown.add_row(text.Text(error, style='red' if failed else 'yellow'))
   return shown
 
 
 def cells(job: progress.Progress) -> tuple[str, ...]:
-  """A line of the table as text."""
+  """The cells of a job's row."""
   share = job.done / job.total if job.total else 1.0
   known = math.isfinite(job.rate)
   running = job.state == folder_lib.RUNNING

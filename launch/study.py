@@ -1,4 +1,4 @@
-"""A study: a config file with `get_config` and `get_sweep`, checked whole."""
+"""A study: a config file with `get_config` and `get_sweep`."""
 
 import dataclasses
 import importlib.util
@@ -28,11 +28,11 @@ class Run:
 
   Attributes:
     name: of its folder.
-    arm: its arm's name; '' if the study has no named arms.
+    arm: the name of its arm; '' if the study has no named arms.
     overrides: of the study's config, by key.
-    axes: those of them that are not of its arm: where it is in the sweep.
-    settings: what they come to.
-    seeds: how many runs of the sweep it stands for, that differ in `seed`.
+    axes: the overrides that are not part of its arm: its place in the sweep.
+    settings: of the config with all overrides.
+    seeds: number of runs of the sweep, with different `seed`, merged in it.
   """
 
   name: str
@@ -44,20 +44,20 @@ class Run:
 
   @property
   def but_for_seed(self) -> str:
-    """The same for runs whose settings differ in `seed` alone."""
+    """A text that is equal for runs whose settings differ only in `seed`."""
     return repr(dataclasses.replace(self.settings, seed=0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-  """A study that was checked.
+  """A study; all its runs were checked.
 
   Attributes:
-    source: its file, with `:variant`, as the commands of its runs name it.
-    title: the question it asks: the first line of the file.
-    command: what each run is, `train` or `diagnose`.
-    common: overrides from the shell, of every run.
-    runs: all of them, each with a name of its own.
+    source: its file, with `:variant`, as in the commands of its runs.
+    title: the question that it asks: the first line of the file.
+    command: of each run, `train` or `diagnose`.
+    common: overrides from the shell, for every run.
+    runs: all runs, with unique names.
   """
 
   source: str
@@ -68,13 +68,17 @@ class Study:
 
 
 def load(source: str) -> ModuleType:
-  """The module of a study file; `source` is FILE or NAME, or that :VARIANT."""
+  """Imports a study file; `source` is FILE or NAME, with optional :VARIANT.
+
+  Raises:
+    UserError: there is no such file, it raises an error, or it is not a study.
+  """
   path = config_files.find(source)
   spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
   module = importlib.util.module_from_spec(spec)
   try:
     spec.loader.exec_module(module)
-  except Exception as error:  # Whatever a user's file raises, in a line.
+  except Exception as error:  # A user's file may raise anything.
     raise UserError(f'{path}: {type(error).__name__}: {error}') from error
   for function in ('get_config', 'get_sweep'):
     if not callable(getattr(module, function, None)):
@@ -96,14 +100,21 @@ def build(
   axes: Mapping[str, Sequence[Any]] | None = None,
   merge: Callable[[Sequence[Run]], Sequence[Run]] | None = None,
 ) -> Study:
-  """Builds every run's settings; refuses a study with any mistake in it.
+  """Builds and checks the settings of every run.
 
   Args:
     source: the study file, with its variant.
     config: of the file, with `common` applied.
     common: overrides that were given in the shell.
     axes: axes from the shell, `--sweep.KEY=...`.
-    merge: makes one run of several; see `batching`.
+    merge: merges runs; see `batching`.
+
+  Returns:
+    The study.
+
+  Raises:
+    UserError: the file, its sweep or the config of a run is not valid, or two
+      runs are the same.
   """
   module = load(source)
   variant = source.partition(':')[2]
@@ -114,7 +125,7 @@ def build(
     )
   except UserError:
     raise
-  except Exception as error:  # Whatever a user's file raises, in a line.
+  except Exception as error:  # A user's file may raise anything.
     raise UserError(
       f'get_sweep of {source}: {type(error).__name__}: {error}'
     ) from error
@@ -141,7 +152,7 @@ def _run(config, overrides):
   changed = with_overrides(config, flat)
   try:
     settings = settings_lib.resolve(changed)
-    schedule_lib.schedule(settings)  # What follows reads when things happen.
+    schedule_lib.schedule(settings)  # Refuses an invalid schedule.
   except UserError as error:
     raise UserError(f'run {names.of(overrides)!r}: {error}') from None
   axes = {k: v for k, v in overrides.items() if k != sweep_lib.ARM}
@@ -151,7 +162,11 @@ def _run(config, overrides):
 def with_overrides(
   config: ml_collections.ConfigDict, overrides: Mapping[str, Any]
 ) -> ml_collections.ConfigDict:
-  """A copy of a config with other values at dotted keys."""
+  """A copy of a config with other values at dotted keys.
+
+  Raises:
+    UserError: there is no such key, or the value has another type.
+  """
   config = ml_collections.ConfigDict(config.to_dict())
   for path, value in overrides.items():
     *sections, leaf = path.split('.')
@@ -191,7 +206,7 @@ def _check_names(runs):
 
 
 def _check_seeds(runs):
-  """Refuses what would count the same seed of the same config twice."""
+  """Refuses two runs of the same config and seed."""
   taken = {}
   for run in runs:
     first, settings = run.settings.seed, run.settings

@@ -1,4 +1,4 @@
-"""Sweeps as lists of overrides: the `h` that a study's `get_sweep` is given.
+"""Sweeps as lists of overrides: the argument `h` of a study's `get_sweep`.
 
 A sweep is a list of dicts, from keys of the config to values. Three functions
 combine them:
@@ -9,7 +9,7 @@ combine them:
         h.sweep('optimizer.learning_rate', [3e-4, 1e-4]))   # 2 runs
   h.chain(one_sweep, another)                   # one, then the other
 
-`h.arm` names several overrides together, for what is compared in a report.
+`h.arm` gives several overrides one name. Reports compare arms.
 """
 
 import ast
@@ -23,7 +23,7 @@ from plasticity_rl.errors import UserError
 
 Overrides = Mapping[str, Any]
 Sweep = list[dict[str, Any]]
-ARM = 'arm'  # A key of its own among overrides; no config has it.
+ARM = 'arm'  # A key among overrides; no config has it.
 
 
 class Arm(NamedTuple):
@@ -34,7 +34,18 @@ class Arm(NamedTuple):
 
 
 def sweep(key: str, values: Iterable[Any]) -> Sweep:
-  """One run for each value of a config key, `a.b.c` without `config.`."""
+  """One run for each value of a config key.
+
+  Args:
+    key: the dotted key, without `config.`.
+    values: at least one.
+
+  Returns:
+    The runs.
+
+  Raises:
+    UserError: there are no values, or a value is there twice.
+  """
   if isinstance(values, str):
     raise UserError(f'the sweep of {key} needs a list of values: {values!r}')
   values = list(values)
@@ -50,45 +61,69 @@ def sweep(key: str, values: Iterable[Any]) -> Sweep:
 
 
 def arm(name: str, overrides: Overrides | None = None) -> Sweep:
-  """One run of several overrides, which its folder and reports call `name`."""
+  """One run with several overrides; its folder and reports use its name.
+
+  Raises:
+    UserError: the name is not a string.
+  """
   if not isinstance(name, str):
     raise UserError(f'h.arm needs a name: {name!r}')
   return [{ARM: Arm(name, dict(overrides or {}))}]
 
 
 def product(*sweeps: Sweep) -> Sweep:
-  """Every combination; the last sweep varies fastest."""
+  """Every combination; the last sweep varies fastest.
+
+  Raises:
+    UserError: two sweeps set the same key.
+  """
   return [_merge(parts) for parts in itertools.product(*sweeps)]
 
 
 def zip(*sweeps: Sweep) -> Sweep:  # Called as h.zip.
-  """The first of each, the second of each...; they must be equally long."""
+  """Combines the first runs of all sweeps, the second runs, and so on.
+
+  Raises:
+    UserError: the sweeps differ in length, or set the same key.
+  """
   lengths = [len(one) for one in sweeps]
   if len(set(lengths)) > 1:
-    said = ' and '.join(map(str, lengths))
-    raise UserError(f'h.zip needs sweeps of one length, found {said}')
+    found = ' and '.join(map(str, lengths))
+    raise UserError(f'h.zip needs sweeps of one length, found {found}')
   return [_merge(parts) for parts in builtins.zip(*sweeps, strict=True)]
 
 
 def chain(*sweeps: Sweep) -> Sweep:
-  """One sweep after the other; the same run twice is refused."""
+  """One sweep after the other.
+
+  Raises:
+    UserError: a run is there twice.
+  """
   return _unlike(list(itertools.chain(*sweeps)), 'h.chain')
 
 
 def flatten(overrides: Overrides) -> tuple[str, dict[str, Any]]:
-  """The arm's name ('' for none) and every override of a run."""
+  """The arm's name ('' for none) and all overrides of a run.
+
+  Raises:
+    UserError: an override is set by the arm and by the sweep.
+  """
   rest = {k: v for k, v in overrides.items() if k != ARM}
-  name, own = overrides.get(ARM, ('', {}))
-  for key in own:
+  name, of_arm = overrides.get(ARM, ('', {}))
+  for key in of_arm:
     if key in rest:
       raise UserError(
         f'the sweep sets {key} twice: in arm {name!r} and by itself'
       )
-  return name, {**own, **rest}
+  return name, {**of_arm, **rest}
 
 
 def check(runs: Any) -> Sweep:
-  """What `get_sweep` returned, refused unless it is a sweep of some runs."""
+  """Checks the value that `get_sweep` returned.
+
+  Raises:
+    UserError: it is not a sweep, it is empty, or a run is there twice.
+  """
   if not isinstance(runs, list) or not all(isinstance(r, dict) for r in runs):
     raise UserError(
       'get_sweep must return a list of dicts from config keys to values, '
@@ -100,7 +135,11 @@ def check(runs: Any) -> Sweep:
 
 
 def override(runs: Sweep, axes: Mapping[str, Sequence[Any]]) -> Sweep:
-  """`runs` with an axis replaced, or added, for each key of `axes`."""
+  """Replaces or adds an axis for each key of `axes`.
+
+  Raises:
+    UserError: an axis has no values, or a value twice.
+  """
   for key, values in axes.items():
     rest = []
     for run in runs:
@@ -112,7 +151,10 @@ def override(runs: Sweep, axes: Mapping[str, Sequence[Any]]) -> Sweep:
 
 
 def parse_values(text: str) -> list[Any]:
-  """`1e-4,3e-4`, `relu,tanh` or `(32,),(64, 64)`: literals, or else text."""
+  """Parses values such as `1e-4,3e-4`, `relu,tanh` or `(32,),(64, 64)`.
+
+  A value that is not a Python literal is a string.
+  """
   if not text.strip():
     return []
   try:
@@ -122,7 +164,7 @@ def parse_values(text: str) -> list[Any]:
 
 
 def canonical(value: Any) -> str:
-  """One text for equal values: a tuple is a list, 1.0 is not 1."""
+  """A text that is equal for equal values: (1,) equals [1], 1.0 is not 1."""
   return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -134,7 +176,7 @@ def _literal(text):
 
 
 def _split(text):
-  """At commas outside of brackets and quotes."""
+  """Splits a text at commas outside of brackets and quotes."""
   parts, depth, quote = [''], 0, ''
   for sign in text:
     if quote:
@@ -164,8 +206,8 @@ def _unlike(runs, what):
   for i, run in enumerate(runs):
     same = seen.setdefault(canonical(run), i)
     if same != i:
-      said = ', '.join(f'{k}={v!r}' for k, v in run.items()) or 'no override'
+      found = ', '.join(f'{k}={v!r}' for k, v in run.items()) or 'no override'
       raise UserError(
-        f'{what}: runs {same + 1} and {i + 1} have the same overrides: {said}'
+        f'{what}: runs {same + 1} and {i + 1} have the same overrides: {found}'
       )
   return runs

@@ -3,11 +3,11 @@
   python -m launch.tpu_pod --config=configs/studies/when_to_inject.py \
       --workdir=/mnt/shared/when --tpu=NAME --zone=us-central2-b [--dry_run]
 
-Every host runs the same command; on a pod `jax.distributed` finds the others.
-Diagnoses are for a pod of one host: only `plasticity_rl.train` runs on several.
-`--workdir` is a folder that the hosts and this machine share; the project is
-in `--directory` on each host. --dry_run prints the commands of every host;
-with --hosts it asks nobody.
+Every host runs the same command, and `jax.distributed` finds the other hosts.
+Diagnoses need a pod of one host: only `plasticity_rl.train` runs on several.
+`--workdir` is a folder that the hosts and this machine share; the project is in
+`--directory` on each host. --dry_run prints the commands of every host; with
+--hosts it needs no connection.
 """
 
 import json
@@ -34,7 +34,7 @@ from . import study as study_lib
 _TPU = flags.DEFINE_string('tpu', None, 'Name of the TPU.')
 _ZONE = flags.DEFINE_string('zone', None, 'Its zone.')
 _HOSTS = flags.DEFINE_integer(
-  'hosts', None, 'Hosts of the pod; default: gcloud is asked.', lower_bound=1
+  'hosts', None, 'Hosts of the pod; default: ask gcloud.', lower_bound=1
 )
 _DIRECTORY = flags.DEFINE_string(
   'directory',
@@ -45,13 +45,13 @@ _PYTHON = flags.DEFINE_string('python', 'python3', 'Python on the hosts.')
 _COORDINATOR = flags.DEFINE_string(
   'coordinator',
   '',
-  'ADDRESS:PORT of the first host, where jax cannot find '
-  'the others by itself, as it can on a pod.',
+  'ADDRESS:PORT of the first host; not needed on a pod, where jax finds '
+  'the hosts.',
 )
 
 
 def ssh(host: int, command: str) -> list[str]:
-  """The command that runs `command` on a host."""
+  """The local command that runs `command` on a host."""
   return [
     'gcloud',
     'compute',
@@ -66,7 +66,7 @@ def ssh(host: int, command: str) -> list[str]:
 
 
 def on_host(arguments: Sequence[str], host: int, hosts: int) -> str:
-  """The shell command of one host: `python` with `arguments` of its share."""
+  """The shell command of one host: `python` with its arguments."""
   words = commands.host(arguments, host, hosts, _COORDINATOR.value)
   return (
     f'cd {shlex.quote(_DIRECTORY.value)} && echo $$ > {_pid_file(host)} && '
@@ -79,7 +79,7 @@ def _pid_file(host):
 
 
 class Pod:
-  """The processes of one run on all hosts, as if they were one process."""
+  """The processes of one run on all hosts, used like one `Popen`."""
 
   def __init__(
     self,
@@ -105,15 +105,16 @@ class Pod:
     self._failed = 0
 
   def poll(self) -> int | None:
-    """The code of who failed first, when all have ended; None before.
+    """The exit code when all processes have ended; None before.
 
-    75 if that is a host's: it would go on if it had not lost another one.
+    It is the code of the process that failed first, or 75 if any process ended
+    with 75: that one has saved and can continue.
     """
     codes = [process.poll() for process in self._processes]
     self._failed = self._failed or next((code for code in codes if code), 0)
     asking = [one.poll() for one in self._asking.values()]
     if None in codes:
-      if self._failed:  # The others would wait for it for ever.
+      if self._failed:  # The others would wait for it forever.
         self.terminate()
       return None
     if None in asking:
@@ -121,7 +122,11 @@ class Pod:
     return job.INTERRUPTED if job.INTERRUPTED in codes else self._failed
 
   def wait(self, timeout: float | None = None) -> int:
-    """Like that of `subprocess.Popen`."""
+    """As `subprocess.Popen.wait`.
+
+    Raises:
+      subprocess.TimeoutExpired: processes still run after `timeout` seconds.
+    """
     end = None if timeout is None else time.monotonic() + timeout
     while (code := self.poll()) is None:
       if end is not None and time.monotonic() > end:
@@ -130,7 +135,7 @@ class Pod:
     return code
 
   def terminate(self) -> None:
-    """Asks the processes on the hosts to save; ending ssh would not."""
+    """Asks the processes on the hosts to save, which ending ssh would not."""
     for i, process in enumerate(self._processes):
       if process.poll() is None and i not in self._asking:
         self._asking[i] = subprocess.Popen(
@@ -143,7 +148,11 @@ class Pod:
 
 
 def count_hosts() -> int:
-  """How many hosts the pod has; passes on what gcloud refuses."""
+  """The number of hosts of the pod.
+
+  Raises:
+    UserError: gcloud is missing, fails, or does not report the hosts.
+  """
   if _HOSTS.value:
     return _HOSTS.value
   _require()
@@ -181,7 +190,13 @@ def _require():
 
 
 def main(argv: list[str]) -> None:
-  """Runs, or prints what would be run."""
+  """Runs the study, or prints its commands.
+
+  Raises:
+    UserError: flags or the study are not valid, or gcloud fails.
+    Interrupted: jobs are left.
+    RunError: jobs have failed.
+  """
   cli.require(tpu=_TPU.value, zone=_ZONE.value)
   hosts = count_hosts()
   if not launcher.is_dry_run():

@@ -5,11 +5,11 @@
   python -m launch.xmanager --config=... --workdir=/gcs/BUCKET/when \
       --executor=kubernetes --accelerator=tpu_v5e=4x4
 
-Every run is a work unit. `--workdir` is a folder as the containers see it, and
-that all of them share: on Vertex AI a bucket is mounted as `/gcs/BUCKET`.
-Whichever work unit comes first trains a prefix that several share; the others
-wait for it. The same command again adds units for what is not done yet, as far
-as the folder can be seen from here; what is done already ends at once.
+Every run is a work unit. `--workdir` is a folder that all containers share; on
+Vertex AI a bucket is mounted as `/gcs/BUCKET`. A prefix that several work units
+share is trained by the first of them; the others wait for it. The same command
+adds work units for the runs that are not done yet, if the folder is visible
+from this machine; otherwise for all runs, and those that are done end at once.
 """
 
 import pathlib
@@ -19,6 +19,7 @@ from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 
 from . import commands
 from . import container
@@ -34,18 +35,22 @@ _EXECUTOR = flags.DEFINE_enum(
   'Where work units run.',
 )
 _ACCELERATOR = flags.DEFINE_string(
-  'accelerator', None, 'TYPE=COUNT, or TPU=TOPOLOGY: a100=1, tpu_v5e=4x4.'
+  'accelerator', None, 'TYPE=COUNT or TPU=TOPOLOGY, e.g. a100=1, tpu_v5e=4x4.'
 )
 _CPUS = flags.DEFINE_integer('cpus', 4, 'Cores of a work unit.')
 _RAM = flags.DEFINE_integer('ram_gib', 16, 'Memory of a work unit, GiB.')
 _IMAGE = flags.DEFINE_string(
-  'image', None, 'A container that is built already; default: build one.'
+  'image', None, 'An existing container image; default: build one.'
 )
 _PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def requirements() -> 'xm.JobRequirements':
-  """What a work unit needs, as XManager says it."""
+  """The resources of a work unit.
+
+  Raises:
+    UserError: --accelerator is not valid.
+  """
   from xmanager import xm
 
   resources = {'cpu': _CPUS.value, 'ram': _RAM.value * xm.GiB}
@@ -78,7 +83,11 @@ def _number(text):
 
 
 def executor() -> 'xm.Executor':
-  """Where a work unit runs, and what it needs there."""
+  """The executor of a work unit, with its resources.
+
+  Raises:
+    UserError: --accelerator is not valid.
+  """
   from xmanager import xm_local
 
   if _EXECUTOR.value == 'vertex':
@@ -89,7 +98,11 @@ def executor() -> 'xm.Executor':
 
 
 def packageable(place: 'xm.Executor') -> 'xm.Packageable':
-  """The container that work units run."""
+  """The container of the work units.
+
+  Raises:
+    UserError: there is no checkout from which to build a container.
+  """
   from xmanager import xm
 
   if _IMAGE.value:
@@ -116,7 +129,7 @@ def packageable(place: 'xm.Executor') -> 'xm.Packageable':
 def arguments(launch: launcher.Launch, name: str) -> list[str]:
   """The command line of a work unit, after `python -m launch.remote`."""
   study = launch.study
-  # As they were read, however they were written.
+  # The values of the flags, whichever way they were written.
   sweeps = [
     f'--{flag}={flags.FLAGS[flag].value}'
     for flag in flags.FLAGS
@@ -134,7 +147,14 @@ def arguments(launch: launcher.Launch, name: str) -> list[str]:
 
 
 def add(experiment: 'xm.Experiment', launch: launcher.Launch) -> int:
-  """Packages, and adds a work unit for each run; how many."""
+  """Packages the container and adds a work unit for each run.
+
+  Returns:
+    The number of work units.
+
+  Raises:
+    UserError: there is no checkout, or --accelerator is not valid.
+  """
   from xmanager import xm
 
   place = executor()
@@ -151,10 +171,14 @@ def add(experiment: 'xm.Experiment', launch: launcher.Launch) -> int:
 
 
 def main(argv: list[str]) -> None:
-  """Adds the work units."""
+  """Adds the work units.
+
+  Raises:
+    UserError: flags or the study are not valid, or XManager fails.
+  """
   _require()
   requirements()
-  # The containers make the folder, and have what the runs need.
+  # The containers create the folder, and have the packages of the runs.
   launch = launcher.begin(argv, make=False, here=False)
   if launcher.is_dry_run():
     launcher.list_jobs(launch)
@@ -169,18 +193,18 @@ def main(argv: list[str]) -> None:
       count = add(experiment, launch)
   except UserError:
     raise
-  except Exception as error:  # Of Docker, Google Cloud or Kubernetes.
+  except Exception as error:  # From Docker, Google Cloud or Kubernetes.
     raise UserError(f'XManager: {type(error).__name__}: {error}') from error
   print(f'{count} work units')
 
 
 def _require():
-  """What has to be installed, with the line that does it."""
+  """Refuses a machine without xmanager."""
   try:
     from xmanager import xm
   except ImportError:
     raise UserError(
-      "xmanager is not installed: pip install 'plasticity_rl[xmanager]'"
+      f'xmanager is not installed: {install_command("xmanager")}'
     ) from None
   del xm
 

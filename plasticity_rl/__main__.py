@@ -1,4 +1,4 @@
-"""The command `plasticity-rl`: each word of it runs a module as `python -m`.
+"""The command `plasticity-rl`; its subcommands are also run by `python -m`.
 
 plasticity-rl train --config=continual_catch --workdir=runs/catch
 """
@@ -11,9 +11,9 @@ from plasticity_rl import errors
 
 _COMMANDS = {
   'train': ('train', 'trains an agent'),
-  'diagnose': ('diagnose', 'tells whether an agent is losing plasticity'),
+  'diagnose': ('diagnose', 'diagnoses whether an agent loses plasticity'),
   'report': ('report', 'reports on runs, diagnoses, studies and scores'),
-  'doctor': ('doctor', 'tells what is installed, and what works'),
+  'doctor': ('doctor', 'shows what is installed, and what works'),
   'status': ('launch.status', 'shows how far a study is'),
 }
 _ENGINES = {
@@ -30,21 +30,21 @@ def _help() -> str:
     **_COMMANDS,
     **{f'launch {name}': found for name, found in _ENGINES.items()},
   }
-  lines = [f'  {name:<17}{told}' for name, (_, told) in named.items()]
+  lines = [f'  {name:<17}{purpose}' for name, (_, purpose) in named.items()]
   return '\n'.join(
     [
       'usage: plasticity-rl COMMAND [--flags]',
       '',
       *lines,
       '',
-      'plasticity-rl COMMAND --help tells the flags of a command. --config is',
-      'a file, or the name of a config that is installed.',
+      'plasticity-rl COMMAND --help lists the flags of a command. --config is',
+      'a file, or the name of an installed config.',
     ]
   )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-  """Runs what the first words name; what follows are its arguments."""
+  """Runs the subcommand that the first words name."""
   words = list(sys.argv[1:] if argv is None else argv)
   what, choices = 'command', {**_COMMANDS, 'launch': None}
   if words[:1] == ['launch']:
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2
   module = choices[words[0]][0]
   sys.argv[1:] = words[1:]
-  # As `python -m` does, so that both are one and the same.
+  # As `python -m` does, so that both behave alike.
   runpy.run_module(
     f'plasticity_rl.{module}', run_name='__main__', alter_sys=True
   )

@@ -1,18 +1,18 @@
-"""Names of earlier versions, which configs and saved runs may still hold.
+"""Names of earlier versions, which configs and saved runs may still contain.
 
-The one place that knows them: nothing else says an old name.
+No other module contains old names.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# Interventions, old name -> new name. A label stays what it was, since it names
-# folders and seeds the intervention's randomness.
+# Interventions, old name -> new name. Labels are not renamed, since a label
+# names folders and seeds the intervention's randomness.
 INTERVENTIONS = {'rekey': 'reseed'}
-# Keys of a config that had no effect on numbers, and are gone.
+# Removed keys of a config. They had no effect on results.
 REMOVED_KEYS = frozenset({'compile_ahead'})
 
 
 def without_removed_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A config without keys that an earlier version knew."""
+  """Drops keys that only earlier versions had."""
   return {k: v for k, v in config.items() if k not in REMOVED_KEYS}

@@ -19,14 +19,17 @@ from plasticity_rl.split import trainable
 
 
 def numbers(name: str, values: Any) -> jax.Array:
-  """`values` as an array of finite real numbers, at least one.
+  """Converts values to an array of finite real numbers, at least one.
 
   Args:
-    name: what it is, for the message.
-    values: an array, or what makes one.
+    name: of the values, for the message.
+    values: an array, or anything that `jnp.asarray` takes.
+
+  Returns:
+    The array.
 
   Raises:
-    UserError: it is not.
+    UserError: they are not.
   """
   try:
     array = jnp.asarray(values)
@@ -44,10 +47,10 @@ def numbers(name: str, values: Any) -> jax.Array:
 
 
 def features(values: Any, name: str = 'features') -> jax.Array:
-  """Features of a layer, `[B, ..., F]`.
+  """Converts features of a layer to an array `[B, ..., F]`.
 
   Raises:
-    UserError: they are none, or not finite.
+    UserError: they are not finite real numbers, or have no axis for the batch.
   """
   array = numbers(name, values)
   if array.ndim < 2:
@@ -59,10 +62,11 @@ def features(values: Any, name: str = 'features') -> jax.Array:
 
 
 def tree(name: str, values: Any) -> Any:
-  """A tree whose leaves are arrays of finite real numbers, at least one leaf.
+  """Converts the leaves of a tree to arrays of finite real numbers.
 
   Raises:
-    UserError: it has none, or one that is not; the line names its path.
+    UserError: the tree has no leaf, or a leaf is not such an array; the message
+      has its path.
   """
   if not jax.tree.leaves(values):
     raise UserError(f'{name}: the tree has no array')
@@ -89,10 +93,10 @@ def learning(**trees: Any) -> list[Any]:
 
 
 def alike(name: str, values: Any, other: str, than: Any) -> None:
-  """Refuses trees that differ in structure or in the shapes of arrays.
+  """Refuses trees of different structures or shapes.
 
   Raises:
-    UserError: they do.
+    UserError: the trees differ.
   """
   structures: list[Any] = [jax.tree.structure(x) for x in (values, than)]
   if structures[0] != structures[1]:
@@ -106,20 +110,20 @@ def alike(name: str, values: Any, other: str, than: Any) -> None:
 
 
 def at_least(name: str, value: float, low: float) -> None:
-  """Refuses a number below `low`, and NaN.
+  """Refuses a number below `low`.
 
   Raises:
-    UserError: it is.
+    UserError: the number is below `low`, or NaN.
   """
   if not value >= low:
     raise UserError(f'{name} must be at least {low:g}: {value}')
 
 
 def share(name: str, value: float) -> None:
-  """Refuses what is not between 0 and 1, 1 left out.
+  """Refuses a number that is not in [0, 1).
 
   Raises:
-    UserError: it is not.
+    UserError: the number is not in [0, 1).
   """
   if not 0 <= value < 1:
     raise UserError(f'{name} must be at least 0 and below 1: {value}')

@@ -1,9 +1,9 @@
-"""How every command starts: absl flags, and user mistakes in one line.
+"""Common code of all commands: absl flags, and errors in one line.
 
-A mistake of the user's (a wrong flag, an unknown config key, a missing file)
-prints `error: ...` on stderr and exits with code 2. A run that cannot go on
-says so in a line too and exits with 1; one that was asked to stop and saved
-exits with 75. Anything else is a bug of ours and keeps its traceback.
+A mistake of the user (a wrong flag, an unknown config key, a missing file)
+prints `error: ...` on stderr and exits with code 2. A run that cannot continue
+prints one line too and exits with 1; a run that was asked to stop and has saved
+exits with 75. Any other exception is a bug and keeps its traceback.
 """
 
 import os
@@ -23,14 +23,14 @@ from plasticity_rl.errors import exit_code
 from plasticity_rl.errors import nearest
 from plasticity_rl.errors import one_line
 
-# What ml_collections raises while it loads a config file and applies
-# overrides; a missing file is an OSError.
+# ml_collections raises these while it loads a config file and applies
+# overrides. A missing file is an OSError.
 _CONFIG_ERRORS = (AttributeError, KeyError, TypeError, ValueError, OSError)
 _CACHE = flags.DEFINE_string(
   'compilation_cache',
   compilation_cache.AUTO,
-  'Folder of what jax compiled, for later runs; off: none; auto: in the '
-  "user's cache folder, where jaxlib can read it (doctor tells).",
+  'Folder in which jax keeps compiled programs for later runs; off: none; '
+  "auto: in the user's cache folder, if jaxlib can read it (see doctor).",
 )
 _HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
 
@@ -41,23 +41,34 @@ def _fail(error: BaseException) -> NoReturn:
 
 
 def one_thread_for_lapack() -> None:
-  """Keeps OpenBLAS to one thread, unless told otherwise; before jax.
+  """Limits OpenBLAS to one thread, unless the user has set a number.
 
-  jax takes singular values on a CPU from it. Its threads wait for one another
-  by spinning: on matrices of our size two are slower than one, and many times
-  slower where the machine has other work. jax's products do not use it.
+  Call it before jax is imported. On a CPU, jax computes singular values with
+  OpenBLAS, whose threads wait for one another by spinning. For matrices of the
+  sizes used here, two threads are slower than one, and many times slower on a
+  busy machine. jax's matrix products do not use OpenBLAS.
   """
   os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
 def refuse_positionals(argv: Sequence[str]) -> None:
-  """For commands that take flags alone."""
+  """Refuses positional arguments, for commands that take only flags.
+
+  Raises:
+    UserError: there is a positional argument.
+  """
   if len(argv) > 1:
-    raise UserError(f'what is {argv[1]!r}? This command takes only --flags')
+    raise UserError(
+      f'unexpected argument {argv[1]!r}: this command takes only --flags'
+    )
 
 
 def require(**flag_values: Any) -> None:
-  """Refuses flags that were left out."""
+  """Refuses flags that were left out.
+
+  Raises:
+    UserError: a value is None.
+  """
   for name, value in flag_values.items():
     if value is None:
       raise UserError(f'--{name} is missing; see --help')
@@ -73,10 +84,10 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
 
 
 def _check_config(args: Sequence[str]) -> None:
-  """Says better than ml_collections what is wrong with --config.
+  """Checks --config before ml_collections does, with better messages.
 
-  That would put a traceback into the message of a config file that fails, and
-  not mention a file that is missing before it is used.
+  ml_collections puts a traceback into the message if a config file fails, and
+  reports a missing file only when the config is used.
   """
   if 'config' not in flags.FLAGS:
     return
@@ -100,7 +111,11 @@ def _check_config(args: Sequence[str]) -> None:
 
 
 def check_overrides(config: Any, args: Sequence[str]) -> None:
-  """Refuses overrides of keys that a ConfigDict lacks, the nearest named."""
+  """Refuses overrides of keys that a ConfigDict lacks.
+
+  Raises:
+    UserError: there is no such key; the message names similar ones.
+  """
   import ml_collections  # Imported already, where there is a config.
 
   for word in args[1:]:
@@ -121,14 +136,14 @@ def check_overrides(config: Any, args: Sequence[str]) -> None:
 
 
 def _load(source: str) -> Any:
-  """What a config returns; `source` is a file or a name, and a `:variant`."""
+  """Loads a config; `source` is a file or a name, with an optional variant."""
   config_files.find(source)
   path = config_files.split(source)[0]
   try:
     return flags.FLAGS['config'].parser.parse(source)
   except (TypeError, ValueError) as error:
     # The rest of the message is a traceback. A config that refuses a variant
-    # by one of these has said all in words of its own.
+    # raises one of these with a message for the user.
     last = str(error).strip().splitlines()[-1]
     for kind in (UserError, ValueError):
       last = last.removeprefix(f'{kind.__module__}.{kind.__name__}: ')
@@ -137,7 +152,7 @@ def _load(source: str) -> Any:
 
 
 def _find_by_name(parser: Any) -> None:
-  """Lets the parser of a config file take the name of one as well."""
+  """Lets the parser of a config file also take the name of a config."""
   parse = type(parser).parse
 
   def found(source: str) -> Any:
@@ -168,14 +183,14 @@ def run(
   """Parses absl flags, calls `main(argv)` and exits.
 
   Args:
-    main: gets what is left of the command line: the program's name, then the
-      positional arguments. What it returns is the exit code; None is 0.
-    define: called with the whole command line before parsing, to define flags
-      that depend on it.
+    main: called with the program's name and the positional arguments. It
+      returns the exit code; None means 0.
+    define: called with the whole command line before it is parsed, to define
+      flags that depend on it.
     argv: the command line; `sys.argv` by default.
   """
   argv = list(sys.argv if argv is None else argv)
-  # Libraries tell much at INFO; --verbosity=0 brings it back.
+  # Libraries log much at INFO; --verbosity=0 shows it.
   logging.set_verbosity(logging.WARNING)
   one_thread_for_lapack()
 

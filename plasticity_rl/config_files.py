@@ -1,4 +1,4 @@
-"""Config files: a path, or the name of one that is installed."""
+"""Finds config files by their path or by the name of an installed config."""
 
 import pathlib
 
@@ -7,28 +7,28 @@ from plasticity_rl import errors
 
 
 def names() -> dict[str, pathlib.Path]:
-  """Every config that is installed, such as `studies/when_to_inject`."""
+  """All installed configs by name, for example `studies/when_to_inject`."""
   (folder,) = configs.__path__
   root = pathlib.Path(folder)
   found = {}
   for path in sorted(root.rglob('*.py')):
     text = path.read_text()
-    # Not what several studies share.
+    # Skips modules that several studies share.
     if 'def get_config(' in text:
       found[path.relative_to(root).with_suffix('').as_posix()] = path
   return found
 
 
 def split(source: str) -> tuple[str, str]:
-  """What is before the first colon of FILE:VARIANT, and what follows."""
+  """Splits FILE:VARIANT into 'FILE' and ':VARIANT' (or '')."""
   path, colon, variant = source.partition(':')
   return path, colon + variant
 
 
 def find(source: str) -> pathlib.Path:
-  """The file of FILE, NAME, FILE:VARIANT or NAME:VARIANT.
+  """Finds the file of FILE, NAME, FILE:VARIANT or NAME:VARIANT.
 
-  A file that is there comes first.
+  A file of that path takes precedence over an installed config.
 
   Raises:
     UserError: there is neither a file nor a config of that name.

@@ -1,15 +1,15 @@
-"""Tells whether an agent is losing plasticity; the same command resumes.
+"""Diagnoses whether an agent loses plasticity; the same command resumes.
 
-Forks a run into arms that differ by one intervention and compares what came
-after:
+Forks a run into arms that differ by one intervention, trains the arms, and
+compares them:
 
   python -m plasticity_rl.diagnose --config=configs/continual_catch.py \
       --workdir=runs/diagnosis
   python -m plasticity_rl.diagnose --from=runs/catch --step=24000 \
       --workdir=runs/diagnosis --config.fork.horizon=3000
 
-With --proxies it asks instead which diagnostics tell: it forks at many steps,
-and correlates each diagnostic with what an injection gained:
+With --proxies it forks at many steps instead, and correlates each diagnostic
+with the gain from an injection:
 
   python -m plasticity_rl.diagnose --proxies --workdir=runs/proxies \
       --config=configs/continual_catch.py:proxies
@@ -38,15 +38,19 @@ _STEP = flags.DEFINE_integer(
 _PROXIES = flags.DEFINE_bool(
   'proxies',
   False,
-  'Fork at each of config.fork.proxy_steps, and see which '
-  'diagnostic tells where an injection helps.',
+  'Fork at each of config.fork.proxy_steps, and report which '
+  'diagnostics correlate with the gain from an injection.',
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
 flags.declare_key_flag('compilation_cache')
 
 
 def define(argv: Sequence[str]) -> None:
-  """Defines --config: a file, or what the run of --from was configured by."""
+  """Defines --config: a config file, or with --from the config of that run.
+
+  Raises:
+    UserError: --from is not a run, or an override names an unknown key.
+  """
   source = None
   for i, word in enumerate(argv):
     name, equals, value = word.lstrip('-').partition('=')
@@ -66,7 +70,12 @@ def define(argv: Sequence[str]) -> None:
 
 
 def main(argv: list[str]) -> None:
-  """Checks everything, then trains, forks, compares and reports."""
+  """Checks everything, then trains, forks, compares and reports.
+
+  Raises:
+    UserError: flags or the config are not valid.
+    RunError: a run cannot continue.
+  """
   cli.refuse_positionals(argv)
   cli.require(config=flags.FLAGS.config, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(flags.FLAGS.config)

@@ -1,15 +1,19 @@
-"""What the user got wrong, said in one line. Imports nothing heavy."""
+"""Errors whose messages users see, in one line. Imports nothing heavy."""
 
 import difflib
+import pathlib
+import shlex
 from collections.abc import Iterable
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class UserError(ValueError):
-  """A mistake in what the user asked for: shown as one line, exit code 2."""
+  """A mistake of the user: shown as one line, exit code 2."""
 
 
 class MissingDependencyError(UserError):
-  """This machine lacks what is needed: a package, a library, memory."""
+  """This machine lacks a package, a library or memory."""
 
 
 def nearest(
@@ -19,13 +23,13 @@ def nearest(
   *,
   listed: Iterable[str] | None = None,
 ) -> str:
-  """One line about an unknown name, for a `UserError`.
+  """The message of a `UserError` about an unknown name.
 
   Args:
-    what: what kind of thing it is, e.g. 'intervention'.
-    name: what the user wrote.
-    choices: what would have been valid.
-    listed: what to say instead where the choices are too many to read.
+    what: the kind of thing, for example 'intervention'.
+    name: the unknown name.
+    choices: all valid names.
+    listed: shown instead of `choices` if they are too many to read.
 
   Returns:
     For example "unknown colour 'rde'; did you mean 'red'? valid: blue, red".
@@ -34,23 +38,45 @@ def nearest(
   close = difflib.get_close_matches(str(name), valid, n=2, cutoff=0.5)
   hint = ' or '.join(repr(c) for c in close)
   question = f' did you mean {hint}?' if close else ''
-  told = ', '.join(valid if listed is None else listed) or '(none)'
-  return f'unknown {what} {name!r};{question} valid: {told}'
+  shown = ', '.join(valid if listed is None else listed) or '(none)'
+  return f'unknown {what} {name!r};{question} valid: {shown}'
+
+
+def install_command(extra: str = '', *, root: pathlib.Path = _ROOT) -> str:
+  """The command that installs what this package needs.
+
+  Args:
+    extra: the extra to install as well, e.g. 'atari'.
+    root: the folder that holds the package. In a checkout, `setup.py` is there
+      too, and pip needs the folder. Otherwise the package is installed, and pip
+      finds it by its name.
+
+  Returns:
+    For example "pip install -e '.[atari]'".
+  """
+  if not (root / 'setup.py').is_file():
+    options, package = '', 'plasticity_rl'
+  else:
+    options = '-e '
+    package = '.' if root == pathlib.Path.cwd() else str(root)
+  if extra:
+    package += f'[{extra}]'
+  return f'pip install {options}{shlex.quote(package)}'
 
 
 class RunError(Exception):
-  """A run that cannot go on: shown as one line, exit code 1."""
+  """A run cannot continue: shown as one line, exit code 1."""
 
 
 class Interrupted(RunError):
-  """A run that was asked to stop and saved: one line, exit code 75.
+  """A run was asked to stop and has saved: one line, exit code 75.
 
-  75 is the EX_TEMPFAIL of sysexits: the same command continues.
+  75 is the EX_TEMPFAIL of sysexits: the same command continues the run.
   """
 
 
 def exit_code(error: BaseException) -> int:
-  """With what a command ends that this was raised in."""
+  """The exit code of a command in which this error was raised."""
   if isinstance(error, Interrupted):
     return 75
   return 1 if isinstance(error, RunError) else 2

@@ -1,16 +1,17 @@
-"""Turns run folders, or scores that others produced, into a report.
+"""Reports on runs, diagnoses, studies, or scores from elsewhere.
 
   python -m plasticity_rl.report DIAGNOSIS_DIR [--out=DIR]
       verdict.json and report.html: is the agent losing plasticity?
   python -m plasticity_rl.report RUN_DIR... --out=DIR
       summary.csv and report.html: learning curves and IQM over the runs
   python -m plasticity_rl.report STUDY_DIR --out=DIR
-      summary.csv, scores.csv and report.html of what a launcher ran
+      summary.csv, scores.csv and report.html of all runs of a study
   python -m plasticity_rl.report --scores=FILE.csv [--out=DIR]
       summary.csv: IQM with its interval for each algorithm and arm
 
 FILE.csv needs the columns algorithm, arm, task, seed, return. With
---human_normalized, scores of Atari games are put on one scale first.
+--human_normalized, scores of Atari games are first scaled so that a random
+player has 0 and a human player has 1.
 """
 
 import pathlib
@@ -20,14 +21,14 @@ from absl import flags
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 
-# Only absl and errors are imported here: --help must be quick. What needs
-# numpy or matplotlib is imported where it is used.
+# Imports only absl and errors, since --help must be fast. Modules that need
+# numpy or matplotlib are imported inside functions.
 
 _OUT = flags.DEFINE_string(
   'out',
   None,
-  'Folder to write to; a diagnosis is rewritten in place, and '
-  'scores are only printed, when this is not given.',
+  'Folder to write to. Without it, the report of a diagnosis is written '
+  'into its folder, and scores are only printed.',
 )
 _SCORES = flags.DEFINE_string(
   'scores', None, 'CSV file with columns algorithm, arm, task, seed, return.'
@@ -35,36 +36,40 @@ _SCORES = flags.DEFINE_string(
 _METRIC = flags.DEFINE_string(
   'metric',
   None,
-  'Column of metrics.csv to compare; by default that of the '
-  'fork, or eval/return.',
+  'Column of metrics.csv to compare; by default config.fork.metric of a '
+  'diagnosis, or eval/return.',
 )
 _MARGIN = flags.DEFINE_float(
   'margin',
   None,
-  'Smallest gain that matters, in units of the metric; by '
-  'default what the diagnosis was run with.',
+  'Smallest gain that matters, in units of the metric; by default '
+  'config.fork.margin of the diagnosis.',
 )
 _INTERVAL = flags.DEFINE_enum(
   'interval',
   'pooled',
   ['pooled', 'stratified'],
-  'What the bootstrap of the IQM draws from. pooled: all run x task scores, '
-  'as if the tasks too were a sample (this gives the intervals published in '
-  'Nikishin et al. 2022); stratified: runs within each task, as in rliable: '
-  'narrower, and for these very tasks.',
+  'How the bootstrap of the IQM resamples. pooled: all run x task scores, as '
+  'if the tasks were a sample too (as in Nikishin et al. 2022); stratified: '
+  'runs within each task, as in rliable: narrower, and valid for these tasks '
+  'only.',
 )
 
 
 _HUMAN = flags.DEFINE_bool(
   'human_normalized',
   False,
-  'Scores of runs and files, of Atari games all, '
-  'as (score - random player) / (person - random player).',
+  'Scale scores of Atari games to '
+  '(score - random player) / (human player - random player).',
 )
 
 
 def main(argv: list[str]) -> None:
-  """Reports on what is named by the flags or the arguments."""
+  """Reports on the folders or the scores of the command line.
+
+  Raises:
+    UserError: flags and folders do not fit together, or a file is not valid.
+  """
   folders = argv[1:]
   if _SCORES.value is not None:
     if folders:

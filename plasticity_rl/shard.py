@@ -1,7 +1,7 @@
-"""One device's share of a batch, by the name of the axis that it is on.
+"""One device's part of a batch.
 
-Whatever is written against a `Shard` is written once: `UNSHARDED` makes each of
-its methods the identity, so that a program for one device is what it was.
+Code that uses a `Shard` works on one device and on several: with `UNSHARDED`,
+every method is the identity.
 """
 
 import dataclasses
@@ -13,18 +13,18 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-  """The share of whoever runs this, of a batch that `count` devices share.
+  """This device's part of a batch that is divided over `count` devices.
 
   Attributes:
-    axis: name of the mapped axis; None where one device has all.
-    count: devices on it.
+    axis: name of the mapped axis; None if one device has the whole batch.
+    count: devices on that axis.
   """
 
   axis: str | None = None
   count: int = 1
 
   def of(self, whole: Any) -> Any:
-    """This share of arrays `[B, ...]` that all devices have: `[B / count]`."""
+    """Cuts this device's part, `[B / count, ...]`, from arrays `[B, ...]`."""
     if self.axis is None:
       return whole
 
@@ -36,7 +36,7 @@ class Shard:
     return jax.tree.map(cut, whole)
 
   def gather(self, part: Any) -> Any:
-    """The whole of which `of` would give these shares, on every device."""
+    """Joins the parts of all devices, on every device; the inverse of `of`."""
     if self.axis is None:
       return part
     return jax.tree.map(
@@ -44,7 +44,7 @@ class Shard:
     )
 
   def mean(self, tree: Any) -> Any:
-    """The mean over devices: of means of shares, the mean of the whole."""
+    """The mean over devices."""
     return tree if self.axis is None else jax.lax.pmean(tree, self.axis)
 
   def sum(self, tree: Any) -> Any:
@@ -52,16 +52,16 @@ class Shard:
     return tree if self.axis is None else jax.lax.psum(tree, self.axis)
 
   def key(self, key: jax.Array) -> jax.Array:
-    """A key of this device's own. The key is consumed."""
+    """A different key on every device. The key is consumed."""
     if self.axis is None:
       return key
     return jax.random.fold_in(key, jax.lax.axis_index(self.axis))
 
   def keys(self, key: jax.Array, size: int) -> jax.Array:
-    """This share of keys for the `size * count` examples of a whole batch.
+    """Keys for the `size` examples of this device. The key is consumed.
 
-    The key is consumed. An example's noise depends on its place in the whole
-    batch, so that it does not depend on how many devices there are.
+    The key of an example depends on its position in the whole batch, so its
+    noise does not depend on the number of devices.
     """
     return self.of(example_keys(key, size * self.count))
 
@@ -72,9 +72,8 @@ UNSHARDED = Shard()
 def example_keys(key: jax.Array, count: int) -> jax.Array:
   """A key for each of `count` examples, `[count, 2]`. The key is consumed.
 
-  Whatever noise an example gets depends on the key and its place in the batch,
-  and on nothing else. Keys that are many already are returned as they are:
-  `Shard.keys` gives each device its slice of them.
+  The key of an example depends only on `key` and on its position in the batch.
+  An array of keys is returned unchanged: `Shard.keys` has already made one.
   """
   if key.ndim > 1:
     return key

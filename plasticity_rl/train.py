@@ -1,15 +1,15 @@
-"""Trains an agent; the same command again resumes.
+"""Trains an agent; the same command resumes.
 
   python -m plasticity_rl.train --config=configs/continual_catch.py \
       --workdir=runs/catch [--config.optimizer.learning_rate=1e-3]
 
-On several hosts the same command runs on each, with the address of the first
-and the number of each, and with a --workdir that all of them share:
+On several hosts, run the same command on each, with the address of the first
+process, the number of this process, and a shared --workdir:
 
   ... --coordinator=10.0.0.2:1234 --num_processes=4 --process_id=0
 
-or with --distributed=auto where jax finds the others: on a TPU pod, and under
-Slurm, Open MPI and Kubernetes.
+or with --distributed=auto on a TPU pod, or under Slurm, Open MPI or Kubernetes,
+where jax finds the other processes.
 """
 
 import pathlib
@@ -30,17 +30,19 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _UNTIL = flags.DEFINE_integer(
-  'until', None, 'Stop there and save; the same command without it goes on.'
+  'until',
+  None,
+  'Stop at this step and save; the same command without it continues.',
 )
 
 _COORDINATOR = flags.DEFINE_string(
   'coordinator', None, 'ADDRESS:PORT of the first of several processes.'
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
-  'num_processes', None, 'How many processes train together.'
+  'num_processes', None, 'Number of processes that train together.'
 )
 _PROCESS_ID = flags.DEFINE_integer(
-  'process_id', None, 'Which of them this is, from 0.'
+  'process_id', None, 'Number of this process, from 0.'
 )
 _DISTRIBUTED = flags.DEFINE_enum(
   'distributed',
@@ -52,7 +54,7 @@ _DISTRIBUTED = flags.DEFINE_enum(
 _START_TIMEOUT = flags.DEFINE_integer(
   'start_timeout',
   300,
-  'Seconds to wait for all processes to be there.',
+  'Seconds to wait for all processes to start.',
   lower_bound=1,
 )
 _HOST_TIMEOUT = flags.DEFINE_float(
@@ -65,7 +67,12 @@ flags.declare_key_flag('compilation_cache')
 
 
 def main(argv: list[str]) -> None:
-  """Checks everything, then trains."""
+  """Checks everything, then trains.
+
+  Raises:
+    UserError: flags or the config are not valid.
+    RunError: the run cannot continue.
+  """
   cli.refuse_positionals(argv)
   cli.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(_CONFIG.value)

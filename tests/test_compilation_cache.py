@@ -84,3 +84,16 @@ def test_commands_have_the_flag(tmp_path):
   )
   assert result.returncode == 2
   assert result.stderr.startswith('error: --compilation_cache: ')
+
+
+def test_its_folder_and_size_are_described(tmp_path):
+  environ = {FOLDER: str(tmp_path)}
+  (tmp_path / 'jit_f-cache').write_bytes(b'x' * 2_000_000)
+  (tmp_path / 'jit_f-atime').write_bytes(b'x')
+  described = compilation_cache.describe(environ)
+  assert described == f'1 programs, 2 MB in {tmp_path} (may be deleted)'
+  environ = {ENABLED: '0'}
+  assert compilation_cache.describe(environ) == f'off: {ENABLED} is 0'
+  (tmp_path / 'file').write_text('')
+  environ = {FOLDER: str(tmp_path / 'file')}
+  assert 'cannot be written' in compilation_cache.describe(environ)

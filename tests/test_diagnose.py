@@ -72,7 +72,7 @@ def fixture_source(tmp_path_factory):
     ('num_seeds=0', 'config.num_seeds must be at least 1: 0'),
     ('fork.replicates=5', 'continues a single seed, but num_seeds is 2'),
     ('fork.arms=("injection","reset")', "needs 'control' to compare with"),
-    ('fork.arms=("control",)', 'needs an arm beside the control'),
+    ('fork.arms=("control",)', 'needs an arm besides the control'),
     ('fork.arms=("control","injektion")', "did you mean 'injection'"),
     ('fork.arms=("control","reset(scpe=\'head\')")', "did you mean 'scope'"),
     ('fork.arms=("control","reset(at_steps=5)")', 'takes no at_steps'),

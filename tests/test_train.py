@@ -104,7 +104,7 @@ def test_bad_overrides(refused, override, message):
     (['--config=configs/dqn_atari.py:pongg'], "'pongg'; did you mean 'pong'"),
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
-    ([CONFIG, 'fast'], "what is 'fast'?"),
+    ([CONFIG, 'fast'], "unexpected argument 'fast'"),
     (['--config.num_seeds=1', CONFIG], 'before a value for --config'),
   ),
 )

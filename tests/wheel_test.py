@@ -112,6 +112,14 @@ def test_the_package_is_that_of_the_wheel(call, installed):
   assert top == 'None None'
 
 
+def test_the_doctor_and_install_commands_of_the_wheel(call, command):
+  assert call(command, 'doctor').endswith('the base works\n')
+  code = (
+    'from plasticity_rl import errors; print(errors.install_command("dmc"))'
+  )
+  assert call('-c', code) == "pip install 'plasticity_rl[dmc]'\n"
+
+
 def test_a_diagnosis_by_the_installed_command(call, command, tmp_path):
   out = call(
     command, 'diagnose', '--config=continual_catch:tiny', '--workdir=w'

@@ -1,5 +1,7 @@
-"""Environments as pure functions on device, in dm_env terms.
+"""Environments: pure functions on the device, or objects on the host.
 
-`base.Environment` is the interface, `registry.make` builds one by name. Each
-game is one file; `continual` and `time_limit` wrap any of them.
+On the device, `base.Environment` is the interface and `registry.make` builds an
+environment by name. Each game is one file; `continual` and `time_limit` wrap
+any of them. On the host, `host.HostEnvironments` is the interface and
+`host_registry.make` builds them.
 """

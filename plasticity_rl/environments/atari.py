@@ -3,13 +3,14 @@
   Mnih et al., "Human-level control through deep reinforcement learning", 2015;
   as DQN Zoo has it: https://github.com/google-deepmind/dqn_zoo.
 
-An action is repeated for 4 frames, the larger of the last two is taken pixel by
-pixel, made gray and 84x84, and 4 of these are seen at once. Episodes begin with
-1 to 30 no-ops, end when the game is over, and are cut after 108,000 frames.
+An action is repeated for 4 frames. The pixelwise maximum of the last two frames
+is made gray and scaled to 84x84; an observation is a stack of 4 of these
+images. Episodes begin with 1 to 30 no-ops, end when the game is over, and are
+truncated after 108,000 frames.
 
-Deviations from DQN Zoo: pictures are made smaller by averaging over areas (it:
-PIL's bilinear filter, which averages as well); at the start of an episode the
-stack is filled with the first picture (it: with zeros).
+Two differences from DQN Zoo: images are scaled down by area averaging (DQN Zoo:
+PIL's bilinear filter, which also averages), and at the start of an episode the
+stack is filled with the first image (DQN Zoo: with zeros).
 """
 
 import os
@@ -22,6 +23,7 @@ from plasticity_rl.environments.host import Step
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import MissingDependencyError
+from plasticity_rl.errors import install_command
 
 _SIZE = 84
 _NO_LIMIT = 10**9
@@ -30,7 +32,12 @@ _MAX_SEED = 2**31 - 1
 
 
 class Atari:
-  """`HostEnvironments` of one game. Cannot be copied, only begun again."""
+  """`HostEnvironments` of one game. The emulator's state cannot be copied.
+
+  Raises:
+    MissingDependencyError: envpool or the game's ROM is not installed.
+    NotImplementedError: `get_state` or `set_state` is called.
+  """
 
   can_copy = False
 
@@ -91,7 +98,7 @@ class Atari:
     observation = following = _stack_last(frames)
     if last.any():
       following = observation.copy()
-      # Only these; the others wait for the next action.
+      # Resets only these; the others wait for the next action.
       frames, info = self._pool.reset(np.flatnonzero(last).astype(np.int32))
       ended = info['env_id']
       following[ended] = _stack_last(frames)
@@ -124,8 +131,7 @@ def _import_envpool() -> Any:
     if error.name != 'envpool':
       raise
     raise MissingDependencyError(
-      'Atari needs envpool, which is not installed: '
-      "pip install 'plasticity_rl[atari]'"
+      'Atari needs envpool, which is not installed: ' + install_command('atari')
     ) from error
   return envpool
 
@@ -153,25 +159,30 @@ def make(
   action_repeat: int,
   max_episode_steps: int,
 ) -> Atari:
-  """One of the 57 games.
+  """Builds environments of one of the 57 games.
 
   Args:
     game: a key of `atari_games.SCORES`.
     num_envs: N.
-    evaluation: rewards are not clipped, and a lost life is nothing.
-    sticky_action_prob: of each frame's action being the frame's before.
-    full_action_set: all 18 actions, rather than those that do something.
-    max_noops: an episode begins with 1 to so many of them, in frames.
-    zero_discount_on_life_loss: the episode goes on, and is learned from as if
-      it had ended.
+    evaluation: if true, rewards are not clipped, and the discount stays 1 when
+      a life is lost.
+    sticky_action_prob: probability that a frame repeats the action of the
+      previous frame.
+    full_action_set: all 18 actions instead of only those that have an effect.
+    max_noops: an episode begins with 1 to `max_noops` frames without action.
+    zero_discount_on_life_loss: the discount is 0 when a life is lost, though
+      the episode goes on.
     clip_rewards: to [-1, 1].
-    stack_frames: pictures seen at once, newest last.
-    action_repeat: frames of a decision.
-    max_episode_steps: decisions after which an episode is truncated; 0 for
-      none.
+    stack_frames: images in a stack, newest last.
+    action_repeat: frames for each decision.
+    max_episode_steps: decisions after which an episode is truncated; 0 for no
+      limit.
 
   Returns:
     The environments: uint8 `[N, 84, 84, stack_frames]`.
+
+  Raises:
+    MissingDependencyError: envpool or the game's ROM is not installed.
   """
   return Atari(
     game,

@@ -1,7 +1,7 @@
-"""The 57 Atari games, and scores of a random player and of a person.
+"""The 57 Atari games, with scores of a random and of a human player.
 
 Scores are undiscounted returns of episodes that begin with up to 30 no-ops and
-are cut after 108,000 frames. The table is that of DQN Zoo
+are truncated after 108,000 frames. The table is from DQN Zoo
 (`dqn_zoo/atari_data.py`, Apache-2.0, Copyright 2019 DeepMind); the same numbers
 are in
 
@@ -77,11 +77,14 @@ SCORES: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 
 def human_normalized_score(game: str, score: float) -> float:
-  """0 for a score as a random player's, 1 for one as a person's.
+  """Scales scores so that a random player has 0 and a human player has 1.
 
   Args:
     game: a key of `SCORES`, such as 'ms_pacman'.
     score: mean undiscounted return of episodes.
+
+  Returns:
+    The normalised score; above 1 for scores above the human player's.
   """
   random, human = SCORES[game]
   return (score - random) / (human - random)

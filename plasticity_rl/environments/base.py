@@ -1,4 +1,4 @@
-"""The interface of an environment that lives on device, and its time steps."""
+"""The interface of an environment on the device, and its time steps."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,21 +20,21 @@ class Environment(NamedTuple):
 
   Time steps are `dm_env.TimeStep` of arrays: `step_type` int32, `reward` and
   `discount` float32, `observation` of the declared shape and dtype. A reward
-  of zero and a discount of one stand for dm_env's `None` after a reset, so that
+  of zero and a discount of one replace dm_env's `None` after a reset, so that
   dtypes are fixed. An episode ends with `LAST`: discount 0 is a termination,
-  discount 1 a truncation, and the observation is the true last one. Nothing
-  resets itself: the caller calls `reset`. What `step` returns after `LAST` is
-  undefined, but it is of the same structure.
+  discount 1 a truncation, and the observation is the last one of that episode.
+  Environments do not reset themselves: the caller calls `reset`. After `LAST`,
+  the values that `step` returns are undefined; their structure is the same.
 
   Attributes:
     name: name of the game.
     observation_shape: shape of one observation.
-    observation_dtype: dtype in which observations come and are to be stored.
-    num_actions: actions are the integers below it.
-    return_range: lowest and highest return that one may reasonably expect of
-      an episode: a scale for margins, not a bound. Each game tells its source.
-    init: `(key) -> state`, what exists before the first episode: the task, and
-      a placeholder for the rest. The key is consumed.
+    observation_dtype: dtype of observations, also in a replay.
+    num_actions: actions are the integers below this number.
+    return_range: lowest and highest return to expect of an episode: a scale
+      for margins, not a bound. The file of each game gives its source.
+    init: `(key) -> state`, the state before the first episode: the task, and
+      placeholders for the rest. The key is consumed.
     reset: `(key, state) -> (state, timestep)`, starts an episode and keeps the
       task. The key is consumed.
     step: `(key, state, action) -> (state, timestep)`, with an integer action
@@ -72,7 +72,7 @@ def transition(
   Args:
     reward: `[]`.
     terminated: boolean `[]`.
-    observation: what is seen after the action, the last one included.
+    observation: the observation after the action, also at the end.
 
   Returns:
     The time step, whose discount is zero where `terminated`.

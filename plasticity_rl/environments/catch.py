@@ -39,6 +39,9 @@ def make(rows: int = 10, columns: int = 5) -> base.Environment:
   Returns:
     The environment; observations are boolean `[rows, columns]`, true at the
     ball and at the paddle. The return is -1 or +1 by the rules.
+
+  Raises:
+    UserError: `rows` or `columns` is not an integer, or is too small.
   """
   if not isinstance(rows, int) or rows < 2:
     raise UserError(f'catch: rows must be an integer of 2 or more, not {rows}')

@@ -1,9 +1,9 @@
-"""A sequence of tasks: the same game seen and played through permutations.
+"""A sequence of tasks: one game under changing permutations.
 
 A task is a permutation of the observation's elements (or channels), of the
-actions, or of both. All tasks are equally hard for a learner that starts anew
-(one without convolutions, where elements are permuted), so that doing worse on
-later ones is a loss of plasticity and nothing about the game.
+actions, or of both. All tasks are equally hard for a freshly initialised
+network (without convolutions, if elements are permuted). A network that learns
+later tasks less well has therefore lost plasticity.
 """
 
 import math
@@ -25,9 +25,9 @@ class State(NamedTuple):
 
   Attributes:
     inner: state of the game.
-    inputs: int32 `[N]`, entry i of what is seen is entry `inputs[i]` of the
-      game's observation; None where observations are not permuted.
-    actions: int32 `[A]`, action i plays the game's `actions[i]`; None where
+    inputs: int32 `[N]`; the agent sees entry `inputs[i]` of the game's
+      observation as entry i. None if observations are not permuted.
+    actions: int32 `[A]`; action i plays the game's `actions[i]`. None if
       actions are not permuted.
   """
 
@@ -41,22 +41,22 @@ def continual(
 ) -> base.Environment:
   """Turns a game into a sequence of tasks, the next one drawn by `switch`.
 
-  `init` draws the first task as `switch` draws the others: a random
-  permutation, not the game as it is. Permutations are uniform and independent
-  of one another, so that a new one may by chance be the old one or the
-  identity (one in six for three actions).
+  `init` draws the first task as `switch` draws the others, so the first task is
+  a random permutation too. Permutations are uniform and independent: by chance,
+  a new one may equal the previous one or the identity (with three actions, each
+  has a probability of 1/6).
 
   Args:
     env: the game.
-    permute: 'inputs' permutes all elements of the observation, 'channels' its
-      last axis alone (images `[H, W, C]` only), 'none' neither.
+    permute: 'inputs' permutes all elements of the observation, 'channels' only
+      its last axis (for images `[H, W, C]`), 'none' neither.
     permute_actions: whether actions are permuted too, independently.
 
   Returns:
     The environment, which has a `switch`. A reset keeps the task.
 
   Raises:
-    UserError: there is nothing to permute, or no channels.
+    UserError: nothing is permuted, or `permute` does not fit the observations.
   """
   _check(env, permute, permute_actions)
   shape = env.observation_shape

@@ -1,7 +1,7 @@
-"""Someone's own environment, by import path.
+"""A user's own environment, by import path.
 
-`package.module:callable` names what makes a `dm_env.Environment` or a
-`gymnasium.Env`; the current directory is searched as well. See
+`package.module:callable` names a callable that returns a `dm_env.Environment`
+or a `gymnasium.Env`. The module may also be in the current directory. See
 docs/environments.md for the rules.
 """
 
@@ -26,7 +26,7 @@ from plasticity_rl.environments.vector import SyncVectorEnv
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
 
-# To look at an environment, before any is begun.
+# For an environment that is built only to inspect it.
 _ANY_SEED = 0
 # The key of a state that is one array.
 _ARRAY = '_array'
@@ -36,10 +36,14 @@ def load(name: str) -> Callable[..., Any]:
   """The callable that `package.module:callable` names.
 
   Args:
-    name: the import path; attributes of attributes may be named by dots.
+    name: the import path; dots after the colon lead to nested attributes.
+
+  Returns:
+    The callable.
 
   Raises:
-    UserError: if there is no such module or callable.
+    MissingDependencyError: there is no such module.
+    UserError: the module has no such callable.
   """
   module_name, _, path = name.partition(':')
   if os.getcwd() not in sys.path and '' not in sys.path:
@@ -47,7 +51,7 @@ def load(name: str) -> Callable[..., Any]:
   try:
     found = importlib.import_module(module_name)
   except ModuleNotFoundError as error:
-    # A module that theirs fails to import is theirs to be told in full.
+    # The user's module fails to import another one: show the whole traceback.
     if error.name is None or not f'{module_name}.'.startswith(f'{error.name}.'):
       raise
     raise MissingDependencyError(
@@ -67,8 +71,8 @@ def load(name: str) -> Callable[..., Any]:
   return found
 
 
-class _Lane:
-  """What environments of both libraries have in common here."""
+class _SingleEnv:
+  """The common part of the adapters of both libraries."""
 
   def __init__(self, env: Any, adapter: Adapter):
     self._env = env
@@ -95,8 +99,8 @@ class _Lane:
     self._env.close()
 
 
-class GymnasiumAdapter(_Lane):
-  """A `gymnasium.Env`: `terminated` is a discount of 0, `truncated` is not."""
+class GymnasiumAdapter(_SingleEnv):
+  """A `gymnasium.Env`: `terminated` gives a discount of 0, `truncated` 1."""
 
   def begin(self, seed: int) -> None:
     self._observation, _ = self._env.reset(seed=seed)
@@ -113,8 +117,8 @@ class GymnasiumAdapter(_Lane):
     )
 
 
-class DmEnvAdapter(_Lane):
-  """A `dm_env.Environment`, made again where it has to be seeded."""
+class DmEnvAdapter(_SingleEnv):
+  """A `dm_env.Environment`; to seed it, it is built again."""
 
   def __init__(self, env: Any, adapter: Adapter, rebuild: Callable | None):
     super().__init__(env, adapter)
@@ -137,7 +141,9 @@ class DmEnvAdapter(_Lane):
     )
 
 
-def _lane(name: str, factory: Callable[..., Any], arguments: tuple) -> _Lane:
+def _single_env(
+  name: str, factory: Callable[..., Any], arguments: tuple
+) -> _SingleEnv:
   takes_seed = _has_parameter(factory, 'seed')
 
   def build(seed: int) -> Any:
@@ -147,7 +153,7 @@ def _lane(name: str, factory: Callable[..., Any], arguments: tuple) -> _Lane:
   try:
     env = build(_ANY_SEED)
   except Exception as error:
-    # Such as an unknown id; what else their code raises is theirs to see whole.
+    # Such as an unknown id. Other errors of their code keep their traceback.
     if not _is_gymnasiums(error):
       raise
     raise UserError(
@@ -156,7 +162,7 @@ def _lane(name: str, factory: Callable[..., Any], arguments: tuple) -> _Lane:
   if isinstance(env, dm_env.Environment):
     rebuild = build if takes_seed else None
     return DmEnvAdapter(env, dm_env_adapter(name, env), rebuild)
-  gymnasium = sys.modules.get('gymnasium')  # It is there, if env is of it.
+  gymnasium = sys.modules.get('gymnasium')  # Imported if env is of gymnasium.
   if gymnasium and isinstance(env, gymnasium.Env):
     return GymnasiumAdapter(env, gymnasium_adapter(name, env))
   raise UserError(
@@ -205,22 +211,28 @@ def make(
   action_repeat: int,
   max_episode_steps: int,
 ) -> SyncVectorEnv:
-  """Environments of someone's own.
+  """Builds environments of the user.
 
   Args:
     name: `package.module:callable`.
-    num_envs: N; the callable is called so often.
-    arguments: what it is called with, before `seed`, if it has a parameter of
-      that name.
+    num_envs: N; the callable is called N times.
+    arguments: positional arguments of the callable. If it has a parameter
+      `seed`, it also gets a seed.
     return_range: lowest and highest return to expect of an episode.
-    stack_frames: observations seen at once, on the last axis, newest last.
-    action_repeat: its steps in a decision.
-    max_episode_steps: decisions after which an episode is truncated, if its
-      own limit has not done it; 0 for none.
+    stack_frames: observations in a stack, on the last axis, newest last.
+    action_repeat: environment steps for each decision.
+    max_episode_steps: decisions after which an episode is truncated, unless the
+      environment ended it earlier; 0 for no limit.
 
   Returns:
-    The environments. `can_copy` if they have methods `get_state` and
+    The environments. They can be copied if they have methods `get_state` and
     `set_state`.
+
+  Raises:
+    MissingDependencyError: there is no such module.
+    UserError: the module has no such callable, the callable does not take
+      `arguments`, its environment's spaces are not supported, or
+      `return_range` is not (lowest, highest).
   """
   numbers = all(isinstance(x, (int, float)) for x in return_range)
   if not (numbers and len(return_range) == 2) or not (
@@ -231,16 +243,16 @@ def make(
       f'{return_range}'
     )
   factory = load(name)
-  lanes = [_lane(name, factory, arguments) for _ in range(num_envs)]
-  spaces = lanes[0].spaces
+  envs = [_single_env(name, factory, arguments) for _ in range(num_envs)]
+  spaces = envs[0].spaces
   if stack_frames > 1:
     *before, channels = spaces.observation_shape
     spaces = dataclasses.replace(
       spaces, observation_shape=(*before, stack_frames * channels)
     )
-    lanes = [FrameStack(lane, stack_frames) for lane in lanes]
+    envs = [FrameStack(env, stack_frames) for env in envs]
   return SyncVectorEnv(
-    lanes,
+    envs,
     spaces,
     return_range=(float(return_range[0]), float(return_range[1])),
     action_repeat=action_repeat,

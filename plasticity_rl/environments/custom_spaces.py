@@ -1,4 +1,4 @@
-"""What others' environments take and show, in the terms of `Spaces`."""
+"""Converts actions and observations of users' environments to `Spaces`."""
 
 import math
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from plasticity_rl.errors import UserError
 
 
 class Adapter(NamedTuple):
-  """Between an environment of others and ours.
+  """Converts between a user's environment and this package.
 
   Attributes:
-    spaces: what an agent has to fit.
-    action: from ours to theirs.
-    observation: from theirs to ours.
+    spaces: of the converted environment.
+    action: converts an agent's action to the environment's.
+    observation: converts the environment's observation to an array.
   """
 
   spaces: Spaces
@@ -28,7 +28,13 @@ class Adapter(NamedTuple):
 
 
 def gymnasium_adapter(name: str, env: Any) -> Adapter:
-  """Of a `gymnasium.Env`. What is no Box is flattened by gymnasium."""
+  """The adapter of a `gymnasium.Env`.
+
+  gymnasium flattens observations that are not a Box.
+
+  Raises:
+    UserError: the action or observation space is not supported.
+  """
   from gymnasium import spaces as gym_spaces
 
   space = env.action_space
@@ -55,7 +61,11 @@ def gymnasium_adapter(name: str, env: Any) -> Adapter:
 
 
 def dm_env_adapter(name: str, env: Any) -> Adapter:
-  """Of a `dm_env.Environment`. A dict of arrays becomes one vector."""
+  """The adapter of a `dm_env.Environment`. A dict of arrays becomes a vector.
+
+  Raises:
+    UserError: the action or observation spec is not supported.
+  """
   spec = env.action_spec()
   if isinstance(spec, specs.DiscreteArray):
     actions, action = _discrete(int(spec.num_values), 0)
@@ -96,7 +106,7 @@ def _discrete(number: int, start: int) -> tuple[Discrete, Callable]:
 def _continuous(
   name: str, low: np.ndarray, high: np.ndarray, dtype: Any
 ) -> tuple[Continuous, Callable]:
-  """Scales [-1, 1] to the bounds."""
+  """Scales actions from [-1, 1] to the bounds."""
   if np.dtype(dtype).kind != 'f':
     raise UserError(
       f'environment {name!r}: actions of dtype {dtype} are vectors of whole '
@@ -122,7 +132,7 @@ def _continuous(
 def _array(
   shape: tuple[int, ...], dtype: Any
 ) -> tuple[tuple[int, ...], Any, Callable]:
-  """Pictures stay as they are; all else becomes a float32 vector."""
+  """Keeps uint8 images; every other array becomes a float32 vector."""
   if np.dtype(dtype) == np.uint8 and len(shape) in (2, 3):
     shape = shape if len(shape) == 3 else (*shape, 1)
     return shape, np.uint8, lambda value: np.reshape(value, shape)

@@ -1,11 +1,11 @@
-"""The DeepMind Control Suite from state, and a copy of it that is exact.
+"""The DeepMind Control Suite from state, with exact copies.
 
   Tassa et al., "DeepMind Control Suite", 2018.
 
-A copy is MuJoCo's whole integration state (positions and velocities alone are
-not enough: the solver starts from its last solution), what the task changed in
-the model, such as where a target is, the task's random state, and how far the
-episode is.
+A copy holds MuJoCo's whole integration state (positions and velocities are not
+enough: the solver starts from its last solution), the model's arrays that a
+task may change (such as the position of a target), the task's random state, and
+the number of steps since the reset.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.environments.vector import Outcome
 from plasticity_rl.environments.vector import SyncVectorEnv
 
-# Rewards are in [0, 1] and all episodes that are listed have 1000 steps.
+# Rewards are in [0, 1]; episodes of all listed tasks have 1000 steps.
 EPISODE_STEPS = 1000
 
 # Arrays of a model that are shape, not state, and large.
@@ -26,7 +26,12 @@ _NEVER_CHANGED = ('mesh', 'tex_', 'skin', 'flex', 'bvh', 'oct')
 
 
 class StateEnv:
-  """One task, observed as the float32 vector of all that its spec lists."""
+  """One task; the observation is one float32 vector of all its arrays.
+
+  Raises:
+    MissingDependencyError: dm_control is not installed.
+    UserError: MUJOCO_GL names a renderer that does not work here.
+  """
 
   can_copy = True
 
@@ -92,7 +97,8 @@ class StateEnv:
     self._mujoco.mj_setState(
       self._model, self._data, state['physics'], self._kind
     )
-    # What dm_control leaves computed after a step, and begins the next with.
+    # dm_control leaves these results after a step and starts the next step
+    # from them.
     self._mujoco.mj_step1(self._model, self._data)
     place, has_gauss = state['random_place']
     self.env.task.random.set_state(
@@ -137,7 +143,7 @@ def _bytes(array: np.ndarray) -> np.ndarray:
 
 
 def return_range(action_repeat: int, max_episode_steps: int) -> tuple:
-  """Of an episode, whose steps give at most 1 each."""
+  """Lowest and highest return: a step of the suite gives at most 1."""
   limit = action_repeat * max_episode_steps
   return 0.0, float(min(EPISODE_STEPS, limit) if limit else EPISODE_STEPS)
 
@@ -150,27 +156,32 @@ def make(
   action_repeat: int,
   max_episode_steps: int,
 ) -> SyncVectorEnv:
-  """Tasks observed from state.
+  """Builds environments of one task, observed from state.
 
   Args:
     domain: such as 'cheetah'.
     task: such as 'run'.
     num_envs: N.
-    action_repeat: steps of the suite in a decision.
-    max_episode_steps: decisions after which an episode is truncated, if the
-      suite's own limit of 1000 steps has not done it; 0 for none.
+    action_repeat: steps of the suite for each decision.
+    max_episode_steps: decisions after which an episode is truncated, unless the
+      suite's limit of 1000 steps ended it earlier; 0 for no limit.
 
   Returns:
-    The environments: float32 vectors, actions of [-1, 1] scaled to bounds. The
-    suite's limit truncates; what a task terminates has a discount of 0.
+    The environments. Observations are float32 vectors; actions in [-1, 1] are
+    scaled to the task's bounds. The suite's limit truncates; if a task
+    terminates, the discount is 0.
+
+  Raises:
+    MissingDependencyError: dm_control is not installed.
+    UserError: MUJOCO_GL names a renderer that does not work here.
   """
-  lanes = [StateEnv(domain, task) for _ in range(num_envs)]
-  lanes[0].reset()
+  envs = [StateEnv(domain, task) for _ in range(num_envs)]
+  envs[0].reset()
   spaces = Spaces(
-    lanes[0].observe().shape, np.float32, Continuous(lanes[0].num_actions)
+    envs[0].observe().shape, np.float32, Continuous(envs[0].num_actions)
   )
   return SyncVectorEnv(
-    lanes,
+    envs,
     spaces,
     return_range=return_range(action_repeat, max_episode_steps),
     action_repeat=action_repeat,

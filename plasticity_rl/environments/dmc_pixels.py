@@ -1,9 +1,9 @@
-"""The DeepMind Control Suite from pictures.
+"""The DeepMind Control Suite from images.
 
 Hafner et al., "Learning Latent Dynamics for Planning from Pixels", 2019
   (PlaNet): action repeats.
 Yarats et al., "Image Augmentation Is All You Need", 2021 (DrQ): 84x84
-  pictures, three of them stacked, the camera behind the quadruped.
+  images, three of them stacked, the camera behind the quadruped.
 """
 
 import numpy as np
@@ -19,16 +19,20 @@ from plasticity_rl.errors import UserError
 
 
 class PixelEnv(dmc.StateEnv):
-  """One task, observed as an RGB picture, uint8 `[size, size, 3]`."""
+  """One task, observed as an RGB image, uint8 `[size, size, 3]`.
+
+  Raises:
+    UserError: the model has no such camera.
+  """
 
   def __init__(
     self, domain: str, task: str, *, size: int, camera: int, fast: bool
   ):
     super().__init__(domain, task)
-    # All of these count when the context is made, with the first picture.
+    # These take effect when the context is made, with the first image.
     visual = self.physics.model.vis
-    # A framebuffer no larger than the picture is cleared sooner; pictures are
-    # the same to the bit.
+    # A framebuffer no larger than the image is cleared faster; images stay the
+    # same to the bit.
     visual.global_.offwidth = visual.global_.offheight = size
     if fast:
       visual.quality.offsamples = visual.quality.shadowsize = 0
@@ -40,8 +44,8 @@ class PixelEnv(dmc.StateEnv):
       )
     from dm_control.mujoco import engine
 
-    # `physics.render` would make one for every picture, which takes longer
-    # than a fast picture.
+    # `physics.render` would make one for every image, which takes longer than
+    # drawing a fast image.
     self._camera = engine.Camera(self.physics, size, size, camera)
 
   def observe(self) -> np.ndarray:
@@ -64,24 +68,29 @@ def make(
   action_repeat: int,
   max_episode_steps: int,
 ) -> ThreadedEnv:
-  """Tasks observed as stacks of pictures.
+  """Builds environments of one task, observed as stacks of images.
 
   Args:
     domain: such as 'cheetah'.
     task: such as 'run'.
     num_envs: N.
     size: height and width.
-    stack_frames: pictures seen at once, on the last axis, newest last.
+    stack_frames: images in a stack, on the last axis, newest last.
     camera: number of the model's camera.
-    fast_rendering: 'on' draws without multi-sampling and shadows, several
-      times faster in software, and a little different; 'off' does not; 'auto'
-      is 'on' where a processor draws, and 'off' on a GPU.
-    action_repeat: steps of the suite in a decision.
+    fast_rendering: 'on' draws without multi-sampling and shadows: several times
+      faster in software, and slightly different images; 'off' draws with both;
+      'auto' is 'on' for a software renderer and 'off' on a GPU.
+    action_repeat: steps of the suite for each decision.
     max_episode_steps: as in `dmc.make`.
 
   Returns:
-    The environments, uint8 `[N, size, size, 3 * stack_frames]`, in a thread of
-    their own: an OpenGL context belongs to one.
+    The environments, uint8 `[N, size, size, 3 * stack_frames]`, in a separate
+    thread, because an OpenGL context belongs to one thread.
+
+  Raises:
+    MissingDependencyError: dm_control or a renderer is missing.
+    UserError: the model has no such camera, or MUJOCO_GL names a renderer that
+      does not work here.
   """
   rendering.load_suite()
   rendering.require_renderer()
@@ -90,17 +99,17 @@ def make(
   )
 
   def build() -> SyncVectorEnv:
-    lanes = [
+    envs = [
       PixelEnv(domain, task, size=size, camera=camera, fast=fast)
       for _ in range(num_envs)
     ]
     spaces = Spaces(
       (size, size, 3 * stack_frames),
       np.uint8,
-      Continuous(lanes[0].num_actions),
+      Continuous(envs[0].num_actions),
     )
     return SyncVectorEnv(
-      [FrameStack(lane, stack_frames) for lane in lanes],
+      [FrameStack(env, stack_frames) for env in envs],
       spaces,
       return_range=dmc.return_range(action_repeat, max_episode_steps),
       action_repeat=action_repeat,

@@ -1,4 +1,4 @@
-"""The interface of environments that run on the host, many stepped together."""
+"""The interface of environments on the host, N of them stepped together."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,17 +8,17 @@ from plasticity_rl.environments.spaces import Spaces
 
 
 class Step(NamedTuple):
-  """What N environments answer to an action each, `[N, ...]`.
+  """One step of N environments; each array is `[N, ...]`.
 
   Attributes:
-    observation: after the action; the true last one where an episode ended.
-    reward: float32, to learn from: clipped, if that is the protocol.
-    discount: float32: 0 after a termination (and a lost life, if that is the
-      protocol), 1 otherwise, after a truncation too.
-    last: bool, whether the episode ended here, for whatever reason.
-    next_observation: what the agent sees next: the first observation of the
-      next episode where `last`, `observation` otherwise.
-    score: float32, the game's own reward, of which returns are made.
+    observation: after the action; if an episode ended, its last observation.
+    reward: float32, for learning: clipped, if that is the protocol.
+    discount: float32: 0 after a termination (and after a lost life, if that is
+      the protocol), otherwise 1, also after a truncation.
+    last: bool, whether the episode ended here, by termination or truncation.
+    next_observation: what the agent acts on next: the first observation of the
+      next episode if `last`, otherwise `observation`.
+    score: float32, the game's unclipped reward, from which returns are summed.
   """
 
   observation: np.ndarray
@@ -33,14 +33,15 @@ class HostEnvironments(Protocol):
   """N environments on the host.
 
   Attributes:
-    spaces: of one of them.
+    spaces: of each environment.
     num_envs: N.
     return_range: lowest and highest return to expect of an episode: a scale
       for margins, not a bound.
-    frames_per_step: frames (simulator steps at an action repeat of one) of a
-      decision.
-    can_copy: whether `get_state` and `set_state` make an exact copy. Those
-      that cannot be copied are begun again where a run can be resumed.
+    frames_per_step: frames, or simulator steps, for each decision: the action
+      repeat.
+    can_copy: whether `get_state` and `set_state` make an exact copy. An
+      environment that cannot be copied starts new episodes at each point where
+      the run can be resumed.
   """
 
   spaces: Spaces
@@ -50,7 +51,7 @@ class HostEnvironments(Protocol):
   can_copy: bool
 
   def begin(self, seeds: np.ndarray) -> np.ndarray:
-    """Starts new episodes everywhere; all randomness follows from `seeds`.
+    """Starts a new episode in each; all randomness follows from `seeds`.
 
     Args:
       seeds: uint32 `[N]`.
@@ -60,17 +61,17 @@ class HostEnvironments(Protocol):
     """
 
   def step(self, actions: np.ndarray) -> Step:
-    """One decision everywhere; an episode that ends is followed by the next.
+    """Takes one decision in each; after an episode ends, the next begins.
 
     Args:
       actions: int32 `[N]`, or float32 `[N, A]` in [-1, 1].
     """
 
   def get_state(self) -> dict[str, np.ndarray]:
-    """All that the future depends on, each `[N, ...]`, as a copy."""
+    """A copy of the complete state, each array `[N, ...]`."""
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    """Goes on exactly from what `get_state` returned, here or elsewhere."""
+    """Restores a state that `get_state` returned, here or elsewhere."""
 
   def close(self) -> None:
-    """Frees what the environments hold: threads, windows, contexts."""
+    """Frees threads, windows and contexts."""

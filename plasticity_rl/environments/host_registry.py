@@ -1,7 +1,7 @@
 """Environments on the host by name. Imports nothing heavy.
 
-`NAMES` and `OPTIONS` are a plain table. Besides, `package.module:callable`
-names an environment of someone's own, with `OWN_OPTIONS`.
+`NAMES` and `OPTIONS` list the environments that come with this package.
+`package.module:callable` names a user's environment, with `OWN_OPTIONS`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SUITE_TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
   }
 )
 
-# Of tasks from pictures, by the PlaNet paper; of all others there, 2.
+# Action repeats for tasks from images, from the PlaNet paper; elsewhere 2.
 _PLANET_ACTION_REPEAT = {
   'ball_in_cup_catch': 4,
   'cartpole_swingup': 8,
@@ -84,7 +84,7 @@ def _pixels(name: str) -> dict[str, Any]:
   return {
     'size': 84,
     'stack_frames': 3,
-    # As DrQ has it: the one that sees the quadruped from its side.
+    # As in DrQ: the camera that sees the quadruped from its side.
     'camera': 2 if name.startswith('quadruped') else 0,
     'fast_rendering': 'auto',
     'action_repeat': _PLANET_ACTION_REPEAT.get(name, _DEFAULT_PIXEL_REPEAT),
@@ -105,7 +105,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 NAMES: tuple[str, ...] = tuple(OPTIONS)
 
-# Of an environment of someone's own.
+# The options of a user's environment.
 OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
   {
     'arguments': (),
@@ -117,7 +117,7 @@ OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
 )
 _OWN = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
 
-# Where a list of all names would be too long to read.
+# Shown in messages, where a list of all names would be too long to read.
 FAMILIES = (
   'atari_GAME (57 games)',
   'dmc_DOMAIN_TASK',
@@ -148,12 +148,16 @@ def is_host(name: str) -> bool:
 
 
 def is_own(name: str) -> bool:
-  """Whether that is the form of an import path."""
+  """Whether the name has the form of an import path."""
   return isinstance(name, str) and bool(_OWN.fullmatch(name))
 
 
 def options(name: str) -> Mapping[str, Any]:
-  """The options of an environment on the host, with their defaults."""
+  """The options of an environment on the host, with their defaults.
+
+  Raises:
+    UserError: there is no environment of that name.
+  """
   if is_own(name):
     return OWN_OPTIONS
   if name not in OPTIONS:
@@ -171,15 +175,15 @@ def make(
   Args:
     name: one of `NAMES`, or `package.module:callable`.
     num_envs: N, at least 1.
-    evaluation: whether they are played to evaluate, not to learn from.
+    evaluation: whether the environments are for evaluation, not for learning.
     **changed: any of `options(name)`; the others take their defaults.
 
   Returns:
-    N of them, to be begun.
+    N environments; call `begin` first.
 
   Raises:
-    UserError: if a name or an option is not valid, or what the environment
-      needs is not installed.
+    UserError: a name or an option is not valid.
+    MissingDependencyError: a package or library is not installed.
   """
   settings = _checked(name, changed)
   if type(num_envs) is not int or num_envs < 1:

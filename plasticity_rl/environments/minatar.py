@@ -1,17 +1,17 @@
 """The five MinAtar games, by wrapping pgx.
 
-MinAtar (Young & Tian, 2019, arXiv:1903.03176) plays Atari-like games on a 10 x
-10 grid, one boolean channel a kind of object. pgx (Koyamada et al., 2023,
-arXiv:2303.17503) has them in JAX. Here they take the minimal action set of
-each game, and difficulty always ramps, which is MinAtar's default and the only
-way in pgx.
+MinAtar (Young & Tian, 2019, arXiv:1903.03176) has Atari-like games on a 10 x 10
+grid, with a boolean channel for each kind of object. pgx (Koyamada et al.,
+2023, arXiv:2303.17503) implements them in JAX. This module uses the minimal
+action set of each game and lets the difficulty ramp, which is MinAtar's default
+and the only choice in pgx.
 
-Every step uses its key for sticky actions and for whatever the game draws: pgx
-draws at every step, MinAtar only where something spawns, so that the two agree
-in distribution and not in their streams. With the draws of a recorded MinAtar
-1.0.15 game put in the place of pgx 2.6's, observations, rewards and ends are
-the same at every step of every recorded episode of the five games
-(`tests/environments/minatar_test.py`), but for what follows.
+Every step uses its key for sticky actions and for the game's random events. pgx
+draws at every step, MinAtar only when something spawns, so the two agree in
+distribution but not draw by draw. If pgx 2.6's draws are replaced by those of a
+recorded game of MinAtar 1.0.15, then observations, rewards and ends are the
+same at every step of every recorded episode of the five games
+(`tests/environments/minatar_test.py`), with the exceptions below.
 
 Where pgx departs from MinAtar 1.0.15:
 
@@ -43,6 +43,7 @@ import jax.numpy as jnp
 from plasticity_rl.environments import base
 from plasticity_rl.environments import minatar_seaquest
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 from plasticity_rl.types import Key
 
 # Conventions for margins, not bounds. The MinAtar and pgx papers publish scores
@@ -100,6 +101,9 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
   Returns:
     The environment; observations are boolean `[10, 10, C]`, the state is a
     flat dictionary of pgx's fields.
+
+  Raises:
+    UserError: an argument is not valid, or pgx is not installed.
   """
   if game not in _CLASSES:
     raise UserError(
@@ -157,11 +161,11 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
 
 
 def _import(game: str) -> Any:
-  """Pgx's module of a game, imported only once somebody asks for it."""
+  """Imports pgx's module of a game."""
   try:
     return importlib.import_module(f'pgx.minatar.{game}')
   except ImportError as error:
     raise UserError(
-      f'minatar_{game} needs pgx 2.6 or later; '
-      "run: pip install 'plasticity_rl[minatar]'"
+      f'minatar_{game} needs pgx 2.6 or later; run: '
+      + install_command('minatar')
     ) from error

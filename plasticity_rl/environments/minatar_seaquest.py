@@ -1,7 +1,7 @@
-"""Brings pgx's Seaquest back to the rules of MinAtar.
+"""Corrects pgx's Seaquest to the rules of MinAtar.
 
-pgx 2.6 (and pgx-minatar 0.5.1, the same code) departs from MinAtar 1.0.15 in
-four ways that a look at the state before and after a step can undo:
+pgx 2.6 (and pgx-minatar 0.5.1, the same code) differs from MinAtar 1.0.15 in
+four ways that can be undone from the states before and after a step:
 
 1. Enemy bullets that leave the board are never removed (the test asks for
    `x < 0` and `y > 9`). One that left on the left sits at x = -1, which marks a
@@ -26,7 +26,7 @@ _GAUGE_ROW, _GAUGE_CHANNEL = 9, 7
 
 
 def correct(before: Any, after: Any) -> Any:
-  """What MinAtar would have made of a step that pgx made.
+  """Corrects a step of pgx to the step that MinAtar would take.
 
   Args:
     before: pgx's state before the step, itself corrected.

@@ -1,8 +1,8 @@
 """Environments by name. Importing this imports neither jax nor numpy.
 
-`NAMES` and `OPTIONS` are a plain table of all environments, so that a command
-line can list and check names in no time. `make` builds those on device and
-imports what it needs; `host_registry.make` builds the others.
+`NAMES` and `OPTIONS` list all environments, so that a command line can check
+names at once. `make` builds environments on the device and imports what it
+needs; `host_registry.make` builds those on the host.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _GAMES: Mapping[str, Mapping[str, Any]] = {
   'minatar_space_invaders': {'sticky_action_prob': 0.1},
 }
 
-# What `make` applies to any game. See `continual` and `time_limit`; a limit of
-# zero steps is none.
+# Options of every game on the device. See `continual` and `time_limit`; a limit
+# of zero steps means no limit.
 COMMON: Mapping[str, Any] = MappingProxyType(
   {'permute': 'none', 'permute_actions': False, 'max_episode_steps': 0}
 )
@@ -53,7 +53,7 @@ def options(name: str) -> Mapping[str, Any]:
     name: one of `NAMES`, or `package.module:callable`.
 
   Raises:
-    UserError: if it is neither; the line names what would be near.
+    UserError: there is no such environment; the message names similar ones.
   """
   if name in OPTIONS:
     return OPTIONS[name]
@@ -70,7 +70,7 @@ def options(name: str) -> Mapping[str, Any]:
 
 
 def make(name: str, **options: Any) -> base.Environment:
-  """Builds an environment on device.
+  """Builds an environment on the device.
 
   Args:
     name: one of `DEVICE_NAMES`.
@@ -79,6 +79,9 @@ def make(name: str, **options: Any) -> base.Environment:
 
   Returns:
     The environment, with a `switch` if anything is permuted.
+
+  Raises:
+    UserError: a name or an option is not valid, or pgx is not installed.
   """
   if name not in _GAMES:
     raise errors.UserError(

@@ -1,10 +1,10 @@
-"""Which OpenGL pictures are drawn with, without a screen.
+"""Chooses the OpenGL renderer that draws images without a screen.
 
-MuJoCo's Python packages read the environment variable MUJOCO_GL once, as they
-are imported, and then either have a renderer or never will. So nothing here
-imports `dm_control` but `load_suite`, which decides first: what the user's
-MUJOCO_GL says, else EGL (which uses a GPU if there is one), else OSMesa (a
-processor's), else none, which is enough to simulate but not to draw.
+MuJoCo's Python packages read the environment variable MUJOCO_GL once, when they
+are imported; the renderer cannot be changed later. So only `load_suite` imports
+`dm_control`, and it first chooses: the user's MUJOCO_GL, else EGL (on a GPU if
+there is one), else OSMesa (software), else no renderer, which is enough to
+simulate but not to draw.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from typing import Any
 
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import install_command
 
 _NONE = 'disable'
 _EGL_PLATFORM_DEVICE = 0x313F
@@ -27,24 +28,24 @@ _LIBRARIES = (
   'on Debian: apt-get install libegl1 libgl1-mesa-dri (EGL; with an NVIDIA '
   'GPU, its driver has it) or libosmesa6 (OSMesa)'
 )
-# Names of software renderers, as drivers tell them.
+# Names of software renderers, as drivers report them.
 _SOFTWARE = ('llvmpipe', 'softpipe', 'swrast', 'software')
 
 
 def load_suite() -> ModuleType:
-  """Imports `dm_control.suite`, after the choice of a renderer.
+  """Chooses a renderer, then imports `dm_control.suite`.
 
   Returns:
     The module.
 
   Raises:
-    UserError: if dm_control is not installed, or MUJOCO_GL names what cannot
-      be used.
+    MissingDependencyError: dm_control is not installed.
+    UserError: MUJOCO_GL names a renderer that does not work here.
   """
   if 'dm_control._render' not in sys.modules:
     os.environ.setdefault('MUJOCO_GL', choose_backend())
-    # Else OSMesa draws in a thread of an executor, which at exit is gone before
-    # contexts are freed. Who draws here has a thread of their own: `threaded`.
+    # Otherwise OSMesa draws in a thread of an executor, which at exit ends
+    # before contexts are freed. Here, `threaded` has a thread that draws.
     os.environ.setdefault('DISABLE_RENDER_THREAD_OFFLOADING', '1')
   try:
     from dm_control import suite
@@ -53,9 +54,9 @@ def load_suite() -> ModuleType:
       raise
     raise MissingDependencyError(
       'the DeepMind Control Suite needs dm_control, which is not installed: '
-      "pip install 'plasticity_rl[dmc]'"
+      + install_command('dmc')
     ) from error
-  # Of a library that cannot be loaded, PyOpenGL says AttributeError.
+  # PyOpenGL raises AttributeError for a library that it cannot load.
   except (ImportError, AttributeError, RuntimeError) as error:
     raise UserError(
       f'MUJOCO_GL={os.environ["MUJOCO_GL"]} cannot be used here ({error}); '
@@ -76,8 +77,8 @@ def choose_backend() -> str:
 
 def egl_works() -> bool:
   """Whether some device's EGL display can be initialised."""
-  # A failed import of EGL leaves PyOpenGL unable to try OSMesa in the same
-  # process, hence this look of our own.
+  # After a failed import of EGL, PyOpenGL cannot try OSMesa in the same
+  # process. So EGL is tried here without PyOpenGL.
   try:
     egl = ctypes.CDLL('libEGL.so.1')
   except OSError:
@@ -109,7 +110,7 @@ def egl_works() -> bool:
   query(_MAX_DEVICES, devices, ctypes.byref(number))
   for device in devices[: number.value]:
     display = get_display(_EGL_PLATFORM_DEVICE, device, None)
-    # It stays initialised: it is the one that a renderer of this process has.
+    # It stays initialised: this process's renderer uses the same display.
     if display and egl.eglInitialize(ctypes.c_void_p(display), None, None):
       return True
   return False
@@ -125,7 +126,12 @@ def osmesa_works() -> bool:
 
 
 def require_renderer() -> None:
-  """Raises a `UserError` if `load_suite` has left nothing to draw with."""
+  """Checks, after `load_suite`, that images can be drawn.
+
+  Raises:
+    MissingDependencyError: no renderer works on this machine.
+    UserError: mujoco was imported with its renderer turned off.
+  """
   from dm_control import _render
 
   if _render.BACKEND is None or _render.Renderer.__name__ == 'no_renderer':
@@ -137,7 +143,7 @@ def require_renderer() -> None:
     raise MissingDependencyError(_LIBRARIES)
   try:
     gl_name()
-  except Exception as error:  # Whatever a driver comes up with.
+  except Exception as error:  # A driver may raise anything.
     raise MissingDependencyError(
       f'OpenGL by {_render.BACKEND} does not work here ({error}); set '
       'MUJOCO_GL to egl or osmesa before anything imports mujoco'
@@ -161,12 +167,12 @@ def gl_name() -> str:
 
 
 def is_software() -> bool:
-  """Whether a processor draws the pictures."""
+  """Whether a software renderer draws the images."""
   return any(word in gl_name().lower() for word in _SOFTWARE)
 
 
 def _silence_compiler() -> None:
-  """Drops a warning about the suite's own models at every construction."""
+  """Drops a warning that the suite's models cause at every construction."""
   logger = logging.getLogger('absl')
   if not any(f is _is_worth_saying for f in logger.filters):
     logger.addFilter(_is_worth_saying)

@@ -1,4 +1,4 @@
-"""What an agent sees and what it may do. Free of jax."""
+"""Spaces of observations and actions. Does not import jax."""
 
 import dataclasses
 from typing import Any
@@ -13,18 +13,18 @@ class Discrete:
 
 @dataclasses.dataclass(frozen=True)
 class Continuous:
-  """Actions are vectors in [-1, 1]^size, which environments scale."""
+  """Actions are vectors in [-1, 1]^size; environments scale them."""
 
   size: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Spaces:
-  """What an agent has to fit.
+  """The observations and actions of an environment.
 
   Attributes:
     observation_shape: of one observation.
-    observation_dtype: in which observations come and are stored.
+    observation_dtype: of observations, also in a replay.
     actions: `Discrete` or `Continuous`.
   """
 

@@ -1,4 +1,4 @@
-"""Environments that live in a thread of their own."""
+"""Runs environments in a separate thread."""
 
 import atexit
 import queue
@@ -16,21 +16,25 @@ from plasticity_rl.environments.host import Step
 class ThreadedEnv:
   """`HostEnvironments` that are made, stepped and closed by one thread.
 
-  An OpenGL context belongs to the thread that uses it first; those who step
-  these environments may change threads. What is not closed is closed at exit.
+  An OpenGL context belongs to the thread that uses it first, but these
+  environments may be stepped from any thread. They are closed at exit at the
+  latest.
+
+  Raises:
+    RuntimeError: a method is called after `close`.
   """
 
   def __init__(self, build: Callable[[], HostEnvironments]):
     self._calls = queue.SimpleQueue()
     self._closed = False
-    # A thread of an executor would be gone before contexts are freed at exit.
+    # A thread of an executor would end before contexts are freed at exit.
     threading.Thread(target=_serve, args=(self._calls,), daemon=True).start()
     try:
       self._envs = self._run(build)
     except BaseException:
       self._calls.put(None)
       raise
-    # After, and so at exit before, what contexts register themselves.
+    # Registered after the contexts' own handlers, so called before them.
     atexit.register(self.close)
     self.spaces = self._envs.spaces
     self.num_envs = self._envs.num_envs
@@ -39,7 +43,7 @@ class ThreadedEnv:
     self.can_copy = self._envs.can_copy
 
   def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-    if self._closed:  # Nobody would answer.
+    if self._closed:  # The thread has ended; the call would wait for ever.
       raise RuntimeError('these environments are closed')
     future = Future()
     self._calls.put((future, function, arguments))
@@ -73,7 +77,7 @@ def _serve(calls: queue.SimpleQueue) -> None:
     future, function, arguments = call
     try:
       future.set_result(function(*arguments))
-    except BaseException as error:  # It is raised where the call was made.
+    except BaseException as error:  # Raised again in the calling thread.
       future.set_exception(error)
-    # Nothing is held while waiting, lest it be freed late.
+    # References kept while waiting would delay the freeing of objects.
     del call, future, function, arguments

@@ -1,4 +1,4 @@
-"""A limit on the steps of an episode: truncation, told from termination."""
+"""A limit on the steps of an episode, which truncates it."""
 
 from typing import NamedTuple
 
@@ -23,9 +23,9 @@ def time_limit(
 ) -> base.Environment:
   """Ends every episode after `max_episode_steps` steps at the latest.
 
-  The discount stays as the environment gave it: 1 where the limit cut the
-  episode, so that learners bootstrap from the last observation, and 0 where it
-  terminated, be it at that very step.
+  The environment's discount is kept: 1 if only the limit ended the episode, so
+  that learners bootstrap from the last observation, and 0 if the episode
+  terminated, also if it did so at the limit.
 
   Args:
     env: the environment.
@@ -33,6 +33,9 @@ def time_limit(
 
   Returns:
     The environment with the limit.
+
+  Raises:
+    UserError: `max_episode_steps` is not an integer of at least 1.
   """
   if not isinstance(max_episode_steps, int) or max_episode_steps < 1:
     raise UserError(

@@ -1,4 +1,4 @@
-"""N environments of one process that are stepped one after the other."""
+"""Steps N environments of one process one after the other."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -10,7 +10,7 @@ from plasticity_rl.environments.spaces import Spaces
 
 
 class Outcome(NamedTuple):
-  """What a step does: reward, discount, and whether the episode ended."""
+  """The result of a step: reward, discount, whether the episode ended."""
 
   reward: float
   discount: float
@@ -18,74 +18,78 @@ class Outcome(NamedTuple):
 
 
 class SingleEnv(Protocol):
-  """One environment. `observe` is called once after each of the others."""
+  """One environment.
+
+  `observe` is called once after each `begin`, `reset` and decision.
+  """
 
   can_copy: bool
 
   def begin(self, seed: int) -> None:
-    """Starts an episode; all randomness from here on follows from `seed`."""
+    """Starts an episode; all later randomness follows from `seed`."""
 
   def reset(self) -> None:
     """Starts the next episode."""
 
   def advance(self, action: np.ndarray) -> Outcome:
-    """One step, before any action repeat."""
+    """Takes one step. The action repeat is applied outside."""
 
   def observe(self) -> np.ndarray:
-    """What there is to see now."""
+    """The current observation."""
 
   def get_state(self) -> dict[str, np.ndarray]:
-    """All that the future depends on, as a copy."""
+    """A copy of the complete state."""
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
-    """Goes on from there, also if nothing was begun here."""
+    """Restores a state, also before the first `begin`."""
 
   def close(self) -> None:
-    """Frees what it holds."""
+    """Frees threads, windows and contexts."""
 
 
 class SyncVectorEnv:
-  """`HostEnvironments` of lanes, with action repeat and a limit on episodes.
+  """`HostEnvironments` from single ones, with action repeat and a time limit.
 
-  A repeated action's rewards are summed and its discounts multiplied; it stops
-  at the end of an episode, and only what is seen after it is observed. The
-  limit truncates: the discount stays what it was. `score` is `reward`.
+  Rewards of a repeated action are summed and its discounts multiplied. The
+  repetition stops at the end of an episode; only the observation after it is
+  used. The time limit truncates: it does not change the discount. `score` is
+  `reward`.
   """
 
   def __init__(
     self,
-    lanes: Sequence[SingleEnv],
+    envs: Sequence[SingleEnv],
     spaces: Spaces,
     *,
     return_range: tuple[float, float],
     action_repeat: int = 1,
     max_episode_steps: int = 0,
   ):
-    """Takes over the lanes.
+    """Uses the environments from now on; nothing else may step them.
 
     Args:
-      lanes: alike but for their randomness.
-      spaces: of one of them.
+      envs: alike but for their randomness.
+      spaces: of each environment.
       return_range: see `HostEnvironments`.
-      action_repeat: steps of a lane in a decision.
+      action_repeat: environment steps for each decision.
       max_episode_steps: decisions after which an episode is truncated; 0 for
-        none.
+        no limit.
     """
-    self._lanes = list(lanes)
+    self._envs = list(envs)
     self.spaces = spaces
-    self.num_envs = len(self._lanes)
+    self.num_envs = len(self._envs)
     self.return_range = return_range
     self.frames_per_step = action_repeat
-    self.can_copy = all(lane.can_copy for lane in self._lanes)
+    self.can_copy = all(env.can_copy for env in self._envs)
     self._limit = max_episode_steps
     self._steps = np.zeros(self.num_envs, np.int64)
 
   def begin(self, seeds: np.ndarray) -> np.ndarray:
     self._steps[:] = 0
     observation = self._empty()
-    for i, lane in enumerate(self._lanes):
-      lane.begin(int(seeds[i]))
-      observation[i] = lane.observe()
+    for i, env in enumerate(self._envs):
+      env.begin(int(seeds[i]))
+      observation[i] = env.observe()
     return observation
 
   def step(self, actions: np.ndarray) -> Step:
@@ -94,33 +98,33 @@ class SyncVectorEnv:
     discount = np.empty(self.num_envs, np.float32)
     last = np.empty(self.num_envs, bool)
     self._steps += 1
-    for i, lane in enumerate(self._lanes):
-      outcome = self._decide(lane, actions[i])
+    for i, env in enumerate(self._envs):
+      outcome = self._decide(env, actions[i])
       reward[i], discount[i], last[i] = outcome
       if self._limit and self._steps[i] >= self._limit:
         last[i] = True
-      observation[i] = lane.observe()
+      observation[i] = env.observe()
     following = observation
     if last.any():
       following = observation.copy()
       for i in np.flatnonzero(last):
         self._steps[i] = 0
-        self._lanes[i].reset()
-        following[i] = self._lanes[i].observe()
+        self._envs[i].reset()
+        following[i] = self._envs[i].observe()
     return Step(observation, reward, discount, last, following, reward)
 
-  def _decide(self, lane: SingleEnv, action: np.ndarray) -> Outcome:
-    total, discount, last = lane.advance(action)
+  def _decide(self, env: SingleEnv, action: np.ndarray) -> Outcome:
+    total, discount, last = env.advance(action)
     for _ in range(self.frames_per_step - 1):
       if last:
         break
-      reward, factor, last = lane.advance(action)
+      reward, factor, last = env.advance(action)
       total, discount = total + reward, discount * factor
     return Outcome(total, discount, last)
 
   def get_state(self) -> dict[str, np.ndarray]:
-    states = [lane.get_state() for lane in self._lanes]
-    # SyncVectorEnv may have keys of any name.
+    states = [env.get_state() for env in self._envs]
+    # An environment may have a key 'steps'. Checkpoints hold this prefix.
     stacked = {
       f'lane_{key}': np.stack([s[key] for s in states]) for key in states[0]
     }
@@ -128,8 +132,8 @@ class SyncVectorEnv:
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
     self._steps[:] = state['steps']
-    for i, lane in enumerate(self._lanes):
-      lane.set_state(
+    for i, env in enumerate(self._envs):
+      env.set_state(
         {
           key.removeprefix('lane_'): value[i]
           for key, value in state.items()
@@ -138,8 +142,8 @@ class SyncVectorEnv:
       )
 
   def close(self) -> None:
-    for lane in self._lanes:
-      lane.close()
+    for env in self._envs:
+      env.close()
 
   def _empty(self) -> np.ndarray:
     shape = (self.num_envs, *self.spaces.observation_shape)
@@ -147,29 +151,31 @@ class SyncVectorEnv:
 
 
 class FrameStack:
-  """A lane that sees its last observations, on the last axis, newest last.
+  """Stacks the last observations of an environment, newest last.
+
+  They are stacked on the last axis.
 
   At the start of an episode the first observation fills the stack.
   """
 
-  def __init__(self, lane: SingleEnv, number: int):
-    self._lane = lane
+  def __init__(self, env: SingleEnv, number: int):
+    self._env = env
     self._number = number
     self._stack: np.ndarray | None = None
-    self.can_copy = lane.can_copy
-    self.advance: Callable[[np.ndarray], Outcome] = lane.advance
-    self.close = lane.close
+    self.can_copy = env.can_copy
+    self.advance: Callable[[np.ndarray], Outcome] = env.advance
+    self.close = env.close
 
   def begin(self, seed: int) -> None:
     self._stack = None
-    self._lane.begin(seed)
+    self._env.begin(seed)
 
   def reset(self) -> None:
     self._stack = None
-    self._lane.reset()
+    self._env.reset()
 
   def observe(self) -> np.ndarray:
-    frame = self._lane.observe()
+    frame = self._env.observe()
     if self._stack is None:
       self._stack = np.concatenate([frame] * self._number, -1)
     else:
@@ -178,7 +184,7 @@ class FrameStack:
     return self._stack
 
   def get_state(self) -> dict[str, np.ndarray]:
-    inner = self._lane.get_state()
+    inner = self._env.get_state()
     return {
       'stack': self._stack.copy(),
       **{f'frame_{key}': value for key, value in inner.items()},
@@ -186,7 +192,7 @@ class FrameStack:
 
   def set_state(self, state: dict[str, np.ndarray]) -> None:
     self._stack = state['stack'].copy()
-    self._lane.set_state(
+    self._env.set_state(
       {
         key.removeprefix('frame_'): value
         for key, value in state.items()

@@ -1,1 +1,1 @@
-"""Forking a run into arms: fork, diagnosis, proxies."""
+"""Forks a run into arms: a single fork, a diagnosis, or many for proxies."""

@@ -1,4 +1,4 @@
-"""Diagnosis: a prefix, and arms that fork from its end."""
+"""A diagnosis: trains a prefix, and arms that fork from its end."""
 
 import csv
 import dataclasses
@@ -31,13 +31,13 @@ class DiagnosisPlan:
 
   Attributes:
     experiment: of the prefix; its settings are resolved.
-    arm_experiments: of each arm, by label: mostly one and the same. An arm
-      whose intervention goes on happening has its own; a single seed is
+    arm_experiments: the experiment of each arm, by label. Most arms share one;
+      an arm whose intervention is repeated has a separate one. A single seed is
       replicated in all of them.
-    source: run folder to fork; None for a prefix to be trained.
-    step: where it forks.
+    source: run folder to fork; None if a prefix is trained.
+    step: the step of the fork.
     horizon: steps of each arm.
-    arms: what each does, the control among them.
+    arms: the intervention of each arm, including the control.
   """
 
   experiment: Experiment
@@ -51,14 +51,25 @@ class DiagnosisPlan:
 def plan(
   settings: settings_lib.Settings, source: pathlib.Path | None = None
 ) -> DiagnosisPlan:
-  """Resolves and checks a diagnosis; computes nothing."""
+  """Resolves and checks a diagnosis; computes nothing.
+
+  Args:
+    settings: of the prefix; `fork` describes the fork.
+    source: run folder to fork; None to train a prefix.
+
+  Returns:
+    The plan.
+
+  Raises:
+    UserError: the settings, an arm or the source are not valid.
+  """
   schedule = schedule_lib.schedule(settings)
   settings, step = _resolve_fork(settings, schedule, source)
   horizon = schedule_lib.on_grid(
     settings.fork.horizon, schedule.segment, 'fork.horizon'
   )
   experiment = experiment_lib.build(settings)
-  if source is not None:  # Refuses what is missing, damaged or another's.
+  if source is not None:  # Refuses a missing, damaged or foreign checkpoint.
     Checkpoints(source).check(step, experiment)
   low, high = experiment.trainer.return_range
   if not settings.fork.margin:
@@ -81,7 +92,7 @@ def plan(
 
 
 def _arm_experiments(experiment, arms, end):
-  """What each arm runs; refuses triggers that could not be."""
+  """The experiment of each arm; refuses impossible triggers."""
   settings = experiment.settings
   common = experiment
   if settings.fork.replicates:
@@ -104,17 +115,24 @@ def _arm_experiments(experiment, arms, end):
 
 
 def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
-  """Runs the prefix and every arm, or what is missing of them."""
+  """Runs or resumes the prefix and every arm.
+
+  Raises:
+    UserError: a folder or checkpoint cannot be used.
+    Interrupted: the process was asked to stop, and has saved.
+    RunError: a run cannot continue.
+  """
   settings = plan.experiment.settings
   prefix = prepare(workdir, settings)
   source = plan.source
   if source is None:
     source = prefix
   else:
-    Checkpoints(source).keep(plan.step)  # It may be trained on meanwhile.
+    # Another process may train the source further and delete old checkpoints.
+    Checkpoints(source).keep(plan.step)
     copy_history(source, prefix, plan.step)
-  with PreemptionHandler() as interrupts:
-    # A checkpoint that was damaged since is made again from the one before.
+  with PreemptionHandler() as preemption:
+    # If the last checkpoint was damaged, it is made again from an earlier one.
     if source is prefix and Checkpoints(prefix).newest() != plan.step:
       runner.run(
         plan.experiment,
@@ -123,7 +141,7 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
         name='prefix',
       )
     for arm in plan.arms:
-      if interrupts.requested:
+      if preemption.requested:
         raise Interrupted(
           f'stopped before arm {arm.label!r}; the same command continues'
         )
@@ -142,7 +160,11 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
 def prepare(
   workdir: pathlib.Path, settings: settings_lib.Settings
 ) -> pathlib.Path:
-  """The prefix's folder, made or found to be this config's."""
+  """Creates the prefix's folder, or checks that it belongs to this config.
+
+  Raises:
+    UserError: the folder holds other files or a run of another config.
+  """
   prefix = workdir / PREFIX
   if workdir.is_dir() and any(workdir.iterdir()) and not prefix.exists():
     raise UserError(
@@ -153,7 +175,7 @@ def prepare(
 
 
 def _resolve_fork(settings, schedule, source):
-  """Where the fork is, and how often a single seed is continued."""
+  """Resolves the step of the fork and the replicates of a single seed."""
   step = settings.fork.step
   if settings.num_seeds == 1 and not settings.fork.replicates:
     settings = with_fork(settings, replicates=SINGLE_SEED_REPLICATES)
@@ -183,21 +205,25 @@ def _resolve_fork(settings, schedule, source):
 
 
 def check_source(settings: settings_lib.Settings, source: pathlib.Path) -> None:
-  """Refuses settings that differ from a run's in more than the fork."""
+  """Checks that settings differ from those of a run only in the fork.
+
+  Raises:
+    UserError: they differ in more, or the folder is not a run.
+  """
   theirs = settings_lib.resolve(run_folder.read_config(source))
   if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
     settings, fork=settings.fork
   ):
     raise UserError(
       f'with --from only config.fork.* can be changed: {source} was '
-      'trained by the rest'
+      'trained with other settings'
     )
 
 
 def with_fork(
   settings: settings_lib.Settings, **changes: Any
 ) -> settings_lib.Settings:
-  """Settings with other values in their section `fork`."""
+  """Replaces values in the section `fork` of settings."""
   return dataclasses.replace(
     settings, fork=dataclasses.replace(settings.fork, **changes)
   )
@@ -228,14 +254,18 @@ def _check_arms(settings, experiment):
       + ', '.join(labels)
     )
   if len(labels) < 2:
-    raise UserError('config.fork.arms needs an arm beside the control')
+    raise UserError('config.fork.arms needs an arm besides the control')
   return arms
 
 
 def check_horizon(
   step: int, horizon: int, schedule: schedule_lib.EventSchedule
 ) -> None:
-  """Refuses a fork whose arms would not be evaluated."""
+  """Refuses a fork whose arms would not be evaluated.
+
+  Raises:
+    UserError: there is no evaluation within the horizon.
+  """
   if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
     raise UserError(
       f'config.fork.horizon ({horizon}) holds no evaluation: '
@@ -244,13 +274,13 @@ def check_horizon(
 
 
 def copy_history(source: pathlib.Path, prefix: pathlib.Path, step: int) -> None:
-  """The metrics of a foreign run up to the fork, for the report."""
+  """Copies the metrics of another run up to the fork, for the report."""
   path = source / metrics.CSV
   if not path.exists():
     return
   with path.open(newline='') as file:
     reader = csv.DictReader(file)
-    # The last line may be half a line: of a run that was killed, or goes on.
+    # The last line may be incomplete, if the run was killed or still runs.
     rows = [row for row in reader if metrics.is_whole(row, step)]
     columns = reader.fieldnames or []
   lines = [','.join(columns)]

@@ -1,4 +1,4 @@
-"""Forking a run into arms that start from the same state."""
+"""Forks a run into arms that start from the same state."""
 
 import json
 import pathlib
@@ -29,19 +29,24 @@ def run_arm(
   name: str = '',
   look: bool = True,
 ) -> None:
-  """Runs one arm of a fork in its folder, or on from where it was.
+  """Runs or resumes one arm of a fork.
 
   Args:
-    experiment: of the arm; with `replicates`, of so many seeds.
+    experiment: of the arm; with `replicates`, it has that number of seeds.
     source: run folder of the shared prefix.
-    step: whose checkpoint the arm starts from.
+    step: the step of the checkpoint to start from.
     expression: the arm's intervention.
-    folder: the arm's own run folder.
-    horizon: steps to go on.
+    folder: run folder of the arm.
+    horizon: steps of the arm after the fork.
     replicates: copies of the source's single seed; 0 for none.
-    source_experiment: what wrote the source's checkpoint, where it differs.
+    source_experiment: of the source, if it differs from `experiment`.
     name: on the progress bar; 'arm LABEL' by default.
     look: whether to evaluate and measure at the fork, before any training.
+
+  Raises:
+    UserError: the folder or the checkpoint cannot be used.
+    Interrupted: the process was asked to stop, and has saved.
+    RunError: the run cannot continue.
   """
   source_experiment = source_experiment or experiment
   run_folder.prepare(folder, experiment.settings)
@@ -51,8 +56,8 @@ def run_arm(
     if replicates:
       before = experiment.replicate(before, replicates)
     before = experiment.attach(before)
-    # An arm with a trigger begins as the control does; it is in the
-    # experiment's own interventions.
+    # An arm with a trigger starts like the control: its intervention is one of
+    # the experiment's interventions.
     after = before
     if not expression.triggers:
       after = experiment.intervene(expression)(before)

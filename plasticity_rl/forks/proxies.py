@@ -1,9 +1,9 @@
-"""Which proxy tells? One run, forked many times into two arms.
+"""Tests proxies of lost plasticity: forks a run at many steps into two arms.
 
-Each fork continues the same prefix from another step, once as it is and once
-with an injection: what the injection gained there is what a proxy of lost
-plasticity should have told beforehand. The prefix measures all diagnostics at
-each fork; for a run that was there before, the control arm does.
+Each fork continues the same prefix from a different step, once unchanged and
+once with an injection. A good proxy predicts the gain from the injection. The
+prefix measures all diagnostics at each fork; if an existing run is forked, the
+control arm measures them.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from plasticity_rl.training.experiment import Experiment
 FORKS = 'forks'
 CONTROL, INJECTION = 'control', 'injection'
 DEFAULT_FORKS = 10
-FEWEST_FORKS = 2  # Else nothing is left of time to tell apart from.
+FEWEST_FORKS = 2  # With one fork, nothing changes over time.
 FEWEST_SEEDS = 3  # Fewer cannot be ranked.
 
 
@@ -38,7 +38,7 @@ class ProxyPlan:
   Attributes:
     experiment: of the prefix; its settings are resolved.
     source: run folder to fork; None for a prefix to be trained.
-    steps: where it forks, ascending.
+    steps: the steps of the forks, ascending.
     horizon: steps of each arm.
     arms: the control and the injection.
   """
@@ -56,9 +56,9 @@ def plan(
   """Resolves and checks the forks; computes nothing.
 
   Args:
-    settings: `fork.proxy_steps`, `horizon`, `metric` and the injection among
-      `fork.arms` are read; other arms are named in a warning and not run.
-    source: a run with checkpoints; only those can be forked, by default all.
+    settings: uses `fork.proxy_steps`, `fork.horizon`, `fork.metric` and the
+      injection in `fork.arms`. Other arms are not run; a warning names them.
+    source: a run with checkpoints, which are the possible forks.
 
   Returns:
     The plan.
@@ -102,7 +102,7 @@ def plan(
 
 
 def _steps(asked, schedule, source):
-  """Where to fork, on the grid and in order."""
+  """The steps of the forks, on the grid and in order."""
   what = 'config.fork.proxy_steps'
   for step in asked:
     if type(step) is not int or not 0 < step <= schedule.num_steps:
@@ -135,7 +135,7 @@ def _steps(asked, schedule, source):
 
 
 def _arms(texts):
-  """The control and the injection; says which arms are left out."""
+  """The control and the injection; a warning names all other arms."""
   arms = [expressions.parse(text) for text in texts]
   found = [arm for arm in arms if arm.name == 'injection']
   if not found:
@@ -161,10 +161,16 @@ def _arms(texts):
 
 
 def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
-  """Runs the prefix and every fork, or what is missing of them."""
+  """Runs or resumes the prefix and every fork.
+
+  Raises:
+    UserError: a folder or checkpoint cannot be used.
+    Interrupted: the process was asked to stop, and has saved.
+    RunError: a run cannot continue.
+  """
   settings = plan.experiment.settings
   prefix = diagnosis.prepare(workdir, settings)
-  with PreemptionHandler() as interrupts:
+  with PreemptionHandler() as preemption:
     source = plan.source
     if source is None:
       source = prefix
@@ -176,11 +182,12 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
         name='prefix',
       )
     else:
-      for step in plan.steps:  # It may be trained on meanwhile.
+      # Another process may train the source further and delete checkpoints.
+      for step in plan.steps:
         Checkpoints(source).keep(step)
       diagnosis.copy_history(source, prefix, plan.steps[-1])
-    # The same compiled functions for all; one checkpoint each is enough, since
-    # an arm can always be started again from its fork.
+    # All forks share compiled functions. One checkpoint for each is enough,
+    # since an arm can be started again from its fork.
     arm_experiment = plan.experiment.replace(
       settings=dataclasses.replace(
         settings, checkpoint=dataclasses.replace(settings.checkpoint, keep=1)
@@ -188,7 +195,7 @@ def run(plan: ProxyPlan, workdir: pathlib.Path) -> None:
     )
     for i, step in enumerate(plan.steps):
       for arm in plan.arms:
-        if interrupts.requested:
+        if preemption.requested:
           raise Interrupted(
             f'stopped before the {arm.label} of step {step}; the same '
             'command continues'

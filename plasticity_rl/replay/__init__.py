@@ -1,1 +1,1 @@
-"""Replay: the device ring, inside jit."""
+"""Replay buffers: on the device inside jit, and in the host's memory."""

@@ -1,8 +1,8 @@
-"""A ring of transitions that lives on the device, inside jit.
+"""A ring buffer of transitions on the device, used inside jit.
 
-One row holds one step of every parallel environment. Where the ring stands
-follows from the run's counters, which all seeds share, so that writing a row
-is a contiguous update and never a scatter.
+One row holds one step of every parallel environment. The position of the next
+row follows from the run's counters, which all seeds share, so writing a row is
+a contiguous update and never a scatter.
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ class Row(NamedTuple):
     s_tm1: observation before the action.
     a_tm1: action.
     r_t: reward.
-    discount_t: the environment's: 0 after a termination, else 1.
-    s_t: observation after it, the true last one of an episode.
-    last: whether the episode ended here, for whatever reason.
+    discount_t: the environment's discount: 0 after a termination, else 1.
+    s_t: observation after the action; at an episode's end, its last one.
+    last: whether the episode ended here, by termination or truncation.
   """
 
   s_tm1: Any
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def transition_bytes(shape: tuple[int, ...], dtype: Any) -> int:
-  """Memory of a transition with such observations, which are kept twice."""
+  """Bytes of a transition. It holds two observations of this shape."""
   observation = math.prod(shape) * np.dtype(dtype).itemsize
   return 2 * observation + 3 * 4 + 1  # Action, reward, discount; the end.
 
@@ -51,7 +51,7 @@ class DeviceRing:
   """Static settings of the ring.
 
   Attributes:
-    num_rows: rows kept; the capacity is that times the environments.
+    num_rows: rows kept; times the environments, this is the capacity.
     batch_size: transitions in a sample.
     n_step: rewards summed in a transition.
     discount: gamma.
@@ -93,9 +93,9 @@ class DeviceRing:
 
         r_t = sum_{k<n} (prod_{j<k} gamma d_j) r_k,  discount_t = prod gamma d
 
-    over the n rows from the sampled one, stopped after the last step of an
-    episode. At least `n_step` rows must be stored. Of the batch, the share of
-    `shard` is returned.
+    over n rows, beginning at the sampled one and ending early with the last
+    step of an episode. At least `n_step` rows must be stored. Only the part of
+    the batch that belongs to `shard` is returned.
     """
     size = self.num_stored(counters)
     shape = (batch_size or self.batch_size,)

@@ -1,13 +1,13 @@
-"""Frames in chunks that are never changed once full.
+"""Stores frames in chunks that do not change once they are full.
 
-A store hands out a number for every frame, its *slot*. `chunk_frames` slots in
-succession share a chunk, and a full chunk is immutable: a copy of a store
-shares all of them, and forgetting is dropping them from the front. So a copy
-costs no frame twice, while its original goes on.
+A store numbers every frame; the number is its *slot*. A chunk holds
+`chunk_frames` slots in succession, and a full chunk is immutable. So a copy of
+a store shares all full chunks, while the original goes on, and old frames are
+deleted chunk by chunk.
 
-Compressed chunks hold a few frames of one environment, whose likeness is what
-compresses well: on Atari, eight frames together take a third to a half of
-what they take singly, and come apart in about the time that one does.
+A compressed chunk holds a few frames of one environment, because similar frames
+compress well together: on Atari, eight frames together take a third to a half
+of what they take separately, and decompress in about the time of one.
 """
 
 import copy
@@ -26,9 +26,9 @@ _BYTES, _TABLE, _STREAMS = 'frames.bin', 'chunks.npy', 'streams.npy'
 
 
 class FrameStore:
-  """Numbers frames, keeps those that are not dropped, and finds them again.
+  """Numbers and keeps frames, and finds them by their number.
 
-  Frames arrive in streams; the chunks of different streams are different ones.
+  Frames arrive in streams; a chunk holds frames of one stream only.
   """
 
   def __init__(
@@ -46,29 +46,29 @@ class FrameStore:
       shape: of a frame.
       dtype: of a frame.
       chunk_frames: frames in a chunk.
-      num_streams: how many chunks are filled at a time.
+      num_streams: number of streams; each fills a chunk of its own.
       compress: whether full chunks are compressed (LZ4, lossless).
     """
     self._shape, self._dtype = shape, np.dtype(dtype)
     self._chunk_frames = chunk_frames
     self._compress = compress
     self._frame_bytes = int(np.prod(shape)) * self._dtype.itemsize
-    # By number: an array that is being filled or is full, or its bytes.
+    # By number: an array, or the compressed bytes of a full one.
     self._chunks: dict[int, np.ndarray | bytes] = {}
     self._first, self._next = 0, 0
-    # Of each stream: the chunk that it fills, and the frames in it so far.
+    # For each stream: the chunk that it fills, and the frames in it so far.
     self._filling = np.full(num_streams, -1)
     self._filled = np.full(num_streams, chunk_frames)
 
   @property
   def nbytes(self) -> int:
-    """Memory of the chunks, with the objects that they are."""
+    """Memory of the chunks, including their Python objects."""
     return sys.getsizeof(self._chunks) + sum(
       sys.getsizeof(chunk) for chunk in self._chunks.values()
     )
 
   def append(self, stream: int, frames: np.ndarray) -> np.ndarray:
-    """Keeps frames `[N, ...]` of a stream; their slots, `[N]`, ascending."""
+    """Keeps frames `[N, ...]` of a stream; returns slots `[N]`, ascending."""
     slots = []
     while len(frames):
       if self._filled[stream] == self._chunk_frames:
@@ -85,11 +85,11 @@ class FrameStore:
     return np.concatenate(slots)
 
   def gather(self, slots: np.ndarray) -> np.ndarray:
-    """A fresh array of the frames at `slots`, `[N]`: `[N, ...]`."""
+    """Returns a new array `[N, ...]` of the frames at `slots`, `[N]`."""
     order = None
     numbers, offsets = np.divmod(slots, self._chunk_frames)
     if self._frame_bytes < _SMALL:
-      # One call a chunk, though its frames are scattered over the batch.
+      # One call for each chunk, though its frames are all over the batch.
       order = np.argsort(numbers, kind='stable')
       numbers, offsets = numbers[order], offsets[order]
     frames = np.empty((len(slots), *self._shape), self._dtype)
@@ -114,21 +114,21 @@ class FrameStore:
     return unsorted
 
   def drop(self, before: int) -> None:
-    """Forgets chunks all of whose slots are lower than `before`."""
+    """Deletes the chunks in which every slot is lower than `before`."""
     number = before // self._chunk_frames
     for passed in range(self._first, number):
       self._chunks.pop(passed, None)
     self._first = max(self._first, number)
 
   def clear(self) -> None:
-    """Forgets all frames; their slots are not given again."""
+    """Deletes all frames; their slots are not used again."""
     self._chunks = {}
     self._first = self._next
     self._filling[:] = -1
     self._filled[:] = self._chunk_frames
 
   def copy(self) -> 'FrameStore':
-    """A store of its own, which shares all full chunks with this one."""
+    """An independent store that shares all full chunks with this one."""
     other = copy.copy(self)
     other._filling, other._filled = self._filling.copy(), self._filled.copy()
     other._chunks = dict(self._chunks)
@@ -137,7 +137,7 @@ class FrameStore:
     return other
 
   def save(self, folder: pathlib.Path) -> None:
-    """Writes all frames into three files, with no copy in memory."""
+    """Writes all frames into three files, without a copy in memory."""
     filled = dict(self._open_chunks())
     table = []
     with (folder / _BYTES).open('wb') as file:
@@ -161,7 +161,11 @@ class FrameStore:
     )
 
   def load(self, folder: pathlib.Path) -> None:
-    """Becomes the store, of the same settings, that was saved."""
+    """Replaces all frames by those of a saved store of the same settings.
+
+    Raises:
+      UserError: the file of frames is incomplete.
+    """
     streams = np.load(folder / _STREAMS)
     (*self._filling, self._first), (*self._filled, self._next) = (
       streams.tolist()
@@ -183,7 +187,7 @@ class FrameStore:
         self._chunks[number] = chunk
 
   def _open_chunks(self) -> Iterator[tuple[int, int]]:
-    """Number and frames of the chunks that are being filled."""
+    """Yields (number, frames so far) of each chunk that is being filled."""
     for number, filled in zip(
       self._filling.tolist(), self._filled.tolist(), strict=True
     ):

@@ -1,11 +1,11 @@
-"""A ring of transitions in the host's memory, which keeps every frame once.
+"""A ring buffer of transitions in the host's memory; keeps every frame once.
 
-The twin of `device_ring`, for environments that run on the host. A row holds
-one step of E environments. Beside actions and rewards it keeps the places of
-the k + 1 frames of its step: those of `s_tm1`, then the newest one of `s_t`.
-In an episode, the newest frame of `s_t` is a frame of the next row, to which
-it lends its place; so stacks are what the agent saw, at an episode's borders
-too, whatever the environment fills the first of them with.
+It is the counterpart of `device_ring` for environments on the host. A row holds
+one step of E environments: actions, rewards, and the slots of k + 1 frames,
+namely the k frames of `s_tm1` and the newest frame of `s_t`. Within an episode
+the next row uses the same slots for the frames that the two rows share. So a
+stack is always exactly what the agent saw, also at the start of an episode,
+whatever the environment fills the first stack with.
 """
 
 import copy
@@ -28,9 +28,9 @@ _META = 'replay.json'
 class HostRing:
   """The last `capacity` transitions of E environments.
 
-  A transition's *id* is a number that stays its own: the row, counted from
-  the first that was ever added, times E, plus the environment. So a sampler
-  may keep something (a priority) by id; `ids` says which can be sampled now.
+  Every transition has a permanent *id*: its row, counted from the first row
+  that was ever added, times E, plus its environment. A sampler may use it, for
+  instance to store priorities; `ids` are those that can be sampled now.
   """
 
   def __init__(self, settings: HostReplaySpec):
@@ -38,13 +38,14 @@ class HostRing:
     self.settings = settings
     rows, envs = settings.num_rows, settings.num_envs
     shape, dtype = settings.action
-    # By row, modulo their number. Zeros take no memory until written.
+    # Indexed by row, modulo the number of rows. Zeros take no memory until
+    # they are written.
     self._columns = {
       'a_tm1': np.zeros((rows, envs, *shape), dtype),
       'r_t': np.zeros((rows, envs), np.float32),
       'discount_t': np.zeros((rows, envs), np.float32),
       'last': np.zeros((rows, envs), bool),
-      # Slots of a row's k + 1 frames, from a base to save half of the bytes.
+      # Slots of the k + 1 frames, relative to a base: int32 halves the bytes.
       'base': np.zeros((rows,), np.int64),
       'slots': np.zeros((rows, envs, settings.stack + 1), np.int32),
     }
@@ -52,12 +53,13 @@ class HostRing:
       settings.frame_shape,
       settings.spaces.observation_dtype,
       chunk_frames=settings.chunk_frames,
-      # Frames of one environment are alike, and so compressed together.
+      # Frames of one environment are similar and compress well together.
       num_streams=envs if settings.compress else 1,
       compress=settings.compress,
     )
     self._stored, self._cleared = 0, 0
-    # Whether an environment's next row begins anew, and if not, with what.
+    # Whether the next row of an environment begins an episode, and if not, the
+    # observation that it begins with.
     self._begins = np.ones([envs], bool)
     shape = settings.spaces.observation_shape
     self._newest = np.zeros((envs, *shape), settings.spaces.observation_dtype)
@@ -66,7 +68,7 @@ class HostRing:
   def ids(self) -> range:
     """Ids of the transitions that can be sampled.
 
-    They have `n_step` rows from their own to the newest one.
+    Those are followed by enough rows for `n_step` rewards.
     """
     envs = self.settings.num_envs
     first = self._first_row * envs
@@ -80,7 +82,7 @@ class HostRing:
 
   @property
   def nbytes(self) -> int:
-    """Memory in use: frames, and the columns once the ring has been full."""
+    """Memory in use, with the columns as if the ring were full."""
     return (
       self._frames.nbytes
       + self._newest.nbytes
@@ -92,11 +94,11 @@ class HostRing:
     return max(self._cleared, self._stored - self.settings.num_rows)
 
   def add(self, row: Row) -> None:
-    """Writes a step of every environment, each `[E, ...]`, over the oldest.
+    """Writes a step of every environment, `[E, ...]`, over the oldest one.
 
     Raises:
-      UserError: for arrays that do not fit the spaces, and for observations
-        that do not follow one another as stacks of frames do.
+      UserError: arrays do not fit the spaces, or observations do not follow one
+        another as stacks of frames do.
     """
     row = self.settings.checked(row)
     self._check_follows(row)
@@ -129,17 +131,17 @@ class HostRing:
     )
 
   def end_episodes(self) -> None:
-    """Cuts all episodes: the environments were begun anew since the last row.
+    """Truncates all episodes, because the environments were started again.
 
-    As by truncation: what was stored bootstraps as before, no transition
-    spans the cut, and the next rows are the first of their episodes.
+    Stored transitions keep their discounts, no transition crosses the cut, and
+    the next rows are the first of their episodes.
     """
     if self._stored > self._cleared:
       self._columns['last'][(self._stored - 1) % self.settings.num_rows] = True
     self._begins[:] = True
 
   def clear(self) -> None:
-    """Forgets all transitions. Episodes may go on."""
+    """Deletes all transitions. Episodes may go on."""
     self._cleared = self._stored
     self._frames.clear()
     self._begins[:] = True
@@ -152,16 +154,19 @@ class HostRing:
   ) -> Transition:
     """Uniform n-step transitions, with replacement.
 
-    The equation is that of `DeviceRing.sample`. Where the learner is jitted,
-    `sample_frames` is the faster way to the same.
+    The equation is that of `DeviceRing.sample`. For a jitted learner,
+    `sample_frames` is faster and gives the same transitions.
 
     Args:
-      rng: what is drawn depends on its state, and on which ids there are.
+      rng: the draws depend only on its state and on `ids`.
       batch_size: B.
       num_batches: U, for U updates; leading axes are then `[U, B]`.
 
     Returns:
-      Fresh contiguous arrays, `[B, ...]`.
+      New contiguous arrays, `[B, ...]`.
+
+    Raises:
+      ValueError: no transition can be sampled yet.
     """
     ids = uniform(rng, self.ids, _shape(batch_size, num_batches))
     flat = self._batch(ids.reshape(-1))
@@ -174,11 +179,15 @@ class HostRing:
     batch_size: int,
     num_batches: int | None = None,
   ) -> FrameBatch:
-    """What `sample` draws, for `stacking.stacked` to stack inside jit."""
+    """As `sample`, but `stacking.stacked` makes the stacks inside jit.
+
+    Raises:
+      ValueError: no transition can be sampled yet.
+    """
     return self.batch(uniform(rng, self.ids, _shape(batch_size, num_batches)))
 
   def batch(self, ids: np.ndarray) -> FrameBatch:
-    """The transitions of these ids, `[...]`, out of those in `self.ids`."""
+    """The transitions of these ids, `[...]`, which must be in `self.ids`."""
     return FrameBatch(*_with_leading(ids.shape, self._batch(ids.reshape(-1))))
 
   def _batch(self, ids):
@@ -212,11 +221,11 @@ class HostRing:
     )
 
   def copy(self) -> 'HostRing':
-    """A ring that goes its own way and shares the frames stored so far.
+    """An independent ring that shares the frames stored so far.
 
-    It takes memory for what is not shared: the columns (some 40 bytes a
-    transition), and 2 MB or 8 frames an environment. So a copy is also the
-    snapshot that another thread may save while this ring goes on.
+    A copy takes memory for the columns (about 40 bytes a transition) and for
+    unfinished chunks (2 MB, or 8 frames for each environment). It also serves
+    as a snapshot that another thread saves while this ring goes on.
     """
     other = copy.copy(self)
     other._columns = {k: v.copy() for k, v in self._columns.items()}
@@ -225,7 +234,7 @@ class HostRing:
     return other
 
   def save(self, folder: pathlib.Path) -> None:
-    """Writes everything into a folder, which is made if there is none."""
+    """Writes everything into a folder, and creates it if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _META).write_text(
       json.dumps(
@@ -244,19 +253,19 @@ class HostRing:
     self._frames.save(folder)
 
   def _places(self):
-    """Where the rows are, oldest first."""
+    """Positions of the rows in the columns, oldest first."""
     return np.arange(self._first_row, self._stored) % self.settings.num_rows
 
   def _slots(self, *at):
-    """Slots of the k + 1 frames of the rows (and environments) at places."""
+    """Slots of the k + 1 frames of the rows (and environments) `at`."""
     slots = self._columns['slots'][at]
     base = self._columns['base'][at[0]]
     return slots + np.expand_dims(base, tuple(range(base.ndim, slots.ndim)))
 
   def _first_stack(self, env, frames):
-    """Stores an episode's first stack `[k, ...]`; slots `[k]`.
+    """Stores an episode's first stack `[k, ...]`; returns slots `[k]`.
 
-    Environments fill it with one frame, which is kept once.
+    Most environments fill it with one frame, which is then kept once.
     """
     new = stacking.is_new(frames)
     stream = int(env) if self.settings.compress else 0
@@ -276,18 +285,22 @@ class HostRing:
 def uniform(
   rng: np.random.Generator, ids: range, shape: tuple[int, ...]
 ) -> np.ndarray:
-  """Draws from ids, with replacement. Other samplers are to look like it."""
+  """Draws ids uniformly, with replacement. Other samplers may replace it.
+
+  Raises:
+    ValueError: there are no ids.
+  """
   if not ids:
     raise ValueError('the replay has no transition that can be sampled')
   return rng.integers(ids.start, ids.stop, shape)
 
 
 def load(folder: pathlib.Path, settings: HostReplaySpec) -> HostRing:
-  """The ring that was saved: samples, and goes on, as it would have.
+  """Loads a saved ring; it continues exactly as the original would.
 
   Raises:
-    UserError: if it was saved under other settings, which are named, or if
-      there is none.
+    UserError: there is no saved ring, it has other settings, or its frames are
+      incomplete.
   """
   path = folder / _META
   if not path.exists():
@@ -319,5 +332,5 @@ def _shape(batch_size, num_batches):
 
 
 def _with_leading(shape, arrays):
-  """Arrays `[N, ...]` with N as the axes of `shape`."""
+  """Reshapes arrays `[N, ...]` to `[*shape, ...]`."""
   return (x.reshape(*shape, *x.shape[1:]) for x in arrays)

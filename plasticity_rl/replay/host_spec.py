@@ -1,4 +1,4 @@
-"""What a replay on the host is to be, and the memory that it will take."""
+"""The settings of a replay on the host, and the memory that it needs."""
 
 import dataclasses
 import json
@@ -13,35 +13,38 @@ from plasticity_rl.replay import memory
 from plasticity_rl.replay import stacking
 from plasticity_rl.replay.device_ring import Row
 
-# A chunk is 1/64 of the replay, so that copies, which take the chunk that is
-# being filled, and what expires late stay small, and at most this big.
+# A chunk is 1/64 of the replay and at most this large: a copy duplicates the
+# chunk that is being filled, and old frames are deleted chunk by chunk.
 _CHUNK_PARTS, _CHUNK_BYTES = 64, 2 * 2**20
-# Frames compressed together, and fewest in a chunk. More take less memory, and
-# longer to read.
+# Frames compressed together, which is also the fewest in a chunk. More frames
+# compress better and take longer to read.
 _FEW_FRAMES = 8
-# What the estimate of memory assumes. Six Atari games compressed to 1/12 (the
-# worst, Battle Zone) to 1/60 of their frames under random play.
+# The estimate of memory assumes this. Under random play, the frames of six
+# Atari games were compressed to 1/12 (the worst, Battle Zone) to 1/60.
 _COMPRESSED_TO = 1 / 8
 # An episode has one more observation than transitions, and the first one may
 # be filled with frames of another kind: two frames in 200 steps.
 _EXTRA_FRAMES = 0.01
-# Of a chunk: its Python object and its entry in a dict.
+# Of the Python object of a chunk and its entry in a dict.
 _OBJECT_BYTES = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class HostReplaySpec:
-  """Static settings of a `HostRing`; refuses those that make no sense.
+  """Static settings of a `HostRing`.
 
   Attributes:
-    capacity: transitions that it holds, over all environments. Every
-      environment has the same share, rounded down.
+    capacity: transitions, over all environments; divided equally between them
+      and rounded down.
     num_envs: E.
-    spaces: of one environment.
+    spaces: of each environment.
     discount: gamma.
     n_step: rewards summed in a transition.
     stack: frames that the last axis of an observation holds, newest last.
     compress: whether frames are compressed, without loss.
+
+  Raises:
+    UserError: a number is out of range, or the settings do not fit together.
   """
 
   capacity: int
@@ -74,12 +77,12 @@ class HostReplaySpec:
 
   @property
   def num_rows(self) -> int:
-    """R: transitions of one environment that are kept."""
+    """R: transitions kept of each environment."""
     return self.capacity // self.num_envs
 
   @property
   def frame_shape(self) -> tuple[int, ...]:
-    """Of one frame: the observation's, with a k-th of its last axis."""
+    """Shape of a frame: the observation's, with its last axis divided by k."""
     shape = tuple(self.spaces.observation_shape)
     if self.stack == 1:
       return shape
@@ -87,7 +90,7 @@ class HostReplaySpec:
 
   @property
   def frame_bytes(self) -> int:
-    """Of one frame, as it comes."""
+    """Bytes of an uncompressed frame."""
     dtype = np.dtype(self.spaces.observation_dtype)
     return int(np.prod(self.frame_shape)) * dtype.itemsize
 
@@ -145,7 +148,7 @@ class HostReplaySpec:
     return row._replace(s_tm1=s_tm1, s_t=s_t)
 
   def describe(self) -> dict[str, Any]:
-    """The settings as JSON has them, to compare with those of a file."""
+    """The settings as JSON values, to compare with those of a file."""
     spaces = self.spaces
     described = {
       **dataclasses.asdict(self),
@@ -159,24 +162,25 @@ class HostReplaySpec:
 
 
 def bytes_needed(settings: HostReplaySpec) -> int:
-  """An estimate of the memory of a full ring.
+  """Estimates the bytes of a full ring.
 
-  Exact but for two assumptions: that an episode has two frames more than
-  transitions, and 200 of these or more (there is one frame more where
-  environments fill the first stack with copies, and up to `stack` where with
-  other pictures); and, with `compress`, that uint8 frames take an eighth,
-  which leaves a third over for the worst of six Atari games. Frames of other
-  dtypes are counted in full, as noise has to be.
+  The estimate is exact except for two assumptions. First, an episode has at
+  least 200 transitions, and two frames more than transitions. (It has one more
+  if the environment fills the first stack with copies, and up to `stack` more
+  if with different images.) Second, with `compress`, uint8 frames take an
+  eighth of their size, which is half as much again as in the worst of six Atari
+  games; frames of other dtypes are counted in full.
   """
   transition, fixed = _costs(settings)
   return fixed + int(settings.num_rows * settings.num_envs * transition)
 
 
 def check_fits(settings: HostReplaySpec, available: int) -> None:
-  """Refuses a replay larger than `available` bytes; says what would fit.
+  """Refuses a replay that needs more than `available` bytes.
 
   Raises:
-    MissingDependencyError: with the largest capacity for that memory.
+    MissingDependencyError: it does not fit; the message has the largest
+      capacity that does.
   """
   transition, fixed = _costs(settings)
   memory.check(
@@ -190,7 +194,7 @@ def check_fits(settings: HostReplaySpec, available: int) -> None:
 
 
 def _costs(settings):
-  """Bytes of a transition, and bytes that any ring takes."""
+  """Bytes of each transition, and bytes that do not depend on the capacity."""
   chunk = settings.chunk_frames * settings.frame_bytes
   frame, chunks = settings.frame_bytes, 2
   if settings.compress:
@@ -199,7 +203,7 @@ def _costs(settings):
       frame *= _COMPRESSED_TO
   frame += _OBJECT_BYTES / settings.chunk_frames
   shape, dtype = settings.action
-  # Reward, discount, end, and the places of its frames.
+  # Reward, discount, end, and the slots of its frames.
   beside = 4 + 4 + 1 + 4 * (settings.stack + 1)
   beside += int(np.prod(shape)) * dtype.itemsize
   return frame * (1 + _EXTRA_FRAMES) + beside, chunks * chunk

@@ -1,21 +1,21 @@
-"""Whether a replay fits into memory; imports nothing heavy."""
+"""Checks whether a replay fits into memory. Imports nothing heavy."""
 
 import os
 
 from plasticity_rl.errors import MissingDependencyError
 
-# Of the machine's memory, what replays may take.
+# The fraction of the memory that replays may take.
 _SHARE = 0.9
 
 
 def of_host() -> int:
-  """Bytes of this machine that replays may take."""
+  """Bytes of this machine's memory that replays may take."""
   total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
   return int(_SHARE * total)
 
 
 def of_device(limit: int) -> int:
-  """The same of a device with so many bytes."""
+  """Bytes that replays may take on a device with `limit` bytes."""
   return int(_SHARE * limit)
 
 
@@ -28,18 +28,19 @@ def check(
   multiple: int = 1,
   hint: str = '',
 ) -> None:
-  """Refuses a replay that takes more than is available; says what would fit.
+  """Refuses a replay that needs more memory than is available.
 
   Args:
-    capacity: transitions of it.
+    capacity: transitions in the replay.
     available: bytes.
-    transition: bytes of one.
-    fixed: bytes that any replay takes.
-    multiple: capacities are multiples of it.
-    hint: what else would help.
+    transition: bytes of each transition.
+    fixed: bytes that do not depend on the capacity.
+    multiple: the suggested capacity is a multiple of this.
+    hint: what else would help; ends the message.
 
   Raises:
-    MissingDependencyError: with the largest capacity for that memory.
+    MissingDependencyError: it does not fit; the message has the largest
+      capacity that does.
   """
   needed = fixed + int(capacity * transition)
   if needed <= available:

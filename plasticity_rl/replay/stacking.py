@@ -1,9 +1,9 @@
-"""From stacks of frames to frames, and back.
+"""Splits stacks into frames, and stacks frames again.
 
 A stack is an observation whose last axis holds k frames of C channels each,
-newest last. Batches hold frames one after the other, since to copy whole
-frames is ten times as fast as to interleave them on the host; on a device,
-inside jit, interleaving costs next to nothing.
+newest last. Batches hold frames one after the other: on the host, copying whole
+frames is ten times as fast as interleaving them; on a device, inside jit,
+interleaving costs almost nothing.
 """
 
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ class FrameBatch(NamedTuple):
   """A batch of transitions whose observations are not yet stacked.
 
   Attributes:
-    frames: `[..., F, *frame]`, oldest first. The first k are those of
-      `s_tm1` and the last k those of `s_t`: F is k + 1 where all transitions
-      are of one step, for then they share k - 1 frames, and 2 k otherwise.
+    frames: `[..., F, *frame]`, oldest first. The first k are those of `s_tm1`
+      and the last k those of `s_t`. F is k + 1 for one-step transitions, whose
+      two observations share k - 1 frames, and 2 k for n-step transitions.
     a_tm1: as in `Transition`.
     r_t: as in `Transition`, `[...]`.
     discount_t: as in `Transition`, `[...]`.
@@ -34,11 +34,14 @@ class FrameBatch(NamedTuple):
 
 
 def stacked(batch: FrameBatch, stack: int) -> Transition:
-  """The transitions of a batch; to be called inside jit.
+  """Stacks the frames of a batch, inside jit.
 
   Args:
-    batch: any number of leading axes, `[B]` or `[U, B]`.
+    batch: with any leading axes, for instance `[B]` or `[U, B]`.
     stack: k, frames in an observation.
+
+  Returns:
+    The transitions, with the same leading axes.
   """
   axis = batch.r_t.ndim
 
@@ -59,7 +62,7 @@ def stacked(batch: FrameBatch, stack: int) -> Transition:
 
 
 def stacked_on_host(batch: FrameBatch, stack: int) -> Transition:
-  """The same in numpy, as fresh contiguous arrays; for a batch `[N]`."""
+  """As `stacked`, in numpy, for a batch `[N]`; new contiguous arrays."""
   frames = batch.frames
 
   def observations(begin):
@@ -84,7 +87,7 @@ def stacked_on_host(batch: FrameBatch, stack: int) -> Transition:
 
 
 def split(observations: np.ndarray, stack: int) -> np.ndarray:
-  """Frames of observations `[N, ..., k C]`, a view `[k, N, ..., C]`."""
+  """Splits observations `[N, ..., k C]` into a view `[k, N, ..., C]`."""
   if stack == 1:
     return observations[None]
   shape = observations.shape
@@ -113,9 +116,9 @@ def is_new(frames: np.ndarray) -> np.ndarray:
 
 
 def is_next(s_tm1: np.ndarray, s_t: np.ndarray, stack: int) -> bool:
-  """Whether the stacks `s_t` are those of `s_tm1` with one frame more each.
+  """Whether each stack of `s_t` is that of `s_tm1` moved on by one frame.
 
-  Compared are bytes, so that a NaN equals itself.
+  Bytes are compared, so a NaN equals itself.
 
   Args:
     s_tm1: contiguous, `[N, ..., k C]`.
@@ -127,9 +130,9 @@ def is_next(s_tm1: np.ndarray, s_t: np.ndarray, stack: int) -> bool:
   width = s_t.shape[-1] * s_t.itemsize
   frame = width // stack
   before, after = (x.reshape(-1).view(np.uint8) for x in (s_tm1, s_t))
-  # As flat memory, which is compared many bytes at a time: where s_t has its
-  # frame j, s_tm1 has its frame j + 1 further on. The newest frame of s_t
-  # falls onto the next pixel.
+  # Compares flat memory, which is fast: frame j of s_t is frame j + 1 of s_tm1,
+  # one frame further on. The newest frame of s_t would be compared with the
+  # next pixel, so it is left out.
   same = np.empty(after.shape, bool)
   np.equal(before[frame:], after[:-frame], out=same[:-frame])
   same.reshape(-1, width)[:, -frame:] = True

@@ -1,7 +1,7 @@
 """A run on disk.
 
-`runner` is the loop, `start` where it begins, `triggers` the interventions that
-wait for a criterion. `checkpoint` saves and restores; `checkpoint_folder`,
-`checkpoint_files` and `checkpoint_hosts` are its parts. `recorder` writes what
-happens, through `metrics`, `accounts` (with `flops`) and `progress`.
+`runner` has the loop, `start` the state it begins with, and `triggers` the
+interventions that wait for a criterion. `checkpoint` saves and restores, with
+`checkpoint_folder`, `checkpoint_files` and `checkpoint_hosts`. `recorder`
+records metrics and events, with `metrics`, `accounts`, `flops` and `progress`.
 """

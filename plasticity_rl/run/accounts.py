@@ -1,4 +1,4 @@
-"""Accounts of a run: wall-clock time, FLOPs, and ledger.json."""
+"""Counts wall-clock time and FLOPs of a run, and writes ledger.json."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ LEDGER = 'ledger.json'
 
 @dataclasses.dataclass
 class Totals:
-  """What a run has taken so far; saved with every checkpoint."""
+  """Seconds and FLOPs of a run so far; saved with every checkpoint."""
 
   seconds: float = 0.0
   compile_seconds: float = 0.0
@@ -31,10 +31,10 @@ class Totals:
 
 
 class Accounts:
-  """Counts what a run takes.
+  """Counts seconds and FLOPs.
 
-  FLOPs are counters times the costs of one decision and one update, which
-  change with the structure of the state.
+  FLOPs are the numbers of decisions and updates times the cost of each. The
+  costs change with the structure of the state.
   """
 
   def __init__(self, experiment: Experiment, state: TrainState, totals: Totals):
@@ -45,14 +45,14 @@ class Accounts:
     self.set_costs(state)
 
   def set_costs(self, state: TrainState) -> None:
-    """Computes the costs of a state, for what is counted from now on."""
+    """Computes the costs of a state; later counts use these costs."""
     self._costs = flops.costs(
       self._experiment.agent, self._experiment.trainer.batch, state
     )
 
   @contextlib.contextmanager
   def running(self) -> Iterator[None]:
-    """Counts time from here, and the time that is spent compiling."""
+    """Counts the time in this context, and the time spent compiling."""
 
     def listener(event, duration, **kwargs):
       del kwargs
@@ -79,11 +79,11 @@ class Accounts:
   def add_segment(
     self, steps: int, metrics: MutableMapping[str, np.ndarray]
   ) -> int:
-    """Counts what happened since the last call.
+    """Counts the steps and updates since the last call.
 
     Args:
       steps: environment steps made.
-      metrics: its counter `updates` is taken out.
+      metrics: of the segment; its counter `updates` is removed.
 
     Returns:
       The number of updates so far.

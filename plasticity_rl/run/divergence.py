@@ -16,35 +16,38 @@ def loss_message(
   last_loss: float,
   start_step: int,
 ) -> str:
-  """Says when the loss diverged, in which seeds, and the likely cause.
+  """The message for a diverged loss: the step, the seeds, the likely cause.
 
   Args:
     bad_steps: for each seed the first step with such a loss, or -1.
     settings: of the run.
-    checkpoints: of the run, whose last one is named.
-    last_loss: the mean loss of the segment before; NaN if there is none.
-    start_step: the step that this process started at.
+    checkpoints: of the run; the message names the last one.
+    last_loss: the mean loss of the previous segment; NaN if there is none.
+    start_step: the step at which this process started.
+
+  Returns:
+    The message.
   """
   seeds = np.flatnonzero(bad_steps >= 0)
   first = int(bad_steps[seeds].min())
   optimizer = settings.optimizer
   if math.isnan(last_loss):
     cause = (
-      'it was so in the first segment with updates'
+      'this was the first segment with updates'
       + (f' after step {start_step}' if start_step else '')
-      + ': look at the observations and rewards, and at '
+      + ': check the observations, the rewards and '
       'optimizer.learning_rate '
       f'({optimizer.learning_rate:g})'
     )
   else:
     cause = (
-      f'the mean loss of the segment before was {last_loss:.3g}: '
+      f'the mean loss of the previous segment was {last_loss:.3g}: '
       'most likely optimizer.learning_rate '
       f'({optimizer.learning_rate:g}) is too high'
       + (
         ''
         if optimizer.max_gradient_norm
-        else ', or gradients want optimizer.max_gradient_norm'
+        else ', or set optimizer.max_gradient_norm'
       )
     )
   return (
@@ -58,7 +61,7 @@ def loss_message(
 def weights_message(
   step: int, settings: settings_lib.Settings, checkpoints: Checkpoints
 ) -> str:
-  """Says that weights diverged before a step, and the likely cause."""
+  """The message for diverged weights, with the likely cause."""
   return (
     f'the weights became NaN or infinite before step {step}: most '
     'likely optimizer.learning_rate '

@@ -1,8 +1,8 @@
 """Costs of a run in floating-point operations (FLOPs).
 
-XLA counts the body of a scan once, whatever its length, so the cost of a
-segment cannot be read from its program. One decision and one update are lowered
-by themselves instead; `accounts` multiplies their costs by counters.
+XLA counts the body of a scan only once, so the cost of a segment cannot be read
+from its program. Instead, one decision and one update are lowered separately,
+and `accounts` multiplies their costs by the numbers of decisions and updates.
 """
 
 from typing import NamedTuple
@@ -59,8 +59,11 @@ def costs(agent: Agent, batch: Transition, state: TrainState) -> Costs:
 
   Args:
     agent: the agent.
-    batch: with the shapes of an update's batch.
+    batch: arrays or shapes of an update's batch.
     state: of all seeds, as arrays or shapes.
+
+  Returns:
+    The costs; 0 if XLA does not report them.
   """
   nets = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.nets

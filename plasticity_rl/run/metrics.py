@@ -28,10 +28,10 @@ class CsvWriter:
   """
 
   def __init__(self, path: pathlib.Path, resume_step: int):
-    """Opens a file, and drops its rows past `resume_step`.
+    """Opens a file, and drops its rows after `resume_step`.
 
     Raises:
-      RunError: it cannot be written.
+      RunError: the file cannot be written.
     """
     self._path = path
     self._columns = list(COMMON)
@@ -58,7 +58,7 @@ class CsvWriter:
     """Appends rows.
 
     Raises:
-      RunError: the file cannot be written, such as when the disk is full.
+      RunError: the file cannot be written, for example if the disk is full.
     """
     new = [k for k in rows[0] if k not in self._columns]
     if new:
@@ -72,7 +72,7 @@ class CsvWriter:
 
 @contextlib.contextmanager
 def _writing(path: pathlib.Path) -> Iterator[None]:
-  """Raises a `RunError` where a file cannot be written."""
+  """Raises a `RunError` if a file cannot be written."""
   try:
     yield
   except OSError as error:
@@ -101,12 +101,12 @@ class Writers:
     first_seed: int,
     frames_per_step: int = 1,
   ):
-    """Opens the writers, and drops what is past `resume_step`.
+    """Opens the writers, and drops entries after `resume_step`.
 
     Args:
       folder: of the run.
       log: which writers to open.
-      resume_step: the step of the checkpoint it resumes from; -1 for none.
+      resume_step: the step of the checkpoint to resume from; -1 for none.
       first_seed: the number of the first seed.
       frames_per_step: environment frames of one step.
 
@@ -190,10 +190,10 @@ class Writers:
         self._wandb.log(means, step=step)
 
   def event(self, step: int, **facts: Any) -> None:
-    """Appends a line to events.jsonl: what happened, and why.
+    """Appends an event and its reason to events.jsonl.
 
     Raises:
-      RunError: it cannot be written.
+      RunError: the file cannot be written.
     """
     with _writing(self._events), self._events.open('a') as file:
       file.write(json.dumps({'step': step, **facts}) + '\n')
@@ -228,7 +228,7 @@ def _event_step(line):
 
 
 def _wandb_id(folder):
-  """An ID kept in the folder, since arms of all diagnoses share names."""
+  """An ID kept in the folder, since different runs have equal names."""
   path = folder / WANDB_ID
   if not path.exists():
     run_folder.write_atomically(path, uuid.uuid4().hex)
@@ -236,11 +236,11 @@ def _wandb_id(folder):
 
 
 def _optional(module, extra):
-  """Imports a module that `pip install plasticity_rl[extra]` installs."""
+  """Imports a module that an extra of this package installs."""
   try:
     return __import__(module)
   except ImportError:
     raise errors.UserError(
       f'config.log asks for {module}, which is not installed: '
-      f"pip install 'plasticity_rl[{extra}]'"
+      + errors.install_command(extra)
     ) from None

@@ -1,4 +1,4 @@
-"""Preemption: the first signal asks a run to save, a second SIGINT kills it."""
+"""Preemption: the first signal makes a run save, a second SIGINT kills it."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from types import FrameType
 class PreemptionHandler:
   """A context in which SIGTERM and SIGINT set `requested`.
 
-  A request that comes while contexts are nested reaches the outer ones too.
+  In nested contexts, a request is passed on to the outer ones.
   """
 
   def __init__(self):
@@ -23,7 +23,7 @@ class PreemptionHandler:
   def __exit__(self, *error) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
-      # A request that came too late for this run stops the next one.
+      # A request that came too late for this run must stop the next one.
       outer = getattr(handler, '__self__', None)
       if self.requested and isinstance(outer, PreemptionHandler):
         outer.requested = True

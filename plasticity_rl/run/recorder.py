@@ -1,4 +1,4 @@
-"""Recording a run: metrics, events, accounts and the progress bar."""
+"""Records a run: metrics, events, accounts and the progress bar."""
 
 import contextlib
 import math
@@ -35,18 +35,22 @@ class Recorder:
     is_resumed: bool,
     name: str,
   ):
-    """Opens the files, and drops what they hold of steps after a checkpoint.
+    """Opens the files, and drops entries after the step of the checkpoint.
 
     Args:
       experiment: the experiment.
       folder: of the run.
-      accounts: counts what is recorded.
+      accounts: of the run.
       checkpoints: of the run, for error messages.
-      start_step: where this process starts.
+      start_step: the step at which this process starts.
       end_step: the last step of the run.
       segment_steps: steps of one segment.
       is_resumed: whether it starts from a checkpoint in this folder.
       name: on the progress bar.
+
+    Raises:
+      UserError: TensorBoard or Weights & Biases is not installed.
+      RunError: a file cannot be written.
     """
     self._experiment = experiment
     self._accounts = accounts
@@ -83,14 +87,14 @@ class Recorder:
       self._writers.close()
 
   def put(self, step: int, metrics: Mapping[str, Any]) -> None:
-    """Takes the metrics of a step, for `flush` to write."""
+    """Keeps the metrics of a step until `flush` writes them."""
     self._pending = (step, dict(metrics))
 
   def flush(self) -> None:
-    """Writes what was put, if it is not written yet.
+    """Writes the metrics of the last `put`, unless they are written already.
 
     Raises:
-      RunError: the loss is NaN or infinite.
+      RunError: the loss is NaN or infinite, or a file cannot be written.
     """
     if self._pending is None:
       return
@@ -119,16 +123,20 @@ class Recorder:
       self._last_loss = float(np.nanmean(loss))
 
   def event(self, step: int, **facts: Any) -> None:
-    """Writes a line to events.jsonl at once."""
+    """Writes a line to events.jsonl at once.
+
+    Raises:
+      RunError: the file cannot be written.
+    """
     self._writers.event(step, **facts)
 
   def add_priming(self, updates: int, done: int, total: int) -> None:
     """Counts and shows updates of heavy priming.
 
     Args:
-      updates: that were made now.
-      done: that were made so far.
-      total: that are to be made.
+      updates: new updates since the last call.
+      done: updates of priming made so far.
+      total: updates of priming in the whole run.
     """
     self._accounts.add_priming(updates)
     self._bar.show_priming(done, total)

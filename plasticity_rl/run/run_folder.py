@@ -1,4 +1,4 @@
-"""The folder of a run: its config, its lock, and where results come from."""
+"""The folder of a run: its config, its lock, and the origin of its results."""
 
 import contextlib
 import fcntl
@@ -46,20 +46,20 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 
 def prepare(folder: pathlib.Path, settings: settings_lib.Settings) -> None:
-  """Makes the folder of a config, or checks that an existing one is its own.
+  """Creates the folder of a run, or checks that it belongs to this config.
 
-  With several hosts the first one makes it, and the others have to see it.
+  With several hosts, the first one creates it, and the others must see it.
 
   Raises:
-    UserError: the folder holds a run of another config or anything else, it
-      cannot be written, or hosts do not share it.
+    UserError: the folder holds a run of another config or other files, it
+      cannot be written, or the hosts do not share it.
   """
   if hosts.is_first():
     _prepare(folder, settings)
   hosts.all_gather_object('folder', None)
   if not (folder / CONFIG).exists():
     raise UserError(
-      f'{folder} is not on this host what it is on the first one: --workdir '
+      f'{folder} on this host is not the folder of the first host: --workdir '
       'must be a folder that all hosts share'
     )
 
@@ -95,18 +95,24 @@ def _prepare(folder, settings):
 def differences(
   recorded: Mapping[str, Any], settings: settings_lib.Settings
 ) -> list[str]:
-  """Differences of a recorded config, as 'key (there 1, here 2)'.
+  """Compares a recorded config with settings.
 
-  Settings that it lacks, because an earlier version wrote it, count as their
-  defaults. Settings that do not change results are ignored.
+  A setting that the recorded config lacks, because an earlier version wrote it,
+  has its default. Settings that do not change results are ignored.
+
+  Returns:
+    The differences, each as 'key (there 1, here 2)'.
+
+  Raises:
+    UserError: the recorded config is not valid.
   """
-  theirs = flat(settings_lib.resolve(recorded))
+  before = flat(settings_lib.resolve(recorded))
   # Through JSON, where a tuple is a list.
-  theirs, ours = json.loads(json.dumps([theirs, flat(settings)]))
+  before, now = json.loads(json.dumps([before, flat(settings)]))
   return [
-    f'{key} (there {theirs.get(key)!r}, here {ours.get(key)!r})'
-    for key in dict.fromkeys([*theirs, *ours])
-    if theirs.get(key) != ours.get(key)
+    f'{key} (there {before.get(key)!r}, here {now.get(key)!r})'
+    for key in dict.fromkeys([*before, *now])
+    if before.get(key) != now.get(key)
   ]
 
 
@@ -114,9 +120,9 @@ def differences(
 def lock(folder: pathlib.Path) -> Iterator[None]:
   """Locks a run folder against other processes.
 
-  Two processes would mix their rows and checkpoints. The lock is on the
-  config's file; the system removes it however a process ends. On file systems
-  without locks nothing is checked.
+  Two processes would mix their rows and checkpoints. The lock is on the file of
+  the config; the system removes it when the process ends. On a file system
+  without locks, nothing is checked.
 
   Raises:
     UserError: the folder cannot be written.
@@ -128,7 +134,7 @@ def lock(folder: pathlib.Path) -> Iterator[None]:
     return
   try:
     file = path.open('r+')
-  except OSError as error:  # Somebody else's, perhaps.
+  except OSError as error:  # Another user may own it.
     raise UserError(f'cannot write to {folder}: {error}') from None
   with file:
     try:
@@ -173,7 +179,7 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def origin() -> dict[str, Any]:
-  """The origin of results: versions, revision, command, machine."""
+  """The origin of results: versions, git revision, command, machine."""
   versions = {'python': platform.python_version()}
   for package in _PACKAGES:
     try:

@@ -1,4 +1,4 @@
-"""The loop of a run: segments, and everything that happens between them."""
+"""The loop of a run: compiled segments, and the events between them."""
 
 import pathlib
 from collections.abc import Callable, Collection
@@ -21,10 +21,10 @@ from plasticity_rl.types import structure
 
 
 def check(experiment: Experiment) -> None:
-  """Checks that the interventions of the config can happen.
+  """Checks that all interventions of the config are possible.
 
   Raises:
-    UserError: one cannot.
+    UserError: an intervention is not possible.
   """
   schedule = schedule_lib.schedule(experiment.settings)
   for one in schedule.interventions:
@@ -46,8 +46,8 @@ def run(
   Args:
     experiment: what to run.
     folder: prepared by `run_folder.prepare`.
-    start: makes the state of a run without a checkpoint; `experiment.init` by
-      default.
+    start: returns the initial state if there is no checkpoint; by default
+      `experiment.init`.
     num_steps: the last step, for a fork; the config's by default.
     name: on the progress bar.
     keep_steps: steps at which to evaluate, measure, and save a checkpoint that
@@ -84,7 +84,7 @@ def _is_done(folder, end):
 
 
 class Runner:
-  """One process of a run, from where it starts or resumes to its end."""
+  """One process of a run, from its start or last checkpoint to its end."""
 
   def __init__(
     self,
@@ -147,7 +147,7 @@ class Runner:
   def run(self) -> None:
     """Runs to the end; see the function `run` for what it raises."""
     with self._recorder.running():
-      if hosts.is_first():  # One of an earlier end would say that this is done.
+      if hosts.is_first():  # An old ledger would mark this run as done.
         (self._folder / accounts_lib.LEDGER).unlink(missing_ok=True)
       self._run_segments()
     if hosts.is_first():
@@ -173,14 +173,14 @@ class Runner:
     self._checkpoints.wait()
 
   def _segment(self):
-    """The compiled segment to run next, which depends on the replay ratio."""
+    """The next compiled segment, which depends on the replay ratio."""
     trainer = self._experiment.trainer
     if self._triggers.replay_ratio_changed:
       return trainer.segment_later
     return trainer.segment
 
   def _after_segment(self, metrics):
-    """Everything that happens at a step, in this order."""
+    """Handles all events of a step, in this order."""
     step, schedule = self._step, self._schedule
     keep = step in self._keep_steps
     metrics = self._evaluate_and_measure(
@@ -198,14 +198,18 @@ class Runner:
       self._save()
 
   def _training_continues(self):
-    """Whether training goes on from this step.
+    """Whether training continues from this step, perhaps in another run.
 
-    It does at the end of a prefix too, which stands for the run of the config.
+    Training also continues at the end of a prefix: its forks continue it.
     """
     return self._step < max(self._end, self._schedule.num_steps)
 
   def _prime(self):
-    """Makes the updates of heavy priming, if it is time; whether it did."""
+    """Makes the updates of heavy priming if they are due.
+
+    Returns:
+      Whether it made any.
+    """
     if not self._schedule.prime or self._step != self._schedule.prime:
       return False
     self._recorder.flush()  # Its count of updates is that before priming.
@@ -228,17 +232,17 @@ class Runner:
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
     if measure:
-      measured, own = self._experiment.measure(self._state)
+      measured, changed = self._experiment.measure(self._state)
       metrics.update(measured)
       if update_state:
         self._state = self._state._replace(
-          interventions={**self._state.interventions, **own}
+          interventions={**self._state.interventions, **changed}
         )
     self._recorder.put(self._step, metrics)
     return metrics
 
   def _check_triggers(self, metrics):
-    """Changes the replay ratio and intervenes where a criterion is met."""
+    """Changes the replay ratio and intervenes if criteria are met."""
     ratio_reason, due = self._triggers.observe(self._step, metrics)
     if ratio_reason:
       replay = self._experiment.settings.replay
@@ -254,7 +258,7 @@ class Runner:
       )
 
   def _intervene(self, intervention, apply, **facts):
-    self._recorder.flush()  # Counted at the costs before the intervention.
+    self._recorder.flush()  # It uses the costs from before the intervention.
     before, expression = self._state, intervention.expression
     self._state = apply(before)
     changes = self._experiment.parts.metrics(

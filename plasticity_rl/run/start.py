@@ -1,4 +1,4 @@
-"""Where a process of a run starts: from scratch, a fork, or a checkpoint."""
+"""The start of a run: from scratch, from a fork, or from a checkpoint."""
 
 import dataclasses
 from typing import Any
@@ -14,15 +14,15 @@ from plasticity_rl.types import TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-  """Where a run starts.
+  """The state that a run starts from.
 
   Attributes:
     state: the state.
-    step: its step.
-    history: interventions that changed its structure.
+    step: the step of the state.
+    history: interventions that changed the structure of the state.
     is_fork: whether to evaluate and measure at once, before any training.
     primed: updates of heavy priming made so far.
-    triggers: what criteria have observed so far, by label.
+    triggers: saved states of the criteria, by label.
   """
 
   state: TrainState
@@ -56,18 +56,18 @@ def restore(
 
 
 def _log_layout_change(step, state, saved, now):
-  """Warns of a checkpoint that was saved on other devices or hosts."""
+  """Logs a warning if other devices or hosts saved the checkpoint."""
   # Checkpoints of earlier versions have no layout.
   if saved in (None, now) or not hosts.is_first():
     return
   counters = state.counters
   replay_is_empty = 0 < int(counters.stored) == int(counters.cleared)
   logging.warning(
-    'the checkpoint of step %d was saved on %s and goes on on %s: %s',
+    'the checkpoint of step %d was saved on %s and continues on %s: %s',
     step,
     saved,
     now,
-    'the replay begins empty, and updates wait for it'
+    'the replay starts empty, and updates wait until it is filled'
     if replay_is_empty
-    else 'what each had of seeds, environments and replay is shared out anew',
+    else 'seeds, environments and replay are divided anew',
   )

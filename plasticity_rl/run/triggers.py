@@ -1,4 +1,4 @@
-"""Triggers of a run: interventions by `when`, and the later replay ratio."""
+"""Triggers of a run: criteria for interventions and for the replay ratio."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -22,8 +22,8 @@ class Due(NamedTuple):
   Attributes:
     intervention: the intervention.
     apply: `(state) -> state`, for those seeds.
-    seeds: their numbers.
-    reasons: one for each of them.
+    seeds: the numbers of those seeds.
+    reasons: a reason for each of them.
   """
 
   intervention: schedule_lib.ScheduledIntervention
@@ -41,13 +41,13 @@ class _Trigger(NamedTuple):
 
 
 class Triggers:
-  """The criteria of one run, and what each has observed."""
+  """The criteria of one run and their states."""
 
   def __init__(self, experiment: Experiment):
     """Makes the criteria of an experiment.
 
     Raises:
-      UserError: one could not be met as the config asks.
+      UserError: a metric does not exist, or there are too few slots.
     """
     self._experiment = experiment
     self._triggers = {
@@ -63,7 +63,7 @@ class Triggers:
     return self._replay_ratio is not None and self._replay_ratio.fired
 
   def save(self) -> dict[str, Any]:
-    """What the criteria have observed, by label, for JSON."""
+    """The states of the criteria, by label, for JSON."""
     return {label: one.save() for label, one in self._criteria()}
 
   def restore(self, saved: Mapping[str, Any]) -> None:
@@ -75,7 +75,11 @@ class Triggers:
   def observe(
     self, step: int, metrics: Mapping[str, Any]
   ) -> tuple[str, list[Due]]:
-    """Gives the metrics of a step to the criteria.
+    """Updates the criteria with the metrics of a step.
+
+    Args:
+      step: the step.
+      metrics: by name.
 
     Returns:
       The reason why the replay ratio changes now, or ''; and the interventions

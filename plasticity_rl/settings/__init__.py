@@ -1,9 +1,9 @@
-"""What can be configured: names, defaults, types and ranges. Free of jax.
+"""All settings: names, defaults, types and ranges. Does not import jax.
 
-Config files start from `default_config` and change what they need; `resolve`
-returns frozen settings. Names end in `_steps`, `_updates` or `_frames` after
-what they count: a step is a decision of one seed's agent, summed over its
-environments.
+Config files start from `default_config` and change some keys; `resolve` returns
+frozen settings. Names end in `_steps`, `_updates` or `_frames`, the unit that
+they count. A step is one decision of a seed's agent in one environment; steps
+of parallel environments add up.
 """
 
 from plasticity_rl.settings.agent import DQNConfig as DQNConfig

@@ -1,4 +1,4 @@
-"""What can be configured of agents. Free of jax."""
+"""Settings of agents. Does not import jax."""
 
 import dataclasses
 
@@ -10,14 +10,15 @@ class DQNConfig:
   """DQN and Double DQN.
 
   Attributes:
-    double: the online network selects the action that the target evaluates.
+    double: the online network selects the action that the target network
+      evaluates.
     loss: 'huber' (of size 1) or 'squared' (half the square).
-    target_period_updates: updates between copies to the target.
+    target_period_updates: updates between copies to the target network.
     epsilon_begin: probability of a random action at the start.
-    epsilon_end: the same, after `epsilon_decay_steps`.
-    epsilon_hold_steps: steps at `epsilon_begin`, before the linear schedule.
+    epsilon_end: the same at the end of the linear schedule.
+    epsilon_hold_steps: steps at `epsilon_begin` before the linear schedule.
     epsilon_decay_steps: length of the linear schedule.
-    epsilon_restart_on_switch: start the schedule again with each task.
+    epsilon_restart_on_switch: restart the schedule with each task.
     epsilon_evaluation: probability of a random action in evaluation.
   """
 
@@ -45,17 +46,18 @@ class SACConfig:
   """Soft actor-critic with a learned temperature. Equations: `agents/sac.py`.
 
   Attributes:
-    critics: members of the ensemble, whose least value counts.
-    tau: share by which the target moves to the critic at each update.
+    critics: members of the ensemble; targets use the minimum of their values.
+    tau: step size of the target network's moving average at each update.
     initial_temperature: alpha at the start.
-    target_entropy_per_action: of the policy, per dimension of the action.
-    backup_entropy: whether values contain the policy's entropy.
+    target_entropy_per_action: target entropy of the policy for each dimension
+      of the action.
+    backup_entropy: whether targets contain the policy's entropy.
     log_std_bound: how log standard deviations are kept within the bounds:
-      'tanh' rescales one (as in the code behind the published curves of
-      resets), 'clip' has no gradient beyond.
+      'tanh' rescales a tanh (as in the code behind the published curves of
+      resets); 'clip' has no gradient outside the bounds.
     log_std_min: lower bound.
     log_std_max: upper bound.
-    random_steps: steps of uniform actions at the start.
+    random_steps: steps with uniformly random actions at the start.
   """
 
   name: str = 'sac'
@@ -75,11 +77,11 @@ class DrQConfig(SACConfig):
   """SAC on images: random shifts, and one encoder for actor and critic.
 
   Attributes:
-    latent: width of the trunk between the convolutions and the rest.
+    latent: width of the trunk, the layer between the convolutions and the rest.
     shift: largest shift, in pixels, along either axis.
-    target_augmentations: K, shifts of the next image that targets are averaged
-      over. The paper averages over 2, the code behind the curves over 1.
-    value_augmentations: M, shifts of the image that losses are averaged over.
+    target_augmentations: K; targets are averaged over K shifts of the next
+      image. The paper uses 2, the code behind its curves 1.
+    value_augmentations: M; losses are averaged over M shifts of the image.
   """
 
   name: str = 'drq'

@@ -1,7 +1,7 @@
-"""From a config to settings: every key checked, with its path in the error.
+"""Turns a config into settings, and checks every key.
 
-`resolve` checks a config whole, before anything is computed, and returns frozen
-settings.
+`resolve` checks the whole config before anything is computed, and returns
+frozen settings. Messages name the dotted path of the wrong key.
 """
 
 import dataclasses
@@ -33,7 +33,15 @@ _AGENTS = agent_settings.AGENTS
 def default_config(
   agent: str = 'dqn', environment: str = 'catch'
 ) -> ml_collections.ConfigDict:
-  """Every key that a config of this agent and environment has.
+  """A config with every key that this agent and environment have.
+
+  Args:
+    agent: 'dqn', 'sac', 'drq' or 'supervised'.
+    environment: a name of `environments.registry`, or of a data set for
+      'supervised'.
+
+  Returns:
+    The config with its default values.
 
   Raises:
     UserError: there is no agent or environment of that name.
@@ -55,7 +63,7 @@ def _defaults(agent: str, environment: str) -> dict[str, Any]:
 
 
 def _data(agent: str, environment: str) -> tuple[Any, Any]:
-  """Where data come from: the classes of environment and replay."""
+  """The settings classes of the environment and the replay."""
   if agent == 'supervised':
     datasets = data_settings.DATASETS
     if environment not in datasets:
@@ -71,6 +79,12 @@ def _data(agent: str, environment: str) -> tuple[Any, Any]:
 
 def resolve(config: Mapping[str, Any]) -> Settings:
   """Checks a config, from a file or from JSON, and freezes it.
+
+  Args:
+    config: sections and keys; keys that are missing take their defaults.
+
+  Returns:
+    The settings.
 
   Raises:
     UserError: a key is unknown, or a value is not valid; the message names the
@@ -103,14 +117,14 @@ def resolve(config: Mapping[str, Any]) -> Settings:
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
-  """The config that `resolve` would make these settings of."""
+  """The config from which `resolve` makes these settings."""
   tree = dataclasses.asdict(settings)
   tree['environment'].update(tree.pop('environment_options'))
   return tree
 
 
 def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
-  """Ranges and choices of what this agent and environment have, by path.
+  """Ranges and choices of every setting of a config, by dotted path.
 
   Raises:
     UserError: there is no agent or environment of that name.
@@ -121,7 +135,8 @@ def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
     for field in dataclasses.fields(Settings)
     if dataclasses.is_dataclass(field.default)
   } | {'': Settings, 'agent': _AGENTS[agent], 'replay': replay}
-  # An environment's own options have the limits of common ones of that name.
+  # An option of an environment has the limits of the common setting of that
+  # name.
   return fields.limits(
     sections | {'environment': EnvironmentConfig}
   ) | fields.limits({'environment': kind})
@@ -130,7 +145,7 @@ def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
 def _check(
   value: Any, default: Any, path: str, limits: Mapping[str, fields.Limits]
 ) -> Any:
-  """`value` in the types of `default`; errors name the dotted path."""
+  """Converts `value` to the types of `default`; errors name the path."""
   if isinstance(default, dict):
     if not isinstance(value, Mapping):
       raise errors.UserError(f'config.{path} must be a section of keys')
@@ -140,7 +155,7 @@ def _check(
         raise errors.UserError(
           errors.nearest(f'config key in {path or "config"}', key, default)
         )
-    # What a run of an earlier version does not name had no effect there.
+    # A key that a run of an earlier version lacks had no effect there.
     return {
       key: _check(
         value.get(key, default[key]), default[key], f'{prefix}{key}', limits
@@ -164,7 +179,7 @@ def _check(
 
 
 def _check_together(settings: Settings) -> None:
-  """What no key can be checked for by itself."""
+  """Checks keys that depend on one another."""
   _check_network(settings)
   _check_optimizer(settings)
   _check_agent(settings)

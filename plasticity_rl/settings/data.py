@@ -1,4 +1,4 @@
-"""What can be configured of the data that agents learn from. Free of jax."""
+"""Settings of environments, replays and data sets. Does not import jax."""
 
 import dataclasses
 
@@ -7,23 +7,24 @@ from plasticity_rl.settings.fields import setting
 
 @dataclasses.dataclass(frozen=True)
 class ReplayConfig:
-  """A replay and what is drawn from it.
+  """A replay, and the updates that sample from it.
 
   Attributes:
     capacity: transitions kept, over all environments of a seed.
     min_size: transitions needed before updates begin.
     batch_size: transitions in an update.
-    updates_per_step: the replay ratio: a whole number, or one over it.
+    updates_per_step: the replay ratio: a whole number n or 1/n.
     n_step: rewards summed in a transition.
     discount: gamma.
-    later_updates_per_step: the replay ratio from when `later_when` is met, in
-      the mean over seeds: an adaptive replay ratio (Ma et al., "Revisiting
-      Plasticity in Visual RL", 2024, raise it once the active fraction of the
-      encoder has settled); 0 for none.
-    later_when: such as 'plasticity/q/active_units/encoder settles within 0.01'.
-    later_patience: how often in a row.
-    priming_updates: updates made on the first `min_size` transitions, before
-      any more are collected ("heavy priming"); 0 for none.
+    later_updates_per_step: the replay ratio after `later_when` has been met, in
+      the mean over seeds; 0 for no change. This is an adaptive replay ratio (Ma
+      et al., "Revisiting Plasticity in Visual RL", 2024, raise it once the
+      encoder's fraction of active units no longer changes).
+    later_when: a criterion, for instance
+      'plasticity/q/active_units/encoder settles within 0.01'.
+    later_patience: measurements in a row that must meet the criterion.
+    priming_updates: updates on the first `min_size` transitions, before more
+      transitions are collected ("heavy priming"); 0 for none.
   """
 
   capacity: int = setting(10_000, low=1)
@@ -40,36 +41,50 @@ class ReplayConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DeviceReplayConfig(ReplayConfig):
-  """Attributes: clear_on_switch: empty it when the task changes."""
+  """A replay on the device.
+
+  Attributes:
+    clear_on_switch: delete all transitions when the task changes.
+  """
 
   clear_on_switch: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class HostReplayConfig(ReplayConfig):
-  """Attributes: compress: frames, without loss; see `replay/frames.py`."""
+  """A replay in the host's memory.
+
+  Attributes:
+    compress: compress frames, without loss; see `replay/frames.py`.
+  """
 
   compress: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetConfig:
-  """Attributes: batch_size: examples in an update; one update is one step."""
+  """A data set for supervised learning. One update is one step.
+
+  Attributes:
+    batch_size: examples in an update.
+  """
 
   batch_size: int = setting(32, low=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class EnvironmentConfig:
-  """Common to games on the device.
+  """Settings that all environments on the device share.
 
   Attributes:
     name: of the environment.
     num_envs: parallel environments of a seed.
-    switch_every_steps: a new task that often; truncates the episode.
-    permute: what a task permutes: 'none', 'inputs' or 'channels'.
-    permute_actions: whether it permutes actions as well.
-    max_episode_steps: truncates longer episodes; 0 for none.
+    switch_every_steps: steps of a task; a new task truncates the episode. 0
+      for a single task.
+    permute: the part of observations that a task permutes: 'none', 'inputs' or
+      'channels'.
+    permute_actions: whether a task permutes actions as well.
+    max_episode_steps: truncates longer episodes; 0 for no limit.
   """
 
   name: str = 'catch'
@@ -82,14 +97,14 @@ class EnvironmentConfig:
 
 @dataclasses.dataclass(frozen=True)
 class HostEnvironmentConfig:
-  """Common to environments on the host.
+  """Settings that all environments on the host share.
 
   Attributes:
     name: of the environment, or `package.module:callable` for your own.
     num_envs: parallel environments of a seed.
-    overlap: step them while the update runs that was due before, whose batch
-      then lacks the newest step; off for exactness.
-    normalize_observations: by their running mean and variance; vectors only.
+    overlap: step the environments while an update runs. That update cannot
+      sample the newest step; turn it off for exact results.
+    normalize_observations: by their running mean and variance; only vectors.
   """
 
   name: str = ''
@@ -100,13 +115,13 @@ class HostEnvironmentConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RandomLabelsConfig:
-  """Inputs that stay, labels that are drawn again with every task.
+  """Fixed random inputs, with new random labels for every task.
 
   Attributes:
     examples: inputs in the data set.
-    input_size: features of an input, standard normal.
-    classes: labels.
-    switch_every_steps: length of a task.
+    input_size: features of an input, drawn from a standard normal.
+    classes: number of labels.
+    switch_every_steps: steps of a task.
   """
 
   name: str = 'random_labels'
@@ -118,11 +133,11 @@ class RandomLabelsConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RecordedValuesConfig:
-  """States with their Monte-Carlo values, from points of other runs in turn.
+  """States and their Monte-Carlo values, recorded at several steps of a run.
 
   Attributes:
     path: an .npz file, as `benchmarks.recorded` writes it.
-    switch_every_steps: length of a task, the states of one point.
+    switch_every_steps: steps of a task; each task has the states of one point.
   """
 
   name: str = 'recorded_values'

@@ -1,4 +1,4 @@
-"""A whole experiment as frozen settings, section by section."""
+"""The settings of a whole experiment, section by section."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,18 +28,18 @@ DEFAULT_ARMS = (
   'optimizer_reset',
 )
 
-# Updates in a compiled call while priming, between which a run can be stopped.
+# Updates in one compiled call of priming. A run can stop between calls.
 PRIMING_CHUNK = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
-  """Separate episodes, played greedily, on the task of the moment.
+  """Separate evaluation episodes with the greedy policy, on the current task.
 
   Attributes:
-    every_steps: how often.
-    episodes: per seed.
-    max_steps: an episode is cut there and counts with what it has.
+    every_steps: steps between evaluations.
+    episodes: episodes for each seed.
+    max_steps: a longer episode ends here; its return so far counts.
   """
 
   every_steps: int = setting(1000, low=1)
@@ -49,18 +49,20 @@ class EvaluationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DiagnosticsConfig:
-  """What is measured of the networks, on a batch of the replay.
+  """Measurements of the networks on a batch from the replay.
 
   Attributes:
-    every_steps: how often.
-    names: diagnostics, by name, of `diagnostics.registry`.
+    every_steps: steps between measurements.
+    names: names of diagnostics in `diagnostics.registry`.
     probe_size: examples in the batch.
-    tau: up to which share of its layer's mean a unit is called dormant.
-    delta: of the effective rank srank_delta.
-    target: whether to look at weights and features of target networks too.
+    tau: a unit is dormant if its mean absolute activation is at most tau times
+      the mean of its layer.
+    delta: threshold of the effective rank srank_delta.
+    target: whether weights and features of target networks are measured too.
     covariance_examples: gradients in gradient_covariance.
-    hessian_iterations: of Lanczos.
-    fit_steps, fit_draws: updates, and draws of targets, in target_fitting.
+    hessian_iterations: iterations of Lanczos.
+    fit_steps: updates in target_fitting.
+    fit_draws: draws of targets in target_fitting.
   """
 
   every_steps: int = setting(1000, low=1)
@@ -77,12 +79,12 @@ class DiagnosticsConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointConfig:
-  """When the run is saved.
+  """Checkpoints of the run.
 
   Attributes:
-    every_steps: how often.
-    keep: how many of the newest stay; those that a fork was made from stay
-      beside them.
+    every_steps: steps between checkpoints.
+    keep: how many of the newest are kept. Checkpoints from which a fork was
+      made are kept as well.
   """
 
   every_steps: int = setting(10_000, low=1)
@@ -91,12 +93,12 @@ class CheckpointConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LogConfig:
-  """Besides metrics.csv.
+  """Logs in addition to metrics.csv.
 
   Attributes:
-    progress: a bar in the terminal.
-    tensorboard: event files in `tb/`.
-    wandb: Weights & Biases, into the project of that name; '' for none.
+    progress: show a progress bar in the terminal.
+    tensorboard: write event files to `tb/`.
+    wandb: name of a project in Weights & Biases; '' for none.
   """
 
   progress: bool = True
@@ -109,14 +111,16 @@ class ForkConfig:
   """A fork of the run into arms that differ by one intervention.
 
   Attributes:
-    step: where it forks; -1 at the end of the run.
-    horizon: steps that each arm goes on.
+    step: the step at which to fork; -1 for the end of the run.
+    horizon: steps of each arm after the fork.
     arms: expressions `label=intervention(option=value)`; one is 'control'.
-    metric: what is compared, a column of metrics.csv; higher is better.
-    margin: a gain up to this is no evidence; 0 for 10 % of returns' range.
-    replicates: continues a single seed so many times with different keys; the
-      verdict then is of this network only. 0 for none.
-    proxy_steps: where `--proxies` forks; () at the ends of ten equal parts.
+    metric: the column of metrics.csv to compare; higher is better.
+    margin: a gain up to this size does not count; 0 for 10 % of the range of
+      returns.
+    replicates: continue a single seed this many times with different keys; the
+      verdict then applies to this network only. 0 for none.
+    proxy_steps: the steps at which `--proxies` forks; () for the ends of ten
+      equal parts of the run.
   """
 
   step: int = setting(-1, low=-1)
@@ -133,16 +137,18 @@ class Settings:
   """A whole experiment.
 
   Attributes:
-    seed: of the first seed; the others count up from it.
-    num_seeds: run in one program.
+    seed: the first seed; the others count up from it.
+    num_seeds: seeds that one program trains together.
     num_steps: length of the run.
-    segment_steps: of a compiled segment; events happen between segments.
-    interventions: expressions with `at_steps` or `every_steps`.
-    parallel: how the run is spread over devices: 'none', on one; 'seeds', a
-      share of the seeds each; 'data', a share of every batch each; 'auto',
-      'seeds' where their number divides, else 'data'.
-    devices: how many to take; 0 for all.
-    environment_options: those that only this environment has.
+    segment_steps: steps of a compiled segment. Evaluations, measurements and
+      checkpoints happen between segments.
+    interventions: expressions `label=intervention(option=value)` that say when:
+      `at_steps`, `every_steps`, `every_updates` or `when`.
+    parallel: how the run uses devices: 'none' uses one; 'seeds' gives each some
+      of the seeds; 'data' gives each a part of every batch; 'auto' is 'seeds'
+      if the number of seeds is a multiple of the devices, else 'data'.
+    devices: how many devices to use; 0 for all.
+    environment_options: options that only this environment has.
   """
 
   seed: int = setting(1, low=0, high=2**31 - 1)

@@ -1,4 +1,4 @@
-"""A setting declared in one place: its type, default, range and choices."""
+"""Declares a setting in one place: its type, default, range and choices."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from plasticity_rl import errors
 
 
 class Limits(NamedTuple):
-  """What values a setting takes.
+  """The valid values of a setting.
 
   Attributes:
-    low: the lowest, inclusive; None for none.
-    high: the highest, inclusive; None for none.
-    choices: the valid values; () where any is.
+    low: the lowest value, inclusive; None for no limit.
+    high: the highest value, inclusive; None for no limit.
+    choices: the valid values; () for any value.
   """
 
   low: float | None = None
@@ -25,10 +25,10 @@ class Limits(NamedTuple):
 
     Args:
       path: the setting's dotted path, for the message.
-      value: what the config says.
+      value: the value in the config.
 
     Raises:
-      UserError: the value is out of range, or is none of the choices.
+      UserError: the value is out of range, or is not one of the choices.
     """
     low, high = self.low, self.high
     # Written so that a NaN is refused.
@@ -57,10 +57,13 @@ def setting(
 
 
 def limits(sections: Mapping[str, type]) -> dict[str, Limits]:
-  """The limits of every setting that has any, by dotted path.
+  """The limits of all settings that have limits, by dotted path.
 
   Args:
     sections: the class of each section; '' for settings outside of sections.
+
+  Returns:
+    For example `{'replay.capacity': Limits(low=1)}`.
   """
   return {
     f'{section}.{field.name}' if section else field.name: field.metadata[

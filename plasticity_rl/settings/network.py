@@ -1,4 +1,4 @@
-"""What can be configured of networks and of how they learn. Free of jax."""
+"""Settings of networks, regularizers and optimizers. Does not import jax."""
 
 import dataclasses
 
@@ -10,33 +10,35 @@ class NetworkConfig:
   """Convolutions, then dense layers, then a linear layer.
 
   Attributes:
-    convolutions: (filters, kernel, stride) of each.
+    convolutions: (filters, kernel, stride) of each convolution.
     hidden: widths of the dense layers.
-    split: which layers make the encoder, `layers[:split]`: -2 leaves the last
-      two to the head, 1 takes the first; 0 shares nothing (an ablation).
-    convolution: 'auto', 'lax', or 'slices' (the same product as slices and a
-      matrix product, which is faster inside a scan on a CPU). 'auto' is slices
-      on a CPU, where it is in a scan or of several seeds at once.
-    slots: injections to allocate from the start, so that each seed may be
-      injected at a time of its own; 0 grows the tree at the injection.
+    split: the encoder is `layers[:split]`, the head is the rest: with -2 the
+      head has the last two layers, with 1 the encoder has the first layer, with
+      0 there is no encoder (an ablation).
+    convolution: 'lax', 'slices' (the same product as slices and a matrix
+      product, which is faster inside a scan on a CPU), or 'auto': 'slices' on a
+      CPU in a scan or with several seeds, else 'lax'.
+    slots: injections to allocate from the start. Then each seed can be injected
+      at a different time. 0 adds parameters at the injection.
     activation: after each hidden layer: 'relu', 'leaky_relu', 'elu', 'gelu',
-      'silu', 'tanh', or one that makes two features of a unit, 'crelu' or
-      'fourier'.
-    width_counts: with these two, what `convolutions` and `hidden` count:
-      'features' keeps the size of what the next layer is fed, with half the
-      units; 'units' keeps the units, with twice the features.
+      'silu', 'tanh'; 'crelu' and 'fourier' make two features of each unit.
+    width_counts: what `convolutions` and `hidden` count if a unit has two
+      features: 'features' keeps the input size of the next layer and halves the
+      units; 'units' keeps the units and doubles the features.
     layer_norm: layer normalisation before each activation.
     weight_norm: weight normalisation of every layer.
-    initializer: of weights: 'truncated_normal', of standard deviation
-      1 / sqrt(fan_in), 'orthogonal', with a gain of sqrt(2), or 'uniform',
-      within 1 / sqrt(fan_in), which biases then are as well rather than zero.
-    sized_for_injections: scales widths so that the network has, from the
-      start, as many parameters as the configured one after so many injections,
-      frozen heads included; 0 leaves it as it is. See `networks/sizing.py`.
-    sized_part: whose widths it scales, 'head' or 'all'.
-    precision: of products and activations, 'float32' or 'bfloat16', which TPUs
-      and recent GPUs are several times faster in (CPUs are not). Parameters,
-      outputs, losses, gradients and optimizers are in float32 either way.
+    initializer: of weights: 'truncated_normal' with standard deviation
+      1 / sqrt(fan_in), 'orthogonal' with gain sqrt(2), or 'uniform' within
+      1 / sqrt(fan_in). 'uniform' applies to biases too, which are otherwise
+      zero.
+    sized_for_injections: scales widths so that the network has, from the start,
+      as many parameters as the configured network has after this number of
+      injections, frozen heads included; 0 does not scale. See
+      `networks/sizing.py`.
+    sized_part: which widths are scaled, 'head' or 'all'.
+    precision: of products and activations: 'float32', or 'bfloat16', which is
+      several times faster on TPUs and recent GPUs (not on CPUs). Parameters,
+      outputs, losses, gradients and optimizers are always in float32.
   """
 
   convolutions: tuple = ()
@@ -70,25 +72,24 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RegularizerConfig:
-  """Penalties added to the mean loss; 0 switches one off and costs nothing.
+  """Penalties added to the mean loss; a coefficient of 0 costs nothing.
 
-  Equations and sources are in `learner/regularizers`. They compose: what is on
-  is summed.
+  Equations and sources are in `learner/regularizers`. Penalties are summed.
 
   Attributes:
     l2: coefficient of ||theta||^2.
-    l2_init: coefficient of ||theta - theta_0||^2, the regenerative one.
+    l2_init: coefficient of ||theta - theta_0||^2, theta_0 at initialisation.
     parseval: coefficient of ||W W^T - s I||^2, for each hidden layer.
     parseval_scale: s. 2, as for ReLU, in Chung et al.'s experiments.
     spectral_norm: coefficient of sigma_max(W)^2 / 2, for each layer.
-    power_iterations: by which sigma_max is found.
+    power_iterations: iterations of the power method for sigma_max.
     feature_norm: coefficient of the mean of ||phi||^2.
     feature_norm_of: phi: 'penultimate' for the outputs of the last hidden
       layer, 'encoder' for those of the encoder.
-    infer: coefficient of InFeR, which gives the encoder auxiliary heads. Lyle
-      et al. took 0.1 on Atari.
-    infer_heads: how many; read where `infer` is on.
-    infer_scale: beta, by which initial outputs are multiplied to be targets.
+    infer: coefficient of InFeR, which adds auxiliary heads to the encoder. Lyle
+      et al. use 0.1 on Atari.
+    infer_heads: number of these heads.
+    infer_scale: beta; the heads' targets are beta times their initial outputs.
   """
 
   l2: float = setting(0.0, low=0)
@@ -108,32 +109,33 @@ class RegularizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-  """An optimizer; settings of the others are not read.
+  """An optimizer. It ignores the settings of other optimizers.
 
   Attributes:
-    name: 'adam'; 'adam_per_weight', which counts each weight's updates by
-      itself, so that weights drawn again restart exactly; 'adamw';
+    name: 'adam'; 'adam_per_weight', which counts updates separately for each
+      weight, so that reinitialised weights restart exactly; 'adamw';
       'rmsprop_centered'; 'sgd'; 'upgd', utility-based perturbed gradient
-      descent, which takes the learning rates of 'sgd'; or 'adam_upgd', the
-      same along Adam's direction, which takes Adam's.
+      descent, with learning rates like 'sgd'; 'adam_upgd', the same along
+      Adam's direction, with learning rates like 'adam'.
     learning_rate: at the start.
-    decay_updates: linear decay to zero over that many updates; 0 for none.
-      The run's updates count, whatever interventions do.
-    b1: Adam's first decay.
-    b2: Adam's second decay. The known remedy against loss of plasticity is
-      b2 = b1 and a larger eps, so that steps do not grow with gradients that
-      rise after a calm, as at a switch of tasks (Lyle et al., "Understanding
-      Plasticity", 2023; Dohare et al., "Overcoming Policy Collapse", 2023).
+    decay_updates: linear decay to zero over this number of updates; 0 for no
+      decay. It counts the run's updates; interventions do not restart it.
+    b1: Adam's decay of the mean gradient.
+    b2: Adam's decay of the mean squared gradient. A known remedy against loss
+      of plasticity is b2 = b1 with a larger eps: then steps do not become too
+      large when gradients grow suddenly, as at a change of task (Lyle et al.,
+      "Understanding Plasticity", 2023; Dohare et al., "Overcoming Policy
+      Collapse", 2023).
     eps: added to the denominator (under the root in RMSProp, as in DQN).
     decay: RMSProp's decay.
-    utility_decay: UPGD's, of its running mean of utilities.
+    utility_decay: decay of UPGD's running mean of utilities.
     noise: standard deviation of UPGD's perturbation of gradients.
-    weight_decay: AdamW's and UPGD's; each step takes off this times the
-      learning rate. Elsayed and Mahmood's UPGD has 1e-3.
-    max_gradient_norm: clips the global norm of all that learns; 0 for none.
-    microbatches: parts of a batch (of a device's share of it), whose gradients
-      are computed one after the other and averaged: the same update in less
-      memory.
+    weight_decay: of AdamW and UPGD; each step subtracts the weights times this
+      times the learning rate. Elsayed and Mahmood's UPGD has 1e-3.
+    max_gradient_norm: clips the global norm of all gradients; 0 for none.
+    microbatches: parts into which a batch (on several devices, each device's
+      part) is split. Gradients are computed part by part and averaged: the same
+      update with less memory.
   """
 
   name: str = setting(

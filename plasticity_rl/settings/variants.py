@@ -1,4 +1,4 @@
-"""Variants of a config: words joined by commas, one of which may be a task."""
+"""Variants of a config: words joined by commas; one may name a task."""
 
 from collections.abc import Collection
 
@@ -13,14 +13,20 @@ def parse(
   default: str,
   kind: str,
 ) -> tuple[str, list[str]]:
-  """The task that is named, or the default, and all words.
+  """Splits a variant into its task and its words.
 
   Args:
-    variant: what stands behind the colon.
-    tasks: names that choose what is learned; the last one counts.
-    others: words with other meanings.
-    default: the task where none is named.
-    kind: what tasks are called where they are too many to list.
+    variant: the text after the colon.
+    tasks: words that name a task; if there are several, the last one counts.
+    others: all other valid words.
+    default: the task if the variant names none.
+    kind: how a message describes the tasks instead of listing them.
+
+  Returns:
+    The task, and all words.
+
+  Raises:
+    UserError: a word is not valid.
   """
   task, words = default, [word for word in variant.split(',') if word]
   for word in words:

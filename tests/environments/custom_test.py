@@ -27,7 +27,7 @@ def make(name, num_envs=1, **options):
 
 def own(envs, i=0):
   """The user's object in a lane."""
-  return envs._lanes[i]._env
+  return envs._envs[i]._env
 
 
 def test_gymnasium_termination_truncation_and_offset_of_actions():

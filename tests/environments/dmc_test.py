@@ -177,7 +177,7 @@ def test_termination_has_a_discount_of_zero():
   """No listed task terminates today; one that does is told from a limit."""
   envs = make('cheetah_run')
   envs.begin(np.array([1], np.uint32))
-  envs._lanes[0].env.task.get_termination = lambda physics: 0.0
+  envs._envs[0].env.task.get_termination = lambda physics: 0.0
   (step,) = play(envs, 1)
   assert step.last and step.discount == 0
 
@@ -207,5 +207,5 @@ def test_every_listed_task_has_1000_steps_of_bounded_actions():
 
 def test_without_dm_control(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dm_control', None)
-  with pytest.raises(UserError, match=r"pip install 'plasticity_rl\[dmc\]'"):
+  with pytest.raises(UserError, match=r"pip install -e '.*\[dmc\]'"):
     make('cheetah_run')

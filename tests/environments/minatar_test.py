@@ -287,5 +287,5 @@ def test_says_how_to_install_pgx(monkeypatch):
     raise ModuleNotFoundError(f'No module named {name!r}')
 
   monkeypatch.setattr(minatar.importlib, 'import_module', absent)
-  with pytest.raises(UserError, match=r'plasticity_rl\[minatar\]'):
+  with pytest.raises(UserError, match=r'pip install .*\[minatar\]'):
     minatar.make('breakout')

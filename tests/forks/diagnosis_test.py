@@ -344,7 +344,7 @@ def test_run_without_checkpoint_is_refused(tmp_path):
   'fork, message',
   (
     ({'arms': ('injection', 'reset')}, "needs 'control' .* injection, reset"),
-    ({'arms': ('control',)}, 'needs an arm beside the control'),
+    ({'arms': ('control',)}, 'needs an arm besides the control'),
     ({'arms': ('control', 'injektion')}, "did you mean 'injection'"),
     ({'arms': ('control', 'reset(scop="head")')}, "did you mean 'scope'"),
     ({'arms': ('control', 'reset(scope="hed")')}, "did you mean 'head'"),

@@ -18,7 +18,7 @@ from tests.run import commands
 ROOT = pathlib.Path(__file__).parents[2]
 STUDY = 'tests/launch/tiny_study.py'
 xm_mock = pytest.importorskip(
-  'xmanager.xm_mock', reason="pip install 'plasticity_rl[xmanager]'"
+  'xmanager.xm_mock', reason='xmanager is not installed'
 )
 
 
@@ -134,7 +134,8 @@ def test_engine_that_is_not_installed():
   with mock.patch.dict(sys.modules, {'xmanager': None}):
     result = call('xmanager', '--workdir=/gcs/x')
   assert result.code == 2
-  assert "pip install 'plasticity_rl[xmanager]'" in result.err
+  assert 'xmanager is not installed: pip install -e' in result.err
+  assert '[xmanager]' in result.err
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_what_is_missing_here_may_be_elsewhere(refused, file, monkeypatch):
     (['--sweep.seed=1', '--sweep.seed=2'], '--sweep.seed is there twice'),
     (['--config.num_sedes=1'], "did you mean 'num_seeds'"),
     (['--max_parallel=0'], 'max_parallel'),
-    (['extra'], "what is 'extra'?"),
+    (['extra'], "unexpected argument 'extra'"),
   ),
 )
 def test_command_lines_that_are_wrong(refused, arguments, message):

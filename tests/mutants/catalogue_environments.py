@@ -48,10 +48,10 @@ MUTANTS = (
     _ROOM + 'vector.py',
     """  def reset(self) -> None:
     self._stack = None
-    self._lane.reset()
+    self._env.reset()
 """,
     """  def reset(self) -> None:
-    self._lane.reset()
+    self._env.reset()
 """,
     (_LANES + 'stack_is_newest_last_and_of_one_episode',),
   ),

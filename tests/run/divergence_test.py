@@ -21,12 +21,12 @@ def message(folder, **changes):
 def test_names_the_first_step_and_seed(tmp_path):
   text = message(tmp_path)
   assert 'at step 7 (seed 2, 1 of 2 seeds)' in text
-  assert 'of the segment before was 0.25' in text
+  assert 'of the previous segment was 0.25' in text
   assert text.endswith('last good checkpoint: none')
 
 
 def test_the_first_segment_blames_the_data_as_well(tmp_path):
-  assert 'look at the observations' in message(tmp_path, last_loss=math.nan)
+  assert 'check the observations' in message(tmp_path, last_loss=math.nan)
   text = message(tmp_path, last_loss=math.nan, start_step=5)
   assert 'first segment with updates after step 5' in text
 

@@ -162,7 +162,9 @@ def moved(two, tmp_path, case, caplog):
   experiment = small.build(on_hosts.CASES[case](2))
   with caplog.at_level(logging.WARNING):
     runner.run(experiment, folder)
-  (told,) = (r.getMessage() for r in caplog.records if 'goes on' in r.message)
+  (told,) = (
+    r.getMessage() for r in caplog.records if 'continues on' in r.message
+  )
   assert Checkpoints(folder).newest() == 80
   return folder, told
 
@@ -171,8 +173,7 @@ def test_one_device_goes_on_from_two_hosts_and_says_so(two, tmp_path, caplog):
   folder, told = moved(two, tmp_path, 'sac_seeds', caplog)
   assert told == (
     'the checkpoint of step 40 was saved on 2 devices (seeds) on 2 hosts and '
-    'goes on on 1 device: what each had of seeds, environments and replay '
-    'is shared out anew'
+    'continues on 1 device: seeds, environments and replay are divided anew'
   )
   (state, _), (expected, _) = whole(folder), whole(two / 'one' / 'sac_seeds')
   small.assert_equal(state.counters, expected.counters)
@@ -184,7 +185,7 @@ def test_a_replay_that_cannot_be_shared_out_is_filled_again(
   two, tmp_path, caplog
 ):
   folder, told = moved(two, tmp_path, 'sac_data', caplog)
-  assert told.endswith('the replay begins empty, and updates wait for it')
+  assert told.endswith('updates wait until it is filled')
   before, after = (
     [int(row['updates']) for row in small.metrics(path)]
     for path in (two / 'many' / 'sac_data', folder)
@@ -282,7 +283,7 @@ def test_stopped_killed_and_continued(tmp_path):
   assert Checkpoints(folder).newest() < process_test.END
   # As on two hosts, so on two devices of one.
   (told,) = finish(train(folder, hosts=1), [0])
-  assert 'was saved on 2 devices (data) on 2 hosts and goes on on 2 ' in told
+  assert 'was saved on 2 devices (data) on 2 hosts and continues on 2 ' in told
   undisturbed = tmp_path / 'undisturbed'
   finish(train(undisturbed, hosts=1), [0])
   assert_same_runs(folder, undisturbed)

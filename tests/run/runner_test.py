@@ -363,7 +363,7 @@ def test_nan_stops_with_step_seed_cause_and_checkpoint(experiment, tmp_path):
   message = str(caught.value)
   assert 'the loss became NaN or infinite at step 11 ' in message
   assert '(seed 2, 1 of 2 seeds)' in message
-  assert 'the mean loss of the segment before was' in message
+  assert 'the mean loss of the previous segment was' in message
   assert 'optimizer.learning_rate (0.01) is too high' in message
   assert 'optimizer.max_gradient_norm' in message
   assert message.endswith('last good checkpoint: step 10')
