@@ -16,10 +16,10 @@ import sys
 import numpy as np
 
 from benchmarks import studies
-from plasticity_rl.analysis import figures
 from plasticity_rl.analysis import runs as runs_lib
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import svg
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import svg
+from plasticity_rl.analysis.verdict import statistics
 
 METRIC = 'eval/return'
 COLUMNS = 5

@@ -24,7 +24,7 @@ def synthetic():
 def check_page():
   """The function that checks what must hold of every page."""
   spec = importlib.util.spec_from_file_location(
-    'page_test', _HERE / 'page_test.py'
+    'page_test', _HERE / 'pages' / 'page_test.py'
   )
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plasticity_rl.analysis import scores as scoring
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis.statistics import Interval
-from plasticity_rl.analysis.study import Sample
-from plasticity_rl.analysis.study import Setting
-from plasticity_rl.analysis.study import Study
+from plasticity_rl.analysis.study import scores as scoring
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study.study import Sample
+from plasticity_rl.analysis.study.study import Setting
+from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.verdict import statistics
+from plasticity_rl.analysis.verdict.statistics import Interval
 
 # Said wherever percentages are shown.
 PERCENT = (

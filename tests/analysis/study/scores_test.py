@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import scores
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.study import scores
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 
 # IQM and mean of tests/data/README.md, and the published interval.

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
+from plasticity_rl.analysis.verdict import diagnosis as diagnoses
 from plasticity_rl.errors import UserError
 
 STUDY = 'study.json'

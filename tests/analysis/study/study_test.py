@@ -8,14 +8,14 @@ import pytest
 from rliable import library as rly
 from rliable import metrics as rly_metrics
 
-from plasticity_rl.analysis import diagnosis
 from plasticity_rl.analysis import report
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis import study_figures
-from plasticity_rl.analysis import study_file
-from plasticity_rl.analysis import study_page
-from plasticity_rl.analysis import study_tables as tables
+from plasticity_rl.analysis.pages import study_figures
+from plasticity_rl.analysis.pages import study_page
+from plasticity_rl.analysis.study import file as study_file
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.verdict import diagnosis
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 from tests.run import commands
 

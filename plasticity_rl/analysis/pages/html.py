@@ -1,15 +1,12 @@
 """Parts of a self-contained page: no scripts, nothing fetched, all escaped."""
 
-import csv
 import html
-import io
 import json
-import math
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from plasticity_rl.analysis import svg
+from plasticity_rl.analysis.pages import svg
 
 _STYLE = """
 * { box-sizing: border-box; }
@@ -138,25 +135,6 @@ def legend(entries: Iterable[tuple[str, int]]) -> Html:
     for name, color in entries
   ]
   return tag('ul', *items, class_='legend')
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-  """Rows as csv; what is not a number is left empty."""
-  out = io.StringIO()
-  writer = csv.writer(out, lineterminator='\n')
-  writer.writerow(header)
-  for row in rows:
-    writer.writerow(
-      [
-        ''
-        if isinstance(v, float) and math.isnan(v)
-        else f'{v:.8g}'
-        if isinstance(v, float)
-        else v
-        for v in row
-      ]
-    )  # pyformat: disable
-  return out.getvalue()
 
 
 def download(name: str, text: str) -> Html:

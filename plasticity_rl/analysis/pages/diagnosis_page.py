@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from plasticity_rl.analysis import diagnosis as diagnoses
-from plasticity_rl.analysis import figures
-from plasticity_rl.analysis import html
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import statistics
 from plasticity_rl.analysis import tables
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.verdict import diagnosis as diagnoses
+from plasticity_rl.analysis.verdict import statistics
+from plasticity_rl.analysis.verdict import verdict as verdicts
 
 Colors = Mapping[str, int]  # Arm -> index of its colour.
 
@@ -172,7 +173,7 @@ def _curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         caption,
         (
           'learning_curves.csv',
-          html.csv_text(('arm', 'seed', 'step', metric), rows),
+          files.csv_text(('arm', 'seed', 'step', metric), rows),
         ),
       ),
     ]
@@ -233,7 +234,7 @@ def _differences(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         caption,
         (
           'differences.csv',
-          html.csv_text(('arm', many, 'difference'), data),
+          files.csv_text(('arm', many, 'difference'), data),
         ),
       ),
       html.table(header, body),
@@ -306,7 +307,7 @@ def _at_fork(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         'Diamond: mean; dots: seeds. ',
         html.download(
           'at_fork.csv',
-          html.csv_text(('measure', 'arm', 'number', 'value'), data),
+          files.csv_text(('measure', 'arm', 'number', 'value'), data),
         ),
         class_='quiet',
       ),
@@ -367,7 +368,7 @@ def _through_time(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         ' None of these alone says that plasticity is lost. ',
         html.download(
           'diagnostics.csv',
-          html.csv_text(('metric', 'arm', 'seed', 'step', 'value'), data),
+          files.csv_text(('metric', 'arm', 'seed', 'step', 'value'), data),
         ),
         class_='quiet',
       ),
@@ -427,7 +428,7 @@ def _compute(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
         'p',
         'FLOPs of one seed, from the lowered programs; seconds are of all'
         ' seeds. ',
-        html.download('compute.csv', html.csv_text(columns, data)),
+        html.download('compute.csv', files.csv_text(columns, data)),
         class_='quiet',
       ),
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy import stats
 
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import statistics
 
 _finite = st.floats(-1e6, 1e6, allow_nan=False)
 

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plasticity_rl.analysis import figures
-from plasticity_rl.analysis import html
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis import study_figures
-from plasticity_rl.analysis import study_panels
-from plasticity_rl.analysis import study_tables as tables
-from plasticity_rl.analysis import verdict as verdicts
-from plasticity_rl.analysis.study import Study
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.pages import study_figures
+from plasticity_rl.analysis.pages import study_panels
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.verdict import verdict as verdicts
 
 _WIDE = 28  # Rows of a table that stand in the open.
 
@@ -123,7 +124,7 @@ def _figure(name: str, one: study_figures.Figure, note: str = '') -> html.Html:
         one.wide,
         one.narrow,
         one.caption,
-        (f'{name}.csv', html.csv_text(one.header, one.rows)),
+        (f'{name}.csv', files.csv_text(one.header, one.rows)),
       ),
       *([html.tag('p', note, class_='note')] if note else []),
     ]
@@ -218,7 +219,7 @@ def _intervals(study, rows, tint, where):
     'runs',
     'tasks',
   )
-  return html.chart(*both, '', ('iqm.csv', html.csv_text(header, data)))
+  return html.chart(*both, '', ('iqm.csv', files.csv_text(header, data)))
 
 
 def _chance(better):
@@ -334,6 +335,6 @@ def _compute(study: Study) -> html.Html:
         html.tag('summary', f'{len(rows)} ledgers'),
         html.table(header, rows),
       ),
-      html.download('compute.csv', html.csv_text(header, rows)),
+      html.download('compute.csv', files.csv_text(header, rows)),
     ]
   )

@@ -10,7 +10,8 @@ import numpy as np
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.verdict import rules
+from plasticity_rl.analysis.verdict import verdict as verdicts
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -118,7 +119,7 @@ def load(
   ) or bool(fork.get('replicates'))
   if margin is None:
     margin = _margin(folder, arms, fork)
-  verdict = verdicts.assess(
+  verdict = rules.assess(
     scores.pop(CONTROL),
     scores,
     margin=margin,

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from plasticity_rl.analysis import diagnosis
+from plasticity_rl.analysis.verdict import diagnosis
 from plasticity_rl.errors import UserError
 
 

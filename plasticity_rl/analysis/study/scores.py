@@ -1,7 +1,5 @@
 """Final scores, one a run: read, and summarised per algorithm and arm."""
 
-import csv
-import io
 import math
 import pathlib
 from collections.abc import Sequence
@@ -9,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import statistics
 from plasticity_rl.analysis import tables
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -176,12 +175,7 @@ def notes(scores: Sequence[Score], rows: Sequence[Summary]) -> list[str]:
 
 def to_csv(rows: Sequence[Summary]) -> str:
   """summary.csv, to six digits."""
-  out = io.StringIO()
-  writer = csv.writer(out, lineterminator='\n')
-  writer.writerow(Summary._fields)
-  for row in rows:
-    writer.writerow([f'{v:.6g}' if isinstance(v, float) else v for v in row])
-  return out.getvalue()
+  return files.csv_text(Summary._fields, rows, digits=6)
 
 
 def to_text(rows: Sequence[Summary]) -> str:
@@ -198,11 +192,4 @@ def to_text(rows: Sequence[Summary]) -> str:
     )
     for row in rows
   ]
-  widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-  return '\n'.join(
-    '  '.join(
-      c.ljust(w) if i < 2 else c.rjust(w)
-      for i, (c, w) in enumerate(zip(line, widths, strict=True))
-    ).rstrip()
-    for line in lines
-  )
+  return files.aligned(lines, right_from=2)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from plasticity_rl.analysis import proxies
 from plasticity_rl.analysis import report
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import proxies
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 
 STEPS = (1000, 2000, 4000)

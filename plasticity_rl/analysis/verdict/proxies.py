@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from plasticity_rl.analysis import diagnosis as diagnoses
-from plasticity_rl.analysis import html
-from plasticity_rl.analysis import rank_correlation
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import diagnosis as diagnoses
+from plasticity_rl.analysis.verdict import rank_correlation
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 
 INJECTION = 'injection'
@@ -151,7 +151,7 @@ class Proxies:
 
   def to_csv(self) -> str:
     """A row a proxy, as in `COLUMNS`."""
-    return html.csv_text(
+    return files.csv_text(
       COLUMNS,
       [
         (
@@ -172,7 +172,7 @@ class Proxies:
 
   def pairs_csv(self) -> str:
     """A row a seed and fork: the benefit, and every proxy."""
-    return html.csv_text(
+    return files.csv_text(
       ('seed', 'step', 'benefit', *(n for n in self.values if n != TIME)),
       [
         (
@@ -219,11 +219,7 @@ class Proxies:
       (r.proxy, sign(r.expected), text(r.within), r.tells, text(r.pooled))
       for r in self.rows[:most]
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-      '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-      for row in rows
-    ]
+    lines = [files.aligned(rows)]
     if len(self.rows) > most:
       lines.append(f'and {len(self.rows) - most} more in proxies.csv')
     return '\n'.join(lines)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from plasticity_rl.analysis.runs import Group
-from plasticity_rl.analysis.scores import Score
+from plasticity_rl.analysis.study.scores import Score
 from plasticity_rl.environments import atari_games
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest

@@ -3,14 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.verdict import rules
 from plasticity_rl.errors import UserError
 
 
 def _assess(difference, **changes):
   d = np.asarray(difference, float)
   settings = {'margin': 0.2} | changes
-  return verdicts.assess(np.zeros(len(d)), {'injection': d}, **settings)
+  return rules.assess(np.zeros(len(d)), {'injection': d}, **settings)
 
 
 def _noise(n=10, seed=0, scale=0.1):
@@ -80,17 +80,17 @@ def test_replicates_are_never_decided():
 def test_a_reset_that_helps_alone_is_not_plasticity():
   d = _noise(scale=0.05)
   arms = {'injection': d, 'head_reset': d[::-1] + 0.5}
-  v = verdicts.assess(np.zeros(10), arms, margin=0.2)
+  v = rules.assess(np.zeros(10), arms, margin=0.2)
   assert v.verdict == 'no evidence of plasticity loss'
   assert 'not attributable to plasticity' in ' '.join(v.notes)
   arms['injection'] = d + 0.5
-  v = verdicts.assess(np.zeros(10), arms, margin=0.2)
+  v = rules.assess(np.zeros(10), arms, margin=0.2)
   assert 'not attributable' not in ' '.join(v.notes)
 
 
 def test_variants_of_injection_are_not_resets():
   arms = {'injection': _noise(), 'late': _noise(seed=1) + 0.5}
-  v = verdicts.assess(
+  v = rules.assess(
     np.zeros(10), arms, margin=0.2, injections=('injection', 'late')
   )
   assert 'not attributable' not in ' '.join(v.notes)
@@ -102,14 +102,14 @@ def test_secondary_arms_are_adjusted_and_the_primary_one_is_not():
     'injection': _noise() + 0.5,
     'c': _noise(seed=2) + 0.5,
   }
-  v = verdicts.assess(np.zeros(10), arms, margin=0.2)
+  v = rules.assess(np.zeros(10), arms, margin=0.2)
   assert [a.arm for a in v.arms] == ['injection', 'b', 'c']
   assert [a.p_holm for a in v.arms] == [None, 2**-8, 2**-8]
   assert '(primary)' in v.table() and 'p (Holm)' in v.table()
 
 
 def test_without_an_injection_nothing_is_claimed():
-  v = verdicts.assess(np.zeros(8), {'reset': _noise(8) + 1}, margin=0.2)
+  v = rules.assess(np.zeros(8), {'reset': _noise(8) + 1}, margin=0.2)
   assert (v.verdict, v.arm, v.effect) == ('undecided', None, None)
   assert 'No arm was an injection' in v.statement
   assert json.loads(json.dumps(v.to_json(), allow_nan=False))['effect'] is None
@@ -137,23 +137,23 @@ def test_a_score_that_is_not_finite_names_arm_and_seed(bad):
   with pytest.raises(UserError, match=r"arm 'injection', seed 17: .*finite"):
     _assess(scores, seeds=[5, 6, 17, 18])
   with pytest.raises(UserError, match=r"arm 'control', seed 2"):
-    verdicts.assess(scores, {'injection': np.zeros(4)}, margin=0.2)
+    rules.assess(scores, {'injection': np.zeros(4)}, margin=0.2)
 
 
 def test_bad_arguments():
   with pytest.raises(UserError, match='margin'):
     _assess(np.zeros(4), margin=0.0)
   with pytest.raises(UserError, match="'b' has 3 scores for 4 seeds"):
-    verdicts.assess(np.zeros(4), {'b': np.zeros(3)}, margin=1.0)
+    rules.assess(np.zeros(4), {'b': np.zeros(3)}, margin=1.0)
   with pytest.raises(UserError, match='no arm'):
-    verdicts.assess(np.zeros(4), {}, margin=1.0)
+    rules.assess(np.zeros(4), {}, margin=1.0)
 
 
 def _rate(name, draw, count=1000):
   """How often a verdict comes out at ten seeds."""
   rng = np.random.default_rng(2026)
   found = [
-    verdicts.assess(*_pair(draw, rng), margin=0.5).verdict for _ in range(count)
+    rules.assess(*_pair(draw, rng), margin=0.5).verdict for _ in range(count)
   ]
   return np.mean([f == name for f in found])
 

@@ -3,7 +3,7 @@
 Each takes a study and returns a `Figure`. A study file ends with, for example:
 
   def figure(study):
-    from plasticity_rl.analysis import study_figures
+    from plasticity_rl.analysis.pages import study_figures
 
     return study_figures.along_axis(study, 'fork.step')
 """
@@ -20,14 +20,14 @@ from matplotlib import figure
 from matplotlib import ticker
 from scipy import stats
 
-from plasticity_rl.analysis import figures
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis import study_tables as tables
-from plasticity_rl.analysis import svg
-from plasticity_rl.analysis import verdict as verdicts
-from plasticity_rl.analysis.study import Study
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import svg
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.verdict import statistics
+from plasticity_rl.analysis.verdict import verdict as verdicts
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 

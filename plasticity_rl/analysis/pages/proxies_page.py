@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from plasticity_rl.analysis import figures
-from plasticity_rl.analysis import html
-from plasticity_rl.analysis import proxies as proxies_lib
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.verdict import proxies as proxies_lib
+from plasticity_rl.analysis.verdict import statistics
 
 SHOWN = 20  # Diagnostics in the open table and in the figure.
 PANELS = 6

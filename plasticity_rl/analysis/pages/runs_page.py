@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from plasticity_rl.analysis import figures
-from plasticity_rl.analysis import html
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis import scores as scoring
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.study import scores as scoring
+from plasticity_rl.analysis.verdict import verdict as verdicts
 
 _Key = tuple[str, str]  # Algorithm and arm.
 
@@ -140,7 +141,7 @@ def _curves(
         "Mean over seeds with its 95 % interval (Student's t).",
         (
           f'{name}.csv',
-          html.csv_text(('algorithm', 'arm', 'seed', 'step', metric), data),
+          files.csv_text(('algorithm', 'arm', 'seed', 'step', metric), data),
         ),
       ),
     ]

@@ -9,9 +9,9 @@ from matplotlib import axes as mpl_axes
 from matplotlib import figure
 from matplotlib import ticker
 
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import svg
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.pages import svg
+from plasticity_rl.analysis.verdict import statistics
+from plasticity_rl.analysis.verdict import verdict as verdicts
 
 WIDE = 8.4  # Inches; a point is a CSS unit of the view box.
 NARROW = 4.6  # For phones: the same text size on half the width.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import statistics
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -8,7 +8,7 @@ from typing import Any
 from plasticity_rl import config_files
 from plasticity_rl import errors
 from plasticity_rl.analysis import files
-from plasticity_rl.analysis import study
+from plasticity_rl.analysis.study import study
 
 
 def figure(

@@ -5,9 +5,9 @@ import urllib.parse
 import numpy as np
 import pytest
 
-from plasticity_rl.analysis import proxies
-from plasticity_rl.analysis import proxies_page
-from tests.analysis.page_test import check
+from plasticity_rl.analysis.pages import proxies_page
+from plasticity_rl.analysis.verdict import proxies
+from tests.analysis.pages.page_test import check
 
 STEPS = (1000, 2000)
 

@@ -6,14 +6,15 @@ import numpy as np
 from matplotlib import figure
 from matplotlib import ticker
 
-from plasticity_rl.analysis import figures
-from plasticity_rl.analysis import html
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis import study_figures
-from plasticity_rl.analysis import study_tables as tables
-from plasticity_rl.analysis import svg
-from plasticity_rl.analysis.study import Sample
-from plasticity_rl.analysis.study import Study
+from plasticity_rl.analysis import files
+from plasticity_rl.analysis.pages import figures
+from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.pages import study_figures
+from plasticity_rl.analysis.pages import svg
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.study.study import Sample
+from plasticity_rl.analysis.study.study import Study
 
 _PANELS = 40  # More would be a wall; the data are whole.
 _TAUS = 121
@@ -68,7 +69,7 @@ def profiles(study: Study) -> html.Html:
         said,
         (
           'profiles.csv',
-          html.csv_text(('arm', 'threshold', 'share', 'low', 'high'), rows),
+          files.csv_text(('arm', 'threshold', 'share', 'low', 'high'), rows),
         ),
       ),
       html.legend([(name, color) for name, (color, _) in lines.items()]),
@@ -136,7 +137,7 @@ def curves(study: Study) -> html.Html:
         f"(Student's t). {f'{more} more are in the data. ' * (more > 0)}",
         html.download(
           'curves.csv',
-          html.csv_text(
+          files.csv_text(
             ('task', 'setting', 'arm', 'seed', 'step', study.metric), rows
           ),
         ),
@@ -223,7 +224,7 @@ def diagnostics(study: Study) -> html.Html:
   parts.append(
     html.download(
       'diagnostics.csv',
-      html.csv_text(('cell', 'arm', 'diagnostic', 'step', 'mean'), rows),
+      files.csv_text(('cell', 'arm', 'diagnostic', 'step', 'mean'), rows),
     )
   )
   return html.join(parts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from plasticity_rl.analysis import rank_correlation
+from plasticity_rl.analysis.verdict import rank_correlation
 
 
 def noise(*shape, seed=0):
