@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
-from plasticity_rl.analysis.pages import figures
-from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.pages import curves
+from plasticity_rl.analysis.pages import intervals
+from plasticity_rl.analysis.pages import template
+from plasticity_rl.analysis.pages.curves import Curve
+from plasticity_rl.analysis.pages.figure import Figure
+from plasticity_rl.analysis.pages.figure import Panels
 from plasticity_rl.analysis.verdict import diagnosis as diagnoses
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict import verdict as verdicts
@@ -48,22 +53,21 @@ _MEANING = {
 def build(diagnosis: diagnoses.Diagnosis) -> str:
   """`report.html` of a diagnosis."""
   colors = _colors(diagnosis)
-  sections = [
-    _head(diagnosis),
-    _curves(diagnosis, colors),
-    _differences(diagnosis, colors),
-    _at_fork(diagnosis, colors),
-    _through_time(diagnosis, colors),
-    _compute(diagnosis, colors),
-    html.record_section(
-      {'The shared prefix': diagnosis.prefix.record}
-      | {f'Arm {n}': r.record for n, r in diagnosis.arms.items()}
-    ),
-  ]
-  return html.page(
-    f'{diagnosis.verdict.verdict} · {diagnosis.path.resolve().name}',
-    *sections,
-    tone=_TONES[diagnosis.verdict.verdict],
+  verdict = diagnosis.verdict
+  return template.render(
+    'diagnosis',
+    tone=_TONES[verdict.verdict],
+    meaning=_MEANING[verdict.verdict] if verdict.arm else '',
+    diagnosis=diagnosis,
+    verdict=verdict,
+    colors=colors,
+    learning_curves=_learning_curves(diagnosis, colors),
+    differences=_differences(diagnosis, colors),
+    at_fork=_at_fork(diagnosis, colors),
+    through_time=_through_time(diagnosis, colors),
+    compute=_compute(diagnosis),
+    records={'The shared prefix': diagnosis.prefix.record}
+    | {f'Arm {n}': r.record for n, r in diagnosis.arms.items()},
   )
 
 
@@ -78,46 +82,6 @@ def _colors(diagnosis: diagnoses.Diagnosis) -> Colors:
     else next(others)
     for name in diagnosis.arms
   }
-
-
-def _head(diagnosis: diagnoses.Diagnosis) -> html.Html:
-  v = diagnosis.verdict
-  prefix = diagnosis.prefix
-  what = (
-    f'{prefix.name_of("agent")} on {prefix.name_of("environment")}, forked at'
-    f' step {diagnosis.step:,}, continued for {diagnosis.horizon:,} steps in'
-    f' {len(diagnosis.arms)} arms'
-  )
-  tiles = []
-  if v.effect is not None:
-    estimate, *bounds = verdicts.interval_text(v.effect, v.low, v.high).split(
-      ' ', 1
-    )
-    tiles = [(f'{v.arm} − control', estimate)]
-    tiles += [('95 % interval', b) for b in bounds]
-    tiles += [('sign-flip test', verdicts.p_text(v.p))]
-  tiles += [
-    ('replicates' if v.replicates else 'seeds', v.seeds),
-    ('margin', f'{v.margin:g}'),
-    ('metric', v.metric),
-  ]
-  scope = ' (for this network only)' if v.replicates else ''
-  notes = [html.tag('p', n, class_='note') for n in v.notes]
-  return html.join(
-    [
-      html.tag('p', 'Is the agent losing plasticity?', class_='eyebrow'),
-      html.tag('p', what, class_='over'),
-      html.tag(
-        'section',
-        html.tag('h1', v.verdict, scope),
-        html.tag('p', _MEANING[v.verdict] if v.arm else '', class_='lead'),
-        html.tag('p', v.reason, class_='quiet'),
-        html.facts(tiles, 'tiles'),
-        class_='verdict',
-      ),
-      *notes,
-    ]
-  )
 
 
 def _points(
@@ -139,297 +103,204 @@ def _points(
   ]
 
 
-def _curve(name: str, color: int, series: tables.Series) -> figures.Curve:
+def _curve(name: str, color: int, series: tables.Series) -> Curve:
   strong = color == 1  # The colour of the injection, where there is one.
-  return figures.Curve(name, color, series.steps, series.values, strong)
+  return Curve(name, color, series.steps, series.values, strong)
 
 
-def _curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
+def _prefix(diagnosis: diagnoses.Diagnosis, metric: str) -> Curve | None:
+  series = diagnosis.prefix_series(metric)
+  return None if series is None else _curve('prefix', 0, series)
+
+
+def _learning_curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
   metric = diagnosis.metric
-  prefix = diagnosis.prefix_series()
-  arguments = {
-    'curves': [
-      _curve(n, colors[n], diagnosis.after(n)) for n in diagnosis.arms
-    ],
-    'metric': metric,
-    'fork': diagnosis.step,
-    'prefix': None if prefix is None else _curve('prefix', 0, prefix),
-  }
-  caption = (
+  return Figure(
+    'What came before and after',
+    *curves.learning_curves(
+      [_curve(n, colors[n], diagnosis.after(n)) for n in diagnosis.arms],
+      name='curves',
+      metric=metric,
+      fork=diagnosis.step,
+      prefix=_prefix(diagnosis, metric),
+    ),
     'Mean over seeds; the band is a 95 % interval of the mean at each point'
     " (Student's t). All arms start from the same network, optimizer, replay,"
     ' environment and random keys. The two panels have time scales of their'
-    ' own.'
-  )
-  rows = _points(diagnosis, metric)
-  return html.join(
-    [
-      html.tag('h2', 'What came before and after'),
-      html.chart(
-        figures.learning_curves(name='curves', **arguments),
-        figures.learning_curves(
-          name='curves-n', width=figures.NARROW, **arguments
-        ),
-        caption,
-        (
-          'learning_curves.csv',
-          files.csv_text(('arm', 'seed', 'step', metric), rows),
-        ),
-      ),
-    ]
+    ' own.',
+    ('arm', 'seed', 'step', metric),
+    _points(diagnosis, metric),
   )
 
 
-def _differences(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
+def _differences(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
   v = diagnosis.verdict
-  rows = figures.difference_rows(v, colors)
-  label = f'difference in mean {v.metric} to control'
-  arguments = {'rows': rows, 'label': label, 'zero': True, 'margin': v.margin}
   seeds = diagnosis.after(diagnoses.CONTROL).seeds
-  data = [
-    (a.arm, int(s), d)
-    for a in v.arms
-    for s, d in zip(seeds, a.differences, strict=True)
-  ]
-  body = [
-    (
-      html.colored('control', 0),
-      v.mean_text(v.control_mean),
-      '',
-      '',
-      '',
-    )
-  ]  # pyformat: disable
-  for a in v.arms:
-    primary = a.arm == v.arm
-    body.append(
-      (
-        html.colored(a.arm, colors[a.arm], primary),
-        v.mean_text(a.mean),
-        verdicts.interval_text(a.effect, a.low, a.high),
-        f'{a.p:.2g}',
-        'primary' if primary else f'{a.p_holm:.2g}',
-      )
-    )
   many = 'replicate' if v.replicates else 'seed'
   few = v.seeds < statistics.STUDENT_BELOW
-  caption = (
+  simulated = v.seeds > statistics.EXACT_UP_TO
+  return Figure(
+    'What each intervention changed',
+    *intervals.intervals(
+      [_difference(a, colors[a.arm], a.arm == v.arm) for a in v.arms],
+      name='differences',
+      label=f'difference in mean {v.metric} to control',
+      zero=True,
+      margin=v.margin,
+    ),
     f'Each dot is one {many}: the arm minus control, in mean {v.metric} over'
     f' steps {diagnosis.step:,} to {diagnosis.step + diagnosis.horizon:,}'
     ' without the fork itself. Diamond and bar: mean and 95 % interval'
     f' ({"Student’s t" if few else "studentised bootstrap"}).'
-    ' p: exact sign-flip test'
-    f'{"" if v.seeds <= 16 else ", by simulation"}; adjusted after Holm over'
-    ' all arms but the primary one.'
-  )
-  header = ('arm', 'mean', 'difference [95 %]', 'p', 'p (Holm)')
-  return html.join(
+    f' p: exact sign-flip test{", by simulation" * simulated}; adjusted after'
+    ' Holm over all arms but the primary one.',
+    ('arm', many, 'difference'),
     [
-      html.tag('h2', 'What each intervention changed'),
-      html.chart(
-        figures.intervals(name='differences', **arguments),
-        figures.intervals(
-          name='differences-n', width=figures.NARROW, **arguments
-        ),
-        caption,
-        (
-          'differences.csv',
-          files.csv_text(('arm', many, 'difference'), data),
-        ),
-      ),
-      html.table(header, body),
-    ]
+      (a.arm, int(s), d)
+      for a in v.arms
+      for s, d in zip(seeds, a.differences, strict=True)
+    ],
   )
 
 
-def _first(series: tables.Series, after: int) -> np.ndarray | None:
-  """Values [S] at the first step > after; None if there is none."""
-  series = series.between(after, math.inf)
+def _difference(
+  arm: verdicts.ArmResult, color: int, primary: bool
+) -> intervals.Row:
+  """The paired differences of an arm as a row of an interval plot."""
+  holm = arm.p_holm is not None
+  p = verdicts.p_text(arm.p_holm if holm else arm.p)
+  text = verdicts.interval_text(arm.effect, arm.low, arm.high)
+  return intervals.Row(
+    name=arm.arm,
+    color=color,
+    estimate=arm.effect,
+    low=math.nan if arm.low is None else arm.low,
+    high=math.nan if arm.high is None else arm.high,
+    points=arm.differences,
+    strong=primary,
+    text=f'{text}, {p}{" (Holm)" * holm}',
+  )
+
+
+class _Measure(NamedTuple):
+  """Something measured at the fork: its values `[S]` by arm, where known."""
+
+  title: str
+  by_arm: dict[str, np.ndarray]
+
+  def mean(self, arm: str) -> str:
+    """The mean of an arm over seeds, as text."""
+    if arm not in self.by_arm:
+      return '–'
+    return verdicts.short(float(np.nanmean(self.by_arm[arm])))
+
+
+class _AtFork(NamedTuple):
+  measures: list[_Measure]
+  panels: Panels
+
+
+def _at_fork(diagnosis: diagnoses.Diagnosis, colors: Colors) -> _AtFork:
+  metric, step = diagnosis.metric, diagnosis.step
+  found = (
+    (
+      'largest change of an output',
+      lambda arm: diagnosis.at_fork(arm, 'largest_output_change'),
+    ),
+    (
+      'greedy actions kept',
+      lambda arm: diagnosis.at_fork(arm, 'greedy_agreement'),
+    ),
+    (
+      f'{metric} right after',
+      lambda arm: _first(diagnosis.after(arm).between(step - 1, step)),
+    ),
+    (
+      f'first {metric} in training',
+      lambda arm: _first(diagnosis.after(arm).between(step, math.inf)),
+    ),
+  )
+  measures = []
+  for title, measure in found:
+    by_arm = {arm: measure(arm) for arm in diagnosis.arms}
+    by_arm = {
+      arm: values
+      for arm, values in by_arm.items()
+      if values is not None and np.isfinite(values).any()
+    }
+    if by_arm:
+      measures.append(_Measure(title, by_arm))
+  drawings, data = [], []
+  for i, (title, by_arm) in enumerate(measures):
+    rows = [
+      intervals.Row(n, colors[n], float(np.nanmean(x)), points=x)
+      for n, x in by_arm.items()
+    ]
+    drawings.append(intervals.dots(rows, name=f'fork-{i}', title=title))
+    data += [
+      (title, arm, j, float(x))
+      for arm, values in by_arm.items()
+      for j, x in enumerate(values)
+    ]
+  header = ('measure', 'arm', 'number', 'value')
+  return _AtFork(measures, Panels(drawings, files.csv_text(header, data)))
+
+
+def _first(series: tables.Series) -> np.ndarray | None:
+  """Values `[S]` at the first step; None if there is none."""
   return series.values[:, 0] if len(series.steps) else None
 
 
-def _mean(values: np.ndarray | None) -> str:
-  if values is None or not np.isfinite(values).any():
-    return '–'
-  return verdicts.short(float(np.nanmean(values)))
-
-
-def _at_fork(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
-  names = list(diagnosis.arms)
-  measures = {
-    'largest change of an output': {
-      n: diagnosis.at_fork(n, 'largest_output_change') for n in names
-    },
-    'greedy actions kept': {
-      n: diagnosis.at_fork(n, 'greedy_agreement') for n in names
-    },
-    f'{diagnosis.metric} right after': {
-      n: _at(diagnosis.after(n), diagnosis.step) for n in names
-    },
-    f'first {diagnosis.metric} in training': {
-      n: _first(diagnosis.after(n), diagnosis.step) for n in names
-    },
-  }
-  measures = {
-    k: v
-    for k, v in measures.items()
-    if any(x is not None and np.isfinite(x).any() for x in v.values())
-  }
-  panels, data = [], []
-  for i, (title, by_arm) in enumerate(measures.items()):
-    rows = [
-      figures.IntervalRow(n, colors[n], float(np.nanmean(x)), points=x)
-      for n, x in by_arm.items()
-      if x is not None and np.isfinite(x).any()
-    ]
-    panels.append(html.small(figures.dots(rows, name=f'fork-{i}', title=title)))
-    data += [
-      (title, r.name, j, float(x)) for r in rows for j, x in enumerate(r.points)
-    ]
-  body = [
-    [html.colored(n, colors[n], colors[n] == 1)]
-    + [_mean(by_arm[n]) for by_arm in measures.values()]
-    for n in names
-  ]
-  return html.join(
-    [
-      html.tag('h2', 'At the fork: is it exploration?'),
-      html.tag(
-        'p',
-        'A reset changes what the agent does at once, so what it gains may be'
-        ' the exploration that this brings. An injection changes no'
-        ' prediction at that moment: what it gains afterwards is learning.',
-      ),
-      html.table(['mean over seeds', *measures], body),
-      html.tag('div', *panels, class_='grid pair'),
-      html.tag(
-        'p',
-        'Diamond: mean; dots: seeds. ',
-        html.download(
-          'at_fork.csv',
-          files.csv_text(('measure', 'arm', 'number', 'value'), data),
-        ),
-        class_='quiet',
-      ),
-    ]
-  )
-
-
-def _at(series: tables.Series, step: int) -> np.ndarray | None:
-  where = np.flatnonzero(series.steps == step)
-  return series.values[:, where[0]] if len(where) else None
-
-
-def _through_time(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
+def _through_time(
+  diagnosis: diagnoses.Diagnosis, colors: Colors
+) -> Panels | None:
   seen = [m for r in diagnosis.arms.values() for m in r.table.metrics]
   metrics = [m for m in dict.fromkeys(seen) if m != diagnosis.metric]
+  if not metrics:
+    return None
   # What explains comes first; returns and losses of training follow.
   metrics.sort(key=lambda m: not m.startswith('plasticity/'))
-  if not metrics:
-    return html.Html('')
-  panels, data = [], []
+  drawings, data = [], []
   for i, metric in enumerate(metrics):
-    curves = []
+    lines = []
     for name, run in diagnosis.arms.items():
       if metric in run.table.metrics:
         series = run.table.series(metric).between(diagnosis.step - 1, math.inf)
         if np.isfinite(series.values).any():
-          curves.append(_curve(name, colors[name], series))
-    if not curves:
+          lines.append(_curve(name, colors[name], series))
+    if not lines:
       continue
-    prefix = diagnosis.prefix_series(metric)
-    panels.append(
-      html.small(
-        figures.small_curves(
-          curves,
-          name=f'time-{i}',
-          title=metric.removeprefix('plasticity/'),
-          prefix=None if prefix is None else _curve('prefix', 0, prefix),
-          fork=diagnosis.step,
-        )
+    drawings.append(
+      curves.small_curves(
+        lines,
+        name=f'time-{i}',
+        title=metric.removeprefix('plasticity/'),
+        prefix=_prefix(diagnosis, metric),
+        fork=diagnosis.step,
       )
     )
     data += [(metric, *row) for row in _points(diagnosis, metric)]
-  shown, rest = panels[:12], panels[12:]
-  more = html.tag(
-    'details',
-    html.tag('summary', f'{len(rest)} more'),
-    html.tag('div', *rest, class_='grid'),
-  )
-  return html.join(
-    [
-      html.tag('h2', 'Diagnostics through time'),
-      html.legend(colors.items()),
-      html.tag('div', *shown, class_='grid'),
-      more if rest else '',
-      html.tag(
-        'p',
-        'Mean over seeds with its 95 % interval; the dashed line is the fork.'
-        ' None of these alone says that plasticity is lost. ',
-        html.download(
-          'diagnostics.csv',
-          files.csv_text(('metric', 'arm', 'seed', 'step', 'value'), data),
-        ),
-        class_='quiet',
-      ),
-    ]
-  )
+  header = ('metric', 'arm', 'seed', 'step', 'value')
+  return Panels(drawings, files.csv_text(header, data))
 
 
-def _amount(value: float) -> str:
-  """FLOPs or seconds with a unit prefix."""
-  if not math.isfinite(value):
-    return '–'
-  for size, unit in ((1e15, 'P'), (1e12, 'T'), (1e9, 'G'), (1e6, 'M')):
-    if value >= size:
-      return f'{value / size:.3g} {unit}'
-  return f'{value:.3g}'
+class _Compute(NamedTuple):
+  """What runs cost: their names with FLOPs and seconds."""
+
+  rows: list[tuple[str, list[float], list[float]]]
+  csv: str
 
 
-def _seconds(value: float) -> str:
-  return f'{value:,.1f}' if math.isfinite(value) else '–'
-
-
-def _compute(diagnosis: diagnoses.Diagnosis, colors: Colors) -> html.Html:
-  named = {'shared prefix': diagnosis.prefix} | dict(diagnosis.arms)
+def _compute(diagnosis: diagnoses.Diagnosis) -> _Compute:
   keys = ('act_flops', 'update_flops', 'evaluation_flops', 'total_flops')
-  body, data = [], []
-  for name, run in named.items():
+  rows = []
+  for name, run in (
+    {'shared prefix': diagnosis.prefix} | diagnosis.arms
+  ).items():
     ledger = run.ledger or {}
-    numbers = [float(ledger.get(k, math.nan)) for k in keys]
-    seconds = runs.seconds(run)
+    flops = [float(ledger.get(k, math.nan)) for k in keys]
     compiling = float(ledger.get('compile_seconds', math.nan))
-    color = colors.get(name)
-    label = name if color is None else html.colored(name, color, color == 1)
-    body.append(
-      (
-        label,
-        *map(_amount, numbers),
-        _seconds(seconds),
-        _seconds(compiling),
-      )
-    )
-    data.append((name, *numbers, seconds, compiling))
-  header = (
-    '',
-    'acting',
-    'updates',
-    'evaluation',
-    'total FLOPs',
-    'seconds',
-    'of which compiling',
-  )  # pyformat: disable
-  columns = ('arm', *keys, 'seconds', 'compile_seconds')
-  return html.join(
-    [
-      html.tag('h2', 'What it cost'),
-      html.table(header, body),
-      html.tag(
-        'p',
-        'FLOPs of one seed, from the lowered programs; seconds are of all'
-        ' seeds. ',
-        html.download('compute.csv', files.csv_text(columns, data)),
-        class_='quiet',
-      ),
-    ]
-  )
+    rows.append((name, flops, [runs.seconds(run), compiling]))
+  header = ('arm', *keys, 'seconds', 'compile_seconds')
+  data = [(name, *flops, *seconds) for name, flops, seconds in rows]
+  return _Compute(rows, files.csv_text(header, data))

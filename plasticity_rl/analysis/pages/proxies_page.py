@@ -1,11 +1,18 @@
 """The page of many forks: which proxies tell, and what they were told by."""
 
 import numpy as np
+from matplotlib import figure as mpl_figure
 
-from plasticity_rl.analysis.pages import figures
-from plasticity_rl.analysis.pages import html
+from plasticity_rl.analysis.pages import axes
+from plasticity_rl.analysis.pages import figure
+from plasticity_rl.analysis.pages import intervals
+from plasticity_rl.analysis.pages import palette
+from plasticity_rl.analysis.pages import template
+from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.verdict import proxies as proxies_lib
 from plasticity_rl.analysis.verdict import statistics
+from plasticity_rl.analysis.verdict.proxies import Proxies
+from plasticity_rl.analysis.verdict.proxies import ProxyRow
 
 SHOWN = 20  # Diagnostics in the open table and in the figure.
 PANELS = 6
@@ -16,22 +23,33 @@ _COLORS = {
 }
 
 
-def build(found: proxies_lib.Proxies) -> str:
+def build(found: Proxies) -> str:
   """`proxies.html`."""
   names = _names(found)
-  return html.page(
-    f'Which proxy tells? · {found.path.resolve().name}',
-    _head(found, names),
-    _table(found, names),
-    _figure(found, names),
-    _benefit(found),
-    _scatters(found, names),
-    html.record_section({'The run that was forked': found.prefix.record}),
+  return template.render(
+    'proxies',
     tone='arm-1',
+    found=found,
+    names=names,
+    color=_color,
+    time=next(r for r in found.rows if r.proxy == proxies_lib.TIME),
+    text=proxies_lib.text,
+    sign=proxies_lib.sign,
+    open_rows=SHOWN + len(found.rows) - len(found.diagnostics),
+    legend_of_strength=[
+      ('tells', _COLORS[proxies_lib.YES]),
+      ('reversed', _COLORS[proxies_lib.REVERSED]),
+      ('tells, no sign was stated', _COLORS[proxies_lib.UNFORESEEN]),
+      ('does not tell', 0),
+    ],
+    strength=_strength(found, names),
+    benefit=_benefit(found),
+    scatters=_scatters(found, names),
+    records={'The run that was forked': found.prefix.record},
   )
 
 
-def _names(found: proxies_lib.Proxies) -> dict[str, str]:
+def _names(found: Proxies) -> dict[str, str]:
   """Short names; that of the network is left out where there is only one."""
   short = {
     r.proxy: r.proxy.removeprefix(proxies_lib.PREFIX) for r in found.rows
@@ -43,229 +61,91 @@ def _names(found: proxies_lib.Proxies) -> dict[str, str]:
   return short
 
 
-def _color(row: proxies_lib.ProxyRow) -> int:
+def _color(row: ProxyRow) -> int:
   return _COLORS.get(row.tells, 0)
 
 
-def _head(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
-  prefix = found.prefix
-  first = found.diagnostics[0]
-  time = next(r for r in found.rows if r.proxy == proxies_lib.TIME)
-  what = (
-    f'{prefix.name_of("agent")} on {prefix.name_of("environment")}, forked at'
-    f' {len(found.steps)} steps from {found.steps[0]:,} to'
-    f' {found.steps[-1]:,}, each continued for {found.horizon:,} steps with'
-    ' an injection and without'
-  )
-  strongest = (
-    f'Strongest within forks: {names[first.proxy]},'
-    f' rho = {proxies_lib.text(first.within)}. To compare with: the step'
-    f' alone has {proxies_lib.text(time.pooled)} over all forks'
-  )
-  strongest += (
-    ', and '.join(
-      ['']
-      + [
-        f'{r.proxy} at the fork {proxies_lib.text(r.within)} within forks'
-        for r in found.rows
-        if r.is_reference and r is not time
-      ]
-    )
-    + '.'
-  )
-  tiles = [
-    ('seeds', len(found.seeds)),
-    ('forks', len(found.steps)),
-    ('arms trained', 2 * len(found.steps)),
-    ('benefit', f'gain in {found.metric}'),
-  ]
-  return html.join(
-    [
-      html.tag('p', 'Which proxy tells?', class_='eyebrow'),
-      html.tag('p', what, class_='over'),
-      html.tag(
-        'section',
-        html.tag('h1', found.statement),
-        html.tag('p', strongest, class_='lead'),
-        html.tag(
-          'p',
-          'A proxy tells if, among equally old networks, it ranks them as'
-          ' the measured benefit of injection does.',
-          class_='quiet',
-        ),
-        html.facts(tiles, 'tiles'),
-        class_='verdict',
-      ),
-    ]
-  )
-
-
-def _table(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
-  header = (
-    'proxy',
-    'expected',
-    'within forks [95 %]',
-    'tells',
-    'pooled [95 %]',
-  )  # pyformat: disable
-  body = [
-    (
-      html.join(
-        [
-          html.colored(names[r.proxy], _color(r), _color(r) > 0),
-          html.tag('span', r.note and f' · {r.note}', class_='quiet'),
-        ]
-      ),
-      proxies_lib.sign(r.expected),
-      proxies_lib.text(r.within),
-      r.tells,
-      proxies_lib.text(r.pooled),
-    )
-    for r in found.rows
-  ]  # pyformat: disable
-  open_rows = SHOWN + len(found.rows) - len(found.diagnostics)
-  rest = body[open_rows:]
-  more = html.tag(
-    'details',
-    html.tag('summary', f'{len(rest)} more'),
-    html.table(header, rest),
-  )
-  return html.join(
-    [
-      html.table(header, body[:open_rows]),
-      more if rest else '',
-      html.tag(
-        'p',
-        'Spearman’s rank correlation of the proxy at the fork with the'
-        ' benefit of injection there. Within forks: over the seeds of each'
-        ' fork, then averaged, so that time explains nothing. Pooled: over'
-        ' all pairs of seed and fork. Expected: the sign if more of the'
-        ' proxy, or less, meant more plasticity lost. Tells: the interval'
-        ' within forks leaves zero on that side; reversed: on the other.'
-        ' Intervals resample whole seeds (bootstrap); they are not corrected'
-        ' for the number of proxies: of those that are worthless about one in'
-        ' 40 tells by luck, and as many are reversed. ',
-        html.download('proxies.csv', found.to_csv()),
-        class_='quiet',
-      ),
-    ]
-  )
-
-
-def _figure(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
+def _strength(found: Proxies, names: dict[str, str]) -> Figure:
   kept = [r for r in found.rows if r.is_reference]
   kept += [
     r for r in found.diagnostics[:SHOWN] if np.isfinite(r.pooled.estimate)
   ]
   pairs = [
     (
-      figures.IntervalRow(
+      intervals.Row(
         f'{names[r.proxy]} ({proxies_lib.sign(r.expected)})',
         _color(r),
         *r.within,
         text=proxies_lib.text(r.within),
         strong=_color(r) > 0,
       ),
-      figures.IntervalRow(names[r.proxy], 0, *r.pooled),
+      intervals.Row(names[r.proxy], 0, *r.pooled),
     )
     for r in kept
-  ]  # pyformat: disable
-  arguments = {
-    'pairs': pairs,
-    'label': 'rank correlation with the benefit',
-    'limits': (-1.05, 1.05),
-  }
-  caption = (
+  ]
+  drawings = intervals.paired_intervals(
+    pairs,
+    name='strength',
+    label='rank correlation with the benefit',
+    limits=(-1.05, 1.05),
+  )
+  return Figure(
+    'By strength',
+    *drawings,
     'Diamond and bar: within forks; small dot and line: pooled; 95 %'
     ' intervals. In brackets the sign that was expected. Below the step and'
     ' the return, for comparison, the strongest within forks come first. Not'
-    ' drawn: what is constant.'
-  )
-  return html.join(
-    [
-      html.tag('h2', 'By strength'),
-      html.legend(
-        [
-          ('tells', _COLORS[proxies_lib.YES]),
-          ('reversed', _COLORS[proxies_lib.REVERSED]),
-          ('tells, no sign was stated', _COLORS[proxies_lib.UNFORESEEN]),
-          ('does not tell', 0),
-        ]
-      ),
-      html.chart(
-        figures.paired_intervals(name='strength', **arguments),
-        figures.paired_intervals(
-          name='strength-n', width=figures.NARROW, **arguments
-        ),
-        caption,
-        ('proxies.csv', found.to_csv()),
-      ),
-    ]
+    ' drawn: what is constant.',
+    proxies_lib.COLUMNS,
+    found.csv_rows,
   )
 
 
-def _benefit(found: proxies_lib.Proxies) -> html.Html:
+def _benefit(found: Proxies) -> Figure:
   rows = []
   for step, values in zip(found.steps, found.benefit.T, strict=True):
     interval = statistics.paired_difference(values)
+    text = proxies_lib.text(interval)
     rows.append(
-      figures.IntervalRow(
-        f'step {step:,}',
-        1,
-        *interval,
-        points=values,
-        text=proxies_lib.text(interval),
-      )
-    )  # pyformat: disable
-  arguments = {
-    'rows': rows,
-    'label': f'mean {found.metric} after the fork, injection − control',
-    'zero': True,
-  }
-  return html.join(
-    [
-      html.tag('h2', 'What injection gained at each fork'),
-      html.chart(
-        figures.intervals(name='benefit', **arguments),
-        figures.intervals(name='benefit-n', width=figures.NARROW, **arguments),
-        'Each dot is one seed; diamond and bar: mean and 95 % interval.'
-        ' This is what the proxies should have told.',
-        ('pairs.csv', found.pairs_csv()),
-      ),
-    ]
+      intervals.Row(f'step {step:,}', 1, *interval, points=values, text=text)
+    )
+  label = f'mean {found.metric} after the fork, injection − control'
+  return Figure(
+    'What injection gained at each fork',
+    *intervals.intervals(rows, name='benefit', label=label, zero=True),
+    'Each dot is one seed; diamond and bar: mean and 95 % interval.'
+    ' This is what the proxies should have told.',
+    *found.pairs,
   )
 
 
-def _scatters(found: proxies_lib.Proxies, names: dict[str, str]) -> html.Html:
+def _scatters(found: Proxies, names: dict[str, str]) -> list[str]:
   """The strongest column of each of the strongest diagnostics."""
-  kept: dict[str, proxies_lib.ProxyRow] = {}
+  kept: dict[str, ProxyRow] = {}
   for row in found.diagnostics:
     if np.isfinite(row.within.estimate):
       kept.setdefault(row.proxy.split('/')[2], row)
-  panels = [
-    html.small(
-      figures.scatter(
-        found.values[row.proxy],
-        found.benefit,
-        name=f'scatter-{i}',
-        title=names[row.proxy],
-        label='benefit',
-        color=max(1, _color(row)),
-      )
-    )
+  return [
+    _scatter(found, row.proxy, f'scatter-{i}', names[row.proxy], _color(row))
     for i, row in enumerate(list(kept.values())[:PANELS])
-  ]  # pyformat: disable
-  if not panels:
-    return html.Html('')
-  return html.join(
-    [
-      html.tag('h2', 'The strongest, network by network'),
-      html.tag('div', *panels, class_='grid pair'),
-      html.tag(
-        'p',
-        'Each dot is one seed at one fork; later forks are drawn stronger. ',
-        html.download('pairs.csv', found.pairs_csv()),
-        class_='quiet',
-      ),
-    ]
-  )
+  ]
+
+
+def _scatter(
+  found: Proxies, proxy: str, name: str, title: str, color: int
+) -> str:
+  """Pairs of a proxy and the benefit; later forks are drawn stronger."""
+
+  def draw(width: float) -> mpl_figure.Figure:
+    fig, ax = figure.panel(width, 2.6)
+    ax.axhline(0, color=palette.MUTED, linewidth=1)
+    columns = list(zip(found.values[proxy].T, found.benefit.T, strict=True))
+    for j, (x, y) in enumerate(columns):
+      alpha = 0.15 + 0.75 * j / max(1, len(columns) - 1)
+      axes.points(ax, x, y, palette.arm_color(max(1, color)), alpha=alpha)
+    axes.scale_steps(ax, 4)
+    ax.set_ylabel('benefit')
+    ax.set_title(axes.clip(title, 44), loc='left')
+    return fig
+
+  return figure.drawn(name, f'benefit over {title}', draw)

@@ -51,9 +51,7 @@ class Sample:
 
   Attributes:
     run: its name in the study.
-    algorithm: `config.agent.name`.
     arm: what is compared within a cell.
-    task: `config.environment.name`.
     setting: where it is on the study's axes, task and seeds left out.
     seeds: `[S]`; a network that was continued several times is one.
     scores: `[S]`: the mean of the metric over the horizon of a fork, or over
@@ -66,9 +64,7 @@ class Sample:
   """
 
   run: str
-  algorithm: str
   arm: str
-  task: str
   setting: Setting
   seeds: np.ndarray
   scores: np.ndarray
@@ -77,6 +73,14 @@ class Sample:
   record: runs.Run
   prefix: runs.Run | None
   replicates: bool = False
+
+  @property
+  def algorithm(self) -> str:
+    return self.record.name_of('agent')
+
+  @property
+  def task(self) -> str:
+    return self.record.name_of('environment')
 
   def measured(self, metric: str) -> tables.Series:
     """Any metric of the record, a row for each of `seeds`."""
@@ -157,19 +161,13 @@ def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
     try:
       samples += _samples(folder / 'runs' / name, name, facts, metric)
     except UserError as error:
-      missing.append(
-        _missing(name, {**state, 'error': str(error)}, 'unreadable')
-      )
+      state |= {'error': str(error)}
+      missing.append(_missing(name, state, 'unreadable'))
   if not samples:
-    first = missing[0] if missing else None
-    raise UserError(
-      f'no run of {folder} is complete yet'
-      + (
-        f'; the first: {first.name}: {first.error or first.state}'
-        if first
-        else ''
-      )
+    first = ''.join(
+      f'; the first: {m.name}: {m.error or m.state}' for m in missing[:1]
     )
+    raise UserError(f'no run of {folder} is complete yet{first}')
   prefixes = sorted((folder / 'prefixes').glob('*/ledger.json'))
   return Study(
     path=folder,
@@ -212,9 +210,7 @@ def _samples(path, name, facts, metric):
   return [
     Sample(
       run=name,
-      algorithm=run.name_of('agent'),
       arm=str(facts.get('arm') or 'all'),
-      task=run.name_of('environment'),
       setting=setting,
       seeds=series.seeds,
       scores=last.values.mean(axis=1),
@@ -240,9 +236,7 @@ def _arms(path, name, setting, metric):
   return [
     Sample(
       run=name,
-      algorithm=run.name_of('agent'),
       arm=arm,
-      task=run.name_of('environment'),
       setting=setting,
       seeds=np.array(seeds),
       scores=scores[arm],

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -255,6 +255,30 @@ def profile(
   return np.mean(shares, axis=0), low, high
 
 
+def scaled_gains(
+  study: Study, arm: str
+) -> list[tuple[dict[str, Any], np.ndarray]]:
+  """(setting, gains `[S]` on one scale) of an arm, for each of its cells."""
+  scale = normaliser(study)
+  return [
+    (dict(g.setting), g.differences / scale[g.task][1])
+    for g in gains(study)
+    if g.arm == arm
+  ]
+
+
+def scaled_scores(
+  study: Study, arm: str
+) -> list[tuple[dict[str, Any], np.ndarray]]:
+  """(setting, scores `[S]` on one scale) of an arm, for each of its runs."""
+  scale = normaliser(study)
+  return [
+    (dict(s.setting), (s.scores - scale[s.task][0]) / scale[s.task][1])
+    for s in study.samples
+    if s.arm == arm
+  ]
+
+
 def along(
   study: Study, axis: str, arm: str, *, gain: bool
 ) -> list[tuple[object, Interval, np.ndarray]]:
@@ -266,26 +290,56 @@ def along(
   Returns:
     (value, mean with its interval, what it is the mean of) in order.
   """
-  scale = normaliser(study)
+  every = (scaled_gains if gain else scaled_scores)(study, arm)
   found = []
   for value in study.axes[axis]:
-    values = []
-    if gain:
-      values += [
-        g.differences / scale[g.task][1]
-        for g in gains(study)
-        if g.arm == arm and dict(g.setting).get(axis) == value
-      ]
-    else:
-      values += [
-        (s.scores - scale[s.task][0]) / scale[s.task][1]
-        for s in study.samples
-        if s.arm == arm and dict(s.setting).get(axis) == value
-      ]
-    if values:
-      flat = np.concatenate(values)
+    here = [v for setting, v in every if setting.get(axis) == value]
+    if here:
+      flat = np.concatenate(here)
       found.append((value, statistics.student_interval(flat), flat))
   return found
+
+
+def gain_grid(study: Study, arm: str, axes: Sequence[str]) -> np.ndarray:
+  """Mean gain of an arm by the values of axes, an array axis each.
+
+  On one scale over tasks; NaN where the study has no such cell.
+  """
+  every = scaled_gains(study, arm)
+  means = np.full([len(study.axes[axis]) for axis in axes], np.nan)
+  for at in np.ndindex(means.shape):
+    wanted = {a: study.axes[a][i] for a, i in zip(axes, at, strict=True)}
+    here = [v for setting, v in every if wanted.items() <= setting.items()]
+    if here:
+      means[at] = np.concatenate(here).mean()
+  return means
+
+
+def measured_gains(
+  study: Study, arm: str
+) -> dict[str, list[tuple[float, float]]]:
+  """(diagnostic of the control at the fork, gain of the arm) by diagnostic.
+
+  A pair for each seed of each run that has both arms.
+  """
+  pairs: dict[str, list[tuple[float, float]]] = {}
+  for in_cell in cells(study).values():
+    treated = {s.run: s for s in in_cell.get(arm, ())}
+    for base in in_cell.get(studies.CONTROL, ()):
+      if base.run not in treated:
+        continue
+      other = treated[base.run]
+      after = dict(zip(other.seeds, other.scores, strict=True))
+      before = dict(zip(base.seeds, base.scores, strict=True))
+      for name in base.record.table.metrics:
+        if not name.startswith('plasticity/'):
+          continue
+        series = base.measured(name)
+        for seed, value in zip(series.seeds, series.values[:, 0], strict=True):
+          if seed in before and seed in after and math.isfinite(value):
+            gain = float(after[seed] - before[seed])
+            pairs.setdefault(name, []).append((float(value), gain))
+  return pairs
 
 
 def as_scores(study: Study) -> list[scoring.Score]:

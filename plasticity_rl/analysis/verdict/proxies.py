@@ -52,21 +52,9 @@ EXPECTED = {
 }
 YES, NO, REVERSED, UNFORESEEN = 'yes', 'no', 'reversed', 'yes, sign unstated'
 COLUMNS = (
-  'proxy',
-  'expected',
-  'within',
-  'within_low',
-  'within_high',
-  'tells',
-  'pooled',
-  'pooled_low',
-  'pooled_high',
-  'seeds',
-  'forks',
-  'forks_within',
-  'pairs',
-  'note',
-)  # pyformat: disable
+  'proxy,expected,within,within_low,within_high,tells,pooled,pooled_low,'
+  'pooled_high,seeds,forks,forks_within,pairs,note'
+).split(',')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,42 +137,45 @@ class Proxies:
     also = f', {turned} the wrong way round' if turned else ''
     return f'{told} of {len(rows)} proxies tell{also}'
 
-  def to_csv(self) -> str:
+  @property
+  def csv_rows(self) -> list[tuple[Any, ...]]:
     """A row a proxy, as in `COLUMNS`."""
-    return files.csv_text(
-      COLUMNS,
-      [
-        (
-          r.proxy,
-          r.expected,
-          *r.within,
-          r.tells,
-          *r.pooled,
-          len(self.seeds),
-          len(self.steps),
-          r.forks,
-          r.pairs,
-          r.note,
-        )
-        for r in self.rows
-      ],
-    )  # pyformat: disable
+    return [
+      (
+        r.proxy,
+        r.expected,
+        *r.within,
+        r.tells,
+        *r.pooled,
+        len(self.seeds),
+        len(self.steps),
+        r.forks,
+        r.pairs,
+        r.note,
+      )
+      for r in self.rows
+    ]
 
-  def pairs_csv(self) -> str:
-    """A row a seed and fork: the benefit, and every proxy."""
-    return files.csv_text(
-      ('seed', 'step', 'benefit', *(n for n in self.values if n != TIME)),
-      [
-        (
-          int(seed),
-          int(step),
-          float(self.benefit[i, j]),
-          *(float(v[i, j]) for n, v in self.values.items() if n != TIME),
-        )
-        for j, step in enumerate(self.steps)
-        for i, seed in enumerate(self.seeds)
-      ],
-    )  # pyformat: disable
+  @property
+  def pairs(self) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
+    """Header and rows, one a seed and fork: the benefit, and every proxy."""
+    values = {n: v for n, v in self.values.items() if n != TIME}
+    return ('seed', 'step', 'benefit', *values), [
+      (
+        int(seed),
+        int(step),
+        float(gain),
+        *(float(v[i, j]) for v in values.values()),
+      )
+      for j, step in enumerate(self.steps)
+      for i, (seed, gain) in enumerate(
+        zip(self.seeds, self.benefit[:, j], strict=True)
+      )
+    ]
+
+  def to_csv(self) -> str:
+    """`proxies.csv`."""
+    return files.csv_text(COLUMNS, self.csv_rows)
 
   def to_json(self) -> dict[str, Any]:
     """Plain values for `proxies.json`; None where there is no number."""

@@ -183,16 +183,16 @@ def assess(
   secondary = [
     dataclasses.replace(r, p_holm=adjusted[n]) for n, r in results.items()
   ]
+  needed = None
   if first is None:
     verdict = UNDECIDED
     reason = 'No arm was an injection, so plasticity was not tested.'
   else:
     verdict, reason = _decide(first, count, margin, replicates)
-  needed = None
-  if first is not None and verdict == UNDECIDED and not replicates:
-    needed = statistics.seeds_to_decide(first.differences, margin)
-    if needed:
-      reason += f' About {needed} seeds would decide.'
+    if verdict == UNDECIDED and not replicates:
+      needed = statistics.seeds_to_decide(first.differences, margin)
+  if needed:
+    reason += f' About {needed} seeds would decide.'
   return Verdict(
     verdict=verdict,
     arm=first.arm if first else None,

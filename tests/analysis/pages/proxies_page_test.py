@@ -7,7 +7,7 @@ import pytest
 
 from plasticity_rl.analysis.pages import proxies_page
 from plasticity_rl.analysis.verdict import proxies
-from tests.analysis.pages.page_test import check
+from tests.analysis.pages.checker import check
 
 STEPS = (1000, 2000)
 
@@ -65,7 +65,7 @@ def test_data_can_be_downloaded(found):
   }
   assert files == {
     'proxies.csv': found.to_csv(),
-    'pairs.csv': found.pairs_csv(),
+    'pairs.csv': files.csv_text(*found.pairs),
   }
 
 

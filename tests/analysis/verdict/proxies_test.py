@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from plasticity_rl.analysis import files
 from plasticity_rl.analysis import report
 from plasticity_rl.analysis.verdict import proxies
 from plasticity_rl.analysis.verdict import statistics
@@ -176,7 +177,7 @@ def test_files(found, folder):
   )
   assert by_name['step']['within'] == ''
   assert (folder / 'proxies.html').exists()
-  pairs = list(csv.DictReader(io.StringIO(found.pairs_csv())))
+  pairs = list(csv.DictReader(io.StringIO(files.csv_text(*found.pairs))))
   assert len(pairs) == 24
   last = pairs[-1]
   assert (last['seed'], last['step']) == ('8', '4000')
