@@ -21,6 +21,7 @@ BASE = [
   # Python 3.11 gets no jax after 0.10; both lines are tested.
   'jax>=0.9.0,<0.13',
   'jaxlib>=0.9.0,<0.13',
+  'jinja2>=3.1.4,<3.2',
   'jmp>=0.0.4,<0.0.5',
   'lz4>=4.4.4,<5',
   'matplotlib>=3.10.7,<3.12',
@@ -117,7 +118,7 @@ setuptools.setup(
   python_requires='>=3.11,<3.13',
   package_dir=package_dir,
   packages=packages,
-  package_data={'': ['*.css', '*.html', '*.js', '*.sh']},
+  package_data={'': ['*.css', '*.html', '*.j2', '*.js', '*.sh']},
   entry_points={
     'console_scripts': ['plasticity-rl = plasticity_rl.__main__:main']
   },

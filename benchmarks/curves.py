@@ -16,26 +16,26 @@ import sys
 import numpy as np
 
 from benchmarks import studies
-from plasticity_rl.analysis import figures
 from plasticity_rl.analysis import runs as runs_lib
-from plasticity_rl.analysis import statistics
-from plasticity_rl.analysis import svg
+from plasticity_rl.analysis.pages import curves as curves_lib
+from plasticity_rl.analysis.pages import svg
+from plasticity_rl.analysis.verdict import statistics
 
 METRIC = 'eval/return'
 COLUMNS = 5
 
 
-def curve(label: str, color: int, runs: list[runs_lib.Run]) -> figures.Curve:
+def curve(label: str, color: int, runs: list[runs_lib.Run]) -> curves_lib.Curve:
   """Of all seeds, at the steps that all of them have."""
   all_series = [run.table.series(METRIC) for run in runs]
   steps = all_series[0].steps
   for series in all_series[1:]:
     steps = np.intersect1d(steps, series.steps)
   values = [s.values[:, np.isin(s.steps, steps)] for s in all_series]
-  return figures.Curve(label, color, steps, np.concatenate(values))
+  return curves_lib.Curve(label, color, steps, np.concatenate(values))
 
 
-def row(curve: figures.Curve, steps: list[int]) -> dict[str, str]:
+def row(curve: curves_lib.Curve, steps: list[int]) -> dict[str, str]:
   """Mean and interval at these steps."""
   mean, low, high = curve.bands()
   digits = 0 if np.abs(mean).max() >= 100 else 1
@@ -52,7 +52,7 @@ def row(curve: figures.Curve, steps: list[int]) -> dict[str, str]:
   return found
 
 
-def against(first: figures.Curve, other: figures.Curve) -> str:
+def against(first: curves_lib.Curve, other: curves_lib.Curve) -> str:
   """Mean over all evaluations, other minus first, paired by seed."""
   steps = np.intersect1d(first.steps, other.steps)
   difference = other.values[:, np.isin(other.steps, steps)].mean(
@@ -93,9 +93,8 @@ def main() -> None:
     table.append(cells)
   out = studies.RESULTS / name
   out.mkdir(parents=True, exist_ok=True)
-  (out / 'curves.svg').write_text(
-    svg.standalone(figures.learning_curves(curves, name=name, metric=METRIC))
-  )
+  wide, _ = curves_lib.learning_curves(curves, name=name, metric=METRIC)
+  (out / 'curves.svg').write_text(svg.standalone(wide))
   with (out / 'returns.csv').open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(('run', 'seed', 'step', METRIC))

@@ -23,7 +23,7 @@ from matplotlib import figure
 from benchmarks import recorded
 from benchmarks import studies
 from configs import recorded_values
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import statistics
 
 EVERY = 30_000
 POINTS = tuple(EVERY * (i + 1) for i in range(recorded_values.TASKS))

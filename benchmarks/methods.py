@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import studies
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.analysis import statistics
+from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.run import run_folder

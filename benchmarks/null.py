@@ -13,8 +13,9 @@ writes results/null.md and the differences, results/null_differences.csv.
 import numpy as np
 
 from benchmarks import studies
-from plasticity_rl.analysis import diagnosis
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.verdict import diagnosis
+from plasticity_rl.analysis.verdict import rules
+from plasticity_rl.analysis.verdict import verdict as verdicts
 
 SEEDS = 200
 GROUP = 10
@@ -35,7 +36,7 @@ def main() -> None:
   differences = np.array(loaded.verdict.arms[0].differences)
   rng = np.random.default_rng(0)
   calls = [
-    verdicts.assess(
+    rules.assess(
       np.zeros(GROUP),
       {'injection': rng.choice(differences, GROUP, replace=False)},
       margin=loaded.verdict.margin,

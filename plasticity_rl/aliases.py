@@ -11,6 +11,10 @@ from typing import Any
 INTERVENTIONS = {'rekey': 'reseed'}
 # Removed keys of a config. They had no effect on results.
 REMOVED_KEYS = frozenset({'compile_ahead'})
+# Modules that study files import from `plasticity_rl.analysis`.
+ANALYSIS_MODULES = {
+  'study_figures': 'plasticity_rl.analysis.pages.study_figures'
+}
 
 
 def without_removed_keys(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
 if TYPE_CHECKING:  # What computes is imported where it is needed.
-  from plasticity_rl.analysis.verdict import Verdict
+  from plasticity_rl.analysis.verdict.verdict import Verdict
 
 Config = Mapping[str, Any] | ml_collections.ConfigDict
 
@@ -120,7 +120,7 @@ def diagnose(
       agree with `config`.
 
   Returns:
-    The verdict, an `analysis.verdict.Verdict`.
+    The verdict, of which `.statement` is a sentence.
 
   Raises:
     UserError: a config that does not fit together, or folders of another.
@@ -191,8 +191,8 @@ def verdict(
     replicates: whether the "seeds" are one network continued several times.
 
   Returns:
-    An `analysis.verdict.Verdict`: `.verdict`, `.effect`, `.low`, `.high`, `.p`,
-    `.seeds_needed`, `.reason`, and `.statement`, a sentence.
+    A `Verdict`: `.verdict`, `.effect`, `.low`, `.high`, `.p`, `.seeds_needed`,
+    `.reason`, and `.statement`, a sentence.
 
   Raises:
     UserError: arms of different shapes, empty or not finite ones, or a margin
@@ -208,7 +208,7 @@ def verdict(
     >>> round(found.p, 3)
     0.016
   """
-  from plasticity_rl.analysis import verdict as verdicts
+  from plasticity_rl.analysis.verdict import rules
 
   arms = {}
   for name, scores in (('control', control), ('treated', treated)):
@@ -227,7 +227,7 @@ def verdict(
       f' {arms["control"].shape} and {arms["treated"].shape}'
     )
   means = {k: v.reshape(len(v), -1).mean(1) for k, v in arms.items()}
-  return verdicts.assess(
+  return rules.assess(
     means['control'],
     {'injection': means['treated']},
     margin=margin,

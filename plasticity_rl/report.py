@@ -122,7 +122,7 @@ def _report_study(folders: list[str]) -> None:
   if _OUT.value is None:
     raise UserError('give --out=DIR to say where the report goes')
   from plasticity_rl.analysis import report
-  from plasticity_rl.analysis import study_file
+  from plasticity_rl.analysis.study import file as study_file
 
   figure, note = study_file.figure(folders[0])
   written = report.study(

@@ -8,8 +8,8 @@ import pytest
 from configs import continual_catch
 from configs import random_labels
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.analysis import diagnosis as analysis
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.verdict import diagnosis as analysis
+from plasticity_rl.analysis.verdict import verdict as verdicts
 from plasticity_rl.forks import diagnosis
 
 

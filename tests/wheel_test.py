@@ -95,7 +95,7 @@ def test_nothing_else_is_at_the_top(wheel):
       assert f'plasticity_rl/{path.relative_to(ROOT).as_posix()}' in names
   package = ROOT / 'plasticity_rl'
   for path in package.rglob('*'):
-    if path.suffix in ('.css', '.html', '.js', '.sh'):
+    if path.suffix in ('.css', '.html', '.j2', '.js', '.sh'):
       assert path.relative_to(ROOT).as_posix() in names
 
 

@@ -58,6 +58,6 @@ def get_sweep(h, variant: str = ''):
 
 
 def figure(study):
-  from plasticity_rl.analysis import study_figures
+  from plasticity_rl.analysis.pages import study_figures
 
   return study_figures.task_bars(study, 'injection')

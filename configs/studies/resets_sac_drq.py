@@ -91,7 +91,7 @@ def get_sweep(h, variant: str = ''):
 
 
 def figure(study):
-  from plasticity_rl.analysis import study_figures
+  from plasticity_rl.analysis.pages import study_figures
 
   if 'replay.updates_per_step' in study.axes:
     return study_figures.along_axis(study, 'replay.updates_per_step')

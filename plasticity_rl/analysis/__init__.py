@@ -1,12 +1,20 @@
 """From run folders to a verdict and a page: no jax, no pandas.
 
-- tables: metrics.csv as numpy columns
-- runs: run folders, with config, versions, metrics, and what they cost
-- scores: scores that others produced, and their summary table
-- statistics: IQM, bootstrap intervals, the sign-flip test
-- verdict: is the agent losing plasticity? a pure function of two arrays
-- diagnosis: a diagnosis folder read, checked and judged
-- svg, figures: matplotlib figures that take their colours from the page
-- html, diagnosis_page, runs_page: self-contained pages
+- tables, runs: metrics.csv as numpy columns; run folders, and what they cost
+- verdict: a fork judged
+- study: many runs summarised
+- pages: figures, and self-contained pages of them
 - files, report: what is written, all or nothing
 """
+
+import importlib
+from types import ModuleType
+
+from plasticity_rl import aliases
+
+
+def __getattr__(name: str) -> ModuleType:
+  """A module by the name that study files of earlier versions import."""
+  if name in aliases.ANALYSIS_MODULES:
+    return importlib.import_module(aliases.ANALYSIS_MODULES[name])
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

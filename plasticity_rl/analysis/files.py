@@ -1,9 +1,12 @@
-"""Reading JSON with errors in one line; writing all files or none."""
+"""JSON read with errors in one line; tables as text; all files or none."""
 
+import csv
+import io
 import json
+import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plasticity_rl.errors import UserError
@@ -24,6 +27,35 @@ def read_json(
   if not isinstance(record, dict):
     raise UserError(f'{path} does not hold a JSON object')
   return record
+
+
+def csv_text(
+  header: Sequence[str], rows: Iterable[Sequence[object]], digits: int = 8
+) -> str:
+  """Rows as csv, to so many digits; what is not a number is left empty."""
+
+  def cell(value: object) -> object:
+    if not isinstance(value, float):
+      return value
+    return '' if math.isnan(value) else f'{value:.{digits}g}'
+
+  out = io.StringIO()
+  writer = csv.writer(out, lineterminator='\n')
+  writer.writerow(header)
+  writer.writerows([cell(v) for v in row] for row in rows)
+  return out.getvalue()
+
+
+def aligned(rows: Sequence[Sequence[str]], right_from: int = 99) -> str:
+  """Rows as aligned columns, those from `right_from` on to the right."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return '\n'.join(
+    '  '.join(
+      cell.rjust(width) if i >= right_from else cell.ljust(width)
+      for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ).rstrip()
+    for row in rows
+  )
 
 
 def check_folder(folder: str | os.PathLike[str]) -> pathlib.Path:

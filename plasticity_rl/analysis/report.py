@@ -9,15 +9,14 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from plasticity_rl.analysis import diagnosis as diagnoses
 from plasticity_rl.analysis import files
-from plasticity_rl.analysis import html
-from plasticity_rl.analysis import human_normalized as human
-from plasticity_rl.analysis import proxies as proxies_lib
 from plasticity_rl.analysis import runs as run_folders
-from plasticity_rl.analysis import scores as scoring
-from plasticity_rl.analysis import study as studies
-from plasticity_rl.analysis import verdict as verdicts
+from plasticity_rl.analysis.study import human_normalized as human
+from plasticity_rl.analysis.study import scores as scoring
+from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.verdict import diagnosis as diagnoses
+from plasticity_rl.analysis.verdict import proxies as proxies_lib
+from plasticity_rl.analysis.verdict import verdict as verdicts
 from plasticity_rl.errors import UserError
 
 
@@ -52,7 +51,7 @@ def diagnosis(
   """
   out = files.check_folder(folder if out is None else out)
   loaded = diagnoses.load(folder, metric=metric, margin=margin)
-  from plasticity_rl.analysis import diagnosis_page
+  from plasticity_rl.analysis.pages import diagnosis_page
 
   record = json.dumps(loaded.verdict.to_json(), indent=2, allow_nan=False)
   page = diagnosis_page.build(loaded)
@@ -67,7 +66,7 @@ def proxies(folder: str | pathlib.Path) -> proxies_lib.Proxies:
   """
   folder = files.check_folder(folder)
   loaded = proxies_lib.load(folder)
-  from plasticity_rl.analysis import proxies_page
+  from plasticity_rl.analysis.pages import proxies_page
 
   record = json.dumps(loaded.to_json(), indent=2, allow_nan=False)
   files.write_all(
@@ -111,7 +110,7 @@ def runs(
   notes = scoring.notes(values, rows)
   if not human_normalized:
     notes += _of_scale(values)
-  from plasticity_rl.analysis import runs_page
+  from plasticity_rl.analysis.pages import runs_page
 
   page = runs_page.build(
     loaded, groups, rows, metric=metric, resampling=interval, notes=notes
@@ -140,9 +139,9 @@ def study(
   """
   out = files.check_folder(out)
   loaded = studies.load(folder, metric=metric)
-  from plasticity_rl.analysis import study_figures
-  from plasticity_rl.analysis import study_page
-  from plasticity_rl.analysis import study_tables
+  from plasticity_rl.analysis.pages import study_figures
+  from plasticity_rl.analysis.pages import study_page
+  from plasticity_rl.analysis.study import tables as study_tables
 
   answer = None
   if figure is not None:
@@ -163,7 +162,7 @@ def study(
       'scores of different tasks are taken as they are here and in'
       ' summary.csv; report.html puts them on one scale'
     )
-  table = html.csv_text(
+  table = files.csv_text(
     scoring.COLUMNS,
     [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],
   )

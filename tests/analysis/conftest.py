@@ -1,9 +1,13 @@
 """Fixtures of the analysis tests."""
 
+import functools
 import importlib.util
 import pathlib
 
 import pytest
+
+from plasticity_rl.analysis.study import study as studies
+from tests.analysis import study_writer
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -21,16 +25,27 @@ def synthetic():
 
 
 @pytest.fixture(scope='session')
-def check_page():
-  """The function that checks what must hold of every page."""
-  spec = importlib.util.spec_from_file_location(
-    'page_test', _HERE / 'page_test.py'
-  )
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.check
-
-
-@pytest.fixture(scope='session')
 def data():
   return _HERE.parent / 'data'
+
+
+@pytest.fixture(name='write', scope='session')
+def fixture_write(synthetic):
+  """Writes the folder of a study; see `study_writer.write`."""
+  return functools.partial(study_writer.write, synthetic=synthetic)
+
+
+@pytest.fixture(name='folder', scope='session')
+def fixture_folder(write, tmp_path_factory):
+  """A study of two arms on two games at two rates; a ninth run has failed."""
+  late = ('control', {'optimizer.learning_rate': 1.0}, 'catch', [1.0], 1)
+  return write(
+    tmp_path_factory.mktemp('study') / 's',
+    study_writer.two_games() | {'late': late},
+    failed=('late',),
+  )
+
+
+@pytest.fixture(name='study', scope='session')
+def fixture_study(folder):
+  return studies.load(folder)

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+RATES = (1e-4, 1e-3)
+GAMES = ('catch', 'pong')
 STEPS = np.arange(100, 1001, 100)
 
 
@@ -44,3 +46,35 @@ def write(folder, runs, synthetic, *, failed=(), **facts):
     )
   )
   return folder
+
+
+def write_diagnoses(folder, synthetic, runs):
+  """A study of them; `runs` are (name, axes, arguments of the writer)."""
+  write(folder, {'x': ('', {}, 'catch', [1.0], 1)}, synthetic)
+  listed = {}
+  for name, axes, options in runs:
+    synthetic.write_diagnosis(folder / 'runs' / name, **options)
+    (folder / 'jobs' / name).mkdir(parents=True)
+    (folder / 'jobs' / name / 'state.json').write_text('{"state": "done"}')
+    listed[name] = {'arm': '', 'axes': axes}
+  record = json.loads((folder / 'study.json').read_text())
+  (folder / 'study.json').write_text(json.dumps({**record, 'runs': listed}))
+  return folder
+
+
+def two_games():
+  """Injection gains 1 on catch at the high rate, 10 on pong at both."""
+  found = {}
+  for game in GAMES:
+    for rate in RATES:
+      base = np.arange(6.0) * (1 if game == 'catch' else 100)
+      gain = 10.0 if game == 'pong' else 1.0 * (rate == 1e-3)
+      for arm, more in (('control', 0.0), ('injection', gain)):
+        found[f'{arm},{game},{rate}'] = (
+          arm,
+          {'environment.name': game, 'optimizer.learning_rate': rate},
+          game,
+          base + more,
+          1,
+        )
+  return found

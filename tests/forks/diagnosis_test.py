@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.analysis import diagnosis as analysis
+from plasticity_rl.analysis.verdict import diagnosis as analysis
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import UserError
 from plasticity_rl.forks import diagnosis

@@ -2,8 +2,8 @@
 
 from tests.mutants.mutant import Mutant
 
-_RANKS = 'tests/analysis/rank_correlation_test.py::test_'
-_PROXIES = 'tests/analysis/proxies_test.py::test_'
+_RANKS = 'tests/analysis/verdict/rank_correlation_test.py::test_'
+_PROXIES = 'tests/analysis/verdict/proxies_test.py::test_'
 _FACE = 'tests/face_test.py::test_'
 _MEASURES = 'plasticity_rl/measures/'
 _LOOKS = 'plasticity_rl/diagnostics/'
@@ -14,21 +14,21 @@ MUTANTS = (
   # --- Which proxy tells.
   Mutant(
     'proxy-correlated-over-forks-not-seeds',
-    'plasticity_rl/analysis/rank_correlation.py',
+    'plasticity_rl/analysis/verdict/rank_correlation.py',
     '  return spearman(np.swapaxes(x, -1, -2), np.swapaxes(y, -1, -2))\n',
     '  return spearman(x, y)\n',
     (_RANKS + 'what_changes_with_time_alone_correlates_pooled_and_not_within',),
   ),
   Mutant(
     'proxy-bootstrap-parts-the-pairs',
-    'plasticity_rl/analysis/rank_correlation.py',
+    'plasticity_rl/analysis/verdict/rank_correlation.py',
     '  values = statistic(x[drawn], y[drawn])\n',
     '  values = statistic(x[drawn], y[drawn[::-1]])\n',
     (_RANKS + 'a_monotone_relation_gives_one',),
   ),
   Mutant(
     'proxy-bootstrap-draws-forks-not-seeds',
-    'plasticity_rl/analysis/rank_correlation.py',
+    'plasticity_rl/analysis/verdict/rank_correlation.py',
     '  values = statistic(x[drawn], y[drawn])\n',
     '  drawn = drawn[:, : x.shape[1]] % x.shape[1]\n'
     '  values = statistic(x[:, drawn].swapaxes(0, 1), '
@@ -37,14 +37,14 @@ MUTANTS = (
   ),
   Mutant(
     'proxy-measured-after-the-injection',
-    'plasticity_rl/analysis/proxies.py',
+    'plasticity_rl/analysis/verdict/proxies.py',
     'in (arms[diagnoses.CONTROL].table, prefix.table):\n',
     'in (arms[INJECTION].table, prefix.table):\n',
     (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),
   ),
   Mutant(
     'proxy-measured-after-training',
-    'plasticity_rl/analysis/proxies.py',
+    'plasticity_rl/analysis/verdict/proxies.py',
     '  series = table.series(name).between(step - 1, step)\n',
     '  series = table.series(name).between(step, np.inf)\n',
     (_PROXIES + 'benefit_and_values_are_those_of_the_fork',),

@@ -1,6 +1,7 @@
 """A run folder that an earlier version saved: read, resumed, and reported."""
 
 import csv
+import importlib
 import json
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl import aliases
+from plasticity_rl import analysis
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.interventions import expression
 from plasticity_rl.interventions import registry
@@ -65,3 +67,10 @@ def test_removed_keys_are_passed_over():
   config = settings_lib.default_config('dqn', 'catch').to_dict()
   old = {**config, **dict.fromkeys(aliases.REMOVED_KEYS, True)}
   assert settings_lib.resolve(old) == settings_lib.resolve(config)
+
+
+def test_study_files_import_modules_by_their_earlier_names():
+  for old, new in aliases.ANALYSIS_MODULES.items():
+    assert getattr(analysis, old) is importlib.import_module(new)
+  with pytest.raises(ImportError, match='no_such_module'):
+    from plasticity_rl.analysis import no_such_module  # noqa: F401

@@ -1,0 +1,45 @@
+"""Pages from templates: no scripts, nothing fetched, every text escaped."""
+
+import json
+
+import jinja2
+
+from plasticity_rl.analysis.pages import palette
+from plasticity_rl.analysis.pages import units
+from plasticity_rl.analysis.verdict import verdict as verdicts
+
+
+def _indented(value: object) -> str:
+  return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+_ENVIRONMENT = jinja2.Environment(
+  loader=jinja2.PackageLoader(__package__),
+  autoescape=True,
+  undefined=jinja2.StrictUndefined,
+  trim_blocks=True,
+  lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {
+  'indented': _indented,
+  'prefixed': units.prefixed,
+  'short': verdicts.short,
+}
+_ENVIRONMENT.globals |= {
+  'arm_color': palette.css_variable,
+  'interval_text': verdicts.interval_text,
+  'p_text': verdicts.p_text,
+  'palette': palette.css,
+}
+
+
+def render(name: str, *, tone: str = 'fg', **context: object) -> str:
+  """A page.
+
+  Args:
+    name: of the template, without its endings.
+    tone: CSS variable that the headline takes its colour from.
+    **context: what the template names; it names nothing else.
+  """
+  template = _ENVIRONMENT.get_template(f'{name}.html.j2')
+  return template.render(tone=tone, **context)

@@ -1,0 +1,36 @@
+"""The figure function of the file that a study was launched from."""
+
+import importlib.util
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from plasticity_rl import config_files
+from plasticity_rl import errors
+from plasticity_rl.analysis import files
+from plasticity_rl.analysis.study import study
+
+
+def figure(
+  folder: str | pathlib.Path,
+) -> tuple[Callable[[study.Study], Any] | None, str]:
+  """The function, or None; and what the reader should know of it.
+
+  The file is looked for where it was launched from, as commands name it.
+  """
+  source = str(files.read_json(pathlib.Path(folder) / study.STUDY)['source'])
+  try:
+    path = config_files.find(source)
+  except errors.UserError:
+    missing = config_files.split(source)[0]
+    return None, (
+      f"The study's file, {missing}, is not here: this is the figure of studies"
+      ' in general.'
+    )
+  spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+  except Exception as error:  # Whatever a user's file raises.
+    return None, f"The study's file, {path}, does not load: {error}"
+  return getattr(module, 'figure', None), ''

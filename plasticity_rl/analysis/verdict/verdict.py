@@ -1,0 +1,199 @@
+"""A verdict: the answer, its numbers, and both in words."""
+
+import dataclasses
+import math
+from typing import Any
+
+from plasticity_rl.analysis import files
+
+LOSING = 'losing plasticity'
+HURTS = 'injection hurts'
+NO_EVIDENCE = 'no evidence of plasticity loss'
+UNDECIDED = 'undecided'
+ALPHA = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmResult:
+  """One arm against control, paired by seed.
+
+  Attributes:
+    arm: its name.
+    mean: of its scores over seeds.
+    effect: mean paired difference to control, in units of the metric.
+    low: lower bound of the effect's interval; None for a single seed.
+    high: upper bound.
+    p: two-sided sign-flip test.
+    p_holm: adjusted over the secondary arms; None for the primary arm.
+    differences: one a seed.
+  """
+
+  arm: str
+  mean: float
+  effect: float
+  low: float | None
+  high: float | None
+  p: float
+  p_holm: float | None
+  differences: tuple[float, ...]
+
+  @property
+  def helps(self) -> bool:
+    """Interval above zero and p (adjusted where it has to be) under 5 %."""
+    p = self.p if self.p_holm is None else self.p_holm
+    return self.low is not None and self.low > 0 and p < ALPHA
+
+  @property
+  def hurts(self) -> bool:
+    p = self.p if self.p_holm is None else self.p_holm
+    return self.high is not None and self.high < 0 and p < ALPHA
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+  """The answer, what it rests on, and what to know when reading it.
+
+  Attributes:
+    verdict: one of LOSING, HURTS, NO_EVIDENCE, UNDECIDED.
+    arm: the primary arm; None where no arm was an injection.
+    effect: its mean paired difference to control, in units of the metric.
+    low: lower bound of the effect's 95 % interval.
+    high: upper bound.
+    p: two-sided sign-flip test of the primary comparison.
+    seeds: how many.
+    margin: the smallest gain that matters, in units of the metric.
+    metric: the column that was compared.
+    control_mean: mean score of the control arm.
+    arms: every arm but control, the primary one first.
+    reason: why this verdict, in a sentence.
+    notes: what else the reader should know, a sentence each.
+    seeds_needed: about how many seeds would decide; None unless undecided.
+    replicates: the "seeds" are one network continued with different keys.
+  """
+
+  verdict: str
+  arm: str | None
+  effect: float | None
+  low: float | None
+  high: float | None
+  p: float | None
+  seeds: int
+  margin: float
+  metric: str
+  control_mean: float
+  arms: tuple[ArmResult, ...]
+  reason: str
+  notes: tuple[str, ...]
+  seeds_needed: int | None
+  replicates: bool
+
+  def to_json(self) -> dict[str, Any]:
+    """Plain values for `verdict.json`; None where there is no number."""
+    record = dataclasses.asdict(self)
+    record['arms'] = [
+      dataclasses.asdict(a) | {'differences': list(a.differences)}
+      for a in self.arms
+    ]
+    record['notes'] = list(self.notes)
+    return record | {'statement': self.statement}
+
+  @property
+  def numbers(self) -> str:
+    """For example "+0.53 [+0.38, +0.70], p = 0.002, 10 seeds"."""
+    if self.effect is None:
+      return _count(self)
+    return (
+      f'{interval_text(self.effect, self.low, self.high)}, '
+      f'{p_text(self.p)}, {_count(self)}'
+    )
+
+  @property
+  def statement(self) -> str:
+    """The verdict as one plain sentence."""
+    if self.effect is None:
+      return self.reason
+    scope = ', for this network only' if self.replicates else ''
+    after = f'mean {self.metric} after {self.arm} against control'
+    numbers = f'{after}: {self.numbers}'
+    return {
+      LOSING: f'The agent is losing plasticity{scope}: {numbers}.',
+      HURTS: f'The injection hurts{scope}: {numbers}.',
+      NO_EVIDENCE: (
+        f'No evidence of plasticity loss: a gain above the margin'
+        f' ({self.margin:g}) is excluded; {numbers}.'
+      ),
+      UNDECIDED: f'Undecided{scope}: {numbers}.',
+    }[self.verdict]
+
+  @property
+  def line(self) -> str:
+    """What follows `verdict: ` on the terminal."""
+    scope = ', for this network only' if self.replicates else ''
+    if self.effect is None:
+      return f'{self.verdict} ({self.reason})'
+    line = (
+      f'{self.verdict}{scope} ({self.arm} - control = {self.numbers},'
+      f' {self.metric})'
+    )
+    if self.seeds_needed:
+      line += f'; about {self.seeds_needed} seeds would decide'
+    return line
+
+  def mean_text(self, mean: float) -> str:
+    """A mean score, with the decimals that the first interval deserves."""
+    first = self.arms[0]
+    if first.low is None:
+      return short(mean)
+    return f'{mean:,.{_places(first.low, first.high, first.effect)}f}'
+
+  def table(self) -> str:
+    """The arms as text, for the terminal."""
+    rows = [('arm', 'mean', 'difference [95 %]', 'p', 'p (Holm)')]
+    rows.append(('control', self.mean_text(self.control_mean), '', '', ''))
+    for a in self.arms:
+      holm = '' if a.p_holm is None else f'{a.p_holm:.3g}'
+      if a.arm == self.arm:
+        holm = '(primary)'
+      difference = interval_text(a.effect, a.low, a.high)
+      mean = self.mean_text(a.mean)
+      rows.append((a.arm, mean, difference, f'{a.p:.3g}', holm))
+    return files.aligned(rows)
+
+
+def short(value: float | None, digits: int = 3) -> str:
+  """A number as a person would write it; a dash for None."""
+  if value is None or math.isnan(value):
+    return '-'
+  if value == 0:
+    return '0'
+  places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+  return f'{value:,.{places}f}' if places < 7 else f'{value:.{digits - 1}e}'
+
+
+def interval_text(effect: float, low: float | None, high: float | None) -> str:
+  """A signed estimate and its bounds, with the digits its width deserves."""
+  # NaN is how `statistics` says that a single seed has no interval.
+  if low is None or high is None or math.isnan(low) or math.isnan(high):
+    return f'{"+" if effect >= 0 else ""}{short(effect)}'
+  places = _places(low, high, effect)
+  # Adding 0.0 turns the "-0" that rounding leaves into "0".
+  mid, lo, hi = (
+    f'{round(v, places) + 0.0:+,.{places}f}' for v in (effect, low, high)
+  )
+  return f'{mid} [{lo}, {hi}]'
+
+
+def _places(low: float, high: float, effect: float) -> int:
+  """Decimals that leave two or three digits of an interval's width."""
+  scale = (high - low) or abs(effect) or 1.0
+  return min(8, max(0, 2 - math.ceil(math.log10(scale))))
+
+
+def p_text(p: float) -> str:
+  """For example 'p = 0.02'."""
+  return 'p < 0.001' if p < 0.001 else f'p = {p:.2g}'
+
+
+def _count(verdict: Verdict) -> str:
+  word = 'replicate' if verdict.replicates else 'seed'
+  return f'{verdict.seeds} {word}{"" if verdict.seeds == 1 else "s"}'

@@ -1,0 +1,54 @@
+import csv
+
+import pytest
+
+from plasticity_rl.analysis import report
+from plasticity_rl.analysis.pages import study_figures
+from tests.analysis.study_writer import RATES
+from tests.run import commands
+
+
+def test_the_command(folder, tmp_path):
+  result = commands.call('report', folder, f'--out={tmp_path}')
+  assert result.code == 0, result.err
+  assert 'note: late is failed: NaN <b>' in result.out
+  assert 'note: scores of different tasks are taken as they are' in result.out
+  assert result.out.endswith(f'report: {tmp_path / "report.html"}\n')
+  page = (tmp_path / 'report.html').read_text()
+  assert 'file, nowhere/study.py, is not here' in page.replace('&#x27;', "'")
+  with (tmp_path / 'summary.csv').open() as file:
+    arms = {row['arm'] for row in csv.DictReader(file)}
+  assert arms == {
+    f'{arm}, learning_rate {rate:g}'
+    for arm in ('control', 'injection')
+    for rate in RATES
+  }
+  # What it writes is what --scores reads.
+  again = commands.call('report', f'--scores={tmp_path / "scores.csv"}')
+  assert again.code == 0 and 'injection, learning_rate 0.001' in again.out
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  (
+    ([], 'give --out=DIR'),
+    (['--out=/tmp/x', '--margin=1'], '--margin is for a diagnosis'),
+    (['--out=/tmp/x', '--metric=eval/retrun'], "did you mean 'eval/return'"),
+    (['--out=/tmp/x', 'other'], 'report a study on its own'),
+  ),
+)
+def test_mistakes(folder, arguments, message):
+  result = commands.call('report', folder, *arguments)
+  assert result.code == 2 and message in result.err
+  assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_figure_that_cannot_be_drawn_yet(folder, tmp_path):
+  report.study(
+    folder,
+    tmp_path,
+    figure=lambda study: study_figures.along_axis(study, 'network.hidden'),
+  )
+  page = (tmp_path / 'report.html').read_text()
+  assert 'own figure cannot be drawn yet: unknown axis' in page
