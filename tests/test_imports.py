@@ -54,7 +54,7 @@ ROOMS = (
   'launch',
   '__main__',
 )
-MAX_LINES = 600
+MAX_LINES = 400
 
 
 def _module_name(path: pathlib.Path) -> str:
