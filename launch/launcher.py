@@ -103,7 +103,7 @@ def study_of_flags() -> study_lib.Study:
   Raises:
     UserError: the study or a run of it is not valid.
   """
-  cli.require(config=flags.FLAGS.config)
+  cli.require('config', flags.FLAGS.config)
   flag = flags.FLAGS['config']
   source = config_flags.get_config_filename(flag)
   command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
@@ -141,7 +141,8 @@ def begin(
       cannot be used.
   """
   cli.refuse_positionals(argv)
-  cli.require(config=flags.FLAGS.config, workdir=flags.FLAGS.workdir)
+  cli.require('config', flags.FLAGS.config)
+  cli.require('workdir', flags.FLAGS.workdir)
   study = study_of_flags()
   folder = pathlib.Path(flags.FLAGS.workdir)
   plan = sharing.plan(study)

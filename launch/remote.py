@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
   Raises:
     UserError: flags or the study are not valid, or there is no such job.
   """
-  cli.require(job=_JOB.value)
+  cli.require('job', _JOB.value)
   launch = launcher.begin(argv, here=None)
   if _JOB.value not in launch.jobs:
     raise UserError(nearest('job', _JOB.value, launch.jobs))

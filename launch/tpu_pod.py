@@ -197,7 +197,8 @@ def main(argv: list[str]) -> None:
     Interrupted: jobs are left.
     RunError: jobs have failed.
   """
-  cli.require(tpu=_TPU.value, zone=_ZONE.value)
+  cli.require('tpu', _TPU.value)
+  cli.require('zone', _ZONE.value)
   hosts = count_hosts()
   if not launcher.is_dry_run():
     _require()

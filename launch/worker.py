@@ -30,7 +30,8 @@ def main(argv: list[str]) -> int:
     UserError: a flag is missing, or there is no such job.
   """
   cli.refuse_positionals(argv)
-  cli.require(workdir=_WORKDIR.value, job=_JOB.value)
+  cli.require('workdir', _WORKDIR.value)
+  cli.require('job', _JOB.value)
   extra = {}
   if _CORES.value:
     cores = sorted({int(core) for core in _CORES.value})

@@ -46,9 +46,11 @@ def _help() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the subcommand that the first words name."""
   words = list(sys.argv[1:] if argv is None else argv)
-  what, choices = 'command', {**_COMMANDS, 'launch': None}
+  what, modules = 'command', _COMMANDS
+  choices = [*_COMMANDS, 'launch']
   if words[:1] == ['launch']:
-    words, what, choices = words[1:], 'way to launch', _ENGINES
+    words, what, modules = words[1:], 'way to launch', _ENGINES
+    choices = list(_ENGINES)
   if words[:1] and words[0] in _HELP:
     print(_help())
     return 0
@@ -61,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   if words[0] not in choices:
     print(f'error: {errors.nearest(what, words[0], choices)}', file=sys.stderr)
     return 2
-  module = choices[words[0]][0]
+  module = modules[words[0]][0]
   sys.argv[1:] = words[1:]
   # As `python -m` does, so that both behave alike.
   runpy.run_module(

@@ -10,7 +10,7 @@ import pathlib
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ml_collections
 import numpy as np
@@ -21,7 +21,7 @@ from plasticity_rl.errors import UserError
 if TYPE_CHECKING:  # What computes is imported where it is needed.
   from plasticity_rl.analysis.verdict.verdict import Verdict
 
-Config = Mapping[str, Any] | ml_collections.ConfigDict
+Config: TypeAlias = Mapping[str, Any] | ml_collections.ConfigDict
 
 
 def train(
@@ -247,7 +247,7 @@ def make_callable(module: str, function: Callable[..., Any]) -> None:
   sys.modules[module].__class__ = CallableModule
 
 
-def _resolved(config):
+def _resolved(config: Config) -> settings_lib.Settings:
   if not isinstance(config, (Mapping, ml_collections.ConfigDict)):
     raise UserError(
       'config: expected what default_config gives, found'
@@ -256,7 +256,9 @@ def _resolved(config):
   return settings_lib.resolve(config)
 
 
-def _until(settings, until, name):
+def _until(
+  settings: settings_lib.Settings, until: int | None, name: str
+) -> int | None:
   """A step on the grid; None for the end."""
   if until is None:
     return None

@@ -9,7 +9,7 @@ exits with 75. Any other exception is a bug and keeps its traceback.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from absl import app
 from absl import flags
@@ -32,6 +32,7 @@ _CACHE = flags.DEFINE_string(
   'Folder in which jax keeps compiled programs for later runs; off: none; '
   "auto: in the user's cache folder, if jaxlib can read it (see doctor).",
 )
+T = TypeVar('T')
 _HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
 
 
@@ -63,15 +64,15 @@ def refuse_positionals(argv: Sequence[str]) -> None:
     )
 
 
-def require(**flag_values: Any) -> None:
-  """Refuses flags that were left out.
+def require(name: str, value: T | None) -> T:
+  """The value of a flag that may not be left out.
 
   Raises:
-    UserError: a value is None.
+    UserError: the value is None.
   """
-  for name, value in flag_values.items():
-    if value is None:
-      raise UserError(f'--{name} is missing; see --help')
+  if value is None:
+    raise UserError(f'--{name} is missing; see --help')
+  return value
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:

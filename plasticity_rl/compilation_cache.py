@@ -127,6 +127,7 @@ def start(
   if chosen == OFF:
     environ[_ENABLED] = '0'
     return
+  folder: pathlib.Path | str | None
   if chosen == AUTO:
     if _is_given(environ):
       return

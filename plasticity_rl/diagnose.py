@@ -18,6 +18,7 @@ with the gain from an injection:
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import ml_collections
 from absl import flags
@@ -77,8 +78,9 @@ def main(argv: list[str]) -> None:
     RunError: a run cannot continue.
   """
   cli.refuse_positionals(argv)
-  cli.require(config=flags.FLAGS.config, workdir=_WORKDIR.value)
-  settings = settings_lib.resolve(flags.FLAGS.config)
+  config = cli.require('config', flags.FLAGS.config)
+  workdir = pathlib.Path(cli.require('workdir', _WORKDIR.value))
+  settings = settings_lib.resolve(config)
   if _STEP.value is not None:
     if _FROM.value is None:
       raise UserError(
@@ -91,7 +93,6 @@ def main(argv: list[str]) -> None:
         '--step is for one fork: with --proxies set --config.fork.proxy_steps'
       )
     settings = _with_fork(settings, step=_STEP.value)
-  workdir = pathlib.Path(_WORKDIR.value)
   source = pathlib.Path(_FROM.value) if _FROM.value else None
   if _PROXIES.value:
     _proxies(settings, source, workdir)
@@ -99,14 +100,22 @@ def main(argv: list[str]) -> None:
     _diagnosis(settings, source, workdir)
 
 
-def _diagnosis(settings, source, workdir):
+def _diagnosis(
+  settings: settings_lib.Settings,
+  source: pathlib.Path | None,
+  workdir: pathlib.Path,
+) -> None:
   verdict = api.run_diagnosis(settings, workdir, source)
   print(verdict.table())
   print(f'verdict: {verdict.line}')
   print(f'report: {workdir / "report.html"}')
 
 
-def _proxies(settings, source, workdir):
+def _proxies(
+  settings: settings_lib.Settings,
+  source: pathlib.Path | None,
+  workdir: pathlib.Path,
+) -> None:
   from plasticity_rl.forks import proxies
 
   plan = proxies.plan(settings, source)
@@ -121,7 +130,9 @@ def _proxies(settings, source, workdir):
   print(f'report: {workdir / "proxies.html"}')
 
 
-def _with_fork(settings, **changes):
+def _with_fork(
+  settings: settings_lib.Settings, **changes: Any
+) -> settings_lib.Settings:
   return dataclasses.replace(
     settings, fork=dataclasses.replace(settings.fork, **changes)
   )

@@ -90,7 +90,7 @@ def _report_scores() -> None:
   from plasticity_rl.analysis import report
 
   written = report.scores(
-    _SCORES.value,
+    cli.require('scores', _SCORES.value),
     _OUT.value,
     interval=_INTERVAL.value,
     human_normalized=_HUMAN.value,

@@ -74,8 +74,9 @@ def main(argv: list[str]) -> None:
     RunError: the run cannot continue.
   """
   cli.refuse_positionals(argv)
-  cli.require(config=_CONFIG.value, workdir=_WORKDIR.value)
-  settings = settings_lib.resolve(_CONFIG.value)
+  config = cli.require('config', _CONFIG.value)
+  workdir = pathlib.Path(cli.require('workdir', _WORKDIR.value))
+  settings = settings_lib.resolve(config)
   where = address.from_flags(
     _COORDINATOR.value,
     _NUM_PROCESSES.value,
@@ -87,7 +88,7 @@ def main(argv: list[str]) -> None:
   ):
     metrics = api.run_training(
       settings,
-      pathlib.Path(_WORKDIR.value),
+      workdir,
       _UNTIL.value,
       until_is='--until',
     )
