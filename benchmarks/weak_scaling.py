@@ -31,6 +31,7 @@ import numpy as np
 from benchmarks import collectives
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.distributed import address
 from plasticity_rl.distributed import hosts
 from plasticity_rl.distributed import parallel
 from plasticity_rl.environments.spaces import Discrete
@@ -54,8 +55,7 @@ _UPDATE = ('jit(learn)', 'jit(by_group)', 'jit(by_share)', 'jit(_fun)')
 class Dispatching(parallel.Layout):
   """As on accelerators, where a call does not wait for its results."""
 
-  def _block(self, function):
-    return function
+  must_block = False
 
 
 def settings_of() -> settings_lib.Settings:
@@ -268,7 +268,7 @@ def main(argv: list[str]) -> None:
     found.update(costs_of(Update(mode, where)))
     print(json.dumps({**found, **counts_of(Update(mode, where))}))
     return
-  with hosts.joined(hosts.Address(argv[3], count, int(argv[4]))):
+  with hosts.joined(address.Address(argv[3], count, int(argv[4]))):
     found.update(
       costs_of(Update(mode, Dispatching(mode, tuple(jax.devices()))))
     )

@@ -20,6 +20,7 @@ from ml_collections import config_flags
 from plasticity_rl import api
 from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.distributed import address
 from plasticity_rl.distributed import hosts
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -68,14 +69,14 @@ def main(argv: list[str]) -> None:
   cli.refuse_positionals(argv)
   cli.require(config=_CONFIG.value, workdir=_WORKDIR.value)
   settings = settings_lib.resolve(_CONFIG.value)
-  address = hosts.address(
+  where = address.from_flags(
     _COORDINATOR.value,
     _NUM_PROCESSES.value,
     _PROCESS_ID.value,
     _DISTRIBUTED.value,
   )
   with hosts.joined(
-    address, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
+    where, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
   ):
     metrics = api.run_training(
       settings,

@@ -1,4 +1,4 @@
-"""One program on one device, or spread over many: the only file with `pmap`.
+"""How a run is spread over devices: one, or many by seeds or by data.
 
 There are two ways to spread a run over D devices.
 
@@ -10,10 +10,8 @@ averaged (`shard.Shard`). Networks, keys and counters are the same on all
 devices. What differs between devices, such as environments and replays, has a
 leading axis of this host's devices, `[D, ...]`.
 
-On many hosts every process runs this same program. Of the mapped axis each
-passes the part of its own devices and gets that part back, so that all arrays
-of a process are its own. With *seeds* a process knows its own seeds alone
-(`Layout.own_settings`).
+On many hosts every process runs this same program, on arrays that are its own.
+With *seeds* a process knows its own seeds alone (`Layout.own_settings`).
 """
 
 import dataclasses
@@ -23,15 +21,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax._src.lib import xla_client  # For `_put` alone.
 from jax.experimental import multihost_utils
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
+from plasticity_rl.distributed import pmap
+from plasticity_rl.distributed.placement import AXIS
+from plasticity_rl.distributed.placement import Placement
 from plasticity_rl.errors import UserError
 from plasticity_rl.shard import Shard
-
-AXIS = 'devices'
 
 
 class Axes(NamedTuple):
@@ -101,146 +99,32 @@ class Layout:
       count = len(static)
       return lambda *args: compiled(*args[:count])(*args[count:])
     if self.mode == 'seeds' and seeds is not None:
-      spread = self._block(self._by_group(function, seeds, donate))
+      spread = pmap.over_seeds(function, self._placement, *seeds, donate)
     elif self.mode == 'data' and data is not None:
-      spread = self._block(self._by_share(function, data, donate))
+      spread = pmap.over_data(
+        function, self._placement, self.devices, *data, donate
+      )
     else:
-      spread = jax.jit(function, donate_argnums=donate)
-    return spread
+      return jax.jit(function, donate_argnums=donate)
+    return pmap.blocking(spread) if self.must_block else spread
 
-  def _by_group(self, function, axes, donate):
-    """`pmap` over groups of seeds, on arrays with one axis of seeds."""
-    count = len(self.local)
-    spread = jax.pmap(
-      function,
-      in_axes=axes.inputs,
-      out_axes=axes.outputs,
-      devices=self.local,
-    )
+  @property
+  def must_block(self) -> bool:
+    """Whether a call of a compiled function waits for its results.
 
-    def split(axis, tree):
-      if axis is None:
-        return tree
-      return jax.tree.map(
-        lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), tree
-      )
-
-    def join(axis, tree):
-      if axis is None:
-        return tree
-      return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
-
-    def by_group(*args):
-      return _over(join, axes.outputs, spread(*_over(split, axes.inputs, args)))
-
-    return self._placing(self._jit(by_group, axes, donate), axes.inputs)
-
-  def _by_share(self, function, axes, donate):
-    """`pmap` over shares of the data; what all share stays on all devices."""
-    # One more argument, as there may be none that differs between devices.
-    numbers = np.arange(len(self.local))
-
-    def spread(**options):
-      return jax.pmap(
-        lambda _, *args: function(*args),
-        AXIS,
-        in_axes=(0, *axes.inputs),
-        out_axes=axes.outputs,
-        devices=self.devices,
-        **options,
-      )
-
-    if self.num_hosts == 1:
-      inside = spread()
-
-      def by_share(*args):
-        return inside(numbers, *args)
-
-      return self._placing(self._jit(by_share, axes, donate), axes.inputs)
-    # Inside a `jit` it would know the devices of this process alone.
-    outside = spread(donate_argnums=tuple(i + 1 for i in donate))
-    here = self.place(0, numbers)
-    placing = self._placing(outside, (0, *axes.inputs))
-    return _with_lower(
-      functools.partial(placing, here),
-      functools.partial(placing.lower, here),
-    )
-
-  def _jit(self, function, axes, donate):
-    """`jit` round a `pmap`, to be called without Python for each argument.
-
-    It is told where everything is, so that it is the same program whether
-    arguments were placed here or returned by the call before.
+    Devices that are threads of one CPU have to: programs that are queued on
+    them take threads from those that they wait for, and collectives may then
+    wait for ever.
     """
-    return jax.jit(
-      function,
-      donate_argnums=donate,
-      in_shardings=_over(self._sharding, axes.inputs),
-      out_shardings=_over(self._sharding, axes.outputs),
-    )
-
-  def _placing(self, function, axes):
-    """The function, with arguments where it wants them."""
-
-    def placed(args):
-      return _over(self.place, axes, args)
-
-    return _with_lower(
-      lambda *args: function(*placed(args)),
-      lambda *args: function.lower(*placed(args)),
-    )
-
-  def _block(self, function):
-    """Waits for each call where devices are threads of one CPU.
-
-    Programs that are queued on them take threads from those that they wait
-    for: collectives may then wait for ever.
-    """
-    if self.devices[0].platform != 'cpu' or len(self.devices) == 1:
-      return function
-
-    def blocked(*args):
-      result = function(*args)
-      leaves = jax.tree.leaves(result)
-      if not isinstance(leaves[0], jax.core.Tracer):  # As all of them are.
-        jax.block_until_ready(leaves)
-      return result
-
-    return _with_lower(blocked, function.lower)
-
-  def _sharding(self, axis):
-    """On this process's devices: shares along an axis, or all on all."""
-    if axis not in self._shardings:
-      spec = () if axis is None else (*[None] * axis, AXIS)
-      self._shardings[axis] = jax.sharding.NamedSharding(
-        jax.sharding.Mesh(np.array(self.local), (AXIS,)),
-        jax.sharding.PartitionSpec(*spec),
-      )
-    return self._shardings[axis]
-
-  @functools.cached_property
-  def _shardings(self):
-    return {}
+    return self.devices[0].platform == 'cpu' and len(self.devices) > 1
 
   def place(self, axis: int | None, tree: Any) -> Any:
-    """Arrays on this process's devices: shares along `axis`, or all on all.
+    """Puts arrays on this process's devices; see `Placement.place`."""
+    return self._placement.place(axis, tree)
 
-    What is there already is not put there again: the update before returned
-    it. What is traced is placed by whoever traces.
-    """
-    sharding = self._sharding(axis)
-
-    def one(x):
-      if isinstance(x, np.ndarray | np.generic):
-        return _put(x, sharding)
-      there = getattr(x, 'sharding', None)  # Python's numbers have none.
-      if isinstance(x, jax.core.Tracer) or there == sharding:
-        return x
-      if axis is None and there is not None and len(there.device_set) == 1:
-        return _put(x, sharding)
-      return jax.device_put(x, sharding)
-
-    return jax.tree.map(one, tree)
+  @functools.cached_property
+  def _placement(self):
+    return Placement(self.local)
 
   def replicate(self, tree: Any) -> Any:
     """What many calls are given, where they all want it: placed once."""
@@ -254,7 +138,7 @@ class Layout:
       axes: of seeds, a prefix of the tree.
     """
     if self.mode == 'seeds':
-      return _over(self.place, axes, tree)
+      return self._placement.place_prefix(axes, tree)
     if self.mode == 'data':
       return jax.device_put(tree, self.local[0])
     return tree
@@ -337,42 +221,16 @@ class Layout:
     return f'{len(self.devices)} devices ({self.mode}){many}'
 
 
-def _over(function, axes, *trees):
-  """`function(axis, subtree)` for each axis of a prefix of the tree."""
-  return jax.tree.map(function, axes, *trees, is_leaf=lambda x: x is None)
-
-
-def _with_lower(function, lower):
-  """A function that can be lowered as what `jit` returns."""
-  function.lower = lower
-  return function
-
-
-def _put(x, sharding):
-  """An array of the host, or of one device and to be on all, on all devices.
-
-  As `jax.device_put`, which before jax 0.12 calls Python for each device.
-  """
-  parts = sharding.addressable_devices_indices_map(x.shape)
-  if isinstance(x, jax.Array):
-    weak, shares = x.weak_type, [x] * len(parts)
-  else:
-    x = np.asarray(x, jax.dtypes.canonicalize_dtype(x.dtype))
-    weak, shares = False, [x[part] for part in parts.values()]
-  return xla_client.batched_device_put(
-    jax.core.ShapedArray(x.shape, x.dtype, weak_type=weak),
-    sharding,
-    shares,
-    list(parts),
-    True,
-  )
-
-
 ONE = Layout('none', (None,))
 
 
 def choose(settings: settings_lib.Settings) -> Layout:
-  """The layout that a config asks for; refuses what does not divide."""
+  """The layout that a config asks for.
+
+  Raises:
+    UserError: there are too few devices, they belong to processes that this
+      one has not joined, or neither seeds nor batches divide by their number.
+  """
   devices = jax.devices()
   if jax.process_count() > hosts.count():  # A pod, of which we know nothing.
     raise UserError(

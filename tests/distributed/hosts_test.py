@@ -1,4 +1,4 @@
-"""Where processes meet, what is refused, and on what they have to agree."""
+"""What hosts have to agree on, and how long they wait for one another."""
 
 import pathlib
 import socket
@@ -11,31 +11,6 @@ from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def test_an_address_is_given_whole_or_not_at_all():
-  assert hosts.address(None, None, None, 'no') is None
-  assert hosts.address('a:1', 4, 3, 'no') == hosts.Address('a:1', 4, 3)
-  assert hosts.address(None, None, None, 'auto') == hosts.Address()
-
-
-@pytest.mark.parametrize(
-  'given, message',
-  (
-    (('a:1', None, 0, 'no'), 'go together: --num_processes missing'),
-    ((None, 2, 0, 'no'), 'go together: --coordinator missing'),
-    (('a', 2, 0, 'no'), "--coordinator must be ADDRESS:PORT: 'a'"),
-    ((':1', 2, 0, 'no'), '--coordinator must be ADDRESS:PORT'),
-    (('a:70000', 2, 0, 'no'), '--coordinator must be ADDRESS:PORT'),
-    (('a:1', 0, 0, 'no'), '--num_processes must be at least 1: 0'),
-    (('a:1', 2, 2, 'no'), '--process_id must be 0 to 1'),
-    (('a:1', 2, -1, 'no'), '--process_id must be 0 to 1'),
-    (('a:1', None, None, 'auto'), 'leave out --coordinator'),
-  ),
-)
-def test_addresses_that_are_none(given, message):
-  with pytest.raises(UserError, match=message):
-    hosts.address(*given)
 
 
 def test_a_process_by_itself_is_the_first_and_agrees():

@@ -11,6 +11,7 @@ import sys
 import jax
 import numpy as np
 
+from plasticity_rl.distributed import address
 from plasticity_rl.distributed import hosts
 from plasticity_rl.distributed import parallel
 from plasticity_rl.environments.spaces import Continuous
@@ -125,7 +126,7 @@ def main(argv):
   where, count = None, 0
   if argv[3:]:
     count = int(argv[4])
-    where = hosts.Address(argv[3], count, int(argv[5]))
+    where = address.Address(argv[3], count, int(argv[5]))
   with hosts.joined(where, timeout=20):
     for name in cases:
       if name == 'sac_updates':
