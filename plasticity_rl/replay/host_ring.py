@@ -98,17 +98,18 @@ class HostRing:
       UserError: for arrays that do not fit the spaces, and for observations
         that do not follow one another as stacks of frames do.
     """
-    s_tm1, s_t = self._checked(row)
+    row = self.settings.checked(row)
+    self._check_follows(row)
     stack, place = self.settings.stack, self._stored % self.settings.num_rows
     envs = np.arange(self.settings.num_envs)
     previous = (self._stored - 1) % self.settings.num_rows
     slots = np.empty((len(envs), stack + 1), np.int64)
     if not self._begins.all():
       slots[:, :-1] = self._slots(previous)[:, 1:]
-    before = stacking.split(s_tm1, stack)
+    before = stacking.split(row.s_tm1, stack)
     for env in np.flatnonzero(self._begins):
       slots[env, :-1] = self._first_stack(env, before[:, env])
-    newest = stacking.split(s_t, stack)[-1]
+    newest = stacking.split(row.s_t, stack)[-1]
     if self.settings.compress:
       for env in envs:
         slots[env, -1:] = self._frames.append(env, newest[env, None])
@@ -121,7 +122,7 @@ class HostRing:
       columns[name][place] = getattr(row, name)
     self._stored += 1
     self._begins[:] = row.last
-    self._newest[:] = s_t
+    self._newest[:] = row.s_t
     # No later row has frames before the oldest row's first ones.
     self._frames.drop(
       int(columns['base'][self._first_row % self.settings.num_rows])
@@ -257,56 +258,19 @@ class HostRing:
 
     Environments fill it with one frame, which is kept once.
     """
-    new = np.array(
-      [
-        True,
-        *(
-          frames[k].tobytes() != frames[k - 1].tobytes()
-          for k in range(1, len(frames))
-        ),
-      ]
-    )
+    new = stacking.is_new(frames)
     stream = int(env) if self.settings.compress else 0
     slots = self._frames.append(stream, frames[new])
     return slots[np.cumsum(new) - 1]
 
-  def _checked(self, row):
-    """Contiguous `s_tm1` and `s_t` that fit the spaces and one another."""
-    settings = self.settings
-    shape, dtype = settings.action
-    observation = (
-      tuple(settings.spaces.observation_shape),
-      np.dtype(settings.spaces.observation_dtype),
-    )
-    expected = {
-      's_tm1': observation,
-      'a_tm1': (shape, dtype),
-      'r_t': ((), None),
-      'discount_t': ((), None),
-      's_t': observation,
-      'last': ((), bool),
-    }
-    for name, (shape, dtype) in expected.items():
-      x, shape = getattr(row, name), (settings.num_envs, *shape)
-      if x.shape != shape or dtype not in (None, x.dtype):
-        raise UserError(
-          f'replay: {name} is {x.dtype}{list(x.shape)}, expected '
-          f'{np.dtype(dtype or np.float32)}{list(shape)}'
-        )
-    s_tm1, s_t = map(np.ascontiguousarray, (row.s_tm1, row.s_t))
-    if not stacking.is_next(s_tm1, s_t, settings.stack):
-      raise UserError(
-        f'replay: observations are not stacks of {settings.stack} frames '
-        'along the last axis, newest last, each with one frame more than '
-        'the one before; store them with stack=1'
-      )
+  def _check_follows(self, row):
+    """Checks that the row goes on where the one before it ended."""
     goes_on = ~self._begins
-    if s_tm1[goes_on].tobytes() != self._newest[goes_on].tobytes():
+    if row.s_tm1[goes_on].tobytes() != self._newest[goes_on].tobytes():
       raise UserError(
         'replay: an observation before an action is not the one after the '
         'action before it, though no episode ended between them'
       )
-    return s_tm1, s_t
 
 
 def uniform(

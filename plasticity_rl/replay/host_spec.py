@@ -10,6 +10,8 @@ from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
 from plasticity_rl.replay import memory
+from plasticity_rl.replay import stacking
+from plasticity_rl.replay.device_ring import Row
 
 # A chunk is 1/64 of the replay, so that copies, which take the chunk that is
 # being filled, and what expires late stay small, and at most this big.
@@ -103,6 +105,44 @@ class HostReplaySpec:
       return _FEW_FRAMES
     part = self.capacity * self.frame_bytes // _CHUNK_PARTS
     return max(_FEW_FRAMES, min(part, _CHUNK_BYTES) // self.frame_bytes)
+
+  def checked(self, row: Row) -> Row:
+    """A step of every environment, with contiguous observations.
+
+    Args:
+      row: arrays `[E, ...]`.
+
+    Raises:
+      UserError: the arrays do not fit the spaces, or the observations are not
+        stacks of frames.
+    """
+    observation = (
+      tuple(self.spaces.observation_shape),
+      np.dtype(self.spaces.observation_dtype),
+    )
+    expected = {
+      's_tm1': observation,
+      'a_tm1': self.action,
+      'r_t': ((), None),
+      'discount_t': ((), None),
+      's_t': observation,
+      'last': ((), bool),
+    }
+    for name, (shape, dtype) in expected.items():
+      x, shape = getattr(row, name), (self.num_envs, *shape)
+      if x.shape != shape or dtype not in (None, x.dtype):
+        raise UserError(
+          f'replay: {name} is {x.dtype}{list(x.shape)}, expected '
+          f'{np.dtype(dtype or np.float32)}{list(shape)}'
+        )
+    s_tm1, s_t = map(np.ascontiguousarray, (row.s_tm1, row.s_t))
+    if not stacking.is_next(s_tm1, s_t, self.stack):
+      raise UserError(
+        f'replay: observations are not stacks of {self.stack} frames '
+        'along the last axis, newest last, each with one frame more than '
+        'the one before; store them with stack=1'
+      )
+    return row._replace(s_tm1=s_tm1, s_t=s_t)
 
   def describe(self) -> dict[str, Any]:
     """The settings as JSON has them, to compare with those of a file."""

@@ -92,6 +92,26 @@ def split(observations: np.ndarray, stack: int) -> np.ndarray:
   return np.moveaxis(frames, -2, 0)
 
 
+def is_new(frames: np.ndarray) -> np.ndarray:
+  """Which frames differ from the one before them; the first one does.
+
+  Args:
+    frames: of one stack, `[k, ...]`.
+
+  Returns:
+    Booleans, `[k]`.
+  """
+  return np.array(
+    [
+      True,
+      *(
+        frames[k].tobytes() != frames[k - 1].tobytes()
+        for k in range(1, len(frames))
+      ),
+    ]
+  )
+
+
 def is_next(s_tm1: np.ndarray, s_t: np.ndarray, stack: int) -> bool:
   """Whether the stacks `s_t` are those of `s_tm1` with one frame more each.
 

@@ -62,7 +62,7 @@ MUTANTS = (
   ),
   Mutant(
     'first-stack-always-of-copies',
-    _RING,
+    _STACKING,
     '        frames[k].tobytes() != frames[k - 1].tobytes()\n',
     '        False\n',
     _LIST,
