@@ -1,7 +1,9 @@
 """Files of one checkpoint folder: arrays, metadata, digests.
 
 Orbax writes the arrays of the first host, `np.savez` those of the others:
-Orbax stores a numpy array only once, on its primary host.
+Orbax stores a numpy array only once, on its primary host. Tried instead: global
+arrays, of which Orbax lets every host write its shards. Where one host could
+not write, the others waited in Orbax's barrier until that process was gone.
 """
 
 import contextlib
@@ -156,6 +158,9 @@ def _ignore_late_writes() -> None:
   report to it later, from threads where Python can only print that it is
   closed.
   """
+  # Tried: no OCDBT, `save_concurrent_gb`, `AsyncCheckpointer`, `save_pytree` of
+  # v1: all print it (Orbax 0.12). To save array by array does not, but takes
+  # six times as long.
   before = sys.unraisablehook
 
   def hook(unraisable):
