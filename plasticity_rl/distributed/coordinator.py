@@ -126,7 +126,8 @@ def _exit_if_lost(coordinator):
 
   # jax aborts from a thread of C++. Tried: a handler of Python's `signal` runs
   # after `abort`, that is never; `jax_enable_recoverability` aborts as well;
-  # a thread that watches the coordinator's port loses the race on jax 0.9.
+  # a thread that watches the coordinator's port loses the race on jax 0.9. (On
+  # jax 0.9 nothing helps: it leaves by `_exit(1)`, after its own lines.)
   @ctypes.CFUNCTYPE(None, ctypes.c_int)
   def handler(_):
     if not _is_there(coordinator):
