@@ -12,6 +12,8 @@ from unittest import mock
 from absl import app
 from absl import flags
 
+from plasticity_rl import cli
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +30,8 @@ def call(
 ) -> Result:
   """Runs `python -m PACKAGE.MODULE ARGUMENTS` without a new process."""
   argv = [module, *map(str, arguments)]
+  # `cli` is imported only once, so its flags must stay defined after a call.
+  assert cli.__name__ in flags.FLAGS.flags_by_module_dict()
   before = set(flags.FLAGS)
   out, err, code = io.StringIO(), io.StringIO(), None
 
