@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -125,16 +126,20 @@ def gradient_step(
     The new state, metrics, and the network's outputs. Metrics are 'loss', the
     mean loss without the penalty, and 'penalty' where the network has one.
   """
+  chex.assert_equal_shape_prefix(jax.tree.leaves(data), 1)
 
   def gradients_of(data: Any) -> tuple[Any, Any]:
     loss, inputs = loss_of(data)
 
     def total(params: Params) -> tuple[jax.Array, Any]:
       losses, output = loss(params)
+      # A column `[B, 1]` minus a vector `[B]` would be `[B, B]`.
+      chex.assert_rank(losses, 1)
       value = losses.mean()
       if net.penalty is None:
         return value, ({'loss': value}, output)
       penalty = net.penalty(params, state.initial, inputs, output)
+      chex.assert_rank(penalty, 0)
       return value + penalty, ({'loss': value, 'penalty': penalty}, output)
 
     gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
@@ -202,6 +207,7 @@ def apply_gradients(
   net: NetSpec, state: NetState, gradients: Params
 ) -> NetState:
   """One optimizer step on what learns; frozen leaves are not touched."""
+  chex.assert_trees_all_equal_shapes(gradients, state.params)
   updates, opt_state = net.optimizer.update(
     gradients, state.opt_state, state.params
   )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import chex
 import jax
 import jax.numpy as jnp
 import rlax
@@ -33,6 +34,9 @@ def td_errors(
   Action values are `[B, A]`, the rest `[B]`. The selector is the online
   network in Double DQN, the target itself in DQN.
   """
+  chex.assert_rank([q_tm1, a_tm1, r_t, discount_t], [2, 1, 1, 1])
+  chex.assert_equal_shape_prefix([q_tm1, a_tm1, r_t, discount_t], 1)
+  chex.assert_equal_shape([q_tm1, q_t_value, q_t_selector])
   return jax.vmap(rlax.double_q_learning)(
     q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector
   )

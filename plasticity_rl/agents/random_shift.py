@@ -1,5 +1,6 @@
 """Random shifts of images."""
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +17,8 @@ def random_shift(keys: jax.Array, images: jax.Array, pad: int) -> jax.Array:
     images: `[B, H, W, C]`, of any type.
     pad: pixels.
   """
+  chex.assert_rank(images, 4)
+  chex.assert_shape(keys, (images.shape[0], 2))
 
   def along(size: int, offset: jax.Array) -> jax.Array:
     return jnp.clip(jnp.arange(size) + offset - pad, 0, size - 1)

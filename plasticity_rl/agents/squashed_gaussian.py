@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -44,6 +45,8 @@ def sample(
   Returns:
     Actions `[B, A]` within [-1, 1], and log pi `[B]`.
   """
+  chex.assert_rank(noise, 2)
+  chex.assert_equal_shape([outputs.mean, outputs.log_std, noise])
   log_std = bounded(outputs.log_std)
   u = outputs.mean + jnp.exp(log_std) * noise
   log_normal = -0.5 * (jnp.square(noise) + jnp.log(2 * jnp.pi)) - log_std

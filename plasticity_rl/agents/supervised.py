@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,11 +22,15 @@ from plasticity_rl.types import Transition
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
   """Of logits `[B, C]` and labels `[B]`, `[B]`."""
+  chex.assert_rank([logits, labels], [2, 1])
+  chex.assert_equal_shape_prefix([logits, labels], 1)
   return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
 def squared_error(outputs: jax.Array, values: jax.Array) -> jax.Array:
   """(output - value)^2 of outputs `[B, 1]` and values `[B]`, `[B]`."""
+  chex.assert_rank(values, 1)
+  chex.assert_shape(outputs, (*values.shape, 1))
   return jnp.square(outputs[:, 0] - values)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -48,6 +49,7 @@ def scale_by_adam_per_weight(
 
   def update(gradients, state, params=None):
     del params
+    chex.assert_trees_all_equal_shapes(gradients, state.mu)
     count = jax.tree.map(optax.safe_increment, state.count)
     mu = optax.tree.update_moment(gradients, state.mu, b1, 1)
     nu = optax.tree.update_moment(gradients, state.nu, b2, 2)

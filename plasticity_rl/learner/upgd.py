@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -69,6 +70,7 @@ def scale_by_upgd(
   def update(gradients, state, params=None):
     if params is None:
       raise ValueError(optax.NO_PARAMS_MSG)
+    chex.assert_trees_all_equal_shapes(gradients, state.utility, params)
     utility = jax.tree.map(
       lambda u, g, w: decay * u - (1 - decay) * g * w,
       state.utility,

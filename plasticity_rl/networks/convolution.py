@@ -6,6 +6,7 @@ shifted slices and one matrix product they do not suffer; outside a loop that
 takes twice as long as XLA's own. GPU and TPU take `lax.conv`.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -81,6 +82,8 @@ def convolve(
   x: jax.Array, w: jax.Array, stride: int, form: str = 'auto'
 ) -> jax.Array:
   """VALID convolution of `[B, H, W, C]` with `[k, k, C, D]`, in a form."""
+  chex.assert_rank(x, 4)
+  chex.assert_shape(w, (None, None, x.shape[-1], None))
   if resolve(form) == 'slices':
     return sliced_convolution(x, w, stride)
   return lax_convolution(x, w, stride)

@@ -1,5 +1,6 @@
 """Layer normalisation."""
 
+import chex
 import jax
 
 
@@ -17,6 +18,9 @@ def layer_norm(
     offset: `[units]`, zeros at the start.
     eps: 1e-5.
   """
+  chex.assert_rank(scale, 1)
+  chex.assert_equal_shape([scale, offset])
+  chex.assert_shape(x, (None, ..., *scale.shape))
   axes = tuple(range(1, x.ndim))
   mean = x.mean(axes, keepdims=True)
   variance = x.var(axes, keepdims=True)

@@ -1,5 +1,6 @@
 """Initial feature regularisation."""
 
+import chex
 import jax
 
 from plasticity_rl.losses import feature_norm
@@ -24,5 +25,7 @@ def infer(
     initial_output: the same of the network as it was drawn.
     scale: beta.
   """
-  targets = scale * jax.lax.stop_gradient(initial_output.layers[INFER])
-  return feature_norm(output.layers[INFER] - targets)
+  outputs, initial = output.layers[INFER], initial_output.layers[INFER]
+  chex.assert_rank(outputs, 2)
+  chex.assert_equal_shape([outputs, initial])
+  return feature_norm(outputs - scale * jax.lax.stop_gradient(initial))
