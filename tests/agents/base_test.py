@@ -107,7 +107,7 @@ def test_gradient_step_refuses_wrong_shapes(net):
   x, y = jnp.ones([4, 3]), jnp.zeros([4])
 
   def step(data, column=False):
-    def loss_of(data):
+    def make_loss(data):
       x, y = data
 
       def loss(params):
@@ -117,7 +117,7 @@ def test_gradient_step_refuses_wrong_shapes(net):
 
       return loss, x
 
-    return base.gradient_step(net, state, loss_of, data)
+    return base.gradient_step(net, state, make_loss, data)
 
   step((x, y))
   with pytest.raises(AssertionError):  # Another number of examples.

@@ -98,7 +98,7 @@ def in_numpy(nets, key, config=CONFIG):
   """Targets, losses by example, entropy: all of `losses`, in NumPy."""
   data = jax.tree.map(lambda x: np.asarray(x, float), batch())
   keys = base.example_keys(key, BATCH)
-  noise = np.asarray(sac.noise_of(keys, 0, 2, ACTIONS), float)
+  noise = np.asarray(sac.example_noise(keys, 0, 2, ACTIONS), float)
   alpha = np.exp(float(nets['temperature'].params['head']['log_alpha']))
 
   def sample(s, noise):
