@@ -71,7 +71,7 @@ def measure(settings: settings_lib.Settings) -> dict[str, list[float]]:
   jax.block_until_ready(state.nets)
 
   def copy():
-    leaves = checkpoint.by_path(experiment.trainer.portable(state))
+    leaves = checkpoint.by_path(experiment.trainer.to_checkpoint(state))
     arrays = {k: np.array(v) for k, v in leaves.items()}
     return arrays, experiment.trainer.snapshots(state)
 
@@ -87,7 +87,7 @@ def measure(settings: settings_lib.Settings) -> dict[str, list[float]]:
     def save():
       checkpoints.save(
         1,
-        experiment.trainer.portable(state),
+        experiment.trainer.to_checkpoint(state),
         {'history': []},
         experiment.trainer.snapshots(state),
       )

@@ -1,7 +1,7 @@
-"""The few records that every room speaks in.
+"""Records and types that the whole package shares.
 
-Shapes are written for one seed; a run of S seeds adds a leading axis of S to
-every leaf of a `TrainState` but its counters, which all seeds share.
+Shapes are those of one seed. A run of S seeds adds a leading axis of S to every
+leaf of a `TrainState`, except to its counters, which all seeds share.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ class NetworkOutput(NamedTuple):
   """What a network returns.
 
   Attributes:
-    outputs: the network's predictions, before any non-linearity, `[B, A]` for
-      action values; any pytree.
+    outputs: the predictions of the network, before any non-linearity; any
+      pytree, `[B, A]` for action values.
     layers: the output of each named layer, after its activation, `[B, ...]`,
-      in the order in which the layers feed one another.
+      in the order of the forward pass.
   """
 
   outputs: Any
@@ -34,15 +34,16 @@ class NetworkOutput(NamedTuple):
 
 
 class Transition(NamedTuple):
-  """A batch of transitions, in rlax's names; n steps may lie between.
+  """A batch of transitions of one or of n steps, with the names of rlax.
 
   Attributes:
     s_tm1: observation, `[B, ...]`.
     a_tm1: action (or label, in supervised learning), `[B]` or `[B, A]`.
     r_t: (n-step) reward, `[B]`.
-    discount_t: what the value of `s_t` is multiplied by, `[B]`: zero after a
-      termination, not after a truncation.
-    s_t: next observation (the true last one of an episode), `[B, ...]`.
+    discount_t: factor of the value of `s_t`, `[B]`: zero after a termination,
+      not after a truncation.
+    s_t: observation one or n steps later, `[B, ...]`; at the end of an episode
+      its last observation, not the first one of the next episode.
   """
 
   s_tm1: Any
@@ -56,12 +57,15 @@ class NetState(NamedTuple):
   """One network in training.
 
   Attributes:
-    params: `{'encoder': ..., 'head': ...}`, the head perhaps injected.
-    target: the same structure, or None for a network without a target.
+    params: `{'encoder': ..., 'head': ...}`; the head may be an
+      `InjectedHead`.
+    target: parameters of the target network, in the same structure; None for a
+      network without a target.
     opt_state: the state of the network's optimizer.
-    initial: what learns as it was drawn, in the structure of
-      `injection.trainable(params)`; what is drawn again is replaced. Distances
-      from the start, and regularisers towards it, are measured from here.
+    initial: the initial values of the trainable parameters, in the structure
+      of `injection.trainable(params)`. An intervention that reinitialises
+      weights replaces them here too. Diagnostics measure distances from these
+      values, and regularisers pull towards them.
   """
 
   params: Params
@@ -71,12 +75,13 @@ class NetState(NamedTuple):
 
 
 class Keys(NamedTuple):
-  """Roots of the random streams; a step's or an event's key is folded in.
+  """Keys from which the keys of steps and events are derived by `fold_in`.
 
   Attributes:
-    run: root of all training randomness.
-    event: root of the randomness of events, so that an evaluation or an
-      intervention never moves the training stream.
+    run: the key of all randomness of training.
+    event: the key of the randomness of events (evaluations, diagnostics,
+      interventions). Because it is separate, an event never changes the random
+      numbers of training.
   """
 
   run: Key
@@ -87,8 +92,8 @@ class Counters(NamedTuple):
   """Scalars that all seeds of a run share.
 
   Attributes:
-    step: agent decisions of one seed, summed over its environments.
-    updates: optimizer updates of one seed.
+    step: agent decisions of one seed so far, summed over its environments.
+    updates: optimizer updates of one seed so far.
     stored: rows written to the replay so far.
     cleared: value of `stored` when the replay was last emptied.
   """
@@ -100,7 +105,18 @@ class Counters(NamedTuple):
 
 
 class TrainState(NamedTuple):
-  """Everything a run is: save it, fork it, or intervene on it."""
+  """The whole state of a run.
+
+  A checkpoint saves it, a fork copies it, and an intervention changes it.
+
+  Attributes:
+    nets: the networks by name.
+    replay: the replay buffer.
+    env: the states of the environments.
+    keys: random keys.
+    counters: steps and updates so far.
+    interventions: states of interventions and diagnostics, by label.
+  """
 
   nets: dict[str, NetState]
   replay: Any
@@ -111,12 +127,12 @@ class TrainState(NamedTuple):
 
 
 def name_tag(name: str) -> np.uint32:
-  """A number for a name, to be folded into a key."""
+  """A number for a name, as an argument of `jax.random.fold_in`."""
   return np.uint32(zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 def structure(tree: Any) -> Any:
-  """What decides which program runs: the tree, shapes and dtypes."""
+  """Tree structure, shapes and dtypes: `jit` compiles once for each."""
   return jax.tree.structure(tree), tuple(
     (x.shape, np.dtype(x.dtype)) for x in jax.tree.leaves(tree)
   )
@@ -130,16 +146,17 @@ Penalty = Callable[[Params, Params, Any, NetworkOutput], jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class NetSpec:
-  """What is static of one network of an agent.
+  """The static description of one network of an agent.
 
   Attributes:
     network: an `injection.SplitNetwork`.
-    optimizer: an `injection.GroupedOptimizer` over its parameters.
-    layers: its layers with weights, in the order of the forward pass, members
-      of an ensemble side by side; () for a network without any.
-    has_target: whether a target network is kept.
-    penalty: a regulariser of its loss, or None.
-    microbatches: parts that an update takes that in, one after the other.
+    optimizer: an `injection.GroupedOptimizer` for its parameters.
+    layers: its layers with weights, in the order of the forward pass, with the
+      members of an ensemble next to each other; () for a network without any.
+    has_target: whether it has a target network.
+    penalty: a regulariser that is added to its loss, or None.
+    microbatches: number of parts in which an update processes its batch, to
+      save memory.
   """
 
   network: Any
@@ -152,18 +169,20 @@ class NetSpec:
 
 @dataclasses.dataclass(frozen=True)
 class AgentSpec:
-  """What interventions and diagnostics may know of an agent.
+  """The view of an agent that interventions and diagnostics have.
 
   Attributes:
     nets: the networks by name.
-    default_nets: those that an intervention acts on unless told otherwise.
-    encoder_net: the network that trains the encoder; resets of all but the
-      encoder spare the encoder of that one.
-    inputs: `(params by net, batch) -> input by net`, what each network is fed.
-    policy: `(params by net, batch) -> decisions`, `[B, ...]`, deterministic.
-    losses: `(key, nets, batch) -> loss by net`, each a function of its own
-      network's parameters with all else held fixed. The key is consumed.
-    slots: injections to allocate beforehand; 0 grows the tree instead.
+    default_nets: names of the networks that an intervention changes by default.
+    encoder_net: the network that trains the encoder. A reset that keeps the
+      encoder keeps the encoder of this network.
+    inputs: `(params by net, batch) -> input by net`: the input of each network.
+    policy: `(params by net, batch) -> actions`, `[B, ...]`, deterministic.
+    losses: `(key, nets, batch) -> loss by net`. Each loss is a function of the
+      parameters of its own network; the other networks are constants. The key
+      is consumed.
+    slots: number of injections to allocate from the start; with 0, each
+      injection grows the parameter tree.
   """
 
   nets: Mapping[str, NetSpec]

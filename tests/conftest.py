@@ -100,7 +100,7 @@ _SLOW = (
   'training/acting_test',
   'forks/diagnosis_test',
   'forks/fork_test',
-  'training/in_loop_test',
+  'training/hooks_test',
   'run/memory_test',
   'forks/proxies_test',
   'benchmarks/recorded_test',

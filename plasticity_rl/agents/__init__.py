@@ -1,1 +1,1 @@
-"""Agents: init, act, loss and update. No environment, no file, no clock."""
+"""Agents: init, act, loss and update, as pure functions."""

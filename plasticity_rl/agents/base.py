@@ -1,10 +1,11 @@
-"""What an agent is, and how gradients are applied."""
+"""The interface of agents, and the gradient step that they share."""
 
 import abc
 import math
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -21,45 +22,45 @@ from plasticity_rl.types import Params
 from plasticity_rl.types import Transition
 
 Nets = dict[str, NetState]
-# `(data) -> (loss, inputs)`: the loss on these data, and what the network is
-# fed there.
-LossOf = Callable[[Any], tuple[Loss, Any]]
+# `(data) -> (loss, inputs)`: the loss on these data, and the inputs of the
+# network in that loss.
+MakeLoss = Callable[[Any], tuple[Loss, Any]]
 
 
 class Agent(abc.ABC):
   """An algorithm: pure functions over the networks of one seed.
 
   Attributes:
-    spec: what interventions and diagnostics may know.
+    spec: the description that interventions and diagnostics read.
   """
 
   spec: AgentSpec
 
   @abc.abstractmethod
   def init(self, key: Key) -> Nets:
-    """Fresh networks by name. The key is consumed."""
+    """Initialises the networks, by name. The key is consumed."""
 
   @abc.abstractmethod
   def act(
     self, key: Key, nets: Nets, observations: jax.Array, step: jax.Array
   ) -> jax.Array:
-    """Actions in training.
+    """Chooses actions in training, with exploration.
 
     Args:
       key: consumed.
       nets: the networks.
-      observations: `[E, ...]`, of E environments.
+      observations: observations of E environments, `[E, ...]`.
       step: agent decisions since exploration started, a scalar.
 
     Returns:
-      `[E]` of discrete actions, `[E, A]` of continuous ones.
+      Discrete actions `[E]`, or continuous actions `[E, A]`.
     """
 
   @abc.abstractmethod
   def act_greedily(
     self, key: Key, nets: Nets, observations: jax.Array
   ) -> jax.Array:
-    """Actions in evaluation, as `act`. The key is consumed."""
+    """Chooses actions in evaluation; see `act`. The key is consumed."""
 
   @abc.abstractmethod
   def update(
@@ -70,14 +71,16 @@ class Agent(abc.ABC):
     updates: jax.Array,
     shard: Shard = UNSHARDED,
   ) -> tuple[Nets, dict[str, jax.Array]]:
-    """One gradient step of each network.
+    """Makes one gradient step of each network.
 
     Args:
-      key: consumed. It may be one for each example: see `example_keys`.
+      key: consumed. It may be an array of keys, one for each example: see
+        `example_keys`.
       nets: the networks.
-      batch: transitions `[B, ...]`, this device's share of the batch.
-      updates: how many were made before, a scalar.
-      shard: which share that is; gradients are averaged over all shares.
+      batch: this device's part of the batch of transitions, `[B, ...]`.
+      updates: number of earlier updates, a scalar.
+      shard: the position of that part in the batch. Gradients are averaged
+        over all devices.
 
     Returns:
       The new networks, and metrics (scalars) by name.
@@ -85,7 +88,7 @@ class Agent(abc.ABC):
 
 
 def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
-  """A fresh network, its target a copy. The key is consumed."""
+  """Initialises a network; its target is a copy. The key is consumed."""
   params = net.network.init(key)
   if slots:
     params = injection.with_slots(params, slots)
@@ -102,39 +105,44 @@ def init_net(key: Key, net: NetSpec, slots: int) -> NetState:
 def gradient_step(
   net: NetSpec,
   state: NetState,
-  loss_of: LossOf,
+  make_loss: MakeLoss,
   data: Any,
   shard: Shard = UNSHARDED,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
-  """One gradient step on the mean of losses plus the network's penalty.
+  """One gradient step on the mean loss plus the penalty of the network.
 
-  Where devices share a batch, the mean is over all of it: see `average`. With
-  `net.microbatches` the data are taken in so many parts, one after the other
-  (as many as divide them): of as many examples each, so that the mean of their
-  gradients is the gradient of the whole.
+  If devices share a batch, the mean is over the whole batch: see `average`.
+  `net.microbatches` accumulates the gradient over that many parts of the data,
+  or over the greatest common divisor of that number and B. The parts have equal
+  sizes, so the mean of their gradients is the gradient of the whole.
 
   Args:
     net: the network.
     state: its state.
-    loss_of: `(data) -> (loss, inputs)`: the loss on some of the data, and what
-      the loss's output is the network's output on.
-    data: whatever is by example, arrays of `[B, ...]`.
-    shard: the share of the batch that `data` is.
+    make_loss: `(data) -> (loss, inputs)`: the loss on (a part of) the data, and
+      the inputs of the network in that loss.
+    data: arrays with one row for each example, `[B, ...]`.
+    shard: the part of the batch that `data` is.
 
   Returns:
-    The new state, metrics, and the network's outputs. Metrics are 'loss', the
-    mean loss without the penalty, and 'penalty' where the network has one.
+    The new state, metrics, and the outputs of the network, `[B, ...]`. The
+    metrics are 'loss', the mean loss without the penalty, and 'penalty' if the
+    network has one.
   """
+  chex.assert_equal_shape_prefix(jax.tree.leaves(data), 1)
 
   def gradients_of(data: Any) -> tuple[Any, Any]:
-    loss, inputs = loss_of(data)
+    loss, inputs = make_loss(data)
 
     def total(params: Params) -> tuple[jax.Array, Any]:
       losses, output = loss(params)
+      # A column `[B, 1]` minus a vector `[B]` would be `[B, B]`.
+      chex.assert_rank(losses, 1)
       value = losses.mean()
       if net.penalty is None:
         return value, ({'loss': value}, output)
       penalty = net.penalty(params, state.initial, inputs, output)
+      chex.assert_rank(penalty, 0)
       return value + penalty, ({'loss': value, 'penalty': penalty}, output)
 
     gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
@@ -151,13 +159,16 @@ def gradient_step(
 def accumulate_gradients(
   function: Callable[[Any], tuple[Any, Any]], data: Any, count: int
 ) -> tuple[Any, Any]:
-  """`function(data)` of so many parts of the data, one after the other.
+  """Computes `function(data)` in `count` parts, one after the other.
 
   Args:
-    function: `(data) -> (means, by_example)`: what is averaged over examples,
-      and what there is of each, `[B, ...]`.
-    data: arrays of `[B, ...]`; `count` divides B.
-    count: parts. Of one, this is `function(data)`.
+    function: `(data) -> (means, by_example)`: results that are means over the
+      examples, and results with one row for each example, `[B, ...]`.
+    data: arrays `[B, ...]`; `count` divides B.
+    count: number of parts.
+
+  Returns:
+    The result of `function(data)`.
   """
   if count == 1:
     return function(data)
@@ -182,12 +193,12 @@ def accumulate_gradients(
 
 
 def average(gradients: Params, shard: Shard) -> Params:
-  """Gradients of what learns, averaged over devices; frozen ones as they are.
+  """Averages the gradients of trainable parameters over devices.
 
-  Every share of a batch has as many examples, so that the mean over devices of
-  gradients of mean losses is that of the whole batch; a penalty, which is the
-  same on all, stays itself. What is frozen needs no gradient, and does not
-  cross the wire.
+  All devices have equally many examples, so this mean is the gradient of the
+  mean loss over the whole batch. The penalty is the same on all devices, and so
+  is its mean. Gradients of frozen parameters are not used: they are returned
+  unchanged, without communication.
   """
   if shard.axis is None:
     return gradients
@@ -201,7 +212,8 @@ def average(gradients: Params, shard: Shard) -> Params:
 def apply_gradients(
   net: NetSpec, state: NetState, gradients: Params
 ) -> NetState:
-  """One optimizer step on what learns; frozen leaves are not touched."""
+  """One optimizer step on trainable parameters; frozen ones are kept."""
+  chex.assert_trees_all_equal_shapes(gradients, state.params)
   updates, opt_state = net.optimizer.update(
     gradients, state.opt_state, state.params
   )
@@ -217,7 +229,7 @@ def apply_gradients(
 def polyak_update(state: NetState, tau: float) -> NetState:
   """target <- target + tau (online - target), frozen heads included.
 
-  In this form what is equal stays equal, to the bit.
+  In this form, weights that are equal in both networks stay equal to the bit.
   """
   target = jax.tree.map(
     lambda t, o: t + tau * (o - t), state.target, state.params
@@ -228,7 +240,7 @@ def polyak_update(state: NetState, tau: float) -> NetState:
 def copy_periodically(
   state: NetState, updates: jax.Array, period: int
 ) -> NetState:
-  """Target becomes online, frozen heads included, every `period` updates."""
+  """Copies online to target, frozen heads included, every `period` updates."""
   target = jax.lax.cond(
     updates % period == 0,
     lambda: state.params,

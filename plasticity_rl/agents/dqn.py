@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import chex
 import jax
 import jax.numpy as jnp
 import rlax
@@ -30,16 +31,19 @@ def td_errors(
 ) -> jax.Array:
   """r_t + discount_t q_t_value[argmax q_t_selector] - q_tm1[a_tm1], `[B]`.
 
-  Action values are `[B, A]`, the rest `[B]`. The selector is the online
-  network in Double DQN, the target itself in DQN.
+  Action values are `[B, A]`, all other arguments `[B]`. `q_t_selector` comes
+  from the online network in Double DQN, and from the target network in DQN.
   """
+  chex.assert_rank([q_tm1, a_tm1, r_t, discount_t], [2, 1, 1, 1])
+  chex.assert_equal_shape_prefix([q_tm1, a_tm1, r_t, discount_t], 1)
+  chex.assert_equal_shape([q_tm1, q_t_value, q_t_selector])
   return jax.vmap(rlax.double_q_learning)(
     q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector
   )
 
 
 class DQN(base.Agent):
-  """The agent whose only network is 'q', of outputs `[B, A]`."""
+  """DQN. Its only network is 'q', with outputs `[B, A]`."""
 
   def __init__(
     self, net: NetSpec, config: settings.DQNConfig, *, slots: int = 0
@@ -49,7 +53,7 @@ class DQN(base.Agent):
     Args:
       net: the network.
       config: settings.
-      slots: injections to allocate.
+      slots: number of injections to allocate from the start.
     """
     self._net, self._config = net, config
     self.spec = AgentSpec(
@@ -71,10 +75,11 @@ class DQN(base.Agent):
   def act(
     self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
   ) -> jax.Array:
-    """Epsilon-greedy, `[E]`: epsilon is held, then decays linearly."""
+    """Epsilon-greedy actions, `[E]`: epsilon is held, then decays linearly."""
     config = self._config
-    since, decay = step - config.epsilon_hold_steps, config.epsilon_decay_steps
-    progress = jnp.clip(since / decay, 0, 1) if decay else since >= 0
+    elapsed = step - config.epsilon_hold_steps
+    decay = config.epsilon_decay_steps
+    progress = jnp.clip(elapsed / decay, 0, 1) if decay else elapsed >= 0
     epsilon = config.epsilon_begin + progress * (
       config.epsilon_end - config.epsilon_begin
     )
@@ -83,7 +88,7 @@ class DQN(base.Agent):
   def act_greedily(
     self, key: Key, nets: base.Nets, observations: jax.Array
   ) -> jax.Array:
-    """Epsilon-greedy with the epsilon of evaluations, `[E]`."""
+    """Epsilon-greedy actions, `[E]`, with the epsilon of evaluations."""
     return self._epsilon_greedy(
       key, nets, observations, self._config.epsilon_evaluation
     )

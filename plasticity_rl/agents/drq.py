@@ -1,14 +1,14 @@
 """DrQ: SAC on images, with random shifts (Kostrikov et al., 2020).
 
-Images are shifted by a few pixels, each by its own draw; targets are averaged
-over K shifts of s_t, the critic's loss over M shifts of s_tm1 (the first of
-which the actor learns from). Actor and critic see through the same
-convolutions, the critic's encoder, which learns by the critic's loss alone:
-the actor is fed its output, a constant to it. (Compiled, that and what the
-critic sees of the same image in the actor's loss are computed once.)
+Each image is shifted by a few random pixels. The target is a mean over K shifts
+of s_t, and the critic's loss a mean over M shifts of s_tm1. The actor learns
+from the first of these M shifts. Actor and critic share the convolutions, which
+are the encoder of the critic. Only the critic's loss trains them: the actor
+takes their output as a constant input. (The actor's loss uses this output twice
+on the same image; the compiler computes it once.)
 
-Kostrikov, Yarats and Fergus, "Image Augmentation Is All You Need", 2020. The
-next action is chosen through the online encoder, as theirs is.
+Kostrikov, Yarats and Fergus, "Image Augmentation Is All You Need", 2020. As in
+their code, the online encoder is used to choose the next action.
 """
 
 from collections.abc import Mapping
@@ -23,24 +23,24 @@ from plasticity_rl.networks import pixels
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Transition
 
-_SHIFTS = 1000  # The first of many streams of an example's key.
+_SHIFTS = 1000  # Folded into an example's key, plus the number of the shift.
 
 
 class ShiftedViews(sac.ObservationViews):
-  """Randomly shifted images, and the critic's encoder for the actor."""
+  """Randomly shifted images, encoded by the critic for the actor."""
 
   def __init__(self, critic: NetSpec, config: settings.DrQConfig):
-    """Views by these settings.
+    """Stores the settings.
 
     Args:
-      critic: whose encoder the actor sees through.
+      critic: the network whose encoder the actor shares.
       config: settings.
     """
     self._critic, self._config = critic.network, config
     self.num_targets = config.target_augmentations
 
   def actor_inputs(self, critic: Any, observations: jax.Array) -> jax.Array:
-    """See `ObservationViews`: the features of the encoder, `[B, F]`."""
+    """See `ObservationViews`: features of the critic's encoder, `[B, ...]`."""
     return pixels.encode(self._critic, critic, observations)
 
   def views(self, keys: jax.Array, batch: Transition) -> sac.Views:
@@ -63,7 +63,7 @@ class ShiftedViews(sac.ObservationViews):
 
 
 class DrQ(sac.SAC):
-  """The agent on the networks of `networks.pixels`."""
+  """DrQ, with the networks of `networks.pixels`."""
 
   def __init__(
     self,

@@ -1,21 +1,27 @@
 """Random shifts of images."""
 
+import chex
 import jax
 import jax.numpy as jnp
 
 
 def random_shift(keys: jax.Array, images: jax.Array, pad: int) -> jax.Array:
-  """Pads images by their edges and crops them again, each somewhere else.
+  """Pads images with their edge pixels and crops them at a random offset.
 
-  Both offsets are uniform on 0 ... 2 pad. Kostrikov et al., 2020. The crop of
-  an image depends on its own key alone. Nothing is padded in fact: rows and
-  columns beyond an edge are that edge's.
+  Both offsets are uniform on 0 ... 2 pad. Kostrikov et al., 2020. The offsets
+  of an image depend only on its key. The padded image is never built: rows and
+  columns outside the image are read from its nearest edge.
 
   Args:
-    keys: of each image, `[B, 2]`. Consumed.
-    images: `[B, H, W, C]`, of any type.
-    pad: pixels.
+    keys: one key for each image, `[B, 2]`. Consumed.
+    images: images of any dtype, `[B, H, W, C]`.
+    pad: largest shift, in pixels.
+
+  Returns:
+    The shifted images, `[B, H, W, C]`.
   """
+  chex.assert_rank(images, 4)
+  chex.assert_shape(keys, (images.shape[0], 2))
 
   def along(size: int, offset: jax.Array) -> jax.Array:
     return jnp.clip(jnp.arange(size) + offset - pad, 0, size - 1)

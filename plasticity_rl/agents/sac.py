@@ -7,12 +7,13 @@ With critics Q_j, their targets Q'_j, the policy pi and temperature alpha:
     actor: alpha log pi(a | s_tm1) - min_j Q_j(s_tm1, a)
     temperature: alpha (-log pi(a | s_tm1) - target entropy)
 
-a_t and a are drawn from pi, through which the actor's loss is differentiated.
-Haarnoja et al., "Soft Actor-Critic Algorithms and Applications", 2018. An
-update is of the critic, then its target, then the actor against the new
-critic, then the temperature. As in the public code by which the curves that we
-compare with were made, alpha and not log alpha multiplies in its loss, and the
-critic's squares are neither halved nor averaged over members.
+a_t and a are sampled from pi; the gradient of the actor's loss goes through the
+sample (reparameterisation). Haarnoja et al., "Soft Actor-Critic Algorithms and
+Applications", 2018. An update changes the critic, then its target, then the
+actor (with the new critic), then the temperature. Two choices follow the public
+code that made the learning curves that we compare with: the loss of the
+temperature has the factor alpha, not log alpha, and the squared errors of the
+critics are summed, neither halved nor averaged.
 """
 
 from collections.abc import Mapping
@@ -39,46 +40,50 @@ from plasticity_rl.types import Transition
 _NOISE, _EXPLORATION = 0, 1  # Folded into an example's key.
 
 
-# Of s_tm1 and of s_t, arrays `[B, ...]` as in the batch.
+# Views of s_tm1 and views of s_t, arrays `[B, ...]` as in the batch.
 Views = tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]
-# Views of s_tm1 and of s_t, and noise `[B, views of s_t + 1, A]`.
+# Views of s_tm1, K views of s_t, and noise `[B, K + 1, A]`.
 Draw = tuple[tuple[jax.Array, ...], tuple[jax.Array, ...], jax.Array]
 
 
 class ObservationViews:
-  """What becomes of observations before networks are fed them: nothing.
+  """Maps observations to the inputs of networks; here, without any change.
 
   Attributes:
-    num_targets: how many views of `s_t` there are.
+    num_targets: number of views of `s_t`.
   """
 
   num_targets = 1
 
   def actor_inputs(self, critic: Any, observations: jax.Array) -> jax.Array:
-    """What the actor is fed, `[B, ...]`, for the critic's parameters."""
+    """Inputs of the actor, `[B, ...]`, given the critic's parameters."""
     del critic
     return observations
 
   def views(self, keys: jax.Array, batch: Transition) -> Views:
-    """What is averaged over: losses over the first, targets over the second.
+    """Views of s_tm1 and s_t, which losses and targets are averaged over.
 
     Args:
-      keys: of each example, `[B, 2]`, consumed.
+      keys: one key for each example, `[B, 2]`, consumed.
       batch: transitions.
+
+    Returns:
+      Views of s_tm1, over which the loss is averaged, and views of s_t, over
+      which the target is averaged.
     """
     del keys
     return (batch.s_tm1,), (batch.s_t,)
 
 
-def noise_of(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
-  """Standard normal noise of each example by its key, `[B, *shape]`."""
+def example_noise(keys: jax.Array, stream: int, *shape: int) -> jax.Array:
+  """Standard normal noise, `[B, *shape]`, from one key for each example."""
   return jax.vmap(
     lambda key: jax.random.normal(jax.random.fold_in(key, stream), shape)
   )(keys)
 
 
 class SAC(base.Agent):
-  """The agent on the networks of `networks.actor_critic`."""
+  """SAC, with the networks of `networks.actor_critic`."""
 
   def __init__(
     self,
@@ -96,8 +101,9 @@ class SAC(base.Agent):
         outputs are a `Gaussian` of `[B, A]`; 'temperature', log alpha.
       config: settings.
       action_size: A.
-      slots: injections to allocate.
-      observations: how networks see observations; as they are by default.
+      slots: number of injections to allocate from the start.
+      observations: maps observations to inputs of networks; by default they are
+        not changed.
     """
     self._nets, self._config, self._action_size = nets, config, action_size
     self._critic, self._actor, self._temperature = (
@@ -123,18 +129,18 @@ class SAC(base.Agent):
     slots = self.spec.slots
     keys = jax.random.split(key, len(self._nets))
     return {
-      name: base.init_net(one, net, slots if net.layers else 0)
-      for one, (name, net) in zip(keys, self._nets.items(), strict=True)
+      name: base.init_net(net_key, net, slots if net.layers else 0)
+      for net_key, (name, net) in zip(keys, self._nets.items(), strict=True)
     }
 
   def act(
     self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
   ) -> jax.Array:
-    """Drawn from pi, `[E, A]`; uniform for the first `random_steps`."""
+    """Samples from pi, `[E, A]`; uniform in the first `random_steps` steps."""
     keys = base.example_keys(key, observations.shape[0])
     action, _ = self._sample(
       self._gaussian(_params(nets), observations),
-      noise_of(keys, _NOISE, self._action_size),
+      example_noise(keys, _NOISE, self._action_size),
     )
     random = jax.vmap(
       lambda key: jax.random.uniform(
@@ -158,32 +164,32 @@ class SAC(base.Agent):
     updates: jax.Array,
     shard: Shard = UNSHARDED,
   ) -> tuple[base.Nets, dict[str, jax.Array]]:
-    """See `Agent`: the critic, its target, the actor, the temperature."""
+    """See `Agent`. Updates critic, target, actor and temperature, in order."""
     del updates
     drawn = self._draw(key, batch)
     old, new, metrics = nets, dict(nets), {}
 
-    def gradient_step(name: str, loss_of: base.LossOf, data: Any) -> Any:
+    def gradient_step(name: str, make_loss: base.MakeLoss, data: Any) -> Any:
       new[name], metrics[name], outputs = base.gradient_step(
-        self._nets[name], old[name], loss_of, data, shard
+        self._nets[name], old[name], make_loss, data, shard
       )
       return outputs
 
-    def of_critic(data: Any) -> tuple[Loss, Any]:
+    def critic_loss(data: Any) -> tuple[Loss, Any]:
       batch, (s_tm1, s_t, noise) = data
       y = self._targets(old, batch, s_t, noise)
       inputs = (s_tm1[0], batch.a_tm1)
       return self._critic_loss(y, s_tm1, batch.a_tm1), inputs
 
-    def of_actor(data: Any) -> tuple[Loss, Any]:
+    def actor_loss(data: Any) -> tuple[Loss, Any]:
       s_tm1, _, noise = data
       inputs = self._actor_inputs(_params(new), s_tm1[0])
       return self._actor_loss(new, inputs, s_tm1[0], noise[:, -1]), inputs
 
-    q = gradient_step('critic', of_critic, (batch, drawn))
+    q = gradient_step('critic', critic_loss, (batch, drawn))
     new['critic'] = base.polyak_update(new['critic'], self._config.tau)
-    outputs = gradient_step('actor', of_actor, drawn)
-    # Of the actor that the loss was of, with the same noise.
+    outputs = gradient_step('actor', actor_loss, drawn)
+    # The actions of the actor's loss: old parameters, the same noise.
     _, log_pi = self._sample(outputs, drawn[-1][:, -1])
     gradient_step(
       'temperature', lambda x: (self._temperature_loss(x), ()), log_pi
@@ -222,7 +228,7 @@ class SAC(base.Agent):
     s_t: tuple[jax.Array, ...],
     noise: jax.Array,
   ) -> jax.Array:
-    """y, `[B]`, averaged over views of `s_t`, each with noise `[B, A]`."""
+    """The target y, `[B]`, a mean over views of `s_t`, each with its noise."""
     params, alpha = _params(nets), self._alpha(nets)
     total = 0.0
     for k, view in enumerate(s_t):
@@ -294,7 +300,7 @@ class SAC(base.Agent):
   def _gaussian(
     self, params: Mapping[str, Params], observations: jax.Array
   ) -> Gaussian:
-    """The actor's outputs."""
+    """The outputs of the actor."""
     inputs = self._actor_inputs(params, observations)
     outputs: Gaussian = self._actor.apply(params['actor'], inputs).outputs
     return outputs
@@ -302,13 +308,13 @@ class SAC(base.Agent):
   def _sample(
     self, gaussian: Gaussian, noise: jax.Array
   ) -> tuple[jax.Array, jax.Array]:
-    """Actions `[B, A]` and log pi `[B]`, by noise `[B, A]`."""
+    """Actions `[B, A]` and log pi `[B]`, from noise `[B, A]`."""
     return squashed_gaussian.sample(gaussian, noise, self._bounded)
 
   def _draw(self, key: Key, batch: Transition) -> Draw:
-    """Views and noise of each example; the last noise is the actor's."""
+    """Views and noise; the last noise is for the actor's loss."""
     keys = base.example_keys(key, batch.r_t.shape[0])
-    noise = noise_of(
+    noise = example_noise(
       keys, _NOISE, self._observations.num_targets + 1, self._action_size
     )
     return *self._observations.views(keys, batch), noise

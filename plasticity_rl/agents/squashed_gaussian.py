@@ -1,19 +1,20 @@
-"""Actions tanh(u) of a Gaussian u, and their probabilities."""
+"""Gaussian policies squashed by tanh: actions and their log probabilities."""
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 
 from plasticity_rl import settings
 from plasticity_rl.networks.actor_critic import Gaussian
 
-# log std `[B, A]`, as a network outputs it, to what it counts as.
+# Maps log std `[B, A]`, as the network outputs it, into its bounds.
 Bound = Callable[[jax.Array], jax.Array]
 
 
 def bound(config: settings.SACConfig) -> Bound:
-  """How log standard deviations are kept within their bounds."""
+  """The function that keeps log standard deviations within their bounds."""
   low, high = config.log_std_min, config.log_std_max
 
   def by_tanh(x: jax.Array) -> jax.Array:
@@ -28,22 +29,24 @@ def bound(config: settings.SACConfig) -> Bound:
 def sample(
   outputs: Gaussian, noise: jax.Array, bounded: Bound
 ) -> tuple[jax.Array, jax.Array]:
-  """a = tanh(u), u = mean + std * noise, and log pi(a).
+  """Samples a = tanh(u) with u = mean + std * noise, and returns log pi(a).
 
       log pi(a) = sum_i log N(u_i; mean_i, std_i) - log(1 - tanh(u_i)^2)
 
   Haarnoja et al., "Soft Actor-Critic Algorithms and Applications", 2018,
-  appendix C. The last term is 2 (log 2 - u - softplus(-2 u)), which does not
-  round to log 0.
+  appendix C. The last term is computed as 2 (log 2 - u - softplus(-2 u)), which
+  stays finite for large |u|.
 
   Args:
-    outputs: of the actor, `[B, A]`.
+    outputs: outputs of the actor, `[B, A]`.
     noise: standard normal, `[B, A]`.
     bounded: see `bound`.
 
   Returns:
-    Actions `[B, A]` within [-1, 1], and log pi `[B]`.
+    Actions in [-1, 1], `[B, A]`, and log pi, `[B]`.
   """
+  chex.assert_rank(noise, 2)
+  chex.assert_equal_shape([outputs.mean, outputs.log_std, noise])
   log_std = bounded(outputs.log_std)
   u = outputs.mean + jnp.exp(log_std) * noise
   log_normal = -0.5 * (jnp.square(noise) + jnp.log(2 * jnp.pi)) - log_std

@@ -1,7 +1,8 @@
-"""Supervised learning as an agent: an update is a step."""
+"""Supervised learning as an agent: every step is one update."""
 
 from collections.abc import Callable, Mapping
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -20,19 +21,23 @@ from plasticity_rl.types import Transition
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-  """Of logits `[B, C]` and labels `[B]`, `[B]`."""
+  """Cross-entropy of logits `[B, C]` and labels `[B]`; returns `[B]`."""
+  chex.assert_rank([logits, labels], [2, 1])
+  chex.assert_equal_shape_prefix([logits, labels], 1)
   return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
 def squared_error(outputs: jax.Array, values: jax.Array) -> jax.Array:
-  """(output - value)^2 of outputs `[B, 1]` and values `[B]`, `[B]`."""
+  """(output - value)^2 of outputs `[B, 1]` and values `[B]`; returns `[B]`."""
+  chex.assert_rank(values, 1)
+  chex.assert_shape(outputs, (*values.shape, 1))
   return jnp.square(outputs[:, 0] - values)
 
 
 class Supervised(base.Agent):
-  """The agent whose only network is `net`, called `name`.
+  """Supervised learning of a single network.
 
-  In its batches `s_tm1` are inputs and `a_tm1` the targets of `error`; the
+  In its batches, `s_tm1` holds the inputs and `a_tm1` the labels or values. The
   other fields of a transition are not used.
   """
 
@@ -48,8 +53,8 @@ class Supervised(base.Agent):
 
     Args:
       net: the network.
-      slots: injections to allocate.
-      name: of the network.
+      slots: number of injections to allocate from the start.
+      name: name of the network.
       error: `(outputs [B, C], targets [B]) -> losses [B]`.
     """
     self._net, self._name, self._error = net, name, error
@@ -72,14 +77,14 @@ class Supervised(base.Agent):
   def act(
     self, key: Key, nets: base.Nets, observations: jax.Array, step: jax.Array
   ) -> jax.Array:
-    """The outputs, `[B, C]`, as in evaluation."""
+    """Outputs of the network, `[B, C]`, as in evaluation."""
     del step
     return self.act_greedily(key, nets, observations)
 
   def act_greedily(
     self, key: Key, nets: base.Nets, observations: jax.Array
   ) -> jax.Array:
-    """The outputs, `[B, C]`."""
+    """Outputs of the network, `[B, C]`."""
     del key
     return self._outputs(nets[self._name].params, observations)
 

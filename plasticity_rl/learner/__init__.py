@@ -1,1 +1,1 @@
-"""The learner: optimizers from configs, and updates per step."""
+"""The learner: optimizers, regularisers, and the updates of a step."""

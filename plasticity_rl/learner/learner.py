@@ -1,4 +1,4 @@
-"""Updates per step, at any replay ratio, and what happens between them."""
+"""The updates of a step, at any replay ratio, with interventions after them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,12 +22,14 @@ Sample = Callable[[Key, jax.Array], Transition]
 
 
 class Hook(NamedTuple):
-  """An intervention that happens inside the training loop, after updates.
+  """An intervention inside the compiled training loop, after updates.
 
   Attributes:
-    label: of the intervention; its state is kept under it.
-    every_updates: its period; it happens after updates that this divides.
-    intervention: that touches networks only and keeps their structure.
+    label: label of the intervention, and the key of its state in
+      `TrainState.interventions`.
+    every_updates: period in updates.
+    intervention: the intervention. It changes only networks and keeps their
+      structure.
   """
 
   label: str
@@ -39,25 +41,31 @@ Hooks = tuple[Hook, ...]
 
 
 class UpdateSchedule(NamedTuple):
-  """When updates happen: `updates` of them every `period` rows of the loop."""
+  """The schedule of updates: `updates` updates every `period` rows.
+
+  A row is one step of all parallel environments.
+  """
 
   updates: int
   period: int
 
   def due(self, row: jax.Array) -> jax.Array:
-    """Whether updates follow row `row` of the loop, a scalar bool."""
+    """Whether updates follow row `row`, a scalar bool."""
     return (row + 1) % self.period == 0
 
 
 def update_schedule(
   updates_per_step: float, steps_per_row: int
 ) -> UpdateSchedule:
-  """Turns a replay ratio into whole numbers.
+  """Converts a replay ratio to an `UpdateSchedule`.
 
   Args:
-    updates_per_step: the ratio; times `steps_per_row`, it must be a whole
-      number or one over a whole number.
-    steps_per_row: decisions in a row of the loop (parallel environments).
+    updates_per_step: the replay ratio. Multiplied by `steps_per_row`, it must
+      be a whole number or the inverse of one.
+    steps_per_row: agent decisions in a row, one for each parallel environment.
+
+  Raises:
+    UserError: the replay ratio is not positive, or no schedule has it.
   """
   ratio = updates_per_step * steps_per_row
   if not 1e-9 < ratio < 1e9:  # NaN is refused as well.
@@ -89,27 +97,31 @@ def learn(
   event_key: Key | None = None,
   shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any], dict[str, jax.Array]]:
-  """`num_updates` updates, each on a new batch, hooks after each.
+  """Makes `num_updates` updates, each on a new batch; hooks run after each.
 
   Args:
     key: consumed.
-    agent: whose update.
+    agent: the agent that is trained.
     nets: the networks.
-    intervention_states: by label, those of hooks among them.
-    sample: `(key, i) -> batch` of the i-th of these updates.
-    updates: how many were made before.
-    num_updates: static.
-    hooks: interventions that happen in between, in this order.
-    event_key: root of their randomness; an update's number is folded in.
-    shard: the device's share of each batch, which is what `sample` returns.
-      Hooks are given the whole batch, so that they do the same everywhere.
+    intervention_states: states of interventions by label, with those of hooks.
+    sample: `(key, i) -> batch` for update i of these updates.
+    updates: number of earlier updates.
+    num_updates: number of updates to make, a static integer.
+    hooks: interventions after each update, in this order.
+    event_key: key of the randomness of hooks; the label and the number of the
+      update are folded in.
+    shard: this device's part of each batch. `sample` returns this part. Hooks
+      get the whole batch, so they do the same on all devices.
 
   Returns:
     The networks, the intervention states, and the metrics of the updates,
-    averaged.
+    averaged over the updates.
+
+  Raises:
+    UserError: a hook changes the structure of a network.
   """
 
-  def one(carry, inputs):
+  def update_once(carry, inputs):
     nets, intervention_states = carry
     key, i = inputs
     sample_key, update_key = jax.random.split(key)
@@ -130,12 +142,12 @@ def learn(
     return (nets, intervention_states), shard.mean(metrics)
 
   if num_updates == 1:
-    (nets, intervention_states), metrics = one(
+    (nets, intervention_states), metrics = update_once(
       (nets, intervention_states), (key, 0)
     )
     return nets, intervention_states, metrics
   (nets, intervention_states), metrics = jax.lax.scan(
-    one,
+    update_once,
     (nets, intervention_states),
     (jax.random.split(key, num_updates), jnp.arange(num_updates)),
   )
@@ -151,28 +163,46 @@ def run_hook(
   updates: jax.Array,
   shard: Shard = UNSHARDED,
 ) -> tuple[Nets, dict[str, Any]]:
-  """Networks and intervention states after a hook, if `updates` is its time."""
+  """Runs a hook if it is due.
 
-  def act():
+  Args:
+    hook: the hook.
+    event_key: key of its randomness; its label and `updates` are folded in.
+    nets: the networks.
+    intervention_states: states of interventions by label.
+    batch: the batch of the last update, or this device's part of it.
+    updates: number of updates made, the last one included.
+    shard: this device's part of the batch.
+
+  Returns:
+    The networks and the intervention states.
+
+  Raises:
+    UserError: the hook changes the structure of a network.
+  """
+
+  def apply():
     key = jax.random.fold_in(
       jax.random.fold_in(event_key, name_tag(hook.label)), updates
     )
-    # It reads nothing but networks; replay and environments stay where they
-    # are rather than being carried through a branch.
+    # A hook reads only networks. Replay and environments are left out, so the
+    # branch below does not copy them.
     state = TrainState(nets, (), (), (), (), {})
     state, intervention_state = hook.intervention.apply(
       key, state, intervention_states[hook.label], shard.gather(batch)
     )
     return state.nets, {**intervention_states, hook.label: intervention_state}
 
-  if structure(jax.eval_shape(act)) != structure((nets, intervention_states)):
+  if structure(jax.eval_shape(apply)) != structure((nets, intervention_states)):
     raise UserError(
       f'the intervention {hook.label!r} changes the structure of the '
       'network, so that it cannot happen every_updates: allocate '
       'network.slots, or take at_steps, every_steps or when'
     )
   if hook.every_updates == 1:
-    return act()
+    return apply()
   return jax.lax.cond(
-    updates % hook.every_updates == 0, act, lambda: (nets, intervention_states)
+    updates % hook.every_updates == 0,
+    apply,
+    lambda: (nets, intervention_states),
   )

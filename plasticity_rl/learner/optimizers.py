@@ -1,4 +1,4 @@
-"""Optimizers by name, each with a state for the encoder and the head."""
+"""Optimizers by name, with separate states for the encoder and the head."""
 
 import optax
 
@@ -9,7 +9,7 @@ from plasticity_rl.learner.upgd import scale_by_upgd
 
 
 def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
-  """A grouped optimizer (see `injection.grouped`)."""
+  """The optimizer of a config, grouped (see `injection.grouped`)."""
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
   decayed = optax.add_decayed_weights(config.weight_decay)
   cores = {

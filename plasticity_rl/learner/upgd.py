@@ -1,7 +1,8 @@
-"""Utility-based perturbed gradient descent."""
+"""Utility-based perturbed gradient descent (UPGD)."""
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,12 +12,12 @@ from plasticity_rl.types import Params
 
 
 class ScaleByUpgdState(NamedTuple):
-  """State.
+  """State of `scale_by_upgd`.
 
   Attributes:
     utility: running mean of -g w, in the structure of the parameters.
-    key: of the noise to come, split at each update.
-    direction: state of the transformation that says where to go.
+    key: key of the noise, split at each update.
+    direction: state of the transformation d.
   """
 
   utility: Any
@@ -36,27 +37,34 @@ def scale_by_upgd(
       update = 2 (d(g) + noise xi) (1 - s),    xi ~ N(0, 1)
 
   Elsayed and Mahmood, "Addressing Loss of Plasticity and Catastrophic
-  Forgetting in Continual Learning", 2024: the first-order utility -g w of a
-  weight w approximates how much the loss rises without it. The 2 and the
-  defaults are of the authors' code: a weight of no utility takes the step of d.
-  With d(g) = g it is gradient descent's, and wants gradient descent's learning
-  rates: at those of Adam it hardly moves. With Adam as d it is the adaptive
-  form that the authors' reinforcement learning uses.
+  Forgetting in Continual Learning", 2024. The utility -g w of a weight w is the
+  first-order approximation of how much the loss rises if w is set to zero. The
+  factor 2 and the defaults are from the authors' code. With this factor, a
+  weight of zero utility takes the step d plus noise. With d(g) = g, use the
+  learning rates of gradient descent: with those of Adam, weights hardly move.
+  With Adam as d, it is the adaptive form of the authors' reinforcement learning
+  experiments.
 
-  Deviations. The maximum is over what one transformation is given, which under
-  `injection.grouped` is the encoder or the head, not both. U and its maximum
-  have the same bias, 1 - decay^t, which cancels; the authors' code corrects U
-  alone, which drives the sigmoid to its ends in the first updates. Where no
-  utility is positive, dividing by the maximum would turn their order round: the
-  largest magnitude then stands in.
+  Deviations from the authors' code:
 
-  The key comes of the bits of the parameters, since an optax optimizer is given
-  none: it is another one for each seed, group and draw.
+  - The maximum is over the parameters of this transformation. Under
+    `injection.grouped` these are the encoder or the head, not both.
+  - U and its maximum have the same bias, 1 - decay^t, which cancels in their
+    quotient. The authors' code corrects only U, which saturates the sigmoid in
+    the first updates.
+  - If no utility is positive, the largest magnitude replaces the maximum.
+    Division by a negative maximum would reverse the order of utilities.
+
+  An optax optimizer gets no key. The key is computed from the bits of the
+  initial parameters, so it differs between seeds, groups and initialisations.
 
   Args:
-    decay: of the utility, called beta_u in the paper.
+    decay: decay of the utility, beta_u in the paper.
     noise: standard deviation of the perturbation.
-    direction: d, such as `optax.scale_by_adam()`; the gradient if None.
+    direction: d, for example `optax.scale_by_adam()`; the gradient if None.
+
+  Returns:
+    The optax transformation. Its `update` needs the parameters.
   """
   if direction is None:
     direction = optax.identity()
@@ -69,6 +77,7 @@ def scale_by_upgd(
   def update(gradients, state, params=None):
     if params is None:
       raise ValueError(optax.NO_PARAMS_MSG)
+    chex.assert_trees_all_equal_shapes(gradients, state.utility, params)
     utility = jax.tree.map(
       lambda u, g, w: decay * u - (1 - decay) * g * w,
       state.utility,
@@ -93,7 +102,7 @@ def scale_by_upgd(
 
 
 def _scale(utility):
-  """The largest utility, or what stands in where none is positive."""
+  """The largest utility or, if none is positive, the largest magnitude."""
   leaves = [u.ravel() for u in jax.tree.leaves(utility)]
   if not leaves:  # An encoder without layers.
     return 1.0
@@ -106,6 +115,7 @@ def _scale(utility):
 
 
 def _key_of(params):
+  """A key computed from the bits of the parameters."""
   bits = jnp.zeros([], jnp.uint32)
   for leaf in jax.tree.leaves(params):
     words = jax.lax.bitcast_convert_type(

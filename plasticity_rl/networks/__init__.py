@@ -1,1 +1,1 @@
-"""Split networks of the agents, as Haiku transforms."""
+"""Networks of the agents, built with Haiku, split into encoder and head."""

@@ -1,4 +1,4 @@
-"""Activations by name; some make two features of a unit."""
+"""Activations by name. Some return two features for each unit."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,8 @@ class Activation(NamedTuple):
 
   Attributes:
     function: `[B, ..., U] -> [B, ..., U * features_per_unit]`.
-    features_per_unit: features i, i + U, ... are those of unit i.
+    features_per_unit: number of features for each unit; features i, i + U, ...
+      belong to unit i.
   """
 
   function: Callable[[jax.Array], jax.Array]

@@ -17,17 +17,18 @@ from plasticity_rl.networks.sequential import preprocess
 from plasticity_rl.split import SplitNetwork
 
 Built = tuple[SplitNetwork, tuple[Layer, ...]]
-# The mean's is that of hidden layers; spreads start close to one another.
+# Orthogonal gains of the actor's two outputs. The gain of the mean is that of
+# hidden layers; log std has a smaller one, so stds start close to one another.
 GAINS = (initializers.GAIN, 1.0)
 
 
 class Gaussian(NamedTuple):
-  """An actor's outputs, `[B, A]`, before any non-linearity.
+  """Outputs of an actor, `[B, A]`, before any non-linearity.
 
-  Heads are summed in this form; squashing comes after.
+  An injected network sums the outputs of its heads in this form, before tanh.
 
   Attributes:
-    mean: of the action before tanh.
+    mean: mean of the action before tanh.
     log_std: log standard deviation before it is bounded.
   """
 
@@ -36,20 +37,30 @@ class Gaussian(NamedTuple):
 
 
 def actor_config(config: Sequential, action_size: int) -> Sequential:
-  """The layers of an actor on the observations of `config`."""
+  """Settings of an actor; `config` holds the shape of its observations."""
   return dataclasses.replace(
     config, num_outputs=2 * action_size, output_gains=GAINS
   )
 
 
 def critic_config(config: Sequential, action_size: int) -> Sequential:
-  """The layers of one critic on observation and action, side by side."""
+  """Settings of a critic, whose input is observation and action joined."""
   size = math.prod(config.observation_shape) + action_size
   return dataclasses.replace(config, observation_shape=(size,), num_outputs=1)
 
 
 def actor(config: Sequential) -> Built:
-  """Of `actor_config`: outputs a `Gaussian`."""
+  """Builds an actor, whose outputs are a `Gaussian`.
+
+  Args:
+    config: from `actor_config`.
+
+  Returns:
+    The network and its layers.
+
+  Raises:
+    UserError: the settings do not fit together.
+  """
   network, layers = sequential.build(config)
   return dataclasses.replace(
     network, head_apply=gaussian(network.head_apply)
@@ -57,14 +68,26 @@ def actor(config: Sequential) -> Built:
 
 
 def critic(config: Sequential, action_size: int, members: int) -> Built:
-  """Of `critic_config`: `(s [B, ...], a [B, A]) -> Q`, `[B, members]`."""
+  """Builds critics: `(s [B, ...], a [B, A]) -> Q`, `[B, members]`.
+
+  Args:
+    config: from `critic_config`.
+    action_size: A.
+    members: number of critics.
+
+  Returns:
+    The network and its layers.
+
+  Raises:
+    UserError: the settings do not fit together.
+  """
   network, layers = ensemble.build(*sequential.build(config), members)
   encoder_init, encoder_apply = network.encoder_init, network.encoder_apply
   size = config.observation_shape[0] - action_size
   return dataclasses.replace(
     network,
-    encoder_init=lambda key, x: encoder_init(key, _side_by_side(x)),
-    encoder_apply=lambda params, x: encoder_apply(params, _side_by_side(x)),
+    encoder_init=lambda key, x: encoder_init(key, _concatenate(x)),
+    encoder_apply=lambda params, x: encoder_apply(params, _concatenate(x)),
     head_apply=values(network.head_apply),
     example=(
       jax.ShapeDtypeStruct((1, size), jnp.float32),
@@ -73,7 +96,8 @@ def critic(config: Sequential, action_size: int, members: int) -> Built:
   ), layers
 
 
-def _side_by_side(x):
+def _concatenate(x):
+  """Joins observations, flattened, and actions on the last axis."""
   observation, action = x
   observation = preprocess(observation)
   flat = observation.reshape(observation.shape[0], -1)
@@ -81,7 +105,7 @@ def _side_by_side(x):
 
 
 def gaussian(head_apply: Callable[..., Any]) -> Callable[..., Any]:
-  """A head of outputs `[B, 2 A]` as one of a `Gaussian`."""
+  """Makes a head with outputs `[B, 2 A]` return a `Gaussian`."""
 
   def apply(params, features):
     outputs, layers = head_apply(params, features)
@@ -91,7 +115,7 @@ def gaussian(head_apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def values(head_apply: Callable[..., Any]) -> Callable[..., Any]:
-  """Heads of outputs `[members, B, 1]` as one of `[B, members]`."""
+  """Makes heads with outputs `[members, B, 1]` return `[B, members]`."""
 
   def apply(params, features):
     outputs, layers = head_apply(params, features)
@@ -101,10 +125,10 @@ def values(head_apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def temperature(initial: float) -> SplitNetwork:
-  """log alpha, a scalar that learns, in the form of a network.
+  """log alpha, a trainable scalar, in the form of a network.
 
-  It has no layers and is fed nothing: its output `[]` is its only parameter,
-  at `['head']['log_alpha']`.
+  It has no layers and its input is `()`. Its output, a scalar, is its only
+  parameter, at `['head']['log_alpha']`.
   """
   return SplitNetwork(
     encoder_init=lambda key, x: {},

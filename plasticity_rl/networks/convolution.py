@@ -1,11 +1,12 @@
-"""Convolutions by backend.
+"""Convolutions in the form that is fastest on each backend.
 
-Inside a `lax.scan` XLA's CPU convolutions fall onto a slow path (several times
-slower than outside), and compiled training lives inside a scan. Written as
-shifted slices and one matrix product they do not suffer; outside a loop that
-takes twice as long as XLA's own. GPU and TPU take `lax.conv`.
+On CPUs, convolutions of XLA are several times slower inside a `lax.scan` than
+outside, and compiled training is a scan. Convolutions written as shifted slices
+and one matrix product do not have this problem. Outside a loop they take twice
+as long as XLA's convolutions. GPU and TPU always use XLA's convolutions.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -24,10 +25,11 @@ def lax_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
 
 
 def sliced_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
-  """The same as `lax_convolution`, as slices and one matrix product.
+  """Computes `lax_convolution` as slices and one matrix product.
 
-  Where the stride divides the kernel, it is one of stride 1 on blocks of
-  stride x stride pixels: fewer and longer slices of the same patches.
+  If the stride divides the kernel size, blocks of stride x stride pixels become
+  channels, and the convolution of these blocks has stride 1. It has fewer and
+  longer slices.
   """
   kernel, _, channels, filters = w.shape
   height, width = ((size - kernel) // stride + 1 for size in x.shape[1:3])
@@ -55,7 +57,7 @@ def sliced_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
 
 
 def _to_blocks(x, size):
-  """`[B, H, W, C]` to `[B, H / size, W / size, size * size * C]`."""
+  """Space to depth: `[B, H / size, W / size, size * size * C]`."""
   batch, height, width, channels = x.shape
   x = x.reshape(batch, height // size, size, width // size, size, channels)
   return x.transpose(0, 1, 3, 2, 4, 5).reshape(
@@ -64,12 +66,15 @@ def _to_blocks(x, size):
 
 
 def resolve(form: str, in_loop: bool = True) -> str:
-  """The form that 'auto' stands for on this backend; others are themselves.
+  """Replaces 'auto' by the faster form on this backend.
 
   Args:
     form: one of `FORMS`.
     in_loop: whether the network runs inside a `lax.scan`, or for several seeds
       at once under `vmap`.
+
+  Returns:
+    'lax' or 'slices'.
   """
   if form != 'auto':
     return form
@@ -80,7 +85,19 @@ def resolve(form: str, in_loop: bool = True) -> str:
 def convolve(
   x: jax.Array, w: jax.Array, stride: int, form: str = 'auto'
 ) -> jax.Array:
-  """VALID convolution of `[B, H, W, C]` with `[k, k, C, D]`, in a form."""
+  """VALID convolution of `[B, H, W, C]` with `[k, k, C, D]`.
+
+  Args:
+    x: images.
+    w: filters.
+    stride: stride of both axes.
+    form: one of `FORMS`.
+
+  Returns:
+    `[B, (H - k) // stride + 1, (W - k) // stride + 1, D]`.
+  """
+  chex.assert_rank(x, 4)
+  chex.assert_shape(w, (None, None, x.shape[-1], None))
   if resolve(form) == 'slices':
     return sliced_convolution(x, w, stride)
   return lax_convolution(x, w, stride)

@@ -1,4 +1,4 @@
-"""Several networks of one kind as one, on a leading axis of its leaves."""
+"""An ensemble as one network, with a leading axis of members in every leaf."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,19 +18,23 @@ def build(
   members: int,
   form: str = 'auto',
 ) -> tuple[SplitNetwork, tuple[Layer, ...]]:
-  """`members` networks that are drawn independently and fed the same.
+  """Builds `members` networks with independent weights and the same input.
 
-  Each member has an encoder and a head of its own; an encoder without layers
-  is common to them. Outputs have a leading axis, `[members, B, ...]`. Layers
-  are by member, `[B, ...]` each, under the names of `Layer`; what is in
-  `layers` besides (InFeR's heads) is side by side on the last axis.
+  Each member has its own encoder and head, but members share an encoder without
+  layers. Outputs have a leading axis, `[members, B, ...]`. Each layer of each
+  member has its own entry in `layers`, `[B, ...]`, named as in `Layer`. Other
+  entries (the outputs of InFeR's heads) are joined on the last axis.
 
   Args:
-    network: one of them, with layers.
+    network: a single member, with layers.
     layers: its layers.
-    members: how many, at least one.
-    form: 'batched' products over the members, 'unrolled' ones one after the
-      other (the same numbers, up to a tenth faster on CPUs), 'auto' by backend.
+    members: number of members, at least one.
+    form: 'batched' computes all members in one batched product; 'unrolled'
+      computes them one after the other (the same numbers, up to 10% faster on
+      CPUs); 'auto' chooses by backend.
+
+  Returns:
+    The network and its layers, member by member.
   """
   if form == 'auto':
     form = 'unrolled' if jax.default_backend() == 'cpu' else 'batched'
@@ -38,7 +42,7 @@ def build(
   known = {layer.name for layer in layers}
 
   def over(axis):
-    """Of what each member is fed: 0 for its own, None for the same."""
+    """Maps over members: inputs have members on `axis`, or None for shared."""
 
     def init(function):
       return lambda key, x: jax.vmap(function, in_axes=(0, axis))(

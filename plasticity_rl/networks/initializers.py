@@ -1,4 +1,4 @@
-"""How the weights and biases of layers are drawn."""
+"""Initializers of weights and biases."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,26 +8,27 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-# `(shape, dtype) -> array`, called inside of a Haiku module.
+# `(shape, dtype) -> array`, called inside a Haiku module.
 Initializer = Callable[[Sequence[int], Any], jax.Array]
 
-GAIN = math.sqrt(2)  # Keeps the variance through a ReLU.
+GAIN = math.sqrt(2)  # It keeps the variance of features through a ReLU.
 
 
 def truncated_normal(shape: Sequence[int], dtype: Any) -> jax.Array:
-  """Of standard deviation 1 / sqrt(fan_in), as hk.Linear draws."""
+  """Standard deviation 1 / sqrt(fan_in), the default of `hk.Linear`."""
   fan_in = math.prod(shape[:-1])
   return hk.initializers.TruncatedNormal(stddev=fan_in**-0.5)(shape, dtype)
 
 
 def orthogonal(gains: Sequence[float] = (GAIN,)) -> Initializer:
-  """Orthogonal columns (rows, where they are fewer) of length `gain`.
+  """Orthogonal columns of length `gain`, or rows if there are fewer rows.
 
   Saxe et al., "Exact Solutions to the Nonlinear Dynamics of Learning in Deep
   Linear Neural Networks", 2014. Filters of a convolution are flattened.
 
   Args:
-    gains: of equal parts of the outputs, each drawn by itself.
+    gains: one gain for each of several equal parts of the outputs, which are
+      drawn independently.
   """
 
   def draw(shape, dtype):
@@ -40,7 +41,7 @@ def orthogonal(gains: Sequence[float] = (GAIN,)) -> Initializer:
 
 
 def uniform(shape: Sequence[int], dtype: Any) -> jax.Array:
-  """Uniform within 1 / sqrt(fan_in), as DQN's first code drew its weights."""
+  """Uniform within +-1 / sqrt(fan_in), as in the first code of DQN."""
   return _within(math.prod(shape[:-1]))(shape, dtype)
 
 
@@ -50,12 +51,12 @@ def _within(fan_in):
 
 
 def make(name: str, gains: Sequence[float] = (GAIN,)) -> Initializer:
-  """By its name in a config; only 'orthogonal' has a gain."""
+  """Returns an initializer by its name; only 'orthogonal' has gains."""
   if name == 'orthogonal':
     return orthogonal(gains)
   return uniform if name == 'uniform' else truncated_normal
 
 
-def of_biases(weights: Initializer, fan_in: int) -> Initializer:
-  """What goes with weights: of 'uniform' the same again, otherwise zeros."""
+def bias_initializer(weights: Initializer, fan_in: int) -> Initializer:
+  """The initializer of biases: uniform if weights are uniform, else zeros."""
   return _within(fan_in) if weights is uniform else jnp.zeros

@@ -1,5 +1,6 @@
 """Layer normalisation."""
 
+import chex
 import jax
 
 
@@ -9,14 +10,20 @@ def layer_norm(
   """(x - mean) / sqrt(variance + eps) * scale + offset, before an activation.
 
   Ba, Kiros and Hinton, "Layer Normalization", 2016. Mean and variance are over
-  all of an example: its units, and the positions of an image with them.
+  all values of an example: over the units and, in images, over all positions.
 
   Args:
-    x: `[B, ..., units]`.
-    scale: `[units]`, ones at the start.
-    offset: `[units]`, zeros at the start.
-    eps: 1e-5.
+    x: preactivations, `[B, ..., units]`.
+    scale: trainable scale, `[units]`, initially ones.
+    offset: trainable offset, `[units]`, initially zeros.
+    eps: constant in the denominator.
+
+  Returns:
+    The normalised preactivations, `[B, ..., units]`.
   """
+  chex.assert_rank(scale, 1)
+  chex.assert_equal_shape([scale, offset])
+  chex.assert_shape(x, (None, ..., *scale.shape))
   axes = tuple(range(1, x.ndim))
   mean = x.mean(axes, keepdims=True)
   variance = x.var(axes, keepdims=True)

@@ -1,10 +1,11 @@
-"""Layers as Haiku modules: weights, and what normalises them.
+"""Layers as Haiku modules, with optional normalisation.
 
-What the norms learn lies beside the layer's `w` and `b`, so that whatever draws
-a layer again draws it too: `g` of weight normalisation, `scale` and `offset` of
-layer normalisation, each `[units]`.
+The parameters of normalisation are in the same module as `w` and `b`: `g` of
+weight normalisation, `scale` and `offset` of layer normalisation, each
+`[units]`. So an intervention that reinitialises a layer reinitialises them too.
 
-A layer computes in the type of its weights; norms do in float32 at least.
+A layer computes in the dtype of its weights. Normalisation computes at least in
+float32.
 """
 
 import dataclasses
@@ -17,21 +18,26 @@ import jax.numpy as jnp
 from plasticity_rl import weight_norm
 from plasticity_rl.networks.convolution import convolve
 from plasticity_rl.networks.initializers import Initializer
-from plasticity_rl.networks.initializers import of_biases
+from plasticity_rl.networks.initializers import bias_initializer
 from plasticity_rl.networks.initializers import truncated_normal
 from plasticity_rl.networks.layer_norm import layer_norm
 
 
 @dataclasses.dataclass(frozen=True)
 class Norms:
-  """Which normalisations a layer has; see `layer_norm` and `weight_norm`."""
+  """Normalisations of a layer; see `layer_norm` and `weight_norm`.
+
+  Attributes:
+    layer: whether it has layer normalisation.
+    weight: whether it has weight normalisation.
+  """
 
   layer: bool = False
   weight: bool = False
 
 
 class _Layer(hk.Module):
-  """Parameters `w`, `b`, and those of the norms, under the layer's name."""
+  """Creates `w`, `b` and the parameters of normalisation."""
 
   def __init__(
     self,
@@ -46,12 +52,12 @@ class _Layer(hk.Module):
     self._norms = norms
 
   def _weights(self, *shape: int) -> tuple[jax.Array, jax.Array]:
-    """W, `[*shape, units]`, and b, `[units]`."""
+    """The weights W, `[*shape, units]`, and biases b, `[units]`."""
     w = hk.get_parameter('w', [*shape, self._units], init=self._initializer)
     b = hk.get_parameter(
       'b',
       [self._units],
-      init=of_biases(self._initializer, math.prod(shape)),
+      init=bias_initializer(self._initializer, math.prod(shape)),
     )
     if self._norms.weight:
       g = hk.get_parameter(
@@ -59,7 +65,9 @@ class _Layer(hk.Module):
         [self._units],
         init=lambda *_: weight_norm.norms(w),
       )
-      w = weight_norm.weight_normalization(*_exact(w, g)).astype(w.dtype)
+      w = weight_norm.weight_normalization(*_at_least_float32(w, g)).astype(
+        w.dtype
+      )
     return w, b
 
   def _normalize(self, x: jax.Array) -> jax.Array:
@@ -67,11 +75,11 @@ class _Layer(hk.Module):
       return x
     scale = hk.get_parameter('scale', [self._units], init=jnp.ones)
     offset = hk.get_parameter('offset', [self._units], init=jnp.zeros)
-    return layer_norm(*_exact(x, scale, offset)).astype(x.dtype)
+    return layer_norm(*_at_least_float32(x, scale, offset)).astype(x.dtype)
 
 
 class Dense(_Layer):
-  """A linear layer on what may be an image, which it flattens."""
+  """A linear layer. It flattens its input, which may be an image."""
 
   def __call__(self, x: jax.Array) -> jax.Array:
     x = x.reshape(x.shape[0], -1)
@@ -80,7 +88,7 @@ class Dense(_Layer):
 
 
 class Convolution(_Layer):
-  """A VALID convolution of `units` filters."""
+  """A VALID convolution with `units` filters."""
 
   def __init__(
     self,
@@ -103,5 +111,5 @@ class Convolution(_Layer):
     return self._normalize(convolve(x, w, self._stride, self._form) + b)
 
 
-def _exact(*arrays):
+def _at_least_float32(*arrays):
   return (x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in arrays)

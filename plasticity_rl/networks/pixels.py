@@ -1,9 +1,9 @@
-"""Networks of actor-critic agents on images, which share an encoder.
+"""Networks of actor-critic agents on images, with a shared encoder.
 
-The convolutions are the critic's encoder, which the actor is fed the output
-of. Whatever comes after is each network's own, and its head: a trunk, which is
-a dense layer with layer normalisation and tanh, then dense layers as on
-vectors. The members of the critic share the trunk.
+The convolutions are the encoder of the critic, and their output is the input of
+the actor. The heads are separate. Each consists of a trunk (a dense layer with
+layer normalisation and tanh) and of dense layers as on vectors. The members of
+the critic share a trunk.
 """
 
 import dataclasses
@@ -31,11 +31,15 @@ TRUNK = 'trunk'
 
 
 def check(config: Sequential) -> None:
-  """Refuses networks whose encoder is not their convolutions."""
+  """Checks that the encoder of a network consists of its convolutions.
+
+  Raises:
+    UserError: it does not.
+  """
   count = len(config.convolutions)
   if not count:
     raise UserError('drq needs network.convolutions, its shared encoder')
-  # Besides those: the trunk, the hidden layers and the last one.
+  # After the convolutions: the trunk, the hidden layers and the last layer.
   after = len(config.hidden) + 2
   if config.split not in (count, -after):
     raise UserError(
@@ -47,9 +51,21 @@ def check(config: Sequential) -> None:
 def critic(
   config: Sequential, latent: int, action_size: int, members: int
 ) -> Built:
-  """`(images [B, H, W, C], a [B, A]) -> Q`, `[B, members]`.
+  """Builds critics: `(images [B, H, W, C], a [B, A]) -> Q`, `[B, members]`.
 
-  The action joins behind the trunk.
+  The action is joined to the output of the trunk.
+
+  Args:
+    config: the settings.
+    latent: width of the trunk.
+    action_size: A.
+    members: number of critics.
+
+  Returns:
+    The network and its layers.
+
+  Raises:
+    UserError: the settings do not fit together.
   """
   check(config)
   count = len(config.convolutions)
@@ -95,7 +111,7 @@ def critic(
   first = mlp_layers[0].path
   return network, (
     *declared[:count],
-    # It flattens what the last convolution makes.
+    # Its input is the flattened output of the last convolution.
     dataclasses.replace(
       declared[count], name=TRUNK, path=('head', TRUNK), hidden=True
     ),
@@ -109,13 +125,27 @@ def critic(
 
 
 def encode(network: SplitNetwork, params: Params, images: jax.Array) -> Any:
-  """What the critic's encoder makes of images, `[B, H, W, C]`."""
+  """Features of images `[B, H, W, C]` by the critic's encoder, `[B, ...]`."""
   (features, _), _ = network.encoder_apply(params['encoder'], (images, None))
   return features
 
 
 def actor(config: Sequential, latent: int, action_size: int) -> Built:
-  """`encode`'s features to a `Gaussian`; its encoder has no layers."""
+  """Builds an actor on the features of `encode`; outputs a `Gaussian`.
+
+  All its layers are in the head.
+
+  Args:
+    config: the settings.
+    latent: width of the trunk.
+    action_size: A.
+
+  Returns:
+    The network and its layers.
+
+  Raises:
+    UserError: the settings do not fit together.
+  """
   check(config)
   mlp, mlp_layers = _mlp(actor_config(config, action_size), latent)
   trunk = _trunk(config, latent)

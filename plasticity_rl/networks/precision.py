@@ -1,4 +1,4 @@
-"""Networks that compute in bfloat16, on parameters of float32."""
+"""Networks that compute in bfloat16, with parameters in float32."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,17 +20,17 @@ POLICIES = {
 
 
 def compute_in(precision: str, network: SplitNetwork) -> SplitNetwork:
-  """The network with products and activations of that precision.
+  """Returns the network with products and activations in `precision`.
 
-  Parameters stay as they are, and so do their gradients, targets and whatever
-  an optimizer keeps. Features and outputs are handed on as float32 (rounded to
-  bfloat16 before, unless the compiler keeps more): what is summed, compared or
-  averaged afterwards (heads, losses, diagnostics) is so in float32.
+  Parameters, gradients, targets and optimizer states keep their dtype. Features
+  and outputs are returned as float32 (their values are rounded to bfloat16,
+  unless the compiler keeps more digits). So sums of heads, losses and
+  diagnostics are computed in float32.
 
   Args:
     precision: a name of `POLICIES`; 'float32' returns the network itself.
-    network: whose layers compute in the type of their weights, as those of
-      `networks.layers` do.
+    network: a network whose layers compute in the dtype of their weights, as
+      those of `networks.layers` do.
   """
   policy = POLICIES[precision]
   if policy is None:

@@ -1,4 +1,4 @@
-"""Convolutions, then dense layers, split anywhere into encoder and head."""
+"""Convolutions and dense layers, split at any layer into encoder and head."""
 
 import dataclasses
 
@@ -16,25 +16,29 @@ from plasticity_rl.networks.activations import ACTIVATIONS
 
 @dataclasses.dataclass(frozen=True)
 class Sequential:
-  """What a network looks like.
+  """The architecture of a network.
 
   Attributes:
-    observation_shape: of one input, `[H, W, C]` or any for dense layers.
-    convolutions: (filters, kernel, stride) of each.
-    hidden: widths of the dense layers with an activation.
+    observation_shape: shape of one input: `[H, W, C]`, or any shape if there
+      are no convolutions.
+    convolutions: (filters, kernel, stride) of each convolution.
+    hidden: widths of the hidden dense layers.
     num_outputs: width of the last layer.
-    split: `layers[:split]` make the encoder. 0 shares nothing: the head is the
-      whole network.
+    split: `layers[:split]` are the encoder, the others the head. With 0, the
+      head is the whole network.
     convolution: a form of `networks.convolution`.
-    infer_heads: auxiliary linear heads on the encoder's output, flattened;
-      `[B, k]` in `layers['infer']`, parameters in the encoder's 'infer'.
+    infer_heads: number k of auxiliary linear heads on the flattened output of
+      the encoder. Their outputs `[B, k]` are in `layers['infer']`, their
+      parameters in the encoder, under 'infer'.
     activation: a name of `networks.activations`.
-    width_counts: what filters and widths of hidden layers count where a unit
-      has several features: 'features' or 'units'.
-    layer_norm: whether hidden layers are normalised before the activation.
-    weight_norm: whether the weights of every layer are.
+    width_counts: whether filters and widths of hidden layers count 'features'
+      or 'units'. They differ if the activation returns several features for
+      each unit.
+    layer_norm: whether hidden layers have layer normalisation, before the
+      activation.
+    weight_norm: whether all layers have weight normalisation.
     initializer: 'truncated_normal', 'orthogonal' or 'uniform'.
-    output_gains: of equal parts of the outputs, where it is orthogonal.
+    output_gains: orthogonal gains of equal parts of the outputs.
   """
 
   observation_shape: tuple[int, ...]
@@ -53,11 +57,16 @@ class Sequential:
 
   @property
   def num_layers(self) -> int:
+    """Number of layers with weights."""
     return len(self.convolutions) + len(self.hidden) + 1
 
   @property
   def split_index(self) -> int:
-    """Layers in the encoder, checked."""
+    """Number of layers in the encoder.
+
+    Raises:
+      UserError: `split` is out of range.
+    """
     count = self.num_layers
     split = self.split + count if self.split < 0 else self.split
     if not 0 <= split < count:
@@ -69,10 +78,15 @@ class Sequential:
 
   @property
   def features_per_unit(self) -> int:
+    """Number of features that the activation returns for each unit."""
     return ACTIVATIONS[self.activation].features_per_unit
 
   def units(self, width: int) -> int:
-    """Units of a hidden layer of that width, checked."""
+    """Number of units of a hidden layer of this width.
+
+    Raises:
+      UserError: the width is not a multiple of `features_per_unit`.
+    """
     if self.width_counts == 'units':
       return width
     if width % self.features_per_unit:
@@ -86,14 +100,18 @@ class Sequential:
 
 
 def preprocess(x: jax.Array) -> jax.Array:
-  """Bytes to [0, 1], everything to float32."""
+  """Casts to float32; bytes are scaled to [0, 1]."""
   if x.dtype == jnp.uint8:
     return x.astype(jnp.float32) / 255.0
   return x.astype(jnp.float32)
 
 
 def image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
-  """Height, width, channels after each convolution."""
+  """Height, width and channels after each convolution.
+
+  Raises:
+    UserError: the convolutions do not fit the observations.
+  """
   if not config.convolutions:
     return []
   if len(config.observation_shape) != 3:
@@ -116,7 +134,14 @@ def image_sizes(config: Sequential) -> list[tuple[int, int, int]]:
 
 
 def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
-  """The split network of `config`, and its layers in order."""
+  """Builds the split network of `config`.
+
+  Returns:
+    The network, and its layers in the order of the forward pass.
+
+  Raises:
+    UserError: the settings do not fit together.
+  """
   split = config.split_index
   if config.infer_heads and not split:
     raise UserError(
@@ -167,7 +192,8 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       layers['infer'] = heads(x.reshape(x.shape[0], -1))
     return x, layers
 
-  # hk.transform refuses modules with a state, which could not be summed.
+  # `hk.transform` refuses modules with a state. Injection sums the outputs of
+  # heads and has no place for a state.
   encoder = hk.without_apply_rng(hk.transform(encode))
   head = hk.without_apply_rng(
     hk.transform(lambda x: run(x, split, config.num_layers))

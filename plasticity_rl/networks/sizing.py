@@ -1,7 +1,7 @@
-"""Widths by which a network has a given number of parameters.
+"""Widths that give a network a wanted number of parameters.
 
-A network that is injected grows: k injections add 2 k frozen heads. Compare it
-with one that is as large from the start, at equal parameters at the end.
+Injection makes a network larger: k injections add 2 k frozen heads. For a fair
+comparison, a baseline can have equally many parameters from the start.
 """
 
 import dataclasses
@@ -18,7 +18,11 @@ PARTS = ('head', 'all')
 
 
 def parameter_count(config: Sequential, injections: int = 0) -> int:
-  """Weights and biases after so many injections, frozen ones included."""
+  """Number of parameters after `injections`, frozen ones included.
+
+  Raises:
+    UserError: the settings do not fit together.
+  """
   network, _ = sequential.build(config)
   params = jax.eval_shape(network.init, jax.random.PRNGKey(0))
   total, head = (
@@ -29,17 +33,22 @@ def parameter_count(config: Sequential, injections: int = 0) -> int:
 
 
 def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
-  """The network whose widths are scaled so that its size is nearest `count`.
+  """Scales widths until the number of parameters is closest to `count`.
+
+  All scaled widths (and filters) are multiplied by the same factor and rounded,
+  to at least one unit.
 
   Args:
     config: the network to scale.
-    count: parameters to come near to, of the whole network.
-    part: 'head' multiplies the widths (and filters) of hidden layers in the
-      head by one factor and leaves the encoder as it is; 'all' those of all
-      hidden layers. Each width is then rounded, to at least one unit.
+    count: wanted number of parameters of the whole network.
+    part: 'head' scales the hidden layers of the head and keeps the encoder;
+      'all' scales all hidden layers.
+
+  Returns:
+    The scaled network.
 
   Raises:
-    UserError: `part` has no hidden layer.
+    UserError: `part` has no hidden layer, or the settings do not fit together.
   """
   first = config.split_index if part == 'head' else 0
   n_conv = len(config.convolutions)
@@ -48,7 +57,7 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
       "network.sized_part is 'head', but the head has no hidden layer: "
       "split the network earlier, or take 'all'"
     )
-  # Widths that count features come in whole units.
+  # A width that counts features must be a multiple of the features per unit.
   step = config.features_per_unit if config.width_counts == 'features' else 1
 
   def scaled(factor):
@@ -72,7 +81,7 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
   low, high = 0.0, 1.0
   while size(scaled(high)) < count:
     low, high = high, 2 * high
-  # Until no layer has a width between the two.
+  # Bisect until `low` and `high` give the same widths.
   while high - low > 1e-4 * high and scaled(low) != scaled(high):
     middle = (low + high) / 2
     if size(scaled(middle)) < count:

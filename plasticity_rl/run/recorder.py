@@ -100,7 +100,7 @@ class Recorder:
       return
     step, metrics = self._pending
     self._pending = None
-    metrics = self._experiment.parts.metrics(metrics)
+    metrics = self._experiment.partition.metrics(metrics)
     # Without a segment, as at a fork, no steps were made.
     steps = self._segment_steps if 'bad_step' in metrics else 0
     updates = self._accounts.add_segment(steps, metrics)

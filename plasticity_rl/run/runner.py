@@ -261,7 +261,7 @@ class Runner:
     self._recorder.flush()  # It uses the costs from before the intervention.
     before, expression = self._state, intervention.expression
     self._state = apply(before)
-    changes = self._experiment.parts.metrics(
+    changes = self._experiment.partition.metrics(
       self._experiment.compare(before, self._state)
     )
     self._recorder.event(
@@ -290,11 +290,11 @@ class Runner:
           self._step, self._experiment.settings, self._checkpoints
         )
       )
-    partition = self._experiment.parts
-    portable = self._experiment.trainer.portable(self._state)
+    partition = self._experiment.partition
+    saved = self._experiment.trainer.to_checkpoint(self._state)
     self._checkpoints.save(
       self._step,
-      portable,
+      saved,
       {
         'history': self._history,
         'clock': self._accounts.save(),
@@ -304,7 +304,7 @@ class Runner:
         'layout': str(partition.layout),
       },
       self._experiment.trainer.snapshots(self._state),
-      partition.by_leaf(portable),
+      partition.leaf_axes(saved),
     )
 
   def _stop_if_preempted(self):

@@ -43,7 +43,7 @@ def restore(
   """
   state, meta = checkpoints.restore(step, experiment)
   _log_layout_change(
-    step, state, meta.get('layout'), str(experiment.parts.layout)
+    step, state, meta.get('layout'), str(experiment.partition.layout)
   )
   start = Start(
     state,

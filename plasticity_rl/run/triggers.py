@@ -85,7 +85,7 @@ class Triggers:
       The reason why the replay ratio changes now, or ''; and the interventions
       that are due.
     """
-    partition = self._experiment.parts
+    partition = self._experiment.partition
     names = sorted({one.criterion.metric for _, one in self._criteria()})
     values = partition.metrics({n: metrics[n] for n in names if n in metrics})
     ratio_reason = ''
@@ -102,7 +102,7 @@ class Triggers:
       reasons = criterion_state.observe(step, values[metric])
       met = np.array([bool(reason) for reason in reasons])
       if met.any():
-        mask, first = partition.seeds(met), self._experiment.settings.seed
+        mask, first = partition.local_seeds(met), self._experiment.settings.seed
         due.append(
           Due(
             intervention,

@@ -1,1 +1,1 @@
-"""One compiled segment: data, updates, and when what happens."""
+"""Training in compiled segments: data, updates, and the schedule of events."""

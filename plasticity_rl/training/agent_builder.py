@@ -1,4 +1,4 @@
-"""The agent of an experiment, from its settings."""
+"""Builds the agent of an experiment from its settings."""
 
 import dataclasses
 
@@ -28,8 +28,8 @@ def _sees_images(spaces):
   return len(spaces.observation_shape) == 3
 
 
-# Which spaces an agent can take.
-_TAKES = {
+# The spaces that each agent supports.
+_SUPPORTS = {
   'dqn': lambda spaces: isinstance(spaces.actions, Discrete),
   'sac': lambda spaces: (
     isinstance(spaces.actions, Continuous) and not _sees_images(spaces)
@@ -41,8 +41,12 @@ _TAKES = {
 
 
 def check(name: str, spaces: Spaces) -> None:
-  """Refuses an agent that cannot take the spaces, and says which can."""
-  if name == 'supervised' or _TAKES[name](spaces):
+  """Checks that an agent supports the spaces of the environment.
+
+  Raises:
+    UserError: it does not. The message names the agents that do.
+  """
+  if name == 'supervised' or _SUPPORTS[name](spaces):
     return
   actions = spaces.actions
   described = (
@@ -50,7 +54,7 @@ def check(name: str, spaces: Spaces) -> None:
     if isinstance(actions, Discrete)
     else f'continuous actions of size {actions.size}'
   )
-  able = [agent for agent, takes in _TAKES.items() if takes(spaces)]
+  able = [agent for agent, supports in _SUPPORTS.items() if supports(spaces)]
   raise UserError(
     f'config.agent.name: {name!r} cannot take observations of shape '
     f'{spaces.observation_shape} and {described}; what can: ' + ', '.join(able)
@@ -60,19 +64,20 @@ def check(name: str, spaces: Spaces) -> None:
 def make(
   settings: settings_lib.Settings, spaces: Spaces, *, in_loop: bool = True
 ) -> Agent:
-  """The agent of these settings.
+  """Builds the agent of these settings.
 
-  Of supervised learning the discrete actions are classes; recorded values are
-  fitted by a single output, whatever the actions are.
+  In supervised learning, discrete actions are classes. An agent that fits
+  recorded values has a single output.
 
   Args:
-    settings: of the run.
-    spaces: of its environments.
+    settings: settings of the run.
+    spaces: spaces of its environments.
     in_loop: whether the agent runs inside a compiled loop or for several seeds
-      at once, which decides the form of its convolutions if that is 'auto'.
+      at once. It decides the form of convolutions if that is 'auto'.
 
   Raises:
-    UserError: the agent cannot take the spaces.
+    UserError: the agent does not support the spaces, or the settings do not fit
+      together.
   """
   name, slots = settings.agent.name, settings.network.slots
   check(name, spaces)
@@ -123,31 +128,31 @@ def make(
 def network_config(
   settings: settings_lib.Settings, spaces: Spaces
 ) -> Sequential:
-  """The layers that the settings ask for, with one output."""
-  one = settings.network
+  """The architecture that the settings describe, with a single output."""
+  network = settings.network
   return Sequential(
     observation_shape=spaces.observation_shape,
-    convolutions=one.convolutions,
-    hidden=one.hidden,
+    convolutions=network.convolutions,
+    hidden=network.hidden,
     num_outputs=1,
-    split=one.split,
-    convolution=one.convolution,
+    split=network.split,
+    convolution=network.convolution,
     infer_heads=regularizers.infer_heads(settings.regularizer),
-    activation=one.activation,
-    width_counts=one.width_counts,
-    layer_norm=one.layer_norm,
-    weight_norm=one.weight_norm,
-    initializer=one.initializer,
+    activation=network.activation,
+    width_counts=network.width_counts,
+    layer_norm=network.layer_norm,
+    weight_norm=network.weight_norm,
+    initializer=network.initializer,
   )
 
 
 def _sized(settings, config):
-  """With widths for as many parameters as after injections, if asked for."""
-  one = settings.network
-  if not one.sized_for_injections:
+  """Scales widths as `network.sized_for_injections` describes."""
+  network = settings.network
+  if not network.sized_for_injections:
     return config
-  count = sizing.parameter_count(config, one.sized_for_injections)
-  return sizing.nearest(config, count, one.sized_part)
+  count = sizing.parameter_count(config, network.sized_for_injections)
+  return sizing.nearest(config, count, network.sized_part)
 
 
 def _net(settings, built, *, has_target=False, regularizer=None):
@@ -165,7 +170,7 @@ def _net(settings, built, *, has_target=False, regularizer=None):
 
 
 def _temperature(settings):
-  """Trained by Adam, whatever the others are; nothing decays or clips it."""
+  """The temperature; it always uses Adam, without decay or clipping."""
   adam = dataclasses.replace(
     settings.optimizer, name='adam', max_gradient_norm=0.0
   )
@@ -201,11 +206,11 @@ def _drq_nets(settings, spaces):
   size, config = spaces.actions.size, network_config(settings, spaces)
   if settings.network.sized_for_injections:
     raise UserError('network.sized_for_injections is not for drq')
-  latent, of_actor = settings.agent.latent, settings.regularizer
-  # What regularises the encoder is the critic's business, which has it.
-  of_actor = dataclasses.replace(of_actor, infer=0.0)
-  if of_actor.feature_norm_of == 'encoder':
-    of_actor = dataclasses.replace(of_actor, feature_norm=0.0)
+  latent, actor_regularizer = settings.agent.latent, settings.regularizer
+  # The critic has the encoder, so only the critic regularises it.
+  actor_regularizer = dataclasses.replace(actor_regularizer, infer=0.0)
+  if actor_regularizer.feature_norm_of == 'encoder':
+    actor_regularizer = dataclasses.replace(actor_regularizer, feature_norm=0.0)
   return {
     'critic': _net(
       settings,
@@ -213,7 +218,9 @@ def _drq_nets(settings, spaces):
       has_target=True,
     ),
     'actor': _net(
-      settings, pixels.actor(config, latent, size), regularizer=of_actor
+      settings,
+      pixels.actor(config, latent, size),
+      regularizer=actor_regularizer,
     ),
     'temperature': _temperature(settings),
   }

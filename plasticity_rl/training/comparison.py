@@ -1,4 +1,4 @@
-"""How the predictions of two states differ on the same batch."""
+"""Compares the predictions of two states on the same batch."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
-# Outputs by network, and the decisions of the policy.
+# Outputs by network, and the actions of the policy.
 Predictions = tuple[dict[str, Any], jax.Array]
 
 
 def predictions(
   agent: Agent, state: TrainState, batch: Transition
 ) -> Predictions:
-  """Outputs of the networks that interventions act on, and decisions."""
+  """Outputs of the default networks of interventions, and actions."""
   params = {name: net.params for name, net in state.nets.items()}
   inputs = agent.spec.inputs(params, batch)
   outputs = {
@@ -32,7 +32,12 @@ def predictions(
 def differences(
   before: Predictions, after: Predictions
 ) -> dict[str, jax.Array]:
-  """How far outputs are from one another, and how decisions agree, `[S]`."""
+  """Compares outputs and actions, for each seed `[S]`.
+
+  Returns:
+    'largest_output_change', and 'mean_action_change' of continuous actions or
+    'greedy_agreement' of discrete ones, the fraction of equal actions.
+  """
   (old, old_policy), (new, new_policy) = before, after
   num_seeds = old_policy.shape[0]
 

@@ -1,17 +1,17 @@
-"""When an intervention is due that waits for something to happen.
+"""Criteria: conditions on metrics that trigger interventions.
 
-A criterion watches a column of metrics.csv, each seed by itself:
+A criterion observes a column of metrics.csv, separately for each seed:
 
     'plasticity/q/dormant_units/head > 0.5'
-    'plasticity/q/srank/dense_1 < 0.5 * initial'   against its first value
-    'train/loss > 3 * lowest'                       or 'highest', so far
-    'eval/return plateaus'             no new highest value, or
-    'eval/return plateaus within 0.1'  none higher by more than that
-    'eval/return settles within 0.01'  moves by no more than that
+    'plasticity/q/srank/dense_1 < 0.5 * initial'   relative to the first value
+    'train/loss > 3 * lowest'                      or 'highest', so far
+    'eval/return plateaus'             no new highest value
+    'eval/return plateaus within 0.1'  no value more than 0.1 above the highest
+    'eval/return settles within 0.01'  changes by at most 0.01
 
-It is met when this holds `patience` times in a row; then the seed's
-intervention happens, at most `max_times`, with at least `cooldown_steps`
-between.
+A criterion is met when its condition holds `patience` times in a row. Then the
+intervention happens to that seed, at most `max_times` times, with at least
+`cooldown_steps` steps in between.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _COMPARISON = re.compile(
   rf'(?P<metric>[\w/.-]+) (?P<kind>[<>]) (?P<number>{_NUMBER})'
   r'(?: \* (?P<relative>initial|lowest|highest))?'
 )
-_STILL = re.compile(
+_STAGNATION = re.compile(
   r'(?P<metric>[\w/.-]+) (?P<kind>plateaus|settles)'
   rf'(?: within (?P<number>{_NUMBER}))?'
 )
@@ -35,18 +35,19 @@ _STILL = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Criterion:
-  """A criterion, as a config names it.
+  """A criterion of a config.
 
   Attributes:
-    text: as above.
-    metric: the column.
+    text: the criterion as in the examples above.
+    metric: the column that it observes.
     kind: '<', '>', 'plateaus' or 'settles'.
-    number: the threshold, or by how much.
-    relative: what the threshold is a multiple of: '', 'initial', 'lowest' or
-      'highest'.
-    patience: how often in a row.
-    cooldown_steps: between two interventions on a seed.
-    max_times: interventions on a seed.
+    number: the threshold, or the tolerance after 'within'.
+    relative: 'initial', 'lowest' or 'highest' if the threshold is a multiple of
+      that value, else ''.
+    patience: number of times in a row that the condition must hold.
+    cooldown_steps: smallest number of steps between two interventions on a
+      seed.
+    max_times: largest number of interventions on a seed.
   """
 
   text: str
@@ -66,9 +67,13 @@ def parse(
   cooldown_steps: Any = 0,
   max_times: Any = 1,
 ) -> Criterion:
-  """Reads a criterion; refuses what is none, in a line."""
+  """Parses a criterion and its options.
+
+  Raises:
+    UserError: the text is not a criterion, or an option is out of range.
+  """
   words = ' '.join(text.split()) if isinstance(text, str) else ''
-  match = _COMPARISON.fullmatch(words) or _STILL.fullmatch(words)
+  match = _COMPARISON.fullmatch(words) or _STAGNATION.fullmatch(words)
   if not match:
     raise UserError(
       f'cannot read when={text!r}: write "METRIC > NUMBER", "METRIC < '
@@ -99,15 +104,15 @@ def parse(
 
 
 class CriterionState:
-  """A criterion in a run: what it has seen of every seed `[S]`.
+  """The state of a criterion in a run, for all seeds `[S]`.
 
-  On the host, since metrics come there anyway; saved with each checkpoint.
+  It is on the host, as metrics are, and every checkpoint saves it.
   """
 
   def __init__(self, criterion: Criterion, num_seeds: int):
     self.criterion = criterion
     nothing = np.full(num_seeds, np.nan)
-    self._seen = {
+    self._observed = {
       'initial': nothing,
       'lowest': nothing,
       'highest': nothing,
@@ -118,74 +123,80 @@ class CriterionState:
     }
 
   def save(self) -> dict[str, list[Any]]:
-    """What `restore` takes, for JSON; a NaN is None."""
+    """The state for JSON, as `restore` takes it; NaN becomes None."""
     return {
       k: [None if v != v else v for v in values.tolist()]
-      for k, values in self._seen.items()
+      for k, values in self._observed.items()
     }
 
   def restore(self, saved: dict[str, list[Any]]) -> None:
-    """Goes on from what was saved; copies of one seed share its past."""
-    for k, like in self._seen.items():
+    """Restores a saved state; the state of a single seed is broadcast."""
+    for k, like in self._observed.items():
       values = np.array(
         [np.nan if v is None else v for v in saved[k]], like.dtype
       )
-      self._seen[k] = np.broadcast_to(values, like.shape).copy()
+      self._observed[k] = np.broadcast_to(values, like.shape).copy()
 
   @property
   def fired(self) -> bool:
-    """Whether it was met in any seed so far."""
-    return bool(self._seen['times'].any())
+    """Whether it has been met by any seed so far."""
+    return bool(self._observed['times'].any())
 
   def observe(self, step: int, values: np.ndarray) -> list[str]:
-    """Looks at one value of each seed; a NaN is not looked at.
+    """Observes one value for each seed, and ignores NaN.
+
+    Args:
+      step: the current step.
+      values: the metric, `[S]`.
 
     Returns:
-      For each seed why its intervention is due, or ''.
+      For each seed, the reason why its intervention is due, or ''.
     """
-    seen, number = self._seen, self.criterion.number
+    observed, number = self._observed, self.criterion.number
     kind, relative = self.criterion.kind, self.criterion.relative
     known = ~np.isnan(values)
-    seen['initial'] = np.where(
-      np.isnan(seen['initial']), values, seen['initial']
+    observed['initial'] = np.where(
+      np.isnan(observed['initial']), values, observed['initial']
     )
-    highest_before = seen['highest']
-    seen['lowest'] = np.fmin(seen['lowest'], values)
-    seen['highest'] = np.fmax(seen['highest'], values)
+    highest_before = observed['highest']
+    observed['lowest'] = np.fmin(observed['lowest'], values)
+    observed['highest'] = np.fmax(observed['highest'], values)
     if kind == 'plateaus':
       reference = highest_before + number
       holds = values <= reference
     elif kind == 'settles':
-      reference = seen['last']
+      reference = observed['last']
       holds = np.abs(values - reference) <= number
     else:
       reference = (
-        number * seen[relative] if relative else np.full(values.shape, number)
+        number * observed[relative]
+        if relative
+        else np.full(values.shape, number)
       )
       holds = values < reference if kind == '<' else values > reference
-    seen['last'] = np.where(known, values, seen['last'])
-    seen['in_a_row'] = np.where(
-      known, np.where(holds, seen['in_a_row'] + 1, 0), seen['in_a_row']
+    observed['last'] = np.where(known, values, observed['last'])
+    observed['in_a_row'] = np.where(
+      known, np.where(holds, observed['in_a_row'] + 1, 0), observed['in_a_row']
     )
-    rested = (seen['last_step'] < 0) | (
-      step - seen['last_step'] >= self.criterion.cooldown_steps
+    cooled_down = (observed['last_step'] < 0) | (
+      step - observed['last_step'] >= self.criterion.cooldown_steps
     )
     due = (
       known
-      & rested
-      & (seen['in_a_row'] >= self.criterion.patience)
-      & (seen['times'] < self.criterion.max_times)
+      & cooled_down
+      & (observed['in_a_row'] >= self.criterion.patience)
+      & (observed['times'] < self.criterion.max_times)
     )
-    why = [
+    reasons = [
       f'{self.criterion.metric} is {value:.4g}; {self.criterion.text}'
       f' (reference {against:.4g}), {count} in a row'
       if fires
       else ''
       for value, against, count, fires in zip(
-        values, reference, seen['in_a_row'], due, strict=True
+        values, reference, observed['in_a_row'], due, strict=True
       )
     ]
-    seen['times'] = seen['times'] + due
-    seen['last_step'] = np.where(due, step, seen['last_step'])
-    seen['in_a_row'] = np.where(due, 0, seen['in_a_row'])
-    return why
+    observed['times'] = observed['times'] + due
+    observed['last_step'] = np.where(due, step, observed['last_step'])
+    observed['in_a_row'] = np.where(due, 0, observed['in_a_row'])
+    return reasons

@@ -1,7 +1,7 @@
-"""Data sources: where the data of updates on the device come from.
+"""Data sources: they collect and sample the data of updates on the device.
 
-A data source is the only difference between reinforcement and supervised
-learning. Updates, events and forks are the same code for both.
+Reinforcement and supervised learning differ only in their data source. Updates,
+events and forks are the same code for both.
 """
 
 import abc
@@ -21,11 +21,11 @@ class DataSource(abc.ABC):
   """Pure functions for one seed; counters are shared by all seeds.
 
   Attributes:
-    steps_per_row: steps that `collect` makes.
+    steps_per_row: agent decisions in one call of `collect`.
     return_range: lowest and highest return to expect.
-    transition_bytes: memory of a transition in the replay.
-    is_sharded: whether each of D devices has environments and a replay of its
-      own, `[E / D, ...]` and `[R, E / D, ...]`, rather than the same as all.
+    transition_bytes: bytes of a transition in the replay.
+    is_sharded: whether environments and replay are sharded over D devices, as
+      `[E / D, ...]` and `[R, E / D, ...]`. Otherwise all devices have the same.
   """
 
   steps_per_row: int = 1
@@ -35,24 +35,24 @@ class DataSource(abc.ABC):
 
   @abc.abstractmethod
   def on(self, shard: Shard) -> Self:
-    """The same source for devices that share each batch."""
+    """Returns the same source for devices that share each batch."""
 
   @abc.abstractmethod
   def init(self, key: Key) -> tuple[Any, Any]:
-    """Environments and replay at the start. The key is consumed."""
+    """Initialises environments and replay. The key is consumed."""
 
   @abc.abstractmethod
   def collect(
     self, key: Key, nets: Any, env: Any, replay: Any, counters: Counters
   ) -> tuple[Any, Any, Metrics]:
-    """One row of data.
+    """Collects one row of data: one step of every environment.
 
     Args:
       key: consumed.
-      nets: the networks that act, or an `Acting`.
-      env: environments.
-      replay: to which the row is added.
-      counters: before the row.
+      nets: the networks that choose actions, or an `Acting`.
+      env: the environments.
+      replay: the replay, to which the row is added.
+      counters: the counters before the row.
 
     Returns:
       Environments, replay and metrics.
@@ -60,7 +60,7 @@ class DataSource(abc.ABC):
 
   @abc.abstractmethod
   def advance(self, counters: Counters) -> Counters:
-    """Counters after a row."""
+    """Returns the counters after a row."""
 
   @abc.abstractmethod
   def ready(self, counters: Counters) -> jax.Array:
@@ -75,12 +75,18 @@ class DataSource(abc.ABC):
     counters: Counters,
     batch_size: int | None = None,
   ) -> Transition:
-    """A batch, by default of the size of updates. The key is consumed."""
+    """Samples a batch, by default one for an update. The key is consumed."""
 
   @abc.abstractmethod
   def evaluate(self, key: Key, nets: Any, env: Any) -> Metrics:
-    """Separate episodes on the current task. The key is consumed.
+    """Evaluates in separate episodes on the current task.
+
+    Args:
+      key: consumed.
+      nets: the networks.
+      env: the environments, which hold the task.
 
     Returns:
-      At least 'eval/return' and 'eval/steps', the decisions of all episodes.
+      Metrics, with at least 'eval/return', the mean return, and 'eval/steps',
+      the number of agent decisions in all episodes.
     """

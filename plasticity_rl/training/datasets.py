@@ -1,4 +1,4 @@
-"""Data sets as sources: a step is an optimizer step, a return minus a loss."""
+"""Data sources of supervised learning: a step is one update."""
 
 import pathlib
 import zipfile
@@ -30,7 +30,7 @@ class Labelled(NamedTuple):
 
 
 class _DataSet(DataSource):
-  """What data sets share: a row is an update, and data are always there."""
+  """Base of data sets: a row is one update, and data are always ready."""
 
   def advance(self, counters: Counters) -> Counters:
     """See `DataSource`."""
@@ -43,11 +43,11 @@ class _DataSet(DataSource):
 
 
 class RandomLabels(_DataSet):
-  """Memorising random labels, drawn again with every task.
+  """Memorising random labels. Every task has new labels.
 
-  (Lyle et al., "Understanding Plasticity in Neural Networks", 2023.) A step is
-  an optimizer step; the return is minus the cross-entropy on the whole data
-  set, to be evaluated at the end of each task.
+  Lyle et al., "Understanding Plasticity in Neural Networks", 2023. The return
+  is minus the cross-entropy on the whole data set. Evaluate it at the end of
+  each task.
   """
 
   def __init__(
@@ -56,17 +56,16 @@ class RandomLabels(_DataSet):
     settings: settings_lib.Settings,
     shard: Shard = UNSHARDED,
   ):
-    """Draws nothing yet.
+    """Stores the arguments; `init` draws the data.
 
     Args:
-      agent: who is evaluated.
-      settings: of the run.
-      shard: this device's share of each batch.
+      agent: the agent to evaluate.
+      settings: settings of the run.
+      shard: this device's part of each batch.
     """
     self._agent, self._settings, self._shard = agent, settings, shard
     self._task = settings.environment
-    # From guessing, whose loss is that of the uniform distribution, to all
-    # labels known.
+    # From uniform guessing to knowing all labels.
     self.return_range = (-float(jnp.log(self._task.classes)), 0.0)
 
   def on(self, shard: Shard) -> Self:
@@ -84,7 +83,7 @@ class RandomLabels(_DataSet):
   def collect(
     self, key: Key, nets: Any, env: Labelled, replay: Any, counters: Counters
   ) -> tuple[Labelled, Any, Metrics]:
-    """New labels at a switch."""
+    """See `DataSource`. Draws new labels when the task changes."""
     del nets
     switch_every = self._task.switch_every_steps
     if switch_every:
@@ -124,14 +123,14 @@ class RandomLabels(_DataSet):
     return jax.random.randint(key, [self._task.examples], 0, self._task.classes)
 
 
-def _examples(key, inputs, wanted, count, shard):
-  """A share of a batch of `count` inputs and what is wanted of them."""
+def _examples(key, inputs, targets, count, shard):
+  """This device's part of a batch of `count` inputs with their targets."""
   index = shard.of(jax.random.randint(key, [count], 0, len(inputs)))
   zeros = jnp.zeros(index.shape)
-  return Transition(inputs[index], wanted[index], zeros, zeros, inputs[index])
+  return Transition(inputs[index], targets[index], zeros, zeros, inputs[index])
 
 
-# What numpy raises for a file that is empty, cut off, damaged or a lone array.
+# Errors of NumPy for a file that is empty, damaged, or a single array.
 _NOT_READ = (
   OSError,
   KeyError,
@@ -144,11 +143,11 @@ _NOT_READ = (
 
 
 class Recording(NamedTuple):
-  """States of runs with their Monte-Carlo values.
+  """Recorded observations of R runs with their Monte-Carlo values.
 
   Attributes:
-    inputs: `[R, T, N, ...]`, of R runs at T points each.
-    values: `[R, T, N]`.
+    inputs: N observations at each of T points of each run, `[R, T, N, ...]`.
+    values: their values, `[R, T, N]`.
   """
 
   inputs: np.ndarray
@@ -156,7 +155,11 @@ class Recording(NamedTuple):
 
 
 def load(path: str) -> Recording:
-  """Reads a recording; refuses what is none."""
+  """Reads a recording.
+
+  Raises:
+    UserError: the file is not a recording.
+  """
   try:
     # Opened here, as NumPy leaves open what it cannot read.
     with (
@@ -184,13 +187,13 @@ def load(path: str) -> Recording:
 
 
 class RecordedValues(_DataSet):
-  """Fitting the values of one point of a run after another.
+  """Fitting recorded values. Every point of a run is one task.
 
-  A seed takes the points of one run, drawn at its start, each for
-  `switch_every_steps` steps. The error is divided by the variance of the
-  values over all runs and points, which are centred by their mean: 1 is that
-  of the mean. `eval/unexplained` is the error over the variance of the task's
-  own values.
+  At its start, a seed draws one of the recorded runs. It fits the points of
+  this run in order, each for `switch_every_steps` steps. Values are normalised
+  by their mean and standard deviation over all runs and points, so the constant
+  mean has an error of 1. `eval/unexplained` is the error divided by the
+  variance of the values of the current task.
   """
 
   return_range = (-1.0, 0.0)
@@ -205,10 +208,10 @@ class RecordedValues(_DataSet):
     """Puts the recording on the device.
 
     Args:
-      agent: who is evaluated.
-      settings: of the run.
-      recording: what is fitted.
-      shard: this device's share of each batch.
+      agent: the agent to evaluate.
+      settings: settings of the run.
+      recording: the values to fit.
+      shard: this device's part of each batch.
     """
     self._agent, self._settings, self._shard = agent, settings, shard
     self._recording = recording
@@ -222,14 +225,14 @@ class RecordedValues(_DataSet):
     return type(self)(self._agent, self._settings, self._recording, shard)
 
   def init(self, key: Key) -> tuple[dict[str, jax.Array], Any]:
-    """See `DataSource`: the run that is drawn; there is no replay."""
+    """See `DataSource`. Draws the run; there is no replay."""
     run = jax.random.randint(key, [], 0, len(self._values))
     return {'run': run, 'step': jnp.array(0, jnp.int32)}, ()
 
   def collect(
     self, key: Key, nets: Any, env: Any, replay: Any, counters: Counters
   ) -> tuple[Any, Any, Metrics]:
-    """Nothing but the step of the point."""
+    """See `DataSource`. Stores the step, which determines the task."""
     del key, nets
     return {**env, 'step': counters.step}, replay, {}
 
@@ -243,13 +246,13 @@ class RecordedValues(_DataSet):
   ) -> Transition:
     """See `DataSource`."""
     del replay
-    # The data of the step that was just begun.
+    # `counters` is from after the row; the task is that of the row.
     now = jnp.maximum(counters.step - 1, 0)
     count = batch_size or self._settings.replay.batch_size
     return _examples(key, *self._task(env['run'], now), count, self._shard)
 
   def evaluate(self, key: Key, nets: Any, env: Any) -> Metrics:
-    """See `DataSource`. On all of the point; also 'eval/unexplained'."""
+    """See `DataSource`. On all data of the task; also 'eval/unexplained'."""
     x, y = self._task(env['run'], env['step'])
     outputs = self._agent.act_greedily(key, nets, x)
     error = supervised.squared_error(outputs, y).mean()
@@ -260,7 +263,7 @@ class RecordedValues(_DataSet):
     }
 
   def _task(self, run, step):
-    """Inputs `[N, ...]` and values `[N]` of the point at a step."""
+    """Inputs `[N, ...]` and values `[N]` of the task at a step."""
     points = self._values.shape[1]
     every = self._settings.environment.switch_every_steps
     point = jnp.minimum(step // every, points - 1)

@@ -1,4 +1,4 @@
-"""The loop on the device: rows of data and updates, as pure functions."""
+"""The training loop on the device, as pure functions."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,8 @@ def row(
   """One row: every environment steps once, then updates if they are due.
 
   Returns:
-    The new state, and metrics by seed `[S]` (`updated` is shared, `[]`).
+    The new state, and metrics `[S]`. The metric `updated`, `[]`, is the same
+    for all seeds.
   """
   counters = state.counters
   collected = source.advance(counters)
@@ -64,7 +65,7 @@ def row(
         jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), losses),
       )
 
-    # `due` is the same for all seeds, so that this stays a branch under vmap.
+    # `due` is the same for all seeds, so under vmap this is still a branch.
     nets, intervention_states, losses = jax.lax.cond(due, update, skip)
     return nets, replay, env, intervention_states, {**metrics, **losses}
 
@@ -92,11 +93,11 @@ def prime(
   hooks: learner.Hooks = (),
   shard: Shard = UNSHARDED,
 ) -> TrainState:
-  """Updates on what the replay holds; nothing is collected."""
+  """Makes updates on the data in the replay, without collecting new data."""
   counters = state.counters
 
   def one_seed(nets, replay, env, keys, intervention_states):
-    # No step has this number, so that no key is used twice.
+    # No step has this number, so these keys are new.
     root = jax.random.fold_in(keys.run, 2**31 - 1)
     nets, intervention_states, _ = learner.learn(
       jax.random.fold_in(root, counters.updates),
@@ -130,13 +131,14 @@ def segment(
   hooks: learner.Hooks = (),
   shard: Shard = UNSHARDED,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-  """`num_rows` rows in one program.
+  """Runs `num_rows` rows in one compiled program.
 
   Returns:
-    The new state, and metrics `[S]`: means of what updates report over the
-    updates (NaN without any), the mean return of the episodes that ended (NaN
-    without any), their number; `bad_step`, the first step whose loss was not
-    finite, or -1; and `updates`, those made so far.
+    The new state, and metrics `[S]`: the means of the metrics of updates (NaN
+    without updates); 'train/return', the mean return of episodes that ended
+    (NaN without any); 'train/episodes', their number; 'bad_step', the first
+    step whose loss was not finite, or -1; and 'updates', the number of updates
+    so far.
   """
   begin = state.counters.step
   state, stacked = jax.lax.scan(

@@ -1,4 +1,4 @@
-"""Training on device: compiled segments over a batch of seeds."""
+"""Training with environments on the device."""
 
 import pathlib
 from typing import Any
@@ -23,7 +23,10 @@ from plasticity_rl.types import Transition
 
 
 class DeviceTrainer(trainer_lib.Trainer):
-  """Environments and replays on the device; a segment is one program."""
+  """Trains with environments and replays on the device.
+
+  A segment is one compiled program.
+  """
 
   def __init__(
     self,
@@ -32,22 +35,23 @@ class DeviceTrainer(trainer_lib.Trainer):
     source: DataSource,
     layout: parallel.Layout,
     schedule: learner.UpdateSchedule,
-    later: learner.UpdateSchedule | None,
+    later_schedule: learner.UpdateSchedule | None,
     hooks: learner.Hooks,
   ):
-    """Compiles nothing yet.
+    """Prepares the functions; each is compiled on its first call.
 
     Args:
-      settings: of the run.
-      agent: what learns.
-      source: where its data come from.
-      layout: how they are spread over devices.
-      schedule: when updates happen.
-      later: when they happen from when the replay ratio is raised, or None.
+      settings: settings of the run.
+      agent: the agent to train.
+      source: the source of its data.
+      layout: the layout of seeds and batches over devices.
+      schedule: the schedule of updates.
+      later_schedule: the schedule of updates after the replay ratio changes, or
+        None.
       hooks: interventions inside the loop.
 
     Raises:
-      UserError: the replays are larger than the memory of a device.
+      UserError: the replays do not fit into the memory of a device.
     """
     sharded = source.on(layout.shard)
     _check_memory(settings, sharded, layout)
@@ -57,15 +61,15 @@ class DeviceTrainer(trainer_lib.Trainer):
       settings.num_seeds, dtype=jnp.int32
     )
     self._schedule, self._hooks = schedule, hooks
-    self._shares = ShardedData(layout, sharded.is_sharded)
+    self._sharded_data = ShardedData(layout, sharded.is_sharded)
     self.steps_per_row = source.steps_per_row
     self.frames_per_step = 1
     self.return_range = source.return_range
-    self.host_axes = self._shares.axes
+    self.host_axes = self._sharded_data.host_axes
     self.batch = self._batch_shapes()
 
     def segment_at(schedule):
-      return self._shares.training(
+      return self._sharded_data.jit(
         lambda state: device_loop.segment(
           state,
           self._num_rows,
@@ -85,8 +89,8 @@ class DeviceTrainer(trainer_lib.Trainer):
       )
 
     self.segment = segment_at(schedule)
-    self.segment_later = segment_at(later) if later else None
-    self.prime = self._shares.training(prime_chunk)
+    self.segment_later = segment_at(later_schedule) if later_schedule else None
+    self.prime = self._sharded_data.jit(prime_chunk)
     self._init_all = layout.jit(
       self._init_seeds, seeds=parallel.Axes((0,), AXES)
     )
@@ -104,58 +108,58 @@ class DeviceTrainer(trainer_lib.Trainer):
     return jax.vmap(self._source.evaluate)(keys, nets, env)
 
   def _compiled_sample(self, sharded, size):
-    """`(keys, env, replay, counters) -> batch`, wherever the data are."""
+    """`(keys, env, replay, counters) -> batch`, for sharded data or not."""
     shard = self._layout.shard
-    if not self._shares.are_apart:
+    if not self._sharded_data.is_sharded:
       return self._layout.jit(
         lambda *args: _sample(self._source, *args, size),
         seeds=parallel.Axes((0, 0, 0, None), 0),
       )
 
-    def sample_parts(*args):
+    def sample_shards(*args):
       parts = _sample(sharded, *args, -(-size // shard.count))
       whole = jax.vmap(shard.gather)(parts)
       return jax.tree.map(lambda x: x[:, :size], whole)
 
     return self._layout.jit(
-      sample_parts, data=parallel.Axes((None, 0, 0, None), None)
+      sample_shards, data=parallel.Axes((None, 0, 0, None), None)
     )
 
   # --- The state ---
 
   def init(self) -> TrainState:
     """See `Trainer`."""
-    return self._shares.apart(self._init_all(self._seeds))
+    return self._sharded_data.shard(self._init_all(self._seeds))
 
   def shapes(self) -> TrainState:
     """See `Trainer`."""
     return jax.eval_shape(self._init_seeds, self._seeds)
 
   def snapshots(self, state: TrainState) -> dict[str, trainer_lib.Snapshot]:
-    """None: all is arrays."""
+    """See `Trainer`. There are none: all data are arrays."""
     del state
     return {}
 
-  def portable(self, state: TrainState) -> TrainState:
+  def to_checkpoint(self, state: TrainState) -> TrainState:
     """See `Trainer`."""
-    return self._shares.together(state)
+    return self._sharded_data.unshard(state)
 
   def load(self, state: Any, folder: pathlib.Path) -> TrainState:
     """See `Trainer`."""
     del folder
-    return self._shares.apart(
+    return self._sharded_data.shard(
       self._layout.place_state(jax.tree.map(jnp.asarray, state), AXES)
     )
 
   def replicate(self, state: TrainState, count: int) -> TrainState:
     """See `Trainer`."""
-    state = self._shares.together(state)
+    state = self._sharded_data.unshard(state)
     env, replay = jax.tree.map(
       lambda x: jnp.repeat(x, count, axis=0), (state.env, state.replay)
     )
-    return self._shares.apart(state._replace(env=env, replay=replay))
+    return self._sharded_data.shard(state._replace(env=env, replay=replay))
 
-  # --- Looking ---
+  # --- Metrics and batches ---
 
   def metrics(self) -> set[str]:
     """See `Trainer`."""
@@ -182,12 +186,14 @@ class DeviceTrainer(trainer_lib.Trainer):
 
   def evaluate(self, keys: Key, state: TrainState) -> trainer_lib.Metrics:
     """See `Trainer`."""
-    return self._evaluate_all(keys, state.nets, self._shares.first(state.env))
+    return self._evaluate_all(
+      keys, state.nets, self._sharded_data.first_environments(state.env)
+    )
 
   def sample(self, keys: Key, state: TrainState) -> Transition:
     """See `Trainer`."""
     env, replay = state.env, state.replay
-    if not self._shares.are_apart:
+    if not self._sharded_data.is_sharded:
       env, replay = self._layout.to_first_device((env, replay))
     return self._layout.to_first_device(
       self._sample_all(keys, env, replay, state.counters)
@@ -197,7 +203,7 @@ class DeviceTrainer(trainer_lib.Trainer):
     return jax.ShapeDtypeStruct((len(self._seeds), 2), 'uint32')
 
   def _batch_shapes(self):
-    """Shapes of the batch of an update, of one seed."""
+    """Shapes of the batch of one update of one seed."""
     many = jax.eval_shape(
       lambda keys, s: _sample(
         self._source, keys, s.env, s.replay, s.counters, None
@@ -211,30 +217,30 @@ class DeviceTrainer(trainer_lib.Trainer):
 
 
 def _sample(source, keys, env, replay, counters, size):
-  """A batch of each seed, `[S, B, ...]`."""
+  """Samples a batch for each seed, `[S, B, ...]`."""
   return jax.vmap(
     lambda key, env, replay: source.sample(key, env, replay, counters, size)
   )(keys, env, replay)
 
 
 def _check_memory(settings, source, layout):
-  """Refuses replays that are larger than the memory of a device."""
+  """Raises a UserError if the replays do not fit into a device's memory."""
   if not source.transition_bytes:
     return
   devices = len(layout.local)
-  copies = settings.num_seeds  # Of the replay of a seed, on each device.
+  copies = settings.num_seeds  # Number of replays on each device.
   if layout.mode == 'seeds':
     copies /= devices
   if source.is_sharded:
     copies /= layout.shard.count
   device = layout.local[0]
   if device.platform == 'cpu':
-    # One memory for all, and for the copy that a checkpoint is written from.
+    # All devices share the memory, which also holds a checkpoint's copy.
     copies *= 2 * (devices if layout.mode != 'none' else 1)
     available = memory.of_host()
   else:
     limit = (device.memory_stats() or {}).get('bytes_limit')
-    if not limit:  # Not every device tells.
+    if not limit:  # Some devices do not report it.
       return
     available = memory.of_device(limit)
   memory.check(

@@ -1,4 +1,4 @@
-"""An experiment built of its settings: pure functions, compiled once."""
+"""An experiment: the compiled functions that the runner calls."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +18,8 @@ from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner import learner
 from plasticity_rl.training import comparison
 from plasticity_rl.training import event_keys
+from plasticity_rl.training import hooks as hooks_lib
 from plasticity_rl.training import host_partition
-from plasticity_rl.training import in_loop
 from plasticity_rl.training import initial_state
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training import trainer_builder
@@ -34,16 +34,16 @@ History = Sequence[Mapping[str, Any]]
 
 
 class Experiment(Replaceable):
-  """Everything that the runner calls, over the whole batch of seeds.
+  """All functions that the runner calls, for the whole batch of seeds.
 
-  States, metrics and masks are of this host's own seeds; `settings`, `shapes`
-  and what is loaded are of all.
+  States, metrics and masks hold the seeds of this host. `settings`, `shapes`
+  and loaded checkpoints hold the seeds of all hosts.
 
   Attributes:
-    settings: what it was built of.
+    settings: settings of the run.
     agent: the agent.
-    trainer: how it goes through its data.
-    parts: what this host has of the run.
+    trainer: it runs segments, evaluates, and samples batches.
+    partition: the part of the run that this host has.
   """
 
   def __init__(
@@ -52,32 +52,35 @@ class Experiment(Replaceable):
     agent: Agent,
     trainer: trainer_lib.Trainer,
     hooks: learner.Hooks,
-    waiting: learner.Hooks,
-    parts: host_partition.HostPartition,
+    triggered: learner.Hooks,
+    partition: host_partition.HostPartition,
   ):
-    """Compiles nothing yet.
+    """Prepares the functions; each is compiled on its first call.
 
     Args:
-      settings: of the run.
+      settings: settings of the run.
       agent: the agent.
-      trainer: of this host's seeds.
+      trainer: the trainer of the seeds of this host.
       hooks: interventions inside the trainer.
-      waiting: interventions that wait for something.
-      parts: what this host has of the run.
+      triggered: interventions with a criterion.
+      partition: the part of the run that this host has.
+
+    Raises:
+      UserError: a diagnostic is unknown or does not fit the agent.
     """
     self.settings = settings
     self.agent = agent
     self.trainer = trainer
-    self.parts = parts
-    self._layout = layout = parts.layout
-    looks = _diagnostics(agent, settings.diagnostics)
-    # They have states from the start: in the trainer, and where one seed may be
-    # changed before another.
-    self._attach = _compiled_attach(looks, (*hooks, *waiting))
-    self._keys = layout.jit(event_keys.folded)
-    self._two_keys = layout.jit(event_keys.two_folded)
+    self.partition = partition
+    self._layout = layout = partition.layout
+    enabled_diagnostics = _diagnostics(agent, settings.diagnostics)
+    # These interventions have states from the start: the trainer needs them,
+    # and an intervention may happen to one seed before another.
+    self._attach = _compiled_attach(enabled_diagnostics, (*hooks, *triggered))
+    self._keys = layout.jit(event_keys.fold)
+    self._two_keys = layout.jit(event_keys.fold_and_split)
     self._measure = self._over_seeds(
-      lambda key, state, batch: looks.measure(
+      lambda key, state, batch: enabled_diagnostics.measure(
         key, state.nets, batch, state.interventions
       )
     )
@@ -85,12 +88,12 @@ class Experiment(Replaceable):
     self._predictions = self._over_seeds(
       lambda key, state, batch: comparison.predictions(agent, state, batch)
     )
-    # By label and text.
+    # Cached by label and text.
     self._compiled = functools.cache(self._compile)
     self._compiled_where = functools.cache(self._compile_where)
 
   def _over_seeds(self, function, out_axes=0):
-    """`function(key, state, batch)` of one seed, over all seeds."""
+    """Compiles `function(key, state, batch)` of one seed for all seeds."""
     axes = parallel.Axes((0, trainer_lib.AXES, 0), out_axes)
     return self._layout.jit(
       jax.vmap(function, in_axes=axes.inputs, out_axes=axes.outputs),
@@ -100,15 +103,22 @@ class Experiment(Replaceable):
   # --- States ---
 
   def init(self) -> TrainState:
-    """The state before the first step."""
+    """Returns the state before the first step."""
     return self.attach(self.trainer.init())
 
   def shapes(self, history: History) -> TrainState:
-    """Shapes and dtypes after the structural changes of a history."""
-    return self.parts.whole(self._host_shapes(history))
+    """Shapes and dtypes of the state of all hosts after a history.
+
+    Args:
+      history: the interventions that changed the structure of the state.
+
+    Raises:
+      UserError: an intervention of the history does not fit the agent.
+    """
+    return self.partition.global_shapes(self._host_shapes(history))
 
   def _host_shapes(self, history):
-    """The same, of this host's seeds."""
+    """As `shapes`, with the seeds of this host only."""
     data = self.trainer.shapes()
     state = jax.eval_shape(self._attach, without_data(data))
     for change in history:
@@ -118,7 +128,7 @@ class Experiment(Replaceable):
     return with_data(state, data)
 
   def _shapes_of(self, function, state):
-    """Shapes of what a function `_over_seeds` makes of a state without data."""
+    """Shapes of the result of a function `_over_seeds`, without data."""
     keys = state.keys.event
     batch = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct((keys.shape[0], *x.shape), x.dtype),
@@ -127,50 +137,50 @@ class Experiment(Replaceable):
     return jax.eval_shape(function, keys, state, batch)
 
   def attach(self, state: TrainState) -> TrainState:
-    """Initialises intervention states that are missing.
+    """Initialises missing states of interventions and diagnostics.
 
-    In a state of another experiment, those of interventions inside the trainer
-    and of diagnostics may be.
+    The state of another experiment (before a fork) may lack them.
     """
     return with_data(self._attach(without_data(state)), state)
 
   def replicate(self, state: TrainState, count: int) -> TrainState:
-    """One seed's state so many times, each with keys of its own."""
+    """Copies the state of one seed `count` times, with different keys."""
     return with_data(
       _replicate(without_data(state), count),
       self.trainer.replicate(state, count),
     )
 
-  # --- Looking ---
+  # --- Evaluation and diagnostics ---
 
   def metrics(self) -> set[str]:
-    """Names of what segments, evaluations and diagnostics report."""
+    """Names of the metrics of segments, evaluations and diagnostics."""
     state = without_data(self._host_shapes(()))
     measured, _ = self._shapes_of(self._measure, state)
     return {*self.trainer.metrics(), *measured}
 
   def evaluate(self, state: TrainState) -> Metrics:
-    """Metrics `[S]` of separate episodes."""
-    keys = self._keys(*event_keys.root(state, 'evaluate'))
+    """Evaluates in separate episodes; returns metrics `[S]`."""
+    keys = self._keys(*event_keys.fold_arguments(state, 'evaluate'))
     return self.trainer.evaluate(keys, state)
 
   def measure(self, state: TrainState) -> tuple[Metrics, dict[str, Any]]:
-    """All diagnostics: metrics `[S]`, and what they have to remember.
+    """Computes all diagnostics.
 
-    The latter is to be put among the intervention states, until the next
-    time.
+    Returns:
+      Metrics `[S]`, and states of diagnostics by name. Put the latter into
+      `state.interventions`, for the next call.
     """
     keys, batch = self._probe(state, 'probe')
     return self._measure(keys, without_data(state), batch)
 
   def is_finite(self, state: TrainState) -> jax.Array:
-    """Whether every weight is a number, bool `[]`."""
+    """Whether all weights are finite, bool `[]`."""
     return self._is_finite(state.nets)
 
   def compare(self, before: TrainState, after: TrainState) -> Metrics:
-    """How predictions on a probe batch differ, `[S]`.
+    """Compares predictions on a probe batch; returns metrics `[S]`.
 
-    The states share their data.
+    Both states must have the same data.
     """
     keys, batch = self._probe(before, 'probe')
     return comparison.differences(
@@ -179,8 +189,8 @@ class Experiment(Replaceable):
     )
 
   def _probe(self, state, name):
-    """Keys of an event `[S, 2]`, and a batch of data for it `[S, P, ...]`."""
-    batch_keys, keys = self._two_keys(*event_keys.root(state, name))
+    """Keys `[S, 2]` and a batch of data `[S, P, ...]` for an event."""
+    batch_keys, keys = self._two_keys(*event_keys.fold_arguments(state, name))
     return keys, self.trainer.sample(batch_keys, state)
 
   # --- Interventions ---
@@ -188,7 +198,7 @@ class Experiment(Replaceable):
   def intervene(
     self, expression: expressions.Expression
   ) -> Callable[[TrainState], TrainState]:
-    """`(state) -> state`, compiled.
+    """Returns a compiled intervention, `(state) -> state`.
 
     Raises:
       UserError: the expression does not fit the agent.
@@ -200,7 +210,10 @@ class Experiment(Replaceable):
   def intervene_where(
     self, expression: expressions.Expression
   ) -> Callable[[TrainState, jax.Array], TrainState]:
-    """The same for some seeds, `(state, bool [S]) -> state`.
+    """Returns a compiled intervention on some seeds.
+
+    Returns:
+      `(state, mask) -> state`, where the mask is a bool array `[S]`.
 
     Raises:
       UserError: the expression does not fit the agent, or changes the state's
@@ -215,7 +228,7 @@ class Experiment(Replaceable):
     return with_data(function(keys, without_data(state), batch, *more), state)
 
   def _compile(self, label, text):
-    """The intervention, without data: `(keys, state, batch) -> state`."""
+    """Compiles an intervention: `(keys, state, batch) -> state`, no data."""
     intervention = interventions.make(expressions.parse(text), self.agent.spec)
     return self._over_seeds(
       lambda key, state, batch: _intervene(
@@ -225,7 +238,7 @@ class Experiment(Replaceable):
     )
 
   def _compile_where(self, label, text):
-    """The same for some seeds: `(keys, state, batch, mask) -> state`."""
+    """As `_compile`, for some seeds: `(keys, state, batch, mask) -> state`."""
     change = self._compiled(label, text)
     before = without_data(self._host_shapes(()))
     if structure(self._shapes_of(change, before)) != structure(before):
@@ -240,7 +253,7 @@ class Experiment(Replaceable):
         each = mask.reshape(-1, *[1] * (new.ndim - 1))
         return jnp.where(each, new, old)
 
-      old = state._replace(counters=())  # They are all seeds'.
+      old = state._replace(counters=())  # All seeds share them.
       new = change(keys, state, batch)._replace(counters=())
       selected = jax.tree.map(select, new, old)
       return selected._replace(counters=state.counters)
@@ -249,29 +262,35 @@ class Experiment(Replaceable):
 
 
 def build(settings: settings_lib.Settings) -> Experiment:
-  """Builds and checks an experiment; computes nothing.
+  """Builds and checks an experiment, without running anything on a device.
 
   Raises:
-    UserError: settings do not fit together.
+    UserError: the settings do not fit together, or do not fit the environment
+      or the devices.
   """
   layout = parallel.choose(settings)
   agent, trainer, hooks = trainer_builder.build(
     layout.own_settings(settings), layout
   )
-  parts = host_partition.of_trainer(trainer, layout)
+  partition = host_partition.make(trainer, layout)
   trainer = trainer.replace(
-    load=host_partition.load_own_seeds(trainer.load, parts)
+    load=host_partition.load_local_seeds(trainer.load, partition)
   )
-  in_loop.check_hooks(agent, hooks, trainer.batch)
-  waiting = in_loop.waiting(settings, agent)
-  return Experiment(settings, agent, trainer, hooks, waiting, parts)
+  hooks_lib.check(agent, hooks, trainer.batch)
+  triggered = hooks_lib.triggered(settings, agent)
+  return Experiment(settings, agent, trainer, hooks, triggered, partition)
 
 
 def check_metric(experiment: Experiment, metric: str, what: str) -> None:
-  """Refuses a column that no evaluation, segment or diagnostic writes.
+  """Checks that a segment, evaluation or diagnostic writes a metric.
+
+  Args:
+    experiment: the experiment.
+    metric: name of a column of metrics.csv.
+    what: the setting that names it, for the message.
 
   Raises:
-    UserError: nothing does; it names the nearest.
+    UserError: none writes it. The message names the most similar metric.
   """
   known = {name for name in experiment.metrics() if '/' in name}
   if metric not in known:
@@ -297,15 +316,15 @@ def _diagnostics(agent, config):
   )
 
 
-def _compiled_attach(looks, owners):
-  """`(state) -> state`, without data, with states for all of `owners`."""
+def _compiled_attach(enabled_diagnostics, stateful):
+  """`(state) -> state`, without data, that adds missing states."""
 
   @jax.jit
   def attach_each(state):
-    empty = jax.vmap(looks.init)(state.nets)
+    empty = jax.vmap(enabled_diagnostics.init)(state.nets)
     state = state._replace(interventions={**empty, **state.interventions})
     return jax.vmap(
-      lambda one: initial_state.attach(one, owners),
+      lambda one: initial_state.attach(one, stateful),
       in_axes=(trainer_lib.AXES,),
       out_axes=trainer_lib.AXES,
     )(state)
@@ -319,7 +338,7 @@ def _is_finite(nets):
 
 
 def _intervene(key, state, batch, intervention, label):
-  """Applies an intervention to one seed, its state included."""
+  """Applies an intervention to one seed, and updates its state."""
   intervention_state = state.interventions.get(label)
   if intervention_state is None:
     intervention_state = intervention.init(state)
@@ -334,11 +353,11 @@ def _intervene(key, state, batch, intervention, label):
 
 
 def _replicate(state, count):
-  """One seed, without its data, so many times, each with keys of its own."""
+  """Copies one seed, without its data, `count` times, with different keys."""
   nets, keys, intervention_states = jax.tree.map(
     lambda x: jnp.repeat(x, count, axis=0),
     (state.nets, state.keys, state.interventions),
   )
-  salts = jnp.arange(count)
-  keys = jax.tree.map(lambda k: jax.vmap(jax.random.fold_in)(k, salts), keys)
+  copies = jnp.arange(count)
+  keys = jax.tree.map(lambda k: jax.vmap(jax.random.fold_in)(k, copies), keys)
   return state._replace(nets=nets, keys=keys, interventions=intervention_states)

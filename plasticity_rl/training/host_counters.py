@@ -1,4 +1,4 @@
-"""The counters of a state, as numbers of Python while a segment runs."""
+"""The counters of a state as Python numbers, for training on the host."""
 
 import jax.numpy as jnp
 
@@ -6,7 +6,7 @@ from plasticity_rl.types import TrainState
 
 
 class HostCounters:
-  """Those of `Counters`, to be counted up."""
+  """The fields of `Counters`, as integers that can be increased."""
 
   def __init__(self, state: TrainState):
     self.step, self.updates, self.stored, self.cleared = map(
@@ -14,7 +14,7 @@ class HostCounters:
     )
 
   def put(self, state: TrainState) -> TrainState:
-    """The state with these counters."""
+    """Returns the state with these counters."""
     return state._replace(
       counters=state.counters._replace(
         **{

@@ -1,13 +1,14 @@
-"""The data of a run on the host, as values: environments and replays.
+"""The data of a run on the host: environments and replays.
 
-Environments are objects that change. A run's state holds what they are, as
-arrays, and they are only a cache of it: where they are what the state says
-already, nothing is copied. Those that cannot be copied are begun anew at every
-step where a checkpoint is due, in every run, so that resuming and forking are
-the same as going on.
+Environments are mutable objects. The state of a run holds a copy of their
+state, as arrays, and `restore_environments` brings them to that state; nothing
+is copied if they are in that state already. Environments whose state cannot be
+copied start new episodes at every step at which a checkpoint is due. They do so
+in every run, so a resumed or forked run is equal to one that continues.
 
-Hosts that share every batch (`parallel='data'`) have E / H environments each,
-and a replay of what these saw, of which each draws its share of a batch.
+H hosts that share every batch (`parallel='data'`) have E / H environments each,
+and a replay of the data of these environments. Each host samples its part of a
+batch from its replay.
 """
 
 import pathlib
@@ -32,14 +33,14 @@ from plasticity_rl.types import name_tag
 
 
 class HostEnvState(NamedTuple):
-  """Environments in play, as values; `[S, E, ...]` each, in numpy.
+  """The state of environments, in NumPy arrays `[S, E, ...]`.
 
   Attributes:
-    simulators: all that they are; nothing where they cannot be copied.
-    observation: what the agent sees.
-    episode_return: undiscounted and unclipped, so far.
-    statistics: of observations, by seed; nothing where they are not
-      normalised.
+    simulators: states of the simulators; empty if they cannot be copied.
+    observation: the current observations.
+    episode_return: undiscounted and unclipped returns of the current episodes.
+    statistics: running statistics of observations for each seed; empty if
+      observations are not normalised.
   """
 
   simulators: dict[str, np.ndarray]
@@ -50,14 +51,20 @@ class HostEnvState(NamedTuple):
 
 @jax.tree_util.register_static
 class HostReplays:
-  """The replay of each seed. No array: a checkpoint holds its files."""
+  """The replays of all seeds.
 
-  def __init__(self, of_seed: Sequence[host_ring.HostRing]):
-    self.of_seed = tuple(of_seed)
+  They are not arrays of the state: a checkpoint saves them in files.
+
+  Attributes:
+    by_seed: the replay of each seed.
+  """
+
+  def __init__(self, by_seed: Sequence[host_ring.HostRing]):
+    self.by_seed = tuple(by_seed)
 
 
 def generator(key: np.ndarray, name: str, number: int) -> np.random.Generator:
-  """The host's randomness for one purpose and step, from a key `[2]`."""
+  """A NumPy generator for one purpose and step, from a key `[2]`."""
   return np.random.Generator(
     np.random.Philox(
       np.random.SeedSequence([*map(int, key), int(name_tag(name)), number])
@@ -68,7 +75,11 @@ def generator(key: np.ndarray, name: str, number: int) -> np.random.Generator:
 def environments_per_host(
   settings: settings_lib.Settings, layout: parallel.Layout
 ) -> int:
-  """Environments of a seed on this host; refuses what cannot be shared."""
+  """Number of environments of a seed on this host.
+
+  Raises:
+    UserError: the hosts cannot share the environments.
+  """
   env, sharers = settings.environment, layout.sharers
   if env.num_envs % sharers:
     raise UserError(
@@ -89,9 +100,16 @@ def environments_per_host(
 def replay_settings(
   settings: settings_lib.Settings, spaces: Spaces, sharers: int = 1
 ) -> host_spec.HostReplaySpec:
-  """What the replay of one seed is to be; refused where memory is too small.
+  """The settings of the replay of one seed on this host.
 
-  Of `sharers` hosts each has a part.
+  Args:
+    settings: settings of the run.
+    spaces: spaces of the environments.
+    sharers: number of hosts among which each seed's replay is divided.
+
+  Raises:
+    UserError: the replays do not fit into memory, or a setting does not fit the
+      environments.
   """
   replay = settings.replay
   found = host_spec.HostReplaySpec(
@@ -112,9 +130,9 @@ class HostDataSource:
 
   Attributes:
     num_seeds: S.
-    num_envs: E, of all hosts that share the data.
-    environments: this host's, S x E of one, in the order of seeds.
-    replay: what the replay of one seed is.
+    num_envs: E, summed over all hosts that share the data.
+    environments: the environments of this host for all seeds, seed by seed.
+    replay: settings of the replay of one seed.
   """
 
   def __init__(
@@ -123,6 +141,17 @@ class HostDataSource:
     environments: HostEnvironments,
     layout: parallel.Layout = parallel.ONE,
   ):
+    """Makes no replay yet.
+
+    Args:
+      settings: settings of the run.
+      environments: the environments of this host.
+      layout: the layout of seeds and batches over devices.
+
+    Raises:
+      UserError: the settings do not fit the environments, the hosts or the
+        memory.
+    """
     spaces = environments.spaces
     self.num_seeds = settings.num_seeds
     self.num_envs = settings.environment.num_envs
@@ -131,7 +160,7 @@ class HostDataSource:
     self.replay = replay_settings(settings, spaces, sharers)
     each = environments_per_host(settings, layout)
     first = layout.host * each if sharers > 1 else 0
-    self._own_environments = slice(first, first + each)
+    self._local_environments = slice(first, first + each)
     self._save_every = schedule_lib.schedule(settings).save
     self._batch_size = settings.replay.batch_size
     if sharers > 1:
@@ -144,21 +173,21 @@ class HostDataSource:
         'config.environment.normalize_observations is for vectors, but '
         f'observations have the shape {spaces.observation_shape}'
       )
-    # The value that the environments are at.
-    self._at: HostEnvState | None = None
+    # The state that the environments are in, if any state holds it.
+    self._current: HostEnvState | None = None
 
   def by_seed(self, x: np.ndarray) -> np.ndarray:
-    """`[N, ...]` to `[S, N / S, ...]`."""
+    """Reshapes `[N, ...]` to `[S, N / S, ...]`."""
     return x.reshape(self.num_seeds, -1, *x.shape[1:])
 
   def flat(self, x: np.ndarray) -> np.ndarray:
-    """`[S, M, ...]` to `[S M, ...]`."""
+    """Reshapes `[S, M, ...]` to `[S M, ...]`."""
     return x.reshape(-1, *x.shape[2:])
 
-  # --- Environments as values ---
+  # --- States of environments ---
 
   def begin(self, run_keys: np.ndarray) -> HostEnvState:
-    """Environments at the start of a run."""
+    """Starts the environments of a run and returns their state."""
     env = self._begin(run_keys, 0)
     if self._normalizes:
       env = env._replace(
@@ -174,14 +203,16 @@ class HostDataSource:
     episode_return: np.ndarray,
     statistics: dict[str, np.ndarray],
   ) -> HostEnvState:
-    """What the environments are, with what else belongs to it."""
+    """Returns the state of the environments, with the given fields."""
     simulators = {}
     if self.environments.can_copy:
       simulators = {
         k: self.by_seed(v) for k, v in self.environments.get_state().items()
       }
-    self._at = HostEnvState(simulators, observation, episode_return, statistics)
-    return self._at
+    self._current = HostEnvState(
+      simulators, observation, episode_return, statistics
+    )
+    return self._current
 
   def restore_environments(
     self,
@@ -190,31 +221,44 @@ class HostDataSource:
     run_keys: np.ndarray,
     step: int,
   ) -> HostEnvState:
-    """Brings the environments to where `env` says that they are at `step`."""
-    is_there = env is self._at
+    """Brings the environments to the state `env` of step `step`.
+
+    Environments that cannot be copied start new episodes instead, if `env` is
+    not their current state or if a checkpoint is due at `step`.
+
+    Args:
+      env: the state.
+      replays: the replays, in which interrupted episodes end.
+      run_keys: keys of the new episodes, `[S, 2]`.
+      step: the step of the state.
+
+    Returns:
+      The state of the environments.
+    """
+    is_current = env is self._current
     if self.environments.can_copy:
-      if not is_there:
+      if not is_current:
         self.environments.set_state(
           {k: self.flat(v) for k, v in env.simulators.items()}
         )
       return env
-    if is_there and step % self._save_every:
+    if is_current and step % self._save_every:
       return env
-    for replay in replays.of_seed:
+    for replay in replays.by_seed:
       replay.end_episodes()
     return self._begin(run_keys, step)._replace(statistics=env.statistics)
 
-  def forget(self) -> None:
-    """The environments are nowhere that anybody refers to."""
-    self._at = None
+  def invalidate(self) -> None:
+    """Marks the environments as being in no known state."""
+    self._current = None
 
   def _begin(self, run_keys, step):
-    """New episodes everywhere, by seed and step."""
+    """Starts new episodes, with random seeds from run keys and step."""
     seeds = np.concatenate(
       [
         generator(key, 'environments', step).integers(
           2**32, size=self.num_envs, dtype=np.uint32
-        )[self._own_environments]
+        )[self._local_environments]
         for key in run_keys
       ]
     )
@@ -227,7 +271,7 @@ class HostDataSource:
   def count(
     self, statistics: dict[str, np.ndarray], observations: np.ndarray
   ) -> dict[str, np.ndarray]:
-    """Statistics with observations `[S, E, ...]`, where they are wanted."""
+    """Updates the statistics by observations `[S, E, ...]`, if enabled."""
     if not self._normalizes:
       return statistics
     return running_statistics.update(statistics, observations)
@@ -235,7 +279,7 @@ class HostDataSource:
   def normalize(
     self, statistics: dict[str, np.ndarray], observations: np.ndarray
   ) -> np.ndarray:
-    """Observations `[S, ...]` as networks see them."""
+    """Normalises observations `[S, ...]`, if enabled."""
     if not self._normalizes:
       return observations
     return running_statistics.normalize(statistics, observations)
@@ -243,35 +287,42 @@ class HostDataSource:
   # --- Replays ---
 
   def empty_replays(self) -> HostReplays:
-    """Empty replays."""
+    """Makes empty replays."""
     return HostReplays(
       [host_ring.HostRing(self.replay) for _ in range(self.num_seeds)]
     )
 
   def load(self, folder: pathlib.Path) -> HostReplays | None:
-    """Replays that `snapshots` wrote; None if other hosts shared them."""
+    """Loads the replays that `snapshots` returned and a checkpoint saved.
+
+    Returns:
+      The replays, or None if another number of hosts saved them.
+
+    Raises:
+      UserError: they were saved with other settings.
+    """
     folders = [folder / self._name(seed) for seed in range(self.num_seeds)]
     if not all(one.exists() for one in folders):
       return None
     return HostReplays([host_ring.load(one, self.replay) for one in folders])
 
   def snapshots(self, replays: HostReplays) -> dict[str, host_ring.HostRing]:
-    """Copies by name, which share what they hold with the originals."""
+    """Copies of the replays, by name. They share memory with the originals."""
     return {
       self._name(seed): replay.copy()
-      for seed, replay in enumerate(replays.of_seed)
+      for seed, replay in enumerate(replays.by_seed)
     }
 
   def _name(self, seed):
-    """The name of a replay among those of all seeds and hosts."""
+    """The name of a replay, unique among all seeds and hosts."""
     name = f'replay_{self._layout.first_seed(self.num_seeds) + seed}'
     sharers = self._layout.sharers
     return f'{name}_{self._layout.host}_of_{sharers}' if sharers > 1 else name
 
-  # --- What hosts that share the data have of all environments ---
+  # --- Environments of several hosts ---
 
-  def shapes_on_all_hosts(self, env: Any) -> Any:
-    """Shapes of all environments `[S, E, ...]`, of this host's."""
+  def global_shapes(self, env: Any) -> Any:
+    """Shapes for all hosts, `[S, E, ...]`, from those of this host."""
     if self._layout.sharers == 1:
       return env
     return jax.tree.map(
@@ -281,13 +332,13 @@ class HostDataSource:
       env,
     )
 
-  def on_this_host(self, env: HostEnvState) -> HostEnvState:
-    """This host's environments, of all."""
+  def local_environments(self, env: HostEnvState) -> HostEnvState:
+    """Selects the environments of this host from those of all hosts."""
     if self._layout.sharers == 1:
       return env
-    return jax.tree.map(lambda x: x[:, self._own_environments], env)
+    return jax.tree.map(lambda x: x[:, self._local_environments], env)
 
-  def draw(
+  def sample(
     self,
     replays: HostReplays,
     env: HostEnvState,
@@ -297,19 +348,19 @@ class HostDataSource:
     batch_size: int | None = None,
     num_batches: int | None = None,
   ) -> FrameBatch:
-    """Batches of each seed, `[S, (U,) B, ...]`.
+    """Samples batches for each seed, `[S, (U,) B, ...]`.
 
     Args:
       replays: the replays.
-      env: whose statistics normalise observations.
-      keys: `[S, 2]`, of which the randomness is made.
-      name: of its purpose.
-      number: of the step.
-      batch_size: B, by default this host's share of that of updates.
+      env: the state whose statistics normalise observations.
+      keys: keys of the randomness, `[S, 2]`.
+      name: the purpose of the batches, part of the randomness.
+      number: the step or update, part of the randomness.
+      batch_size: B; by default this host's part of the batch of an update.
       num_batches: U; None for no such axis.
     """
     shapes = self.batch_shapes(batch_size, num_batches)
-    if not replays.of_seed[0].num_stored:  # On the device too, they are zeros.
+    if not replays.by_seed[0].num_stored:  # Zeros, as on the device.
       return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     if self._layout.sharers > 1:
       name = f'{name} on host {self._layout.host}'
@@ -319,7 +370,7 @@ class HostDataSource:
         batch_size or self._batch_size,
         num_batches,
       )
-      for replay, key in zip(replays.of_seed, keys, strict=True)
+      for replay, key in zip(replays.by_seed, keys, strict=True)
     ]
     batch = FrameBatch._make(map(_joined, zip(*drawn, strict=True)))
     return batch._replace(frames=self.normalize(env.statistics, batch.frames))
@@ -327,7 +378,7 @@ class HostDataSource:
   def batch_shapes(
     self, batch_size: int | None = None, num_batches: int | None = None
   ) -> FrameBatch:
-    """Shapes and dtypes of what `draw` returns."""
+    """Shapes and dtypes of what `sample` returns."""
     many = () if num_batches is None else (num_batches,)
     leading = (self.num_seeds, *many, batch_size or self._batch_size)
     dtype = self.environments.spaces.observation_dtype
@@ -344,5 +395,5 @@ class HostDataSource:
 
 
 def _joined(arrays):
-  """`[S, ...]`; of one seed, without a copy."""
+  """Stacks arrays to `[S, ...]`, without a copy if there is one seed."""
   return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

@@ -14,7 +14,7 @@ from plasticity_rl.types import name_tag
 
 
 class HostEvaluation:
-  """Episodes from the same seeds each time, played greedily."""
+  """Evaluates greedily, in episodes with the same random seeds each time."""
 
   def __init__(
     self,
@@ -26,10 +26,10 @@ class HostEvaluation:
     """Makes no environment yet.
 
     Args:
-      settings: of the run.
+      settings: settings of the run.
       environments: `(num_envs, evaluation=True) -> environments`.
-      data: whose statistics normalise observations.
-      programs: by which the agent acts.
+      data: the data source, which normalises observations.
+      programs: the compiled functions of the agent.
     """
     self._first_seed = settings.seed
     self._config = settings.evaluation
@@ -37,7 +37,7 @@ class HostEvaluation:
     self._environments: HostEnvironments | None = None
 
   def _begin(self):
-    """First observations `[S N, ...]`, of N episodes a seed."""
+    """Starts N episodes for each seed; first observations `[S N, ...]`."""
     count = self._config.episodes
     if self._environments is None:
       self._environments = self._make(
@@ -55,7 +55,16 @@ class HostEvaluation:
     )
 
   def play(self, keys: jax.Array, state: TrainState) -> dict[str, np.ndarray]:
-    """`eval/return`, their mean, and `eval/steps` in all, `[S]`."""
+    """Runs the episodes.
+
+    Args:
+      keys: keys of the agent, `[S, 2]`, consumed.
+      state: the state.
+
+    Returns:
+      'eval/return', the mean return, and 'eval/steps', the number of agent
+      decisions in all episodes, each `[S]`.
+    """
     data = self._data
     observation = self._begin()
     returns, steps = np.zeros((2, data.num_seeds, self._config.episodes))

@@ -1,13 +1,13 @@
-"""What each of several hosts has of a run, and what all of them know.
+"""The partition of a run over several hosts.
 
-With *seeds*, a host has its seeds: the leading axis of everything. With *data*
-it has environments and a replay of its own, or a part of them; networks, keys
-and counters are the same on all. What the run as a whole is like is what one
-host would have: metrics of all seeds, a checkpoint's arrays.
+With `parallel='seeds'`, each host has some of the seeds, the leading axis of
+all arrays. With `parallel='data'`, each host has its own environments and
+replay; networks, keys and counters are the same on all hosts. The metrics of
+the run and the arrays of a checkpoint are those of all hosts, as if there were
+a single one.
 
-Decisions are made of `metrics` and nothing else, so that they are the same
-everywhere: interventions happen, and programs are compiled anew, at the same
-step on all hosts.
+All decisions depend only on `HostPartition.metrics`, which is the same on all
+hosts. So an intervention happens at the same step on all of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,19 +23,20 @@ from plasticity_rl.types import TrainState
 
 
 class HostPartition(NamedTuple):
-  """The parts of one run.
+  """The partition of one run.
 
   Attributes:
-    layout: how it is spread.
-    axes: which axes of a portable state hosts have parts of, a prefix of it;
-      None for what is the same on all.
+    layout: the layout of seeds and batches over devices.
+    axes: for each part of the state, in the form of a checkpoint, the axis that
+      is divided over hosts, or None if it is the same on all hosts; a prefix of
+      the state.
   """
 
   layout: parallel.Layout = parallel.ONE
   axes: TrainState = trainer_lib.REPLICATED_AXES
 
-  def by_leaf(self, state: TrainState) -> TrainState:
-    """The axis of each leaf of a portable state; -1 for none."""
+  def leaf_axes(self, state: TrainState) -> TrainState:
+    """The divided axis of each leaf of a checkpoint; -1 for none."""
     return jax.tree.map(
       lambda axis, tree: jax.tree.map(
         lambda _: -1 if axis is None else axis, tree
@@ -45,8 +46,8 @@ class HostPartition(NamedTuple):
       is_leaf=lambda x: x is None,
     )
 
-  def whole(self, shapes: TrainState) -> TrainState:
-    """Shapes of all seeds, of a host's."""
+  def global_shapes(self, shapes: TrainState) -> TrainState:
+    """Shapes for all hosts, from the shapes of this host's seeds."""
     if not self.layout.hosts_have_seeds:
       return shapes
     return self._over_seeds(
@@ -56,28 +57,31 @@ class HostPartition(NamedTuple):
       shapes,
     )
 
-  def own_seeds(self, state: TrainState) -> TrainState:
-    """A host's seeds, of all."""
+  def local_state(self, state: TrainState) -> TrainState:
+    """Selects the seeds of this host from a state of all seeds."""
     if not self.layout.hosts_have_seeds:
       return state
-    return self._over_seeds(self.seeds, state)
+    return self._over_seeds(self.local_seeds, state)
 
   def _over_seeds(self, function, state):
     changed = jax.tree.map(function, state._replace(counters=()))
     return changed._replace(counters=state.counters)
 
-  def seeds(self, all_seeds: np.ndarray) -> np.ndarray:
-    """This host's of an array of all seeds `[S, ...]`."""
+  def local_seeds(self, all_seeds: np.ndarray) -> np.ndarray:
+    """Selects the seeds of this host from an array of all, `[S, ...]`."""
     if not self.layout.hosts_have_seeds:
       return all_seeds
     each = all_seeds.shape[0] // self.layout.num_hosts
     return all_seeds[self.layout.host * each :][:each]
 
   def metrics(self, metrics: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Metrics of all seeds `[S]`, the same on every host.
+    """Gathers metrics of all seeds, `[S]`; equal on every host.
 
-    With *data* they are those of the first host: the others' may differ in
-    the last bits, where processors differ.
+    With `parallel='data'`, they are the metrics of the first host. On other
+    processors their last bits may differ.
+
+    Args:
+      metrics: metrics of this host's seeds.
     """
     metrics = {k: np.asarray(v) for k, v in metrics.items()}
     if self.layout.num_hosts == 1:
@@ -103,19 +107,19 @@ def _by_name(dicts):
   return found
 
 
-def of_trainer(
-  made: trainer_lib.Trainer, layout: parallel.Layout
+def make(
+  trainer: trainer_lib.Trainer, layout: parallel.Layout
 ) -> HostPartition:
-  """The parts of a run with this trainer."""
+  """The partition of a run with this trainer."""
   if layout.num_hosts == 1:
     return HostPartition(layout)
   return HostPartition(
-    layout, trainer_lib.AXES if layout.hosts_have_seeds else made.host_axes
+    layout, trainer_lib.AXES if layout.hosts_have_seeds else trainer.host_axes
   )
 
 
-def load_own_seeds(
-  load: Callable[..., TrainState], parts: HostPartition
+def load_local_seeds(
+  load: Callable[..., TrainState], partition: HostPartition
 ) -> Callable[..., TrainState]:
-  """A trainer's `load`, from arrays of all seeds."""
-  return lambda state, folder: load(parts.own_seeds(state), folder)
+  """Makes a trainer's `load` take arrays of all seeds."""
+  return lambda state, folder: load(partition.local_state(state), folder)

@@ -1,4 +1,4 @@
-"""What is compiled of training in environments on the host."""
+"""The compiled functions of training with environments on the host."""
 
 import functools
 from collections.abc import Callable
@@ -24,27 +24,27 @@ class HostPrograms:
     act: `(keys [S, 2], step, nets, intervention states, observations) ->
       actions [S, E, ...]`.
     act_greedily: `(keys [S, 2], t, nets, observations) -> actions`.
-    stacked: batches of frames `[S, B, ...]` to transitions.
+    stacked: `(frames [S, B, ...]) -> transitions [S, B, ...]`.
   """
 
   def __init__(
     self,
     settings: settings_lib.Settings,
     agent: Agent,
-    alone: Agent,
+    agent_outside_loop: Agent,
     layout: parallel.Layout,
     stack: int,
     hooks: learner.Hooks,
   ):
-    """Compiles nothing yet.
+    """Prepares the functions; each is compiled on its first call.
 
     Args:
-      settings: of the run.
-      agent: what acts and learns.
-      alone: the same for programs of one seed without a loop in them, where
-        other convolutions are faster.
-      layout: how seeds and batches are spread over devices.
-      stack: frames in an observation.
+      settings: settings of the run.
+      agent: the agent.
+      agent_outside_loop: the same agent with other convolutions, which are
+        faster in programs of one seed without a loop.
+      layout: the layout of seeds and batches over devices.
+      stack: number of frames in an observation.
       hooks: interventions inside the loop.
     """
     self._layout = layout
@@ -52,7 +52,7 @@ class HostPrograms:
     num_seeds = settings.num_seeds // num_groups
     over_seeds = functools.partial(_over_seeds, num_seeds)
     if num_seeds > 1:
-      alone = agent
+      agent_outside_loop = agent
     has_loop = settings.optimizer.microbatches > 1
 
     def compiled(function, *axes):
@@ -61,17 +61,17 @@ class HostPrograms:
       )
 
     self.act = compiled(
-      functools.partial(_act, alone, layout), 0, None, 0, 0, 0
+      functools.partial(_act, agent_outside_loop, layout), 0, None, 0, 0, 0
     )
     self.act_greedily = compiled(
-      functools.partial(_act_greedily, alone), 0, None, 0, 0
+      functools.partial(_act_greedily, agent_outside_loop), 0, None, 0, 0
     )
     axes = (0, 0, 0, 0, None, 0)
 
     def learn(count, *args):
       function = functools.partial(
         _learn,
-        agent if count > 1 or has_loop else alone,
+        agent if count > 1 or has_loop else agent_outside_loop,
         hooks,
         layout.shard,
         stack,
@@ -84,7 +84,7 @@ class HostPrograms:
       static=(0,),
       donate=(1, 2, 3),
       seeds=parallel.Axes(axes, 0),
-      # A batch is the third axis, after seeds and updates: `_shared_out`.
+      # The axes of batches are seeds, updates, devices: `_split_over_devices`.
       data=parallel.Axes((*[None] * 5, 2), None),
     )
     self.stacked = layout.jit(
@@ -102,16 +102,16 @@ class HostPrograms:
     numbers: tuple[int, int],
     batches: Any,
   ) -> tuple[Any, Any, dict[str, jax.Array]]:
-    """So many updates.
+    """Makes U updates.
 
     Args:
       count: U.
-      nets: donated, as the next two are.
-      intervention_states: by label.
-      sums: `[S]`, to which the metrics are added.
-      keys: of the state.
-      numbers: the step, and the updates before.
-      batches: of frames, `[S, U, B, ...]`.
+      nets: the networks, donated, as the next two arguments are.
+      intervention_states: states of interventions by label.
+      sums: sums of metrics, `[S]`, to which the new metrics are added.
+      keys: the keys of the state.
+      numbers: the step, and the number of earlier updates.
+      batches: batches of frames, `[S, U, B, ...]`.
 
     Returns:
       Networks, intervention states and sums.
@@ -123,11 +123,11 @@ class HostPrograms:
       sums,
       keys,
       np.array(numbers, np.int32),  # Put on devices once.
-      self._shared_out(batches),
+      self._split_over_devices(batches),
     )
 
-  def _shared_out(self, batches):
-    """`[S, U, B, ...]` to `[S, U, D, B / D, ...]`, for D devices."""
+  def _split_over_devices(self, batches):
+    """Reshapes `[S, U, B, ...]` to `[S, U, D, B / D, ...]`, for D devices."""
     if self._layout.mode != 'data':
       return batches
     count = len(self._layout.local)
@@ -174,9 +174,9 @@ def _learn(
   _, key = jax.random.split(jax.random.fold_in(keys.run, step))
 
   def sample(key, i):
-    del key  # It was drawn on the host.
-    one = jax.tree.map(lambda x: x[i], batches)
-    return stacking.stacked(one, stack)
+    del key  # The host has sampled the batches.
+    batch = jax.tree.map(lambda x: x[i], batches)
+    return stacking.stacked(batch, stack)
 
   nets, intervention_states, metrics = learner.learn(
     key,
@@ -204,7 +204,7 @@ def _learn(
 def _over_seeds(
   num_seeds: int, function: Callable[..., Any], in_axes: tuple[Any, ...]
 ) -> Callable[..., Any]:
-  """`vmap` over seeds; one alone is spared the batched products."""
+  """`vmap` over seeds; a single seed is faster without it."""
   if num_seeds > 1:
     return jax.vmap(function, in_axes)
 

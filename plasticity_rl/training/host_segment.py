@@ -1,4 +1,4 @@
-"""One segment in environments on the host: rows, and updates in between."""
+"""One segment with environments on the host: rows and updates."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from plasticity_rl.types import TrainState
 
 
 class HostSegment:
-  """A segment while it runs; the replays of the state change in place."""
+  """A running segment. It changes the replays of the state in place."""
 
   def __init__(
     self,
@@ -27,15 +27,15 @@ class HostSegment:
     state: TrainState,
     sums: dict[str, np.ndarray],
   ):
-    """Puts the environments where the state says that they are.
+    """Brings the environments to their state in `state`.
 
     Args:
-      settings: of the run.
-      layout: how it is spread.
-      programs: what is compiled.
-      data: environments and replays to learn from.
-      schedule: when updates happen.
-      state: to begin with; networks are donated.
+      settings: settings of the run.
+      layout: the layout of seeds and batches over devices.
+      programs: the compiled functions.
+      data: environments and replays.
+      schedule: the schedule of updates.
+      state: the state before the segment; its networks are donated.
       sums: zeros, to which metrics of updates are added.
     """
     self._settings, self._layout = settings, layout
@@ -48,14 +48,18 @@ class HostSegment:
     )
     self._learning = state.nets, state.interventions, sums
     self._learning_keys = layout.replicate(state.keys)
-    # Networks and intervention states where it acts, on one device.
+    # Networks and intervention states for acting, on one device.
     self._acting = state.nets, state.interventions
     self._num_learned = 0
     self._returns = self._env.episode_return.copy()
     self._episodes, self._return_sum = np.zeros((2, data.num_seeds))
 
   def run(self) -> tuple[TrainState, Metrics]:
-    """The state after it, and metrics `[S]` as `device_loop.segment`."""
+    """Runs the segment; returns what `device_loop.segment` returns.
+
+    Raises:
+      UserError: the environments return data that do not fit the replay.
+    """
     for _ in range(self._settings.segment_steps // self._data.num_envs):
       self._row()
     metrics = self._metrics()
@@ -74,11 +78,11 @@ class HostSegment:
     counters = self._counters
     step = counters.step
     due = self._schedule.due(step // self._data.num_envs)
-    # Overlapping: an update that runs while environments step learns from
-    # what was stored before, and is acted upon one step later.
+    # With overlap, an update runs while the environments step. It does not use
+    # the data of this step, and the next step is the first with its networks.
     overlap = self._settings.environment.overlap
     overlaps = overlap and due and self._is_ready()
-    batches = self._draw(step) if overlaps else None
+    batches = self._sample(step) if overlaps else None
     actions = np.asarray(
       self._programs.act(
         self._state.keys.run,
@@ -93,14 +97,14 @@ class HostSegment:
     counters.step += self._data.num_envs
     counters.stored += 1
     if due and not overlap and self._is_ready():
-      self._learn(step, self._draw(step))
+      self._learn(step, self._sample(step))
 
   def _is_ready(self):
     stored = self._counters.stored - self._counters.cleared
     return stored * self._data.num_envs >= self._settings.replay.min_size
 
-  def _draw(self, step):
-    return self._data.draw(
+  def _sample(self, step):
+    return self._data.sample(
       self._state.replay,
       self._env,
       self._keys,
@@ -123,11 +127,11 @@ class HostSegment:
     self._num_learned += 1
 
   def _step_environments(self, actions):
-    """Steps them by actions `[S, E, ...]`, and stores what they saw."""
+    """Steps environments by actions `[S, E, ...]`, and stores the rows."""
     data, env, returns = self._data, self._env, self._returns
     result = data.environments.step(data.flat(actions))
     result = result._make(map(data.by_seed, result))
-    for seed, replay in enumerate(self._state.replay.of_seed):
+    for seed, replay in enumerate(self._state.replay.by_seed):
       replay.add(
         Row(
           *(
@@ -153,7 +157,7 @@ class HostSegment:
     )
 
   def _metrics(self):
-    # Here and not before, so that the host runs ahead of the device.
+    # Metrics are read only here, so the host does not wait for the device.
     *_, sums = self._learning
     sums = {name: np.asarray(value) for name, value in sums.items()}
     bad_step = sums.pop('bad_step')
@@ -166,7 +170,7 @@ class HostSegment:
         axis=0,
       )
     metrics = {'train/return': return_sum, 'train/episodes': episodes}
-    with np.errstate(invalid='ignore'):  # None ended, or none was made.
+    with np.errstate(invalid='ignore'):  # No episode, or no update.
       metrics['train/return'] = return_sum / episodes
       for name, value in sums.items():
         metrics[f'train/{name}'] = value / np.float32(self._num_learned)

@@ -1,8 +1,8 @@
-"""Training in environments that run on the host.
+"""Training with environments on the host.
 
-A row is a step of every environment, then the updates that are due, all of
-them in one compiled call. The state is a value between segments, as it is on
-the device; see `host_data_source`.
+A row is one step of every environment, followed by the updates that are due, in
+one compiled call. Between segments, the state holds all data, as on the device;
+see `host_data_source`.
 """
 
 import functools
@@ -30,13 +30,13 @@ from plasticity_rl.training.host_segment import HostSegment
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
-# Updates in a compiled call while priming.
+# Updates in one compiled call of priming.
 _PRIMING_CALL = 50
 _NO_STEP = 2**31 - 1
 
 
 class HostTrainer(trainer_lib.Trainer):
-  """Environments and replays on the host, networks on the device."""
+  """Trains with environments and replays on the host, networks on devices."""
 
   def __init__(
     self,
@@ -47,23 +47,21 @@ class HostTrainer(trainer_lib.Trainer):
     environments: Callable[..., HostEnvironments],
     layout: parallel.Layout,
     schedule: learner.UpdateSchedule,
-    later: learner.UpdateSchedule | None,
+    later_schedule: learner.UpdateSchedule | None,
   ):
     """Compiles nothing yet.
 
     Args:
-      settings: of the run.
-      agent: what learns.
-      data: environments to learn from, and replays.
-      programs: what is compiled of acting and learning.
-      environments: `(num_envs, evaluation=True) -> environments` to evaluate
-        in, made when they are first needed.
-      layout: how the run is spread over devices.
-      schedule: when updates happen.
-      later: when they happen from when the replay ratio is raised, or None.
-
-    Raises:
-      UserError: environments or replays do not fit.
+      settings: settings of the run.
+      agent: the agent to train.
+      data: environments and replays of training.
+      programs: the compiled functions of acting and learning.
+      environments: `(num_envs, evaluation=True) -> environments`, called at the
+        first evaluation.
+      layout: the layout of seeds and batches over devices.
+      schedule: the schedule of updates.
+      later_schedule: the schedule of updates after the replay ratio changes, or
+        None.
     """
     self._settings, self._agent = settings, agent
     self._data, self._programs, self._layout = data, programs, layout
@@ -83,17 +81,17 @@ class HostTrainer(trainer_lib.Trainer):
         self._programs.stacked, data.batch_shapes(settings.replay.batch_size)
       )
     )
-    # Shared by copies, unlike a cached property.
+    # Copies made by `replace` share this cache, unlike a cached property.
     self._update_metrics = functools.cache(self._trace_update_metrics)
     self.segment = functools.partial(self._segment, schedule)
     self.segment_later = None
-    if later:
-      self.segment_later = functools.partial(self._segment, later)
+    if later_schedule:
+      self.segment_later = functools.partial(self._segment, later_schedule)
 
   # --- The state ---
 
   def init(self) -> TrainState:
-    """Networks and keys as on the device, environments begun."""
+    """See `Trainer`. Networks and keys are those of training on the device."""
     state = self._placed(jax.jit(self._init)())
     return state._replace(
       replay=self._data.empty_replays(),
@@ -101,57 +99,58 @@ class HostTrainer(trainer_lib.Trainer):
     )
 
   def shapes(self) -> TrainState:
-    """Shapes of what `init` makes; the replay has none."""
+    """See `Trainer`. The replay has no arrays."""
     state = jax.eval_shape(self._init)
     env = self._data.begin(np.zeros(state.keys.run.shape, np.uint32))
-    self._data.forget()
+    self._data.invalidate()
     return state._replace(
-      env=self._data.shapes_on_all_hosts(
+      env=self._data.global_shapes(
         jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), env)
       )
     )
 
   def snapshots(self, state: TrainState) -> dict[str, trainer_lib.Snapshot]:
-    """Copies of the replays."""
+    """See `Trainer`: copies of the replays."""
     return self._data.snapshots(state.replay)
 
-  def portable(self, state: TrainState) -> TrainState:
-    """The state: its arrays are on this host, or on one device."""
+  def to_checkpoint(self, state: TrainState) -> TrainState:
+    """See `Trainer`. The state has this form already."""
     return state
 
   def load(self, state: Any, folder: pathlib.Path) -> TrainState:
-    """From a checkpoint's arrays and its folder of data.
+    """See `Trainer`.
 
-    Hosts that share batches have environments of their own each: their replays
-    fit no other number of hosts, on which the replay begins empty.
+    If hosts share batches, each has the replay of its own environments. On
+    another number of hosts, these replays do not fit, and the replay starts
+    empty.
     """
     on_device = self._placed(jax.tree.map(jnp.asarray, state._replace(env=())))
     replays = self._data.load(folder)
-    if replays is None:  # To be filled again, as far as updates can see.
+    if replays is None:  # Updates wait until the replay is filled again.
       replays, counters = self._data.empty_replays(), on_device.counters
       on_device = on_device._replace(
         counters=counters._replace(cleared=jnp.copy(counters.stored))
       )
     return on_device._replace(
-      env=self._data.on_this_host(state.env), replay=replays
+      env=self._data.local_environments(state.env), replay=replays
     )
 
   def _placed(self, state):
-    """As after a segment: there `HostCounters` leaves counters anywhere."""
+    """Places a state, but not its counters, which `HostCounters` reads."""
     placed = self._layout.place_state(state, trainer_lib.AXES)
     return placed._replace(counters=state.counters)
 
   def replicate(self, state: TrainState, count: int) -> TrainState:
-    """The data of one seed so many times."""
-    (replay,) = state.replay.of_seed
+    """See `Trainer`."""
+    (replay,) = state.replay.by_seed
     env = jax.tree.map(lambda x: np.repeat(x, count, axis=0), state.env)
     replays = HostReplays([replay.copy() for _ in range(count)])
     return state._replace(env=env, replay=replays)
 
-  # --- Time ---
+  # --- Updates ---
 
   def _segment(self, schedule, state):
-    """As `device_loop.segment`; the replays are changed in place."""
+    """As `device_loop.segment`, but it changes the replays in place."""
     return HostSegment(
       self._settings,
       self._layout,
@@ -166,14 +165,14 @@ class HostTrainer(trainer_lib.Trainer):
     """As `device_loop.prime`."""
     counters, keys = HostCounters(state), np.asarray(state.keys.run)
     nets, intervention_states = state.nets, state.interventions
-    # Folded by update, under a step that there is not.
+    # No step has this number, so keys folded by update are new.
     roots = jax.vmap(jax.random.fold_in, (0, None))(state.keys.run, _NO_STEP)
     left = min(
       self._settings.replay.priming_updates, settings_lib.PRIMING_CHUNK
     )
     while left:
       count = min(left, _PRIMING_CALL)
-      batches = self._data.draw(
+      batches = self._data.sample(
         state.replay,
         state.env,
         keys,
@@ -199,17 +198,17 @@ class HostTrainer(trainer_lib.Trainer):
       state._replace(nets=nets, interventions=intervention_states)
     )
 
-  # --- Looking ---
+  # --- Metrics and batches ---
 
   def evaluate(self, keys: jax.Array, state: TrainState) -> trainer_lib.Metrics:
-    """Episodes from the same seeds each time, played greedily."""
+    """See `Trainer`. Episodes have the same random seeds each time."""
     return self._evaluation.play(keys, state)
 
   def sample(self, keys: jax.Array, state: TrainState) -> Transition:
-    """A probe batch of each seed, `[S, P, ...]`."""
+    """See `Trainer`."""
     size = self._settings.diagnostics.probe_size
     drawn = self._layout.gathered(
-      self._data.draw(
+      self._data.sample(
         state.replay,
         state.env,
         np.asarray(keys),
@@ -221,7 +220,7 @@ class HostTrainer(trainer_lib.Trainer):
     return self._programs.stacked(jax.tree.map(lambda x: x[:, :size], drawn))
 
   def metrics(self) -> set[str]:
-    """Names of what segments and evaluations report."""
+    """See `Trainer`."""
     return {
       'train/return',
       'train/episodes',
@@ -233,7 +232,7 @@ class HostTrainer(trainer_lib.Trainer):
     }
 
   def _trace_update_metrics(self):
-    """Names of what an update reports."""
+    """Names of the metrics of an update."""
     key = jax.ShapeDtypeStruct((2,), 'uint32')
     nets = _of_one_seed(jax.eval_shape(self._init).nets)
     return tuple(
@@ -243,7 +242,7 @@ class HostTrainer(trainer_lib.Trainer):
     )
 
   def _zero_sums(self):
-    """What the metrics of updates are added to."""
+    """Zeros, to which the metrics of updates are added."""
     count = self._data.num_seeds
     return {
       **{name: np.zeros(count, np.float32) for name in self._update_metrics()},
@@ -252,6 +251,7 @@ class HostTrainer(trainer_lib.Trainer):
 
 
 def _of_one_seed(shapes: Any) -> Any:
+  """Removes the leading axis of seeds."""
   return jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), shapes
   )

@@ -21,13 +21,17 @@ def init_seed(
   init_data: Callable[[Key], tuple[Any, Any]],
   hooks: learner.Hooks = (),
 ) -> TrainState:
-  """The state of one seed before the first step. The key is consumed.
+  """Initialises the state of one seed. The key is consumed.
 
-  `init_data` is `(key) -> (env, replay)`.
+  Args:
+    key: consumed.
+    agent: the agent.
+    init_data: `(key) -> (env, replay)`.
+    hooks: interventions whose states are initialised too.
   """
   nets_key, data_key, run_key, event_key = jax.random.split(key, 4)
   env, replay = init_data(data_key)
-  # Distinct buffers, since the state is donated.
+  # Each counter needs its own buffer, because the state is donated.
   zeros = Counters(*(jnp.array(0, jnp.int32) for _ in Counters._fields))
   return attach(
     TrainState(
@@ -43,9 +47,9 @@ def init_seed(
 
 
 def attach(state: TrainState, hooks: learner.Hooks) -> TrainState:
-  """Gives hooks that have none yet their state, for one seed."""
+  """Initialises missing states of hooks, for one seed."""
   new = {
-    # Copies: what is taken from the networks must not share their buffers.
+    # Copies, because a state that holds weights must not share their buffers.
     hook.label: jax.tree.map(jnp.copy, hook.intervention.init(state))
     for hook in hooks
     if hook.label not in state.interventions
@@ -59,7 +63,14 @@ def init(
   init_data: Callable[[Key], tuple[Any, Any]],
   hooks: learner.Hooks = (),
 ) -> TrainState:
-  """The state of all seeds, int32 `[S]`."""
+  """Initialises the state of all seeds.
+
+  Args:
+    seeds: int32 `[S]`.
+    agent: the agent.
+    init_data: `(key) -> (env, replay)`.
+    hooks: interventions whose states are initialised too.
+  """
   return jax.vmap(
     lambda seed: init_seed(jax.random.PRNGKey(seed), agent, init_data, hooks),
     out_axes=AXES,

@@ -1,23 +1,23 @@
-"""Objects of which copies are made with something put in a part's place."""
+"""Objects with a method `replace`."""
 
 import copy
 from typing import Any, Self
 
 
 class Replaceable:
-  """Has `replace`, as a NamedTuple has `_replace`."""
+  """Base of classes with `replace`, similar to `_replace` of a NamedTuple."""
 
-  def replace(self, **parts: Any) -> Self:
-    """A shallow copy with other attributes or methods.
+  def replace(self, **attributes: Any) -> Self:
+    """Returns a shallow copy with other attributes or methods.
 
-    What was compiled is shared with the original. A function that takes the
-    place of a method is called without `self`.
+    The copy shares compiled functions with the original. A function that
+    replaces a method is called without `self`.
 
     Raises:
-      AttributeError: of a name that is not there.
+      AttributeError: the object has no attribute of this name.
     """
-    for name in parts:
+    for name in attributes:
       getattr(self, name)
     new = copy.copy(self)
-    vars(new).update(parts)
+    vars(new).update(attributes)
     return new

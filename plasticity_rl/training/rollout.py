@@ -1,4 +1,4 @@
-"""The agent plays environments on the device."""
+"""The data source of reinforcement learning on the device."""
 
 from typing import Any, NamedTuple, Self
 
@@ -22,12 +22,12 @@ from plasticity_rl.types import Transition
 
 
 class EnvState(NamedTuple):
-  """E environments in play; `[E, ...]` each.
+  """The state of E environments, `[E, ...]`.
 
   Attributes:
-    state: of the environments.
-    observation: what the agent sees.
-    episode_return: undiscounted, so far.
+    state: the states of the environments.
+    observation: the current observations.
+    episode_return: undiscounted returns of the current episodes.
   """
 
   state: Any
@@ -36,11 +36,11 @@ class EnvState(NamedTuple):
 
 
 class EnvironmentSource(DataSource):
-  """The agent plays `num_envs` environments, one step of each a row.
+  """The agent acts in `num_envs` environments; a row is one step of each.
 
-  Where devices share batches, each plays its share of the environments and
-  keeps what it sees, if their number divides; otherwise all devices play all
-  environments alike, and each takes its share of what is drawn.
+  If devices share batches and divide the number of environments, environments
+  and replay are sharded over devices. Otherwise all devices step the same
+  environments, and each takes its part of every sampled batch.
   """
 
   def __init__(
@@ -50,32 +50,32 @@ class EnvironmentSource(DataSource):
     settings: settings_lib.Settings,
     shard: Shard = UNSHARDED,
   ):
-    """Plays nothing yet.
+    """Stores the arguments; `init` makes the environments.
 
     Args:
-      agent: who plays.
-      environment: one, with pure functions.
-      settings: of the run.
-      shard: this device's share of each batch.
+      agent: the agent.
+      environment: the environment, with pure functions.
+      settings: settings of the run.
+      shard: this device's part of each batch.
     """
     self._agent, self._environment = agent, environment
     self._settings, self._shard = settings, shard
-    self._all_envs = settings.environment.num_envs
+    self._total_envs = settings.environment.num_envs
     self._switch_every = settings.environment.switch_every_steps
     self.is_sharded = (
-      shard.axis is not None and self._all_envs % shard.count == 0
+      shard.axis is not None and self._total_envs % shard.count == 0
     )
-    # The devices that play other environments than this one.
-    self._others = shard if self.is_sharded else UNSHARDED
-    self._num_envs = self._all_envs // self._others.count
+    # This device's part of the environments.
+    self._env_shard = shard if self.is_sharded else UNSHARDED
+    self._num_envs = self._total_envs // self._env_shard.count
     replay = settings.replay
     self._ring = DeviceRing(
-      num_rows=replay.capacity // self._all_envs,
-      batch_size=replay.batch_size // self._others.count,
+      num_rows=replay.capacity // self._total_envs,
+      batch_size=replay.batch_size // self._env_shard.count,
       n_step=replay.n_step,
       discount=replay.discount,
     )
-    self.steps_per_row = self._all_envs
+    self.steps_per_row = self._total_envs
     self.return_range = environment.return_range
     self.transition_bytes = device_ring.transition_bytes(
       environment.observation_shape, environment.observation_dtype
@@ -86,7 +86,7 @@ class EnvironmentSource(DataSource):
     return type(self)(self._agent, self._environment, self._settings, shard)
 
   def init(self, key: Key) -> tuple[EnvState, Any]:
-    """See `DataSource`. The environments of a seed share the task."""
+    """See `DataSource`. All environments of a seed have the same task."""
     task_key, reset_key = jax.random.split(key)
     state = jax.vmap(
       self._environment.init, in_axes=None, axis_size=self._num_envs
@@ -109,7 +109,7 @@ class EnvironmentSource(DataSource):
     """See `DataSource`. Metrics: 'episodes' that ended, and 'return_sum'."""
     switch_key, act_key, step_key, reset_key = jax.random.split(key, 4)
     act_key, step_key, reset_key = map(
-      self._others.key, (act_key, step_key, reset_key)
+      self._env_shard.key, (act_key, step_key, reset_key)
     )
     step, switch_every = counters.step, self._switch_every
     exploring_since = step
@@ -125,11 +125,11 @@ class EnvironmentSource(DataSource):
       jax.random.split(step_key, self._num_envs), env.state, action
     )
     ended = timestep.last()
-    # The last step before a switch is the last of its episode, truncated:
-    # its discount stays what the environment said.
+    # A switch of the task truncates the episode, so the discount of its last
+    # step is still that of the environment.
     cut = ended
     if switch_every:
-      cut = ended | ((step + self._all_envs) % switch_every == 0)
+      cut = ended | ((step + self._total_envs) % switch_every == 0)
     episode_return = env.episode_return + timestep.reward
     row = Row(
       env.observation,
@@ -151,23 +151,23 @@ class EnvironmentSource(DataSource):
       'episodes': ended.sum().astype(jnp.float32),
       'return_sum': jnp.where(ended, episode_return, 0).sum(),
     }
-    return env, replay, self._others.sum(metrics)
+    return env, replay, self._env_shard.sum(metrics)
 
   def advance(self, counters: Counters) -> Counters:
-    """See `DataSource`. The replay may be emptied at a switch."""
+    """See `DataSource`. A switch of the task may empty the replay."""
     cleared, switch_every = counters.cleared, self._switch_every
     if switch_every and self._settings.replay.clear_on_switch:
       new_task = (counters.step > 0) & (counters.step % switch_every == 0)
       cleared = jnp.where(new_task, counters.stored, cleared)
     return counters._replace(
-      step=counters.step + self._all_envs,
+      step=counters.step + self._total_envs,
       stored=counters.stored + 1,
       cleared=cleared,
     )
 
   def ready(self, counters: Counters) -> jax.Array:
     """See `DataSource`."""
-    stored = self._ring.num_stored(counters) * self._all_envs
+    stored = self._ring.num_stored(counters) * self._total_envs
     return stored >= self._settings.replay.min_size
 
   def sample(
@@ -182,12 +182,12 @@ class EnvironmentSource(DataSource):
     del env
     if self.is_sharded:
       return self._ring.sample(
-        self._others.key(key), replay, counters, batch_size
+        self._env_shard.key(key), replay, counters, batch_size
       )
     return self._ring.sample(key, replay, counters, batch_size, self._shard)
 
   def evaluate(self, key: Key, nets: Any, env: EnvState) -> Metrics:
-    """See `DataSource`. Each episode ends, or is cut at `max_steps`."""
+    """See `DataSource`. Episodes are truncated at `max_steps`."""
     environment, config = self._environment, self._settings.evaluation
     reset_key, play_key = jax.random.split(key)
     task = jax.tree.map(lambda x: x[0], env.state)
@@ -229,19 +229,19 @@ class EnvironmentSource(DataSource):
     }
 
   def _begin(self, key, state):
-    """Every environment at the start of an episode."""
+    """Starts a new episode in every environment."""
     state, timestep = jax.vmap(self._environment.reset)(
       jax.random.split(key, self._num_envs), state
     )
     return EnvState(state, timestep.observation, jnp.zeros(self._num_envs))
 
   def _switch(self, key, env):
-    """The next task, which is the same on all devices."""
+    """Switches to the next task, which is the same on all devices."""
     task_key, reset_key = jax.random.split(key)
     state = jax.vmap(self._environment.switch, in_axes=(None, 0))(
       task_key, env.state
     )
-    return self._begin(self._others.key(reset_key), state)
+    return self._begin(self._env_shard.key(reset_key), state)
 
 
 def act(
@@ -251,7 +251,7 @@ def act(
   observations: jax.Array,
   step: jax.Array,
 ) -> jax.Array:
-  """Actions in training, by `nets` or what an `Acting` says."""
+  """Actions in training, chosen by `nets` or as an `Acting` describes."""
   if not isinstance(nets, Acting):
     return agent.act(key, nets, observations, step)
   return jax.lax.cond(

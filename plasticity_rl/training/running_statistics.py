@@ -1,18 +1,18 @@
-"""Running mean and variance of observations, on the host, by seed.
+"""Running mean and variance of observations, on the host, for each seed.
 
-Chan, Golub and LeVeque's update of a mean and a sum of squares by a batch
-("Updating Formulae and a Pairwise Algorithm", 1979), in float64. The statistics
-are part of the run's state. What a replay holds is not normalised: batches are,
-by the statistics of the moment.
+Mean and sum of squares are updated by batches, in float64 (Chan, Golub and
+LeVeque, "Updating Formulae and a Pairwise Algorithm", 1979). The statistics are
+part of the state of a run. The replay stores observations without
+normalisation; batches are normalised by the current statistics.
 """
 
 import numpy as np
 
-LIMIT = 10.0  # Normalised observations are clipped to this many deviations.
+LIMIT = 10.0  # Normalised observations are clipped to +-LIMIT.
 
 
 def init(num_seeds: int, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-  """Statistics of no observation yet."""
+  """Statistics before the first observation."""
   return {
     'count': np.zeros(num_seeds),
     'mean': np.zeros((num_seeds, *shape)),
@@ -23,7 +23,7 @@ def init(num_seeds: int, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 def update(
   statistics: dict[str, np.ndarray], observations: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """New statistics, with observations `[S, E, ...]` counted in."""
+  """Returns the statistics after observations `[S, E, ...]`."""
   ones = (slice(None), *[None] * (observations.ndim - 2))
   count, added = statistics['count'], observations.shape[1]
   total = count + added
@@ -42,12 +42,12 @@ def update(
 def normalize(
   statistics: dict[str, np.ndarray], observations: np.ndarray
 ) -> np.ndarray:
-  """(x - mean) / deviation, clipped, float32; `[S, ..., *shape]` to the same.
+  """(x - mean) / deviation, clipped, in float32, `[S, ..., *shape]`.
 
-  As they are before two observations have been counted.
+  With fewer than two observations, x is only cast to float32.
   """
   mean, count = statistics['mean'], statistics['count']
-  if count[0] < 2:  # All seeds have counted as many.
+  if count[0] < 2:  # The count is the same for all seeds.
     return observations.astype(np.float32)
   freedom = (count - 1).reshape(-1, *[1] * (mean.ndim - 1))
   deviation = np.sqrt(statistics['squares'] / freedom + 1e-8)

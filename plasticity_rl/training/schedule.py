@@ -1,4 +1,4 @@
-"""What happens when: everything on the grid of segments."""
+"""The schedule of events. Events happen between segments."""
 
 import dataclasses
 import functools
@@ -12,33 +12,39 @@ from plasticity_rl.training import criteria
 
 
 def on_grid(steps: int, segment: int, what: str) -> int:
-  """`steps` rounded up to whole segments; says so where it changes."""
+  """Rounds `steps` up to a multiple of `segment`, with a warning if needed.
+
+  Args:
+    steps: number of steps.
+    segment: steps of a segment.
+    what: the setting, for the warning.
+  """
   rounded = -(-steps // segment) * segment
   if rounded != steps:
-    _tell(
+    _warn_once(
       f'{what} = {steps} is rounded up to {rounded}, a multiple of '
       f'segment_steps = {segment}'
     )
   return rounded
 
 
-@functools.cache  # A schedule is asked for more than once in a run.
-def _tell(text: str) -> None:
+@functools.cache  # A run computes its schedule several times.
+def _warn_once(text: str) -> None:
   logging.warning('%s', text)
 
 
 @dataclasses.dataclass(frozen=True)
 class ScheduledIntervention:
-  """An intervention of the config, and when it happens.
+  """An intervention of the config, with the time at which it happens.
 
-  One of these is set.
+  Exactly one of `at_steps`, `every_steps`, `every_updates` and `when` is set.
 
   Attributes:
     expression: the intervention.
-    at_steps: steps of the grid.
-    every_steps: a period on the grid.
-    every_updates: a period of updates, inside the compiled loop.
-    when: what it waits for, each seed by itself.
+    at_steps: steps at which it happens, multiples of a segment.
+    every_steps: period in steps, a multiple of a segment.
+    every_updates: period in updates, inside the compiled loop.
+    when: criterion that triggers it, separately for each seed.
   """
 
   expression: expressions.Expression
@@ -48,23 +54,23 @@ class ScheduledIntervention:
   when: criteria.Criterion | None = None
 
   def due(self, step: int) -> bool:
-    """Whether it happens at `step`, a point of the grid after the start."""
+    """Whether it happens at `step`, the end of a segment."""
     periodic = self.every_steps and step % self.every_steps == 0
     return step in self.at_steps or bool(periodic)
 
 
 @dataclasses.dataclass(frozen=True)
 class EventSchedule:
-  """When to do what, in steps; every value is on the grid.
+  """The times of all events, in steps, as multiples of a segment.
 
   Attributes:
-    num_steps: end of the run.
-    segment: length of a segment.
-    evaluate: between evaluations.
-    measure: between diagnostics.
-    save: between checkpoints.
-    prime: when the replay is primed; 0 for never.
-    interventions: those of the config.
+    num_steps: the last step of the run.
+    segment: steps of a segment.
+    evaluate: period of evaluations.
+    measure: period of diagnostics.
+    save: period of checkpoints.
+    prime: step of heavy priming; 0 for never.
+    interventions: the interventions of the config.
   """
 
   num_steps: int
@@ -77,7 +83,11 @@ class EventSchedule:
 
 
 def _intervention(text, expression, segment, last):
-  """What `text` asks for; `last` is the last point before the end."""
+  """The intervention of `text`; `last` is the end of the last but one segment.
+
+  Raises:
+    UserError: it has no time, or one at which it cannot happen.
+  """
   triggers = dict(expression.triggers)
   kinds = [kind for kind in expressions.TRIGGERS if kind in triggers]
   if len(kinds) != 1:
@@ -108,7 +118,7 @@ def _intervention(text, expression, segment, last):
       'every_steps is one'
     )
   for step in asked:
-    # What is rounded up to the end would not happen either.
+    # Steps after `last` would be rounded up to the end of the run.
     if type(step) is not int or not 0 < step <= last:
       raise UserError(
         f'config.interventions: {text!r} happens at step {step!r}, but '
@@ -121,7 +131,12 @@ def _intervention(text, expression, segment, last):
 
 
 def schedule(settings: settings_lib.Settings) -> EventSchedule:
-  """The schedule of a run; refuses events that could never happen."""
+  """The schedule of a run.
+
+  Raises:
+    UserError: an event could never happen, an expression cannot be parsed, or
+      two interventions have the same label.
+  """
   segment = settings.segment_steps
   num_steps = on_grid(settings.num_steps, segment, 'num_steps')
   interventions = []

@@ -1,4 +1,4 @@
-"""Where the data of a run on the device are, if devices share batches."""
+"""Shards the data of a run over devices that share batches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +13,42 @@ from plasticity_rl.types import TrainState
 
 
 class ShardedData:
-  """Shards the data of a state, and puts them together again.
+  """Shards and unshards the data of a state (environments and replay).
 
-  Between segments networks, keys and counters are on one device of each host,
-  where events look at them and change them. Data stay where they are: either
-  each device has a part, and arrays have a leading axis of devices, or all
-  have the same. A checkpoint holds neither, but the arrays that one device
-  would have: so it can go on on another number of devices.
+  Between segments, networks, keys and counters are on one device of each host,
+  for events. The data stay on all devices: either they are sharded, with a
+  leading axis of devices, or replicated. A checkpoint holds unsharded arrays,
+  so another number of devices can continue from it.
+
+  Attributes:
+    is_sharded: whether the data are sharded; otherwise they are replicated.
   """
 
-  def __init__(self, layout: parallel.Layout, are_apart: bool):
-    self._layout = layout
-    self.are_apart = are_apart
-    self._first = layout.jit(lambda env: jax.tree.map(lambda x: x[0], env))
+  def __init__(self, layout: parallel.Layout, is_sharded: bool):
+    """Compiles nothing yet.
 
-  def training(
+    Args:
+      layout: the layout of seeds and batches over devices.
+      is_sharded: see the class.
+    """
+    self._layout = layout
+    self.is_sharded = is_sharded
+    self._take_first = layout.jit(lambda env: jax.tree.map(lambda x: x[0], env))
+
+  def jit(
     self, function: Callable[..., Any], metrics: bool = False
   ) -> Callable[..., Any]:
-    """Compiles `(state) -> state`, or `(state, metrics)`; state is donated."""
-    apart = 0 if self.are_apart else None
-    state = TrainState(None, apart, apart, None, None, None)
+    """Compiles a function of states, over seeds or devices.
+
+    Args:
+      function: `(state) -> state`, or `(state) -> (state, metrics)`.
+      metrics: whether it returns metrics.
+
+    Returns:
+      The compiled function, which donates its state.
+    """
+    axis = 0 if self.is_sharded else None
+    state = TrainState(None, axis, axis, None, None, None)
     seeds = (trainer_lib.AXES, 0) if metrics else trainer_lib.AXES
     run = self._layout.jit(
       function,
@@ -43,39 +59,39 @@ class ShardedData:
     if self._layout.mode != 'data':
       return run
 
-    def with_events_on_first(state):
+    def run_and_collect(state):
       result = run(state)
       if not metrics:
-        return self._events_on_first(result)
-      return self._events_on_first(result[0]), self._layout.to_first_device(
+        return self._to_first_device(result)
+      return self._to_first_device(result[0]), self._layout.to_first_device(
         result[1]
       )
 
-    return with_events_on_first
+    return run_and_collect
 
-  def _events_on_first(self, state):
+  def _to_first_device(self, state):
     return trainer_lib.with_data(
       self._layout.to_first_device(trainer_lib.without_data(state)), state
     )
 
   @property
-  def axes(self) -> TrainState:
-    """Axes of a state `together` that hosts have parts of."""
-    if self._layout.mode == 'data' and self.are_apart:
+  def host_axes(self) -> TrainState:
+    """For each part of an unsharded state, the axis divided over hosts."""
+    if self._layout.mode == 'data' and self.is_sharded:
       return TrainState(None, 2, 1, None, None, None)
     return trainer_lib.REPLICATED_AXES
 
-  def first(self, env: Any) -> Any:
-    """Environments of one device: what they are at is the same on all."""
+  def first_environments(self, env: Any) -> Any:
+    """The environments of the first device; all have the same task."""
     env = self._layout.to_first_device(env)
-    return self._first(env) if self.are_apart else env
+    return self._take_first(env) if self.is_sharded else env
 
-  def apart(self, state: TrainState) -> TrainState:
-    """A state of one device, with its data shared out."""
+  def shard(self, state: TrainState) -> TrainState:
+    """Shards or replicates the data of an unsharded state."""
     if self._layout.mode != 'data':
       return state
     data = (state.env, state.replay)
-    if not self.are_apart:
+    if not self.is_sharded:
       env, replay = self._layout.place(None, data)
       return state._replace(env=env, replay=replay)
     count, parts = self._layout.shard.count, self._layout.own_parts
@@ -92,12 +108,12 @@ class ShardedData:
     env, replay = self._layout.place(0, (cut(1, data[0]), cut(2, data[1])))
     return state._replace(env=env, replay=replay)
 
-  def together(self, state: TrainState) -> TrainState:
-    """The inverse of `apart`, in this host's memory: of many, its part."""
+  def unshard(self, state: TrainState) -> TrainState:
+    """The inverse of `shard`, in NumPy, for the data of this host."""
     if self._layout.mode != 'data':
       return state
     data = (state.env, state.replay)
-    if not self.are_apart:
+    if not self.is_sharded:
       env, replay = self._layout.to_first_device(data)
       return state._replace(env=env, replay=replay)
 

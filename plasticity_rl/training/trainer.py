@@ -1,4 +1,4 @@
-"""What a run asks of its data, be they on the device or on the host."""
+"""The interface of trainers: with environments on the device or the host."""
 
 import abc
 import pathlib
@@ -16,39 +16,40 @@ Metrics = dict[str, jax.Array]
 Segment = Callable[[TrainState], tuple[TrainState, Metrics]]
 
 
-# Everything has a leading axis of seeds, except what all seeds share.
+# All leaves have a leading axis of seeds, except the counters.
 AXES = TrainState(
   nets=0, replay=0, env=0, keys=0, counters=None, interventions=0
 )
 
-# Nothing of it: every host has the same.
+# No part of the state is divided over hosts.
 REPLICATED_AXES = TrainState(*[None] * len(TrainState._fields))
 
 
 class Snapshot(Protocol):
-  """What stays as it was while the original goes on changing."""
+  """A copy of mutable data, to be saved while training continues."""
 
   def save(self, folder: pathlib.Path) -> None:
-    """Writes itself into a folder, which it makes."""
+    """Creates a folder and saves the data there."""
 
 
 class Trainer(Replaceable, abc.ABC):
-  """Training between events, over the whole batch of seeds.
+  """Training between events, for the whole batch of seeds.
 
-  All that happens at events needs networks, keys, counters and a batch of
-  data; `without_data` leaves those of a state. The rest of a state (replay,
-  environments) is the trainer's own business.
+  Only the trainer uses the data of a state (replay and environments). Events
+  use networks, keys, counters (see `without_data`) and a batch from `sample`.
 
   Attributes:
-    steps_per_row: steps that the loop makes at once, one an environment.
-    frames_per_step: frames of a step, by the environment's action repeat.
+    steps_per_row: agent decisions in a row, one for each environment.
+    frames_per_step: frames in a step, the action repeat of the environment.
     return_range: lowest and highest return to expect.
-    batch: shapes of the batch of an update, of one seed.
+    batch: shapes of the batch of one update of one seed.
     segment: `(state) -> (state, metrics)`; the state is donated.
-    segment_later: the same at the replay ratio of later, or None.
-    prime: `(state) -> state`, a chunk of updates; the state is donated.
-    host_axes: the axes of a portable state that hosts have parts of, if they
-      share the data.
+    segment_later: as `segment`, with the later replay ratio; None if there is
+      none.
+    prime: `(state) -> state`, one chunk of updates of heavy priming; the state
+      is donated.
+    host_axes: for each part of the state, in the form of a checkpoint, the axis
+      that is divided over hosts that share batches.
   """
 
   steps_per_row: int
@@ -62,55 +63,60 @@ class Trainer(Replaceable, abc.ABC):
 
   @abc.abstractmethod
   def metrics(self) -> set[str]:
-    """Names of what segments and evaluations report."""
+    """Names of the metrics of segments and evaluations."""
 
   @abc.abstractmethod
   def init(self) -> TrainState:
-    """The state before the first step, without intervention states."""
+    """Returns the state before the first step, without interventions."""
 
   @abc.abstractmethod
   def shapes(self) -> TrainState:
-    """Shapes and dtypes of what `init` makes."""
+    """Shapes and dtypes of the result of `init`."""
 
   @abc.abstractmethod
   def evaluate(self, keys: Key, state: TrainState) -> Metrics:
-    """Metrics `[S]`. The keys `[S, 2]` are consumed."""
+    """Evaluates; returns metrics `[S]`. The keys `[S, 2]` are consumed."""
 
   @abc.abstractmethod
   def sample(self, keys: Key, state: TrainState) -> Transition:
-    """A probe batch `[S, P, ...]`. The keys `[S, 2]` are consumed."""
+    """Samples a probe batch, `[S, P, ...]`. The keys `[S, 2]` are consumed."""
 
   @abc.abstractmethod
   def snapshots(self, state: TrainState) -> Mapping[str, Snapshot]:
-    """By name, of what is no array."""
+    """Snapshots of data that are not arrays of the state, by name."""
 
   @abc.abstractmethod
-  def portable(self, state: TrainState) -> TrainState:
-    """The state as it is saved, on whatever devices it is.
+  def to_checkpoint(self, state: TrainState) -> TrainState:
+    """The state in the form of a checkpoint, for any number of devices.
 
-    Of many hosts that share the data, this one's part.
+    If hosts share batches, it holds only the data of this host.
     """
 
   @abc.abstractmethod
   def load(self, state: Any, folder: pathlib.Path) -> TrainState:
-    """The state from a checkpoint.
+    """Loads a checkpoint onto the devices.
 
     Args:
-      state: numpy arrays, of all hosts that share the data; they end up where
-        a segment leaves them.
-      folder: with what was written by `snapshots`.
+      state: NumPy arrays, with the data of all hosts that share batches.
+      folder: the folder with the saved `snapshots`.
+
+    Returns:
+      The state, on the same devices as after a segment.
+
+    Raises:
+      UserError: a replay was saved with other settings.
     """
 
   @abc.abstractmethod
   def replicate(self, state: TrainState, count: int) -> TrainState:
-    """The state with the data of one seed so many times."""
+    """Copies the data of one seed `count` times."""
 
 
 def without_data(state: TrainState) -> TrainState:
-  """The state without its data: what events compute with."""
+  """The state without replay and environments, for events."""
   return state._replace(replay=(), env=())
 
 
 def with_data(new: TrainState, old: TrainState) -> TrainState:
-  """A state without its data with the data of another one."""
+  """The state `new` with the replay and environments of `old`."""
   return new._replace(replay=old.replay, env=old.env)

@@ -1,4 +1,4 @@
-"""The agent of an experiment and how it is trained, from its settings."""
+"""Builds the agent and the trainer of an experiment from its settings."""
 
 import functools
 
@@ -15,10 +15,10 @@ from plasticity_rl.learner import learner
 from plasticity_rl.training import agent_builder
 from plasticity_rl.training import datasets
 from plasticity_rl.training import device_trainer
+from plasticity_rl.training import hooks as hooks_lib
 from plasticity_rl.training import host_data_source
 from plasticity_rl.training import host_programs
 from plasticity_rl.training import host_trainer
-from plasticity_rl.training import in_loop
 from plasticity_rl.training import rollout
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training.data_source import DataSource
@@ -27,10 +27,10 @@ from plasticity_rl.training.data_source import DataSource
 def build_agent_and_data(
   settings: settings_lib.Settings,
 ) -> tuple[Agent, DataSource]:
-  """The agent and its data source on the device.
+  """Builds an agent and its data source on the device.
 
   Raises:
-    UserError: settings, environment and agent do not fit one another.
+    UserError: settings, environment and agent do not fit together.
   """
   task = settings.environment
   if task.name == 'recorded_values':
@@ -62,11 +62,15 @@ def _spaces(shape, count):
 def build(
   settings: settings_lib.Settings, layout: parallel.Layout
 ) -> tuple[Agent, trainer_lib.Trainer, learner.Hooks]:
-  """The agent, its trainer, and the interventions inside it."""
+  """Builds the agent, its trainer, and the interventions inside the trainer.
+
+  Raises:
+    UserError: settings, environment, agent and devices do not fit together.
+  """
   if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
     return _build_on_host(settings, layout)
   agent, source = build_agent_and_data(settings)
-  hooks = in_loop.hooks(settings, agent)
+  hooks = hooks_lib.make(settings, agent)
   trainer = device_trainer.DeviceTrainer(
     settings,
     agent,
@@ -79,7 +83,7 @@ def build(
 
 
 def _build_on_host(settings, layout):
-  """As `build`, with environments on the host."""
+  """`build` for environments on the host."""
   task = settings.environment
   make = functools.partial(
     host_registry.make, task.name, **settings.environment_options
@@ -87,7 +91,7 @@ def _build_on_host(settings, layout):
   each = host_data_source.environments_per_host(settings, layout)
   training = make(each * settings.num_seeds, evaluation=False)
   agent = agent_builder.make(settings, training.spaces)
-  hooks = in_loop.hooks(settings, agent)
+  hooks = hooks_lib.make(settings, agent)
   data = host_data_source.HostDataSource(settings, training, layout)
   programs = host_programs.HostPrograms(
     settings,
@@ -110,7 +114,7 @@ def _build_on_host(settings, layout):
 
 
 def _schedules(settings, steps_per_row):
-  """When updates happen, and when from the rise of the replay ratio on."""
+  """Schedules of updates: the first one, and the later one or None."""
   if settings.agent.name == 'supervised':
     return learner.update_schedule(1.0, steps_per_row), None
   replay, later = settings.replay, None

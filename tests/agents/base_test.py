@@ -100,3 +100,27 @@ def test_copies_every_period_updates_the_frozen_ones_too(net):
       target,
       moved if copied else state.target,
     )
+
+
+def test_gradient_step_refuses_wrong_shapes(net):
+  state = base.init_net(KEY, net, slots=0)
+  x, y = jnp.ones([4, 3]), jnp.zeros([4])
+
+  def step(data, column=False):
+    def make_loss(data):
+      x, y = data
+
+      def loss(params):
+        output = net.network.apply(params, x)
+        predictions = output.outputs[:, :1] if column else output.outputs[:, 0]
+        return jnp.square(predictions - y), output
+
+      return loss, x
+
+    return base.gradient_step(net, state, make_loss, data)
+
+  step((x, y))
+  with pytest.raises(AssertionError):  # Another number of examples.
+    step((x, y[:1]))
+  with pytest.raises(AssertionError):  # Losses [4, 4].
+    step((x, y), column=True)

@@ -218,3 +218,18 @@ def test_spec_tells_what_interventions_may_know(net):
   assert spec.inputs(params, BATCH)['q'] is BATCH.s_tm1
   q = net.network.apply(ONLINE, BATCH.s_tm1).outputs
   assert spec.policy(params, BATCH).tolist() == q.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize('wrong', range(6))
+def test_td_errors_refuse_a_wrong_rank(wrong):
+  # Of q_tm1, a_tm1, r_t, discount_t, q_t_value and q_t_selector.
+  arguments = [
+    jnp.zeros([4, 3]),
+    jnp.zeros([4], int),
+    *jnp.zeros([2, 4]),
+    *jnp.zeros([2, 4, 3]),
+  ]
+  assert dqn.td_errors(*arguments).shape == (4,)
+  arguments[wrong] = arguments[wrong][..., None]
+  with pytest.raises(AssertionError):
+    dqn.td_errors(*arguments)

@@ -79,6 +79,14 @@ def test_shifts_are_uniform_and_each_images_own():
   assert again[:, 2, 2, 0].tolist() == seen[order].tolist()
 
 
+def test_shift_refuses_wrong_shapes():
+  images = jnp.zeros([2, 3, 3, 1])
+  with pytest.raises(AssertionError):  # One key for all images.
+    random_shift(KEY, images, 1)
+  with pytest.raises(AssertionError):  # Images without channels.
+    random_shift(base.example_keys(KEY, 2), images[..., 0], 1)
+
+
 # --- Losses -----------------------------------------------------------------
 
 

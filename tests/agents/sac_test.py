@@ -74,6 +74,16 @@ def test_log_probabilities_add_up_and_stay_finite():
   assert float(log_pi[0]) == pytest.approx(wanted, rel=1e-6)
 
 
+def test_sample_refuses_noise_of_another_shape():
+  outputs = Gaussian(jnp.zeros([4, 2]), jnp.zeros([4, 2]))
+  with pytest.raises(AssertionError):  # It would broadcast.
+    squashed_gaussian.sample(outputs, jnp.zeros([1, 2]), lambda x: x)
+  with pytest.raises(AssertionError):
+    squashed_gaussian.sample(
+      Gaussian(jnp.zeros(2), jnp.zeros(2)), jnp.zeros(2), lambda x: x
+    )
+
+
 def test_bounds_of_the_spread():
   x = jnp.array([-100.0, 0.0, 1.0, 100.0])
   by_tanh = squashed_gaussian.bound(settings.SACConfig())(x)
@@ -88,7 +98,7 @@ def in_numpy(nets, key, config=CONFIG):
   """Targets, losses by example, entropy: all of `losses`, in NumPy."""
   data = jax.tree.map(lambda x: np.asarray(x, float), batch())
   keys = base.example_keys(key, BATCH)
-  noise = np.asarray(sac.noise_of(keys, 0, 2, ACTIONS), float)
+  noise = np.asarray(sac.example_noise(keys, 0, 2, ACTIONS), float)
   alpha = np.exp(float(nets['temperature'].params['head']['log_alpha']))
 
   def sample(s, noise):

@@ -64,3 +64,14 @@ def test_decisions_are_labels(agent):
     agent.spec.policy(params, batch), logits.argmax(-1)
   )
   np.testing.assert_array_equal(agent.act(KEY, nets, jnp.array(X), 0), logits)
+
+
+def test_losses_refuse_a_wrong_rank():
+  vector = jnp.zeros([4])
+  assert supervised.squared_error(vector[:, None], vector).shape == (4,)
+  with pytest.raises(AssertionError):  # They would broadcast to [4, 4].
+    supervised.squared_error(vector[:, None], vector[:, None])
+  with pytest.raises(AssertionError):
+    supervised.squared_error(jnp.zeros([4, 2]), vector)
+  with pytest.raises(AssertionError):
+    supervised.cross_entropy(jnp.zeros([4, 3]), jnp.zeros([1, 4], int))

@@ -75,3 +75,10 @@ def test_the_head_of_a_single_group_restarts_as_well():
   count = state[0].inner_state.count
   assert (count['encoder']['w'] == 3).all()
   assert (count['head'].trainable['v'] == 0).all()
+
+
+def test_gradients_of_another_shape_are_refused():
+  state = OURS.init(PARAMS)
+  wrong = {**gradients(0), 'b': np.ones([1], np.float32)}
+  with pytest.raises(AssertionError):  # It would broadcast.
+    OURS.update(wrong, state)

@@ -156,3 +156,10 @@ def test_injection_draws_the_heads_noise_anew_and_keeps_the_encoders():
   assert (head.key != upgd(state, 'head').key).any()
   assert (head.key != after.key).any()
   assert (head.utility.trainable['v'] == 0).all()
+
+
+def test_gradients_of_another_shape_are_refused():
+  optimizer = scale_by_upgd()
+  wrong = {**GRADIENTS[0], 'b': jnp.ones([1])}
+  with pytest.raises(AssertionError):  # It would broadcast.
+    optimizer.update(wrong, optimizer.init(PARAMS), PARAMS)

@@ -334,15 +334,15 @@ MUTANTS = (
   Mutant(
     'criterion-without-patience',
     'plasticity_rl/training/criteria.py',
-    "known & rested & (seen['in_a_row'] >= self.criterion.patience)",
-    "known & rested & (seen['in_a_row'] >= 1)",
+    "known & cooled_down & (observed['in_a_row'] >= self.criterion.patience)",
+    "known & cooled_down & (observed['in_a_row'] >= 1)",
     ('tests/training/criteria_test.py::test_patience_is_in_a_row',),
   ),
   Mutant(
     'plateau-against-the-last-value',
     'plasticity_rl/training/criteria.py',
     '      reference = highest_before + number\n',
-    "      reference = seen['last'] + number\n",
+    "      reference = observed['last'] + number\n",
     (
       'tests/training/criteria_test.py::'
       'test_a_value_below_the_last_counts_from_the_highest',

@@ -11,15 +11,15 @@ MUTANTS = (
   Mutant(
     'environments-not-put-back',
     _DATA,
-    '      if not is_there:\n',
-    '      if self._at is None:\n',
+    '      if not is_current:\n',
+    '      if self._current is None:\n',
     (_TESTS + 'the_data_of_a_state_are_what_a_segment_starts_from',),
   ),
   Mutant(
     'emulators-go-on-through-a-checkpoint',
     _DATA,
-    '    if is_there and step % self._save_every:\n',
-    '    if is_there:\n',
+    '    if is_current and step % self._save_every:\n',
+    '    if is_current:\n',
     (_TESTS + 'a_run_resumed_is_the_run_that_never_stopped',),
   ),
   Mutant(

@@ -56,11 +56,24 @@ def test_auto_looks_at_the_backend_and_at_loops(monkeypatch):
 
 
 def test_convolve_takes_the_form(monkeypatch):
+  x, w = jnp.zeros([1, 3, 3, 2]), jnp.zeros([2, 2, 2, 1])
   taken = []
   for name in ('sliced_convolution', 'lax_convolution'):
     monkeypatch.setattr(
       convolution, name, lambda *_, name=name: taken.append(name)
     )
   for form in ('slices', 'lax'):
-    convolution.convolve(None, None, 1, form)
+    convolution.convolve(x, w, 1, form)
   assert taken == ['sliced_convolution', 'lax_convolution']
+
+
+@pytest.mark.parametrize(
+  'x, w',
+  (
+    ([3, 3, 2], [2, 2, 2, 1]),  # No batch.
+    ([1, 3, 3, 2], [2, 2, 3, 1]),  # Other channels.
+  ),
+)
+def test_wrong_shapes_are_refused(x, w):
+  with pytest.raises(AssertionError):
+    convolution.convolve(jnp.zeros(x), jnp.zeros(w), 1, 'lax')

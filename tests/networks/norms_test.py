@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from plasticity_rl.networks.layer_norm import layer_norm
 from plasticity_rl.weight_norm import effective_weight
@@ -44,3 +45,16 @@ def test_layer_norm_by_hand():
   y = layer_norm(x, jnp.array([1.0, 2.0]), jnp.array([0.0, 0.5]), eps=3.0)
   # Mean 2 and variance 1: (x - 2) / 2.
   np.testing.assert_allclose(y, [[-0.5, 1.5], [0, 0.5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'x, scale, offset',
+  (
+    ([2], [2], [2]),  # No batch.
+    ([4, 3], [1], [1]),  # It would broadcast.
+    ([4, 3], [3], [1]),
+  ),
+)
+def test_layer_norm_refuses_wrong_shapes(x, scale, offset):
+  with pytest.raises(AssertionError):
+    layer_norm(jnp.zeros(x), jnp.ones(scale), jnp.zeros(offset))

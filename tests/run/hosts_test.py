@@ -93,11 +93,11 @@ def assert_same_runs(many, one):
   assert small.metrics(many) == small.metrics(one)
   (state, events), (expected, expected_events) = whole(many), whole(one)
   assert events == expected_events
-  if not hasattr(state.replay, 'of_seed'):
+  if not hasattr(state.replay, 'by_seed'):
     small.assert_equal(state, expected)
     return
   small.assert_equal(state._replace(replay=()), expected._replace(replay=()))
-  for a, b in zip(state.replay.of_seed, expected.replay.of_seed, strict=True):
+  for a, b in zip(state.replay.by_seed, expected.replay.by_seed, strict=True):
     assert a.num_stored == b.num_stored > 0
     small.assert_equal(
       *(ring.sample(np.random.default_rng(0), 256) for ring in (a, b))

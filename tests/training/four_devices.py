@@ -60,8 +60,8 @@ def fewer_devices():
   return {
     'parts': [state.replay.r_t.shape, there.replay.r_t.shape],
     'same': distance(
-      two.trainer.portable(there).replay,
-      experiment.trainer.portable(state).replay,
+      two.trainer.to_checkpoint(there).replay,
+      experiment.trainer.to_checkpoint(state).replay,
     ),
     'loss': np.asarray(metrics['train/loss']).tolist(),
   }

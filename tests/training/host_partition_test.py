@@ -55,7 +55,7 @@ def test_metrics_of_seeds_are_joined_in_the_order_of_hosts(monkeypatch):
   np.testing.assert_array_equal(found['b'], [3, 4, 7, 8])
   # Whoever is to change knows its own of a mask of all seeds.
   np.testing.assert_array_equal(
-    SEEDS.seeds(np.array([True, False, False, True])), [False, True]
+    SEEDS.local_seeds(np.array([True, False, False, True])), [False, True]
   )
 
 
@@ -65,16 +65,16 @@ def test_hosts_that_share_batches_go_by_the_first(monkeypatch):
   found = DATA.metrics({'a': np.array([np.nextafter(1.0, 2.0)])})
   np.testing.assert_array_equal(found['a'], [1.0])
   mask = np.array([True, False])
-  np.testing.assert_array_equal(DATA.seeds(mask), mask)
+  np.testing.assert_array_equal(DATA.local_seeds(mask), mask)
 
 
 def test_a_host_has_its_seeds_of_a_state():
-  own = SEEDS.own_seeds(STATE)
+  own = SEEDS.local_state(STATE)
   np.testing.assert_array_equal(own.nets, [[6, 7, 8], [9, 10, 11]])
   np.testing.assert_array_equal(own.env['x'], [2, 3])
   assert own.counters == 7
-  assert DATA.own_seeds(STATE) is STATE
-  shapes = SEEDS.whole(jax.eval_shape(lambda: own))
+  assert DATA.local_state(STATE) is STATE
+  shapes = SEEDS.global_shapes(jax.eval_shape(lambda: own))
   assert jax.tree.map(lambda x: x.shape, shapes) == (
     jax.tree.map(np.shape, STATE)
   )
@@ -89,11 +89,11 @@ def test_a_host_has_its_seeds_of_a_state():
   ),
 )
 def test_axes_by_leaf(which, expected):
-  assert tuple(jax.tree.leaves(which.by_leaf(STATE))) == expected
+  assert tuple(jax.tree.leaves(which.leaf_axes(STATE))) == expected
 
 
 def test_one_host_has_all():
   alone = host_partition.HostPartition()
   metrics = {'a': np.array([1.0])}
   assert alone.metrics(metrics) == metrics
-  assert alone.own_seeds(STATE) is STATE
+  assert alone.local_state(STATE) is STATE

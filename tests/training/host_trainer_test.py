@@ -48,7 +48,7 @@ def run(settings, folder, **options):
 def assert_equal(a, b):
   """Two states are the same, to the bit, and so are their replays."""
   small.assert_equal(a._replace(replay=()), b._replace(replay=()))
-  for x, y in zip(a.replay.of_seed, b.replay.of_seed, strict=True):
+  for x, y in zip(a.replay.by_seed, b.replay.by_seed, strict=True):
     assert x.num_stored == y.num_stored
     batches = [ring.sample(np.random.default_rng(0), 256) for ring in (x, y)]
     small.assert_equal(*batches)
@@ -264,8 +264,8 @@ def test_a_seed_is_continued_with_keys_of_its_own():
     *after.env.observation
   )
   # The originals' replay has not moved.
-  assert state.replay.of_seed[0].num_stored == 20
-  assert after.replay.of_seed[0].num_stored == 40
+  assert state.replay.by_seed[0].num_stored == 20
+  assert after.replay.by_seed[0].num_stored == 40
 
 
 @pytest.mark.slow

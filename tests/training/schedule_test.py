@@ -10,7 +10,7 @@ from tests.training import small
 @pytest.fixture(name='told')
 def fixture_told(monkeypatch):
   told = []
-  schedule_lib._tell.cache_clear()
+  schedule_lib._warn_once.cache_clear()
   monkeypatch.setattr(
     schedule_lib.logging,
     'warning',

@@ -1,7 +1,7 @@
-"""Penalties added to a network's loss; `registry.py` sums them.
+"""Penalties that are added to the loss of a network; `registry.py` sums them.
 
-Each is a pure function to a scalar, without its coefficient; those that act on
-any network are in `plasticity_rl.losses`. They see what learns: frozen heads
-are left alone, and of the ablation that leaves the original head unfrozen, the
-newest head is regularised.
+Each penalty is a pure function that returns a scalar, without its coefficient.
+Penalties for any network are in `plasticity_rl.losses`. They apply to trainable
+parameters and not to frozen heads. In the ablation of injection that keeps the
+original head trainable, they apply to the newest head.
 """

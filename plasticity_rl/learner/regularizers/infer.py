@@ -1,11 +1,13 @@
-"""Initial feature regularisation."""
+"""Initial feature regularisation (InFeR)."""
 
+import chex
 import jax
 
 from plasticity_rl.losses import feature_norm
 from plasticity_rl.types import NetworkOutput
 
-INFER = 'infer'  # Of `NetworkOutput.layers`: outputs of the auxiliary heads.
+# The key of the outputs of the auxiliary heads in `NetworkOutput.layers`.
+INFER = 'infer'
 
 
 def infer(
@@ -15,14 +17,19 @@ def infer(
 
   Lyle, Rowland and Dabney, "Understanding and Preventing Capacity Loss in
   RL", 2022 (InFeR), with 10 heads, beta = 100 and a coefficient of 0.1 on
-  Atari. The g_i are linear heads on the encoder's output, learnt like it;
-  theta_0 is what was drawn. The paper's heads are on the penultimate layer:
-  that is the encoder's output where `network.split` is -1.
+  Atari. The g_i are trainable linear heads on the output of the encoder, and
+  theta_0 are the initial parameters. In the paper, the heads are on the
+  penultimate layer. This is the output of the encoder if `network.split` is -1.
 
   Args:
-    output: the network's, with `[B, k]` in `layers['infer']`.
-    initial_output: the same of the network as it was drawn.
+    output: output of the network, with `[B, k]` in `layers['infer']`.
+    initial_output: output of the network with its initial parameters.
     scale: beta.
+
+  Returns:
+    The penalty, `[]`.
   """
-  targets = scale * jax.lax.stop_gradient(initial_output.layers[INFER])
-  return feature_norm(output.layers[INFER] - targets)
+  outputs, initial = output.layers[INFER], initial_output.layers[INFER]
+  chex.assert_rank(outputs, 2)
+  chex.assert_equal_shape([outputs, initial])
+  return feature_norm(outputs - scale * jax.lax.stop_gradient(initial))

@@ -1,4 +1,4 @@
-"""What a config asks for, as one penalty of a network."""
+"""The penalty of a network: the sum of the regularisers of a config."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ REGISTRY = {
 
 
 def infer_heads(config: settings.RegularizerConfig) -> int:
-  """Auxiliary heads that the network has to have."""
+  """Number of auxiliary heads that the network needs for InFeR."""
   return config.infer_heads if config.infer else 0
 
 
@@ -33,17 +33,20 @@ def make(
   network: SplitNetwork,
   layers: Sequence[Layer],
 ) -> Penalty | None:
-  """The sum of all that is on, each times its coefficient; None if none is.
+  """Sums the penalties whose coefficients are not zero, times coefficients.
 
-  Of an ensemble it is the sum over its members, as its loss is.
+  The penalty of an ensemble is the sum over its members, and so is its loss.
 
   Args:
     config: coefficients.
     network: the network, built with `infer_heads(config)`.
     layers: its layers.
 
+  Returns:
+    The penalty, or None if all coefficients are zero.
+
   Raises:
-    UserError: the network lacks what a regulariser acts on.
+    UserError: the network does not have the layer that a regulariser acts on.
   """
   hidden = [layer for layer in layers if layer.hidden]
   if config.parseval and not hidden:
@@ -87,7 +90,7 @@ def make(
       )
     )
   if config.feature_norm:
-    names = _features_of(config.feature_norm_of, hidden)
+    names = _feature_names(config.feature_norm_of, hidden)
     terms.append(
       (
         config.feature_norm,
@@ -110,8 +113,8 @@ def make(
   return lambda *arguments: sum(c * term(*arguments) for c, term in terms)
 
 
-def _features_of(where, hidden):
-  """Names of the layer whose features are regularised, by member."""
+def _feature_names(where, hidden):
+  """Names of the layer whose features are regularised, one for each member."""
   if where == 'encoder':
     hidden = [layer for layer in hidden if layer.path[0] == 'encoder']
   if not hidden:

@@ -1,4 +1,4 @@
-"""Interventions that have a state while a segment runs."""
+"""Interventions in the training loop, and those that a criterion triggers."""
 
 import functools
 
@@ -14,11 +14,12 @@ from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.types import Transition
 
 
-def hooks(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
-  """The interventions that happen inside the loop.
+def make(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
+  """Makes the interventions with `every_updates`, inside the loop.
 
   Raises:
-    UserError: one of them changes more than networks.
+    UserError: an intervention changes more than networks, or does not fit the
+      agent.
   """
   found = []
   for one in schedule_lib.schedule(settings).interventions:
@@ -37,11 +38,16 @@ def hooks(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
   return tuple(found)
 
 
-def check_hooks(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
-  """Refuses hooks that change the structure of the network.
+def check(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
+  """Checks that no hook changes the structure of a network.
+
+  Args:
+    agent: the agent.
+    hooks: the hooks.
+    batch: shapes of the batch of an update.
 
   Raises:
-    UserError: one of them does.
+    UserError: a hook changes it.
   """
   key = jax.ShapeDtypeStruct((2,), 'uint32')
 
@@ -55,8 +61,12 @@ def check_hooks(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
     jax.eval_shape(functools.partial(run, hook=hook), key, batch)
 
 
-def waiting(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
-  """Interventions that wait for something, for their states."""
+def triggered(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
+  """Makes the interventions with a criterion (`when`).
+
+  Raises:
+    UserError: an intervention does not fit the agent.
+  """
   return tuple(
     learner.Hook(
       one.expression.label,
