@@ -107,6 +107,7 @@ _SLOW = (
   'training/rollout_test',
   'run/triggers_test',
   'interventions/',
+  'methods/units_test',
   'launch/engines_test',
   'launch/job_test',
   'launch/pool_test',

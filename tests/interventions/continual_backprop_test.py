@@ -133,7 +133,7 @@ def test_units_are_safe_until_they_are_mature():
   state, own = nets.calls(text, made, state, 'mlp', own=own)
   for mine in own['q'].values():
     for k in ('age', 'utility', 'mean'):
-      np.testing.assert_array_equal(mine[k], 0)
+      np.testing.assert_array_equal(getattr(mine, k), 0)
 
 
 @pytest.mark.parametrize(
