@@ -6,6 +6,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl import settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
 from plasticity_rl.layers import Layer
@@ -14,45 +15,23 @@ from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
 
 
-@dataclasses.dataclass(frozen=True)
-class Sequential:
-  """The architecture of a network.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sequential(settings.NetworkConfig):
+  """The architecture of a network: its settings, and what an agent adds.
 
   Attributes:
     observation_shape: shape of one input: `[H, W, C]`, or any shape if there
       are no convolutions.
-    convolutions: (filters, kernel, stride) of each convolution.
-    hidden: widths of the hidden dense layers.
     num_outputs: width of the last layer.
-    split: `layers[:split]` are the encoder, the others the head. With 0, the
-      head is the whole network.
-    convolution: a form of `networks.convolution`.
     infer_heads: number k of auxiliary linear heads on the flattened output of
       the encoder. Their outputs `[B, k]` are in `layers['infer']`, their
       parameters in the encoder, under 'infer'.
-    activation: a name of `networks.activations`.
-    width_counts: whether filters and widths of hidden layers count 'features'
-      or 'units'. They differ if the activation returns several features for
-      each unit.
-    layer_norm: whether hidden layers have layer normalisation, before the
-      activation.
-    weight_norm: whether all layers have weight normalisation.
-    initializer: 'truncated_normal', 'orthogonal' or 'uniform'.
     output_gains: orthogonal gains of equal parts of the outputs.
   """
 
   observation_shape: tuple[int, ...]
-  convolutions: tuple[tuple[int, int, int], ...]
-  hidden: tuple[int, ...]
   num_outputs: int
-  split: int = -2
-  convolution: str = 'auto'
   infer_heads: int = 0
-  activation: str = 'relu'
-  width_counts: str = 'features'
-  layer_norm: bool = False
-  weight_norm: bool = False
-  initializer: str = 'truncated_normal'
   output_gains: tuple[float, ...] = (initializers.GAIN,)
 
   @property

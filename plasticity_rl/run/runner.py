@@ -15,7 +15,6 @@ from plasticity_rl.run.preemption import PreemptionHandler
 from plasticity_rl.run.recorder import Recorder
 from plasticity_rl.run.start import Start
 from plasticity_rl.run.triggers import Triggers
-from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training.experiment import Experiment
 from plasticity_rl.types import structure
 
@@ -26,8 +25,7 @@ def check(experiment: Experiment) -> None:
   Raises:
     UserError: an intervention is not possible.
   """
-  schedule = schedule_lib.schedule(experiment.settings)
-  for one in schedule.interventions:
+  for one in experiment.schedule.interventions:
     experiment.intervene(one.expression)
   Triggers(experiment)
 
@@ -59,7 +57,7 @@ def run(
     RunError: the loss or the weights diverged, the disk is full, or another
       process is running this folder.
   """
-  end = num_steps or schedule_lib.schedule(experiment.settings).num_steps
+  end = num_steps or experiment.schedule.num_steps
   if hosts.broadcast_object('is done', _is_done(folder, end)):
     return
   with PreemptionHandler() as preemption, run_folder.lock(folder):
@@ -106,7 +104,7 @@ class Runner:
     self._folder = folder
     self._preemption = preemption
     settings = experiment.settings
-    self._schedule = schedule_lib.schedule(settings)
+    self._schedule = experiment.schedule
     self._end = num_steps or self._schedule.num_steps
     self._interventions = [
       (i, experiment.intervene(i.expression))

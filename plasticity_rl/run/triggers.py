@@ -52,7 +52,7 @@ class Triggers:
     self._experiment = experiment
     self._triggers = {
       one.expression.label: _trigger(experiment, one)
-      for one in schedule_lib.schedule(experiment.settings).interventions
+      for one in experiment.schedule.interventions
       if one.when
     }
     self._replay_ratio = _replay_ratio_criterion(experiment)

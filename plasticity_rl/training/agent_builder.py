@@ -129,20 +129,11 @@ def network_config(
   settings: settings_lib.Settings, spaces: Spaces
 ) -> Sequential:
   """The architecture that the settings describe, with a single output."""
-  network = settings.network
   return Sequential(
+    **vars(settings.network),
     observation_shape=spaces.observation_shape,
-    convolutions=network.convolutions,
-    hidden=network.hidden,
     num_outputs=1,
-    split=network.split,
-    convolution=network.convolution,
     infer_heads=regularizers.infer_heads(settings.regularizer),
-    activation=network.activation,
-    width_counts=network.width_counts,
-    layer_norm=network.layer_norm,
-    weight_norm=network.weight_norm,
-    initializer=network.initializer,
   )
 
 

@@ -21,6 +21,7 @@ from plasticity_rl.training import event_keys
 from plasticity_rl.training import hooks as hooks_lib
 from plasticity_rl.training import host_partition
 from plasticity_rl.training import initial_state
+from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training import trainer_builder
 from plasticity_rl.training.replaceable import Replaceable
@@ -41,6 +42,7 @@ class Experiment(Replaceable):
 
   Attributes:
     settings: settings of the run.
+    schedule: times of all events.
     agent: the agent.
     trainer: it runs segments, evaluates, and samples batches.
     partition: the part of the run that this host has.
@@ -49,6 +51,7 @@ class Experiment(Replaceable):
   def __init__(
     self,
     settings: settings_lib.Settings,
+    schedule: schedule_lib.EventSchedule,
     agent: Agent,
     trainer: trainer_lib.Trainer,
     hooks: learner.Hooks,
@@ -59,6 +62,7 @@ class Experiment(Replaceable):
 
     Args:
       settings: settings of the run.
+      schedule: times of all events.
       agent: the agent.
       trainer: the trainer of the seeds of this host.
       hooks: interventions inside the trainer.
@@ -69,6 +73,7 @@ class Experiment(Replaceable):
       UserError: a diagnostic is unknown or does not fit the agent.
     """
     self.settings = settings
+    self.schedule = schedule
     self.agent = agent
     self.trainer = trainer
     self.partition = partition
@@ -269,16 +274,19 @@ def build(settings: settings_lib.Settings) -> Experiment:
       or the devices.
   """
   layout = parallel.choose(settings)
+  schedule = schedule_lib.schedule(settings)
   agent, trainer, hooks = trainer_builder.build(
-    layout.own_settings(settings), layout
+    layout.own_settings(settings), schedule, layout
   )
   partition = host_partition.make(trainer, layout)
   trainer = trainer.replace(
     load=host_partition.load_local_seeds(trainer.load, partition)
   )
   hooks_lib.check(agent, hooks, trainer.batch)
-  triggered = hooks_lib.triggered(settings, agent)
-  return Experiment(settings, agent, trainer, hooks, triggered, partition)
+  triggered = hooks_lib.triggered(schedule, agent)
+  return Experiment(
+    settings, schedule, agent, trainer, hooks, triggered, partition
+  )
 
 
 def check_metric(experiment: Experiment, metric: str, what: str) -> None:

@@ -4,7 +4,6 @@ import functools
 
 import jax
 
-from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import registry as interventions
@@ -14,7 +13,7 @@ from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.types import Transition
 
 
-def make(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
+def make(schedule: schedule_lib.EventSchedule, agent: Agent) -> learner.Hooks:
   """Makes the interventions with `every_updates`, inside the loop.
 
   Raises:
@@ -22,7 +21,7 @@ def make(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
       agent.
   """
   found = []
-  for one in schedule_lib.schedule(settings).interventions:
+  for one in schedule.interventions:
     if not one.every_updates:
       continue
     intervention = interventions.make(one.expression, agent.spec)
@@ -61,7 +60,9 @@ def check(agent: Agent, hooks: learner.Hooks, batch: Transition) -> None:
     jax.eval_shape(functools.partial(run, hook=hook), key, batch)
 
 
-def triggered(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
+def triggered(
+  schedule: schedule_lib.EventSchedule, agent: Agent
+) -> learner.Hooks:
   """Makes the interventions with a criterion (`when`).
 
   Raises:
@@ -73,6 +74,6 @@ def triggered(settings: settings_lib.Settings, agent: Agent) -> learner.Hooks:
       0,
       interventions.make(one.expression, agent.spec),
     )
-    for one in schedule_lib.schedule(settings).interventions
+    for one in schedule.interventions
     if one.when
   )

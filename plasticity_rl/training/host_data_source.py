@@ -28,7 +28,6 @@ from plasticity_rl.replay import host_spec
 from plasticity_rl.replay import memory
 from plasticity_rl.replay.stacking import FrameBatch
 from plasticity_rl.training import running_statistics
-from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.types import name_tag
 
 
@@ -139,6 +138,7 @@ class HostDataSource:
     self,
     settings: settings_lib.Settings,
     environments: HostEnvironments,
+    save_every: int,
     layout: parallel.Layout = parallel.ONE,
   ):
     """Makes no replay yet.
@@ -146,6 +146,7 @@ class HostDataSource:
     Args:
       settings: settings of the run.
       environments: the environments of this host.
+      save_every: period of checkpoints, in steps.
       layout: the layout of seeds and batches over devices.
 
     Raises:
@@ -161,7 +162,7 @@ class HostDataSource:
     each = environments_per_host(settings, layout)
     first = layout.host * each if sharers > 1 else 0
     self._local_environments = slice(first, first + each)
-    self._save_every = schedule_lib.schedule(settings).save
+    self._save_every = save_every
     self._batch_size = settings.replay.batch_size
     if sharers > 1:
       self._batch_size = (

@@ -20,6 +20,7 @@ from plasticity_rl.training import host_data_source
 from plasticity_rl.training import host_programs
 from plasticity_rl.training import host_trainer
 from plasticity_rl.training import rollout
+from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training.data_source import DataSource
 
@@ -60,7 +61,9 @@ def _spaces(shape, count):
 
 
 def build(
-  settings: settings_lib.Settings, layout: parallel.Layout
+  settings: settings_lib.Settings,
+  schedule: schedule_lib.EventSchedule,
+  layout: parallel.Layout,
 ) -> tuple[Agent, trainer_lib.Trainer, learner.Hooks]:
   """Builds the agent, its trainer, and the interventions inside the trainer.
 
@@ -68,9 +71,9 @@ def build(
     UserError: settings, environment, agent and devices do not fit together.
   """
   if isinstance(settings.environment, settings_lib.HostEnvironmentConfig):
-    return _build_on_host(settings, layout)
+    return _build_on_host(settings, schedule, layout)
   agent, source = build_agent_and_data(settings)
-  hooks = hooks_lib.make(settings, agent)
+  hooks = hooks_lib.make(schedule, agent)
   trainer = device_trainer.DeviceTrainer(
     settings,
     agent,
@@ -82,7 +85,7 @@ def build(
   return agent, trainer, hooks
 
 
-def _build_on_host(settings, layout):
+def _build_on_host(settings, schedule, layout):
   """`build` for environments on the host."""
   task = settings.environment
   make = functools.partial(
@@ -91,8 +94,10 @@ def _build_on_host(settings, layout):
   each = host_data_source.environments_per_host(settings, layout)
   training = make(each * settings.num_seeds, evaluation=False)
   agent = agent_builder.make(settings, training.spaces)
-  hooks = hooks_lib.make(settings, agent)
-  data = host_data_source.HostDataSource(settings, training, layout)
+  hooks = hooks_lib.make(schedule, agent)
+  data = host_data_source.HostDataSource(
+    settings, training, schedule.save, layout
+  )
   programs = host_programs.HostPrograms(
     settings,
     agent,

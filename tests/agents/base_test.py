@@ -19,7 +19,9 @@ KEY = jax.random.PRNGKey(2)
 @pytest.fixture(name='net', scope='module')
 def fixture_net():
   network, layers = sequential.build(
-    sequential.Sequential((3,), (), (4,), 2, 1)
+    sequential.Sequential(
+      observation_shape=(3,), hidden=(4,), num_outputs=2, split=1
+    )
   )
   optimizer = injection.grouped(
     optax.scale_by_adam(), after=optax.scale_by_learning_rate(0.1)

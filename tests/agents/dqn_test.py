@@ -30,7 +30,9 @@ CONFIG = settings.DQNConfig(
 def fixture_net():
   """Q = x W + b for two inputs and three actions; SGD with a rate of 1."""
   network, layers = sequential.build(
-    sequential.Sequential((2,), (), (), 3, split=0)
+    sequential.Sequential(
+      observation_shape=(2,), hidden=(), num_outputs=3, split=0
+    )
   )
   optimizer = injection.grouped(
     optax.identity(), after=optax.scale_by_learning_rate(1.0)

@@ -20,7 +20,9 @@ LABELS = np.array([0, 2, 1])
 @pytest.fixture(name='agent', scope='module')
 def fixture_agent():
   network, layers = sequential.build(
-    sequential.Sequential((2,), (), (), 3, split=0)
+    sequential.Sequential(
+      observation_shape=(2,), hidden=(), num_outputs=3, split=0
+    )
   )
   optimizer = injection.grouped(
     optax.identity(), after=optax.scale_by_learning_rate(1.0)

@@ -58,7 +58,9 @@ def test_updates_follow_the_last_row_of_a_period():
 @pytest.fixture(name='agent', scope='module')
 def fixture_agent():
   network, layers = sequential.build(
-    sequential.Sequential((2,), (), (4,), 2, split=1)
+    sequential.Sequential(
+      observation_shape=(2,), hidden=(4,), num_outputs=2, split=1
+    )
   )
   optimizer = injection.grouped(
     optax.scale_by_adam(),

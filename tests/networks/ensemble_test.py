@@ -13,7 +13,9 @@ from plasticity_rl.networks import ensemble
 from plasticity_rl.networks import sequential
 
 KEY = jax.random.PRNGKey(2)
-CONFIG = sequential.Sequential((4,), (), (5, 3), 2, split=1)
+CONFIG = sequential.Sequential(
+  observation_shape=(4,), hidden=(5, 3), num_outputs=2, split=1
+)
 X = np.random.default_rng(0).standard_normal((6, 4), np.float32)
 
 
@@ -109,10 +111,10 @@ def gram(w):
 
 def test_orthogonal_weights():
   config = sequential.Sequential(
-    (6, 6, 2),
-    ((3, 3, 1),),
-    (7, 40),
-    4,
+    observation_shape=(6, 6, 2),
+    convolutions=((3, 3, 1),),
+    hidden=(7, 40),
+    num_outputs=4,
     split=1,
     initializer='orthogonal',
     output_gains=(3.0, 1.0),

@@ -119,7 +119,11 @@ def test_channel_feeds_rows_of_its_number(whole):
 
 
 def test_dense_layers_start_as_haikus():
-  network, _ = sequential.build(sequential.Sequential((5,), (), (4,), 2, 1))
+  network, _ = sequential.build(
+    sequential.Sequential(
+      observation_shape=(5,), hidden=(4,), num_outputs=2, split=1
+    )
+  )
   encoder_key, head_key = jax.random.split(KEY)
   params = network.init(KEY)
   for key, size, part, name, width in (

@@ -11,8 +11,15 @@ from plasticity_rl.networks import sequential
 from plasticity_rl.networks import sizing
 
 KEY = jax.random.PRNGKey(0)
-CATCH = sequential.Sequential((10, 5), (), (64, 64), 3, split=1)
-IMAGES = sequential.Sequential((10, 10, 4), ((16, 3, 1),), (32,), 3, split=-2)
+CATCH = sequential.Sequential(
+  observation_shape=(10, 5), hidden=(64, 64), num_outputs=3, split=1
+)
+IMAGES = sequential.Sequential(
+  observation_shape=(10, 10, 4),
+  convolutions=((16, 3, 1),),
+  hidden=(32,),
+  num_outputs=3,
+)
 
 
 @pytest.mark.parametrize('injections', (0, 1, 2))
