@@ -4,6 +4,7 @@
 - verdict: a fork judged
 - study: many runs summarised
 - pages: figures, and self-contained pages of them
+- wording: numbers as text
 - files, report: what is written, all or nothing
 """
 

@@ -1,4 +1,4 @@
-"""JSON read with errors in one line; tables as text; all files or none."""
+"""JSON read with errors in one line; csv text; all files or none."""
 
 import csv
 import io
@@ -44,18 +44,6 @@ def csv_text(
   writer.writerow(header)
   writer.writerows([cell(v) for v in row] for row in rows)
   return out.getvalue()
-
-
-def aligned(rows: Sequence[Sequence[str]], right_from: int = 99) -> str:
-  """Rows as aligned columns, those from `right_from` on to the right."""
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  return '\n'.join(
-    '  '.join(
-      cell.rjust(width) if i >= right_from else cell.ljust(width)
-      for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ).rstrip()
-    for row in rows
-  )
 
 
 def check_folder(folder: str | os.PathLike[str]) -> pathlib.Path:

@@ -12,7 +12,8 @@ from unittest import mock
 from absl import app
 from absl import flags
 
-from plasticity_rl import cli
+# Its flags are defined once in a process: before the first call, not in it.
+from plasticity_rl import cli  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import ticker
 
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import palette
-from plasticity_rl.analysis.pages import units
 
 DASHES = (0, (4, 3))
 
@@ -26,7 +26,7 @@ class End(NamedTuple):
 
 def compact(value: float, _: object = None) -> str:
   """1500 -> '1.5k', 2e6 -> '2M'; for axes of steps."""
-  return units.prefixed(value, 'GMk', spec='g', gap='')
+  return wording.prefixed(value, 'GMk', spec='g', gap='')
 
 
 def clip(name: str, length: int = 24) -> str:

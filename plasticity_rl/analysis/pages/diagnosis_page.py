@@ -9,6 +9,7 @@ import numpy as np
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import curves
 from plasticity_rl.analysis.pages import intervals
 from plasticity_rl.analysis.pages import template
@@ -168,8 +169,8 @@ def _difference(
 ) -> intervals.Row:
   """The paired differences of an arm as a row of an interval plot."""
   holm = arm.p_holm is not None
-  p = verdicts.p_text(arm.p_holm if holm else arm.p)
-  text = verdicts.interval_text(arm.effect, arm.low, arm.high)
+  p = wording.p_value(arm.p_holm if holm else arm.p)
+  text = wording.interval(arm.effect, arm.low, arm.high)
   return intervals.Row(
     name=arm.arm,
     color=color,
@@ -192,7 +193,7 @@ class _Measure(NamedTuple):
     """The mean of an arm over seeds, as text."""
     if arm not in self.by_arm:
       return '–'
-    return verdicts.short(float(np.nanmean(self.by_arm[arm])))
+    return wording.short(float(np.nanmean(self.by_arm[arm])))
 
 
 class _AtFork(NamedTuple):

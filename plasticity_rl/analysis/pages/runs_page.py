@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from plasticity_rl.analysis import runs
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import curves
 from plasticity_rl.analysis.pages import intervals
 from plasticity_rl.analysis.pages import template
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import scores as scoring
-from plasticity_rl.analysis.verdict import verdict as verdicts
 
 _DRAWN = {
   'pooled': 'all scores drawn from one pool',
@@ -76,12 +76,12 @@ def _aggregate(
 ) -> Figure:
   bars = []
   for r in rows:
-    low, high = verdicts.short(r.iqm_low), verdicts.short(r.iqm_high)
+    low, high = wording.short(r.iqm_low), wording.short(r.iqm_high)
     bars.append(
       intervals.Row(
         *lines[r.algorithm, r.arm],
         *(r.iqm, r.iqm_low, r.iqm_high),
-        text=f'{verdicts.short(r.iqm)} [{low}, {high}]',
+        text=f'{wording.short(r.iqm)} [{low}, {high}]',
       )
     )
   return Figure(

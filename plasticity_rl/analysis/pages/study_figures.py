@@ -18,18 +18,17 @@ from matplotlib import figure as mpl_figure
 from matplotlib import ticker
 
 from plasticity_rl.analysis import runs
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import axes
 from plasticity_rl.analysis.pages import figure
 from plasticity_rl.analysis.pages import intervals
 from plasticity_rl.analysis.pages import palette
-from plasticity_rl.analysis.pages import units
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
 from plasticity_rl.analysis.study.study import Study
 from plasticity_rl.analysis.verdict import rank_correlation
 from plasticity_rl.analysis.verdict import statistics
-from plasticity_rl.analysis.verdict import verdict as verdicts
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -161,7 +160,7 @@ def arms(study: Study) -> Figure:
         tint[arm],
         *interval,
         points=flat if len(flat) <= 60 else (),
-        text=f'{verdicts.interval_text(*interval)}, {verdicts.p_text(p)}',
+        text=f'{wording.interval(*interval)}, {wording.p_value(p)}',
         strong=arm == 'injection',
       )
     )
@@ -272,7 +271,7 @@ def by_compute(study: Study) -> Figure:
     ax.set_xlabel('FLOPs of a seed, acting, updates and evaluation')
     ax.set_ylabel(unit(study))
     ax.xaxis.set_major_formatter(
-      lambda value, _: units.prefixed(value, spec='g')
+      lambda value, _: wording.prefixed(value, spec='g')
     )
     return fig
 

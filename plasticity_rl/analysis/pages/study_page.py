@@ -4,6 +4,7 @@ import math
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import intervals
 from plasticity_rl.analysis.pages import study_figures
 from plasticity_rl.analysis.pages import study_panels
@@ -13,7 +14,6 @@ from plasticity_rl.analysis.study import compute
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
 from plasticity_rl.analysis.study.study import Study
-from plasticity_rl.analysis.verdict import verdict as verdicts
 
 _BARS = 16  # Arms and settings whose scores are drawn.
 _COMPUTE = (
@@ -127,11 +127,11 @@ def _compute(study: Study) -> list[tuple[object, ...]]:
   for s in study.samples:
     ledger = s.record.ledger or {}
     numbers = [float(ledger.get(k, math.nan)) for k in keys]
-    texts = [verdicts.short(number) for number in numbers]
+    texts = [wording.short(number) for number in numbers]
     sizes = [ledger.get(k, '-') for k in ('parameters', 'trainable_parameters')]
     rows.append((s.run, s.arm, len(s.record.table.seeds), *texts, *sizes))
   for run in study.prefixes:
-    spent = [verdicts.short(f(run)) for f in (runs.flops, runs.seconds)]
+    spent = [wording.short(f(run)) for f in (runs.flops, runs.seconds)]
     name = f'shared prefix {run.path.name}'
     rows.append(
       (name, '', len(run.table.seeds), '', '', '', *spent, '', '', '')

@@ -4,9 +4,8 @@ import json
 
 import jinja2
 
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.pages import palette
-from plasticity_rl.analysis.pages import units
-from plasticity_rl.analysis.verdict import verdict as verdicts
 
 
 def _indented(value: object) -> str:
@@ -22,13 +21,13 @@ _ENVIRONMENT = jinja2.Environment(
 )
 _ENVIRONMENT.filters |= {
   'indented': _indented,
-  'prefixed': units.prefixed,
-  'short': verdicts.short,
+  'prefixed': wording.prefixed,
+  'short': wording.short,
 }
 _ENVIRONMENT.globals |= {
   'arm_color': palette.css_variable,
-  'interval_text': verdicts.interval_text,
-  'p_text': verdicts.p_text,
+  'interval_text': wording.interval,
+  'p_text': wording.p_value,
   'palette': palette.css,
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
@@ -192,4 +193,4 @@ def to_text(rows: Sequence[Summary]) -> str:
     )
     for row in rows
   ]
-  return files.aligned(lines, right_from=2)
+  return wording.aligned(lines, right_from=2)

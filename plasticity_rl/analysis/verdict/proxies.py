@@ -14,6 +14,7 @@ import numpy as np
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.verdict import diagnosis as diagnoses
 from plasticity_rl.analysis.verdict import rank_correlation
 from plasticity_rl.analysis.verdict import statistics
@@ -210,7 +211,7 @@ class Proxies:
       (r.proxy, sign(r.expected), text(r.within), r.tells, text(r.pooled))
       for r in self.rows[:most]
     ]
-    lines = [files.aligned(rows)]
+    lines = [wording.aligned(rows)]
     if len(self.rows) > most:
       lines.append(f'and {len(self.rows) - most} more in proxies.csv')
     return '\n'.join(lines)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from plasticity_rl.analysis import wording
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict.verdict import ALPHA
 from plasticity_rl.analysis.verdict.verdict import HURTS
@@ -18,7 +19,6 @@ from plasticity_rl.analysis.verdict.verdict import NO_EVIDENCE
 from plasticity_rl.analysis.verdict.verdict import UNDECIDED
 from plasticity_rl.analysis.verdict.verdict import ArmResult
 from plasticity_rl.analysis.verdict.verdict import Verdict
-from plasticity_rl.analysis.verdict.verdict import p_text
 from plasticity_rl.errors import UserError
 
 
@@ -88,7 +88,7 @@ def _decide(
       )
     return UNDECIDED, (
       'The interval excludes zero, but the sign-flip test does not agree'
-      f' ({p_text(result.p)}).'
+      f' ({wording.p_value(result.p)}).'
     )
   why = f'The interval holds both zero and a gain larger than {m}.'
   if smallest >= ALPHA:

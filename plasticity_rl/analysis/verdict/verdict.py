@@ -1,10 +1,9 @@
 """A verdict: the answer, its numbers, and both in words."""
 
 import dataclasses
-import math
 from typing import Any
 
-from plasticity_rl.analysis import files
+from plasticity_rl.analysis import wording
 
 LOSING = 'losing plasticity'
 HURTS = 'injection hurts'
@@ -103,8 +102,8 @@ class Verdict:
     if self.effect is None:
       return _count(self)
     return (
-      f'{interval_text(self.effect, self.low, self.high)}, '
-      f'{p_text(self.p)}, {_count(self)}'
+      f'{wording.interval(self.effect, self.low, self.high)}, '
+      f'{wording.p_value(self.p)}, {_count(self)}'
     )
 
   @property
@@ -143,8 +142,8 @@ class Verdict:
     """A mean score, with the decimals that the first interval deserves."""
     first = self.arms[0]
     if first.low is None:
-      return short(mean)
-    return f'{mean:,.{_places(first.low, first.high, first.effect)}f}'
+      return wording.short(mean)
+    return f'{mean:,.{wording.places(first.low, first.high, first.effect)}f}'
 
   def table(self) -> str:
     """The arms as text, for the terminal."""
@@ -154,44 +153,10 @@ class Verdict:
       holm = '' if a.p_holm is None else f'{a.p_holm:.3g}'
       if a.arm == self.arm:
         holm = '(primary)'
-      difference = interval_text(a.effect, a.low, a.high)
+      difference = wording.interval(a.effect, a.low, a.high)
       mean = self.mean_text(a.mean)
       rows.append((a.arm, mean, difference, f'{a.p:.3g}', holm))
-    return files.aligned(rows)
-
-
-def short(value: float | None, digits: int = 3) -> str:
-  """A number as a person would write it; a dash for None."""
-  if value is None or math.isnan(value):
-    return '-'
-  if value == 0:
-    return '0'
-  places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-  return f'{value:,.{places}f}' if places < 7 else f'{value:.{digits - 1}e}'
-
-
-def interval_text(effect: float, low: float | None, high: float | None) -> str:
-  """A signed estimate and its bounds, with the digits its width deserves."""
-  # NaN is how `statistics` says that a single seed has no interval.
-  if low is None or high is None or math.isnan(low) or math.isnan(high):
-    return f'{"+" if effect >= 0 else ""}{short(effect)}'
-  places = _places(low, high, effect)
-  # Adding 0.0 turns the "-0" that rounding leaves into "0".
-  mid, lo, hi = (
-    f'{round(v, places) + 0.0:+,.{places}f}' for v in (effect, low, high)
-  )
-  return f'{mid} [{lo}, {hi}]'
-
-
-def _places(low: float, high: float, effect: float) -> int:
-  """Decimals that leave two or three digits of an interval's width."""
-  scale = (high - low) or abs(effect) or 1.0
-  return min(8, max(0, 2 - math.ceil(math.log10(scale))))
-
-
-def p_text(p: float) -> str:
-  """For example 'p = 0.02'."""
-  return 'p < 0.001' if p < 0.001 else f'p = {p:.2g}'
+    return wording.aligned(rows)
 
 
 def _count(verdict: Verdict) -> str:

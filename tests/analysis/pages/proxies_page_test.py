@@ -5,6 +5,7 @@ import urllib.parse
 import numpy as np
 import pytest
 
+from plasticity_rl.analysis.files import csv_text
 from plasticity_rl.analysis.pages import proxies_page
 from plasticity_rl.analysis.verdict import proxies
 from tests.analysis.pages.checker import check
@@ -65,7 +66,7 @@ def test_data_can_be_downloaded(found):
   }
   assert files == {
     'proxies.csv': found.to_csv(),
-    'pairs.csv': files.csv_text(*found.pairs),
+    'pairs.csv': csv_text(*found.pairs),
   }
 
 
