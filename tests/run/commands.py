@@ -12,8 +12,7 @@ from unittest import mock
 from absl import app
 from absl import flags
 
-# Its flags are defined once in a process: before the first call, not in it.
-from plasticity_rl import cli  # noqa: F401
+from plasticity_rl import cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
