@@ -125,7 +125,7 @@ def study(
   out: str | pathlib.Path,
   *,
   metric: str | None = None,
-  figure: Callable[[studies.Study], Any] | None = None,
+  figure: Callable[[studies.StudyResults], Any] | None = None,
   note: str = '',
 ) -> Written:
   """Reports on a study: `report.html`, `summary.csv`, `scores.csv`.

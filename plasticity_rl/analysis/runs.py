@@ -17,7 +17,7 @@ _NOT_AN_ARM = ('seed', 'num_seeds', 'log', 'checkpoint', 'fork')
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class RunResults:
   """A run folder.
 
   Attributes:
@@ -67,7 +67,9 @@ class Group:
   values: np.ndarray
 
 
-def load(folder: str | pathlib.Path, *, metrics_required: bool = True) -> Run:
+def load(
+  folder: str | pathlib.Path, *, metrics_required: bool = True
+) -> RunResults:
   """Reads a run folder; a `UserError` says what is missing or broken.
 
   Args:
@@ -86,7 +88,7 @@ def load(folder: str | pathlib.Path, *, metrics_required: bool = True) -> Run:
     table = tables.read_metrics(metrics)
   else:
     table = tables.empty(metrics)
-  return Run(
+  return RunResults(
     path=folder,
     record=record,
     table=table,
@@ -125,7 +127,7 @@ def _flat(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple]:
       yield f'{prefix}{key}', value
 
 
-def _arms(runs: Sequence[Run]) -> list[str]:
+def _arms(runs: Sequence[RunResults]) -> list[str]:
   """What sets each run apart: the arm of a fork, and config keys that vary."""
   flats = [dict(_flat(r.config)) for r in runs]
   keys = {
@@ -158,12 +160,14 @@ def _arms(runs: Sequence[Run]) -> list[str]:
   return names
 
 
-def group(runs: Sequence[Run], metric: str) -> tuple[Group, ...]:
+def group(runs: Sequence[RunResults], metric: str) -> tuple[Group, ...]:
   """Pools the seeds of equal runs; refuses the same seed twice.
 
   Curves of a group are kept at the steps that all of its runs have.
   """
-  members: dict[tuple[str, str, str], list[tuple[Run, tables.Series]]] = {}
+  members: dict[
+    tuple[str, str, str], list[tuple[RunResults, tables.Series]]
+  ] = {}
   for run, arm in zip(runs, _arms(runs), strict=True):
     series = run.table.series(metric)
     where = str(run.path)
@@ -175,7 +179,7 @@ def group(runs: Sequence[Run], metric: str) -> tuple[Group, ...]:
     members.setdefault(key, []).append((run, series))
   groups = []
   for key, pairs in members.items():
-    owner: dict[int, Run] = {}
+    owner: dict[int, RunResults] = {}
     for run, series in pairs:
       for seed in series.seeds:
         if seed in owner:
@@ -204,12 +208,12 @@ def common_step(groups: Sequence[Group]) -> int:
   return int(min(g.steps[-1] for g in groups))
 
 
-def flops(run: Run) -> float:
+def flops(run: RunResults) -> float:
   """Total FLOPs of a run, NaN where there is no ledger."""
   return float((run.ledger or {}).get('total_flops', math.nan))
 
 
-def seconds(run: Run) -> float:
+def seconds(run: RunResults) -> float:
   """Seconds of a run: of its ledger, or else of its metrics."""
   if run.ledger and 'seconds' in run.ledger:
     return float(run.ledger['seconds'])

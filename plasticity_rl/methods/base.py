@@ -9,7 +9,7 @@ from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
 
 
-class Step(Protocol):
+class StepFunction(Protocol):
   """A step of a `UnitMethod`."""
 
   def __call__(
@@ -43,11 +43,11 @@ class Step(Protocol):
     """
 
 
-class Start(Protocol):
+class InitFunction(Protocol):
   """The start of a `UnitMethod`."""
 
   def __call__(self, params: Params, initial: Params | None = None) -> Any:
-    """Statistics before the first step; `initial` as in `Step`."""
+    """Statistics before the first step; `initial` as in `StepFunction`."""
 
 
 class UnitMethod(NamedTuple):
@@ -57,8 +57,8 @@ class UnitMethod(NamedTuple):
     init: `(params, initial=None) -> statistics`, a NamedTuple of arrays by
       layer.
     step: `(key, statistics, params, features, *, target=None, opt_state=None,
-      initial=None) -> (NetState, statistics)`, see `Step`.
+      initial=None) -> (NetState, statistics)`, see `StepFunction`.
   """
 
-  init: Start
-  step: Step
+  init: InitFunction
+  step: StepFunction

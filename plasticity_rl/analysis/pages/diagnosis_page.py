@@ -166,12 +166,12 @@ def _differences(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
 
 def _difference(
   arm: verdicts.ArmResult, color: int, primary: bool
-) -> intervals.Row:
+) -> intervals.IntervalRow:
   """The paired differences of an arm as a row of an interval plot."""
   holm = arm.p_holm is not None
   p = wording.p_value(arm.p_holm if holm else arm.p)
   text = wording.interval(arm.effect, arm.low, arm.high)
-  return intervals.Row(
+  return intervals.IntervalRow(
     name=arm.arm,
     color=color,
     estimate=arm.effect,
@@ -234,7 +234,7 @@ def _at_fork(diagnosis: diagnoses.Diagnosis, colors: Colors) -> _AtFork:
   drawings, data = [], []
   for i, (title, by_arm) in enumerate(measures):
     rows = [
-      intervals.Row(n, colors[n], float(np.nanmean(x)), points=x)
+      intervals.IntervalRow(n, colors[n], float(np.nanmean(x)), points=x)
       for n, x in by_arm.items()
     ]
     drawings.append(intervals.dots(rows, name=f'fork-{i}', title=title))

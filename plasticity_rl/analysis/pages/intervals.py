@@ -17,7 +17,7 @@ _ROW = 0.48  # Inches a row.
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class IntervalRow:
   """A line of an interval plot.
 
   Attributes:
@@ -41,7 +41,9 @@ class Row:
   strong: bool = False
 
 
-def _name(ax: mpl_axes.Axes, rows: Sequence[Row], length: int = 24) -> None:
+def _name(
+  ax: mpl_axes.Axes, rows: Sequence[IntervalRow], length: int = 24
+) -> None:
   axes.name_rows(
     ax,
     [
@@ -52,7 +54,12 @@ def _name(ax: mpl_axes.Axes, rows: Sequence[Row], length: int = 24) -> None:
 
 
 def _mark(
-  ax: mpl_axes.Axes, row: Row, y: float, mark: str, size: float, **bar: float
+  ax: mpl_axes.Axes,
+  row: IntervalRow,
+  y: float,
+  mark: str,
+  size: float,
+  **bar: float,
 ) -> None:
   """The interval of a row and its estimate, at a height."""
   color = palette.arm_color(row.color)
@@ -61,7 +68,7 @@ def _mark(
 
 
 def intervals(
-  rows: Sequence[Row],
+  rows: Sequence[IntervalRow],
   *,
   name: str,
   label: str,
@@ -97,7 +104,7 @@ def intervals(
 
 
 def paired_intervals(
-  pairs: Sequence[tuple[Row, Row]],
+  pairs: Sequence[tuple[IntervalRow, IntervalRow]],
   *,
   name: str,
   label: str,
@@ -127,7 +134,7 @@ def paired_intervals(
   return figure.both(name, label, draw)
 
 
-def dots(rows: Sequence[Row], *, name: str, title: str) -> str:
+def dots(rows: Sequence[IntervalRow], *, name: str, title: str) -> str:
   """One small panel of values per arm: its mean, and each seed's."""
 
   def draw(width: float) -> mpl_figure.Figure:

@@ -72,14 +72,14 @@ def _strength(found: Proxies, names: dict[str, str]) -> Figure:
   ]
   pairs = [
     (
-      intervals.Row(
+      intervals.IntervalRow(
         f'{names[r.proxy]} ({proxies_lib.sign(r.expected)})',
         _color(r),
         *r.within,
         text=proxies_lib.text(r.within),
         strong=_color(r) > 0,
       ),
-      intervals.Row(names[r.proxy], 0, *r.pooled),
+      intervals.IntervalRow(names[r.proxy], 0, *r.pooled),
     )
     for r in kept
   ]
@@ -107,7 +107,9 @@ def _benefit(found: Proxies) -> Figure:
     interval = statistics.paired_difference(values)
     text = proxies_lib.text(interval)
     rows.append(
-      intervals.Row(f'step {step:,}', 1, *interval, points=values, text=text)
+      intervals.IntervalRow(
+        f'step {step:,}', 1, *interval, points=values, text=text
+      )
     )
   label = f'mean {found.metric} after the fork, injection − control'
   return Figure(

@@ -28,7 +28,7 @@ _Lines = Mapping[tuple[str, str], _Line]
 
 
 def build(
-  loaded: Sequence[runs.Run],
+  loaded: Sequence[runs.RunResults],
   groups: Sequence[runs.Group],
   rows: Sequence[scoring.Summary],
   *,
@@ -78,7 +78,7 @@ def _aggregate(
   for r in rows:
     low, high = wording.short(r.iqm_low), wording.short(r.iqm_high)
     bars.append(
-      intervals.Row(
+      intervals.IntervalRow(
         *lines[r.algorithm, r.arm],
         *(r.iqm, r.iqm_low, r.iqm_high),
         text=f'{wording.short(r.iqm)} [{low}, {high}]',

@@ -26,7 +26,7 @@ from plasticity_rl.analysis.pages import palette
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
-from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.study.study import StudyResults
 from plasticity_rl.analysis.verdict import rank_correlation
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import UserError
@@ -35,7 +35,7 @@ from plasticity_rl.errors import nearest
 _MEASURES = 12  # Diagnostics that are drawn; more would be a wall.
 
 
-def colors(study: Study) -> dict[str, int]:
+def colors(study: StudyResults) -> dict[str, int]:
   """An index a arm: 0 for the control, 1 for the injection."""
   others = itertools.count(2)
   fixed = {studies.CONTROL: 0, 'injection': 1, 'all': 1}
@@ -44,24 +44,24 @@ def colors(study: Study) -> dict[str, int]:
   }
 
 
-def unit(study: Study) -> str:
+def unit(study: StudyResults) -> str:
   """What scores of the study are, on one scale over its tasks."""
   return f'{"normalised " * (len(study.tasks) > 1)}{study.metric}'
 
 
-def scale_note(study: Study) -> str:
+def scale_note(study: StudyResults) -> str:
   """How scores came to be on one scale, if they are of several tasks."""
   return f' {tables.NORMALISED}' * (len(study.tasks) > 1)
 
 
-def _need_control(study: Study, arm: str = '') -> None:
+def _need_control(study: StudyResults, arm: str = '') -> None:
   if not study.has_control:
     raise UserError('this figure compares arms with a control: there is none')
   if arm and arm not in study.arms:
     raise UserError(nearest('arm', arm, study.arms))
 
 
-def _need_axis(study: Study, axis: str) -> None:
+def _need_axis(study: StudyResults, axis: str) -> None:
   if axis not in study.axes:
     raise UserError(nearest('axis of the study', axis, study.axes))
 
@@ -76,7 +76,7 @@ def _tick(value: object) -> str:
   return studies.text(value)
 
 
-def task_bars(study: Study, arm: str = 'injection') -> Figure:
+def task_bars(study: StudyResults, arm: str = 'injection') -> Figure:
   """Percent change of an arm on each task, or in each setting; sorted."""
   _need_control(study, arm)
   found = sorted(
@@ -137,13 +137,13 @@ def _sure_color(gain: tables.Gain) -> str:
   return palette.MUTED
 
 
-def _cell_name(study: Study, gain: tables.Gain) -> str:
+def _cell_name(study: StudyResults, gain: tables.Gain) -> str:
   where = studies.describe(gain.setting, study.axes)
   task = gain.task if len(study.tasks) > 1 or not where else ''
   return ', '.join(filter(None, (task, where)))
 
 
-def arms(study: Study) -> Figure:
+def arms(study: StudyResults) -> Figure:
   """The gain of every arm over the control, over all cells."""
   _need_control(study)
   tint, rows, data = colors(study), [], []
@@ -155,7 +155,7 @@ def arms(study: Study) -> Figure:
     interval = statistics.paired_difference(flat)
     p = statistics.sign_flip_test(flat)
     rows.append(
-      intervals.Row(
+      intervals.IntervalRow(
         arm,
         tint[arm],
         *interval,
@@ -177,7 +177,7 @@ def arms(study: Study) -> Figure:
 
 
 def along_axis(
-  study: Study, axis: str, which: Sequence[str] | None = None
+  study: StudyResults, axis: str, which: Sequence[str] | None = None
 ) -> Figure:
   """Gain over the control by the value of an axis; scores without one."""
   _need_axis(study, axis)
@@ -215,7 +215,7 @@ def along_axis(
 
 
 def _draw_lines(
-  ax: mpl_axes.Axes, study: Study, axis: str, lines: dict[str, list]
+  ax: mpl_axes.Axes, study: StudyResults, axis: str, lines: dict[str, list]
 ) -> None:
   """A line an arm over the values of an axis, by size if they are numbers."""
   values = study.axes[axis]
@@ -239,7 +239,7 @@ def _draw_lines(
   ax.minorticks_off()
 
 
-def by_compute(study: Study) -> Figure:
+def by_compute(study: StudyResults) -> Figure:
   """Score of each arm against the FLOPs of a seed."""
   tint, scale = colors(study), tables.normaliser(study)
   groups: dict = {}
@@ -290,7 +290,7 @@ def by_compute(study: Study) -> Figure:
 
 
 def grid(
-  study: Study,
+  study: StudyResults,
   x: str,
   y: str,
   panels: str | None = None,
@@ -340,7 +340,7 @@ def grid(
   )
 
 
-def against_measurements(study: Study, arm: str = 'injection') -> Figure:
+def against_measurements(study: StudyResults, arm: str = 'injection') -> Figure:
   """What diagnostics said at the fork, against what the arm then gained.
 
   One dot a seed and fork; the number is Spearman's rank correlation.
@@ -381,7 +381,7 @@ def against_measurements(study: Study, arm: str = 'injection') -> Figure:
   )
 
 
-def default(study: Study) -> Figure:
+def default(study: StudyResults) -> Figure:
   """The figure of a study whose file has none."""
   if study.has_control:
     return (

@@ -13,7 +13,7 @@ from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import compute
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
-from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.study.study import StudyResults
 
 _BARS = 16  # Arms and settings whose scores are drawn.
 _COMPUTE = (
@@ -22,7 +22,7 @@ _COMPUTE = (
 ).split(',')
 
 
-def build(study: Study, answer: Figure, note: str = '') -> str:
+def build(study: StudyResults, answer: Figure, note: str = '') -> str:
   """`report.html` of a study.
 
   Args:
@@ -64,13 +64,13 @@ def build(study: Study, answer: Figure, note: str = '') -> str:
   )
 
 
-def _first_record(study: Study) -> dict:
+def _first_record(study: StudyResults) -> dict:
   """Of the first run; of its last arm, if it has several."""
   run = study.samples[0].run
   return [s for s in study.samples if s.run == run][-1].record.record
 
 
-def _bars(study: Study, answer: Figure) -> Figure | None:
+def _bars(study: StudyResults, answer: Figure) -> Figure | None:
   """Bars of percent changes, unless they are the answer already."""
   if not study.has_control or len(tables.cells(study)) < 2:
     return None
@@ -78,7 +78,7 @@ def _bars(study: Study, answer: Figure) -> Figure | None:
   return None if bars.title == answer.title else bars
 
 
-def _along(study: Study, answer: Figure) -> dict[str, Figure]:
+def _along(study: StudyResults, answer: Figure) -> dict[str, Figure]:
   """Figures by the axis of the study, but for the answer; by their anchors."""
   found = {}
   for axis in study.axes:
@@ -89,13 +89,13 @@ def _along(study: Study, answer: Figure) -> dict[str, Figure]:
 
 
 def _iqm(
-  study: Study,
+  study: StudyResults,
   rows: list[tables.Aggregate],
   where: dict[studies.Setting, str],
 ) -> Figure:
   tint = study_figures.colors(study)
   bars = [
-    intervals.Row(
+    intervals.IntervalRow(
       ', '.join(filter(None, (r.arm, where[r.setting]))),
       tint[r.arm],
       *r.iqm,
@@ -119,7 +119,7 @@ def _iqm(
   )
 
 
-def _compute(study: Study) -> list[tuple[object, ...]]:
+def _compute(study: StudyResults) -> list[tuple[object, ...]]:
   """A row of `_COMPUTE` for each ledger."""
   keys = ('act_flops', 'update_flops', 'evaluation_flops', 'total_flops')
   keys += ('seconds', 'compile_seconds')

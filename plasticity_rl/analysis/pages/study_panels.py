@@ -19,7 +19,7 @@ from plasticity_rl.analysis.pages.figure import Panels
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
 from plasticity_rl.analysis.study.study import Sample
-from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.study.study import StudyResults
 
 _PANELS = 40  # More would be a wall; the data are whole.
 _CELLS = 6  # Whose diagnostics are drawn.
@@ -41,7 +41,7 @@ class CellPanels(NamedTuple):
   csv: str
 
 
-def profiles(study: Study) -> Profiles:
+def profiles(study: StudyResults) -> Profiles:
   """The share of runs that score above each threshold, by arm or setting."""
   pooled = len(study.arms) > 1 or len(study.settings) == 1
   groups = _by_arm(study) if pooled else _by_setting(study)
@@ -85,12 +85,12 @@ def profiles(study: Study) -> Profiles:
 _Groups = dict[str, tuple[int, dict[str, np.ndarray]]]
 
 
-def _by_arm(study: Study) -> _Groups:
+def _by_arm(study: StudyResults) -> _Groups:
   tint = study_figures.colors(study)
   return {arm: (tint[arm], tables.by_task(study, arm)) for arm in study.arms}
 
 
-def _by_setting(study: Study) -> _Groups:
+def _by_setting(study: StudyResults) -> _Groups:
   """Of a study with one arm; as many settings as there are colours."""
   return {
     studies.describe(setting, study.axes) or 'all': (
@@ -101,7 +101,7 @@ def _by_setting(study: Study) -> _Groups:
   }
 
 
-def curves(study: Study) -> Panels:
+def curves(study: StudyResults) -> Panels:
   """A panel for each task and setting: the arms, after their prefix."""
   drawings, rows = [], []
   for i, ((task, setting), arms) in enumerate(tables.cells(study).items()):
@@ -122,7 +122,7 @@ def curves(study: Study) -> Panels:
   return Panels(drawings, files.csv_text(header, rows))
 
 
-def diagnostics(study: Study) -> CellPanels | None:
+def diagnostics(study: StudyResults) -> CellPanels | None:
   """A panel for each diagnostic, of the first cells; others in the data."""
   measured = study.samples[0].record.table.metrics
   names = [n for n in measured if n.startswith('plasticity/')][:_DIAGNOSTICS]
@@ -155,7 +155,7 @@ _Arms = Mapping[str, Sequence[Sample]]
 
 
 def _panel(
-  study: Study, arms: _Arms, metric: str, name: str, title: str
+  study: StudyResults, arms: _Arms, metric: str, name: str, title: str
 ) -> str:
   """A metric of the arms of a cell, after what came before the fork."""
   lines = _lines(study, arms, metric)
@@ -166,7 +166,7 @@ def _panel(
   )
 
 
-def _lines(study: Study, arms: _Arms, metric: str) -> list[Curve]:
+def _lines(study: StudyResults, arms: _Arms, metric: str) -> list[Curve]:
   """A curve for each arm of a cell that has the metric, control first."""
   tint = study_figures.colors(study)
   return [

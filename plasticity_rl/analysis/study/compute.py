@@ -3,10 +3,10 @@
 import numpy as np
 
 from plasticity_rl.analysis import runs
-from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.study.study import StudyResults
 
 
-def spent(study: Study) -> tuple[float, float]:
+def spent(study: StudyResults) -> tuple[float, float]:
   """FLOPs of all seeds, and seconds, of everything that was computed.
 
   A run that went on from a shared prefix has that prefix in its ledger, and a
@@ -26,7 +26,7 @@ def spent(study: Study) -> tuple[float, float]:
   return float(flops), float(seconds)
 
 
-def _computed(study: Study) -> list[runs.Run]:
+def _computed(study: StudyResults) -> list[runs.RunResults]:
   """Run folders that hold what was computed, each once."""
   found = {s.record.path: s.record for s in study.samples}
   found |= {

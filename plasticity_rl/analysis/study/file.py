@@ -13,7 +13,7 @@ from plasticity_rl.analysis.study import study
 
 def figure(
   folder: str | pathlib.Path,
-) -> tuple[Callable[[study.Study], Any] | None, str]:
+) -> tuple[Callable[[study.StudyResults], Any] | None, str]:
   """The function, or None; and what the reader should know of it.
 
   The file is looked for where it was launched from, as commands name it.

@@ -70,8 +70,8 @@ class Sample:
   scores: np.ndarray
   series: tables.Series
   margin: float
-  record: runs.Run
-  prefix: runs.Run | None
+  record: runs.RunResults
+  prefix: runs.RunResults | None
   replicates: bool = False
 
   @property
@@ -89,7 +89,7 @@ class Sample:
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
+class StudyResults:
   """A study that was read.
 
   Attributes:
@@ -108,7 +108,7 @@ class Study:
   samples: tuple[Sample, ...]
   missing: tuple[Missing, ...]
   axes: Mapping[str, tuple[Any, ...]]
-  prefixes: tuple[runs.Run, ...]
+  prefixes: tuple[runs.RunResults, ...]
 
   @property
   def title(self) -> str:
@@ -139,7 +139,9 @@ def is_study(folder: str | pathlib.Path) -> bool:
   return (pathlib.Path(folder) / STUDY).is_file()
 
 
-def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
+def load(
+  folder: str | pathlib.Path, *, metric: str | None = None
+) -> StudyResults:
   """Reads a study; refuses one of which nothing is complete.
 
   Args:
@@ -169,7 +171,7 @@ def load(folder: str | pathlib.Path, *, metric: str | None = None) -> Study:
     )
     raise UserError(f'no run of {folder} is complete yet{first}')
   prefixes = sorted((folder / 'prefixes').glob('*/ledger.json'))
-  return Study(
+  return StudyResults(
     path=folder,
     record=record,
     metric=metric or samples[0].series.metric,

@@ -11,7 +11,7 @@ from plasticity_rl.analysis.study import scores as scoring
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study.study import Sample
 from plasticity_rl.analysis.study.study import Setting
-from plasticity_rl.analysis.study.study import Study
+from plasticity_rl.analysis.study.study import StudyResults
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict.statistics import Interval
 
@@ -95,7 +95,7 @@ def pool(samples: Iterable[Sample]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cells(
-  study: Study,
+  study: StudyResults,
 ) -> dict[tuple[str, Setting], dict[str, list[Sample]]]:
   """Samples by task and setting, then by arm."""
   found: dict = {}
@@ -105,7 +105,7 @@ def cells(
   return found
 
 
-def gains(study: Study) -> list[Gain]:
+def gains(study: StudyResults) -> list[Gain]:
   """Every arm against its control, in every cell that has one."""
   found = []
   for (task, setting), arms in cells(study).items():
@@ -136,7 +136,7 @@ def gains(study: Study) -> list[Gain]:
   return found
 
 
-def normaliser(study: Study) -> dict[str, tuple[float, float]]:
+def normaliser(study: StudyResults) -> dict[str, tuple[float, float]]:
   """Shift and scale of each task; (0, 1) where there is one task alone."""
   if len(study.tasks) == 1:
     return {study.tasks[0]: (0.0, 1.0)}
@@ -149,7 +149,7 @@ def normaliser(study: Study) -> dict[str, tuple[float, float]]:
 
 
 def by_task(
-  study: Study, arm: str, setting: Setting | None = None
+  study: StudyResults, arm: str, setting: Setting | None = None
 ) -> dict[str, np.ndarray]:
   """Scores of an arm on each task `[runs]`, on one scale."""
   scale = normaliser(study)
@@ -201,7 +201,7 @@ def probability_of_improvement(
   return Interval(float(np.mean(estimates)), float(low), float(high))
 
 
-def aggregates(study: Study) -> list[Aggregate]:
+def aggregates(study: StudyResults) -> list[Aggregate]:
   """A row for each setting and arm."""
   found = []
   for setting in study.settings:
@@ -256,7 +256,7 @@ def profile(
 
 
 def scaled_gains(
-  study: Study, arm: str
+  study: StudyResults, arm: str
 ) -> list[tuple[dict[str, Any], np.ndarray]]:
   """(setting, gains `[S]` on one scale) of an arm, for each of its cells."""
   scale = normaliser(study)
@@ -268,7 +268,7 @@ def scaled_gains(
 
 
 def scaled_scores(
-  study: Study, arm: str
+  study: StudyResults, arm: str
 ) -> list[tuple[dict[str, Any], np.ndarray]]:
   """(setting, scores `[S]` on one scale) of an arm, for each of its runs."""
   scale = normaliser(study)
@@ -280,7 +280,7 @@ def scaled_scores(
 
 
 def along(
-  study: Study, axis: str, arm: str, *, gain: bool
+  study: StudyResults, axis: str, arm: str, *, gain: bool
 ) -> list[tuple[object, Interval, np.ndarray]]:
   """Score, or gain over the control, by the value of an axis.
 
@@ -300,7 +300,7 @@ def along(
   return found
 
 
-def gain_grid(study: Study, arm: str, axes: Sequence[str]) -> np.ndarray:
+def gain_grid(study: StudyResults, arm: str, axes: Sequence[str]) -> np.ndarray:
   """Mean gain of an arm by the values of axes, an array axis each.
 
   On one scale over tasks; NaN where the study has no such cell.
@@ -316,7 +316,7 @@ def gain_grid(study: Study, arm: str, axes: Sequence[str]) -> np.ndarray:
 
 
 def measured_gains(
-  study: Study, arm: str
+  study: StudyResults, arm: str
 ) -> dict[str, list[tuple[float, float]]]:
   """(diagnostic of the control at the fork, gain of the arm) by diagnostic.
 
@@ -342,7 +342,7 @@ def measured_gains(
   return pairs
 
 
-def as_scores(study: Study) -> list[scoring.Score]:
+def as_scores(study: StudyResults) -> list[scoring.Score]:
   """For `summary.csv`: settings are part of the arm's name."""
   found = []
   for s in study.samples:

@@ -34,8 +34,8 @@ class Diagnosis:
   """
 
   path: pathlib.Path
-  prefix: runs.Run
-  arms: Mapping[str, runs.Run]
+  prefix: runs.RunResults
+  arms: Mapping[str, runs.RunResults]
   step: int
   horizon: int
   metric: str
@@ -136,18 +136,18 @@ def load(
   return diagnosis
 
 
-def _section(run: runs.Run, name: str) -> Mapping[str, Any]:
+def _section(run: runs.RunResults, name: str) -> Mapping[str, Any]:
   value = run.config.get(name)
   return value if isinstance(value, Mapping) else {}
 
 
-def _is_injection(name: str, run: runs.Run) -> bool:
+def _is_injection(name: str, run: runs.RunResults) -> bool:
   return name == 'injection' or str(
     run.fork.get('intervention', '')
   ).startswith('injection')
 
 
-def fork_of(arms: Mapping[str, runs.Run]) -> tuple[int, int]:
+def fork_of(arms: Mapping[str, runs.RunResults]) -> tuple[int, int]:
   """Step and horizon, the same in every arm."""
   found = {}
   for name, run in arms.items():
@@ -171,7 +171,9 @@ def fork_of(arms: Mapping[str, runs.Run]) -> tuple[int, int]:
 
 
 def _margin(
-  folder: pathlib.Path, arms: Mapping[str, runs.Run], fork: Mapping[str, Any]
+  folder: pathlib.Path,
+  arms: Mapping[str, runs.RunResults],
+  fork: Mapping[str, Any],
 ) -> float:
   earlier = files.read_json(folder / 'verdict.json', optional=True) or {}
   for source in (arms[CONTROL].fork, fork, earlier):
@@ -184,7 +186,7 @@ def _margin(
 
 
 def scores_after(
-  arms: Mapping[str, runs.Run], metric: str, step: int, horizon: int
+  arms: Mapping[str, runs.RunResults], metric: str, step: int, horizon: int
 ) -> tuple[dict[str, np.ndarray], list[int]]:
   """Mean of the metric over (step, step + horizon], per arm and seed."""
   control = arms[CONTROL].table

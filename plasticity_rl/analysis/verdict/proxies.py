@@ -115,7 +115,7 @@ class Proxies:
   """
 
   path: pathlib.Path
-  prefix: runs.Run
+  prefix: runs.RunResults
   metric: str
   horizon: int
   seeds: np.ndarray
@@ -337,7 +337,7 @@ class _Fork:
 
 
 def _fork(
-  folder: pathlib.Path, prefix: runs.Run, metric: str, step: int
+  folder: pathlib.Path, prefix: runs.RunResults, metric: str, step: int
 ) -> _Fork:
   arms = {
     name: runs.load(folder / name) for name in (diagnoses.CONTROL, INJECTION)
