@@ -200,7 +200,7 @@ def test_replaced_units_are_the_lowest_by_hand():
   for name, number in (('dense_0', 4), ('dense_1', 1), ('dense_2', 1)):
     np.testing.assert_array_equal(
       np.sort(np.argsort(utility[name])[:number]),
-      np.flatnonzero(own['q'][name]['age'] == 0),
+      np.flatnonzero(own['q'][name].age == 0),
     )
   np.testing.assert_allclose(own['q']['dense_1'].due, 0.2, atol=1e-5)
 

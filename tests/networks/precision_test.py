@@ -196,9 +196,11 @@ def test_norms_are_not_rounded_within():
   # In bfloat16 the mean of these is 1024, and so is each of them.
   x = jnp.array([[1024.0, 1025, 1026, 1027]]) / 8
   norm = layers.layer_norm(
-    *layers._exact(x.astype(jnp.bfloat16), *jnp.array([[1.0] * 4, [0.0] * 4]))
+    *layers._at_least_float32(
+      x.astype(jnp.bfloat16), *jnp.array([[1.0] * 4, [0.0] * 4])
+    )
   )
   assert norm.dtype == jnp.float32
   w = jnp.array([[300.0], [1.0]], jnp.bfloat16)
-  (exact,) = layers._exact(w)
+  (exact,) = layers._at_least_float32(w)
   assert float(layers.weight_norm.norms(exact)[0]) > 300

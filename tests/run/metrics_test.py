@@ -126,7 +126,7 @@ def test_events_are_lines_of_json_and_resume_with_the_run(tmp_path):
 def test_missing_logger_is_named_with_its_extra(tmp_path, monkeypatch):
   monkeypatch.setitem(__import__('sys').modules, 'wandb', None)
   log = settings.LogConfig(progress=False, wandb='project')
-  with pytest.raises(UserError, match=r"wandb.*pip install '.*\[wandb\]'"):
+  with pytest.raises(UserError, match=r"wandb.*pip install -e '.*\[wandb\]'"):
     metrics.Writers(tmp_path, log, -1, 1)
 
 
