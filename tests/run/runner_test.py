@@ -413,13 +413,13 @@ def test_nan_from_the_start(experiment, tmp_path):
     run(at_step(0, poison)(experiment), tmp_path / 'run')
   message = str(caught.value)
   assert 'at step 1 ' in message
-  assert 'first segment with updates: look at' in message
+  assert 'first segment with updates: check' in message
   assert message.endswith('last good checkpoint: none')
 
 
 def test_nan_at_once_after_resuming(experiment, tmp_path):
   folder = run(experiment, tmp_path / 'run', num_steps=10)
-  with pytest.raises(RunError, match='with updates after step 10: look at'):
+  with pytest.raises(RunError, match='with updates after step 10: check'):
     run(at_step(10, poison)(experiment), folder)
 
 
