@@ -1,5 +1,6 @@
 """Optimizers that leave frozen heads alone, as optax transformations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -8,6 +9,9 @@ import optax
 from plasticity_rl.split import HEAD
 from plasticity_rl.split import InjectedHead
 from plasticity_rl.types import Params
+
+GROUPS = ('encoder', HEAD)
+REST = 'rest'  # The group of all other keys.
 
 
 def trainable_mask(tree: Params) -> Any:
@@ -76,24 +80,28 @@ def grouped(
   before: optax.GradientTransformation | None = None,
   after: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
-  """An optimizer whose encoder and head have states, and counts, of their own.
+  """An optimizer with separate states, and step counts, for encoder and head.
 
-  Injection re-initialises the head's and leaves the encoder's as it is. With
-  one count for both, Adam's first steps on fresh moments would be several
-  times the learning rate, since their bias is then hardly corrected.
+  Injection re-initialises the state of the head and keeps that of the encoder.
+  With one count for both, Adam's first steps on fresh moments would be several
+  times the learning rate, since their bias is then hardly corrected. All other
+  keys of the parameters (a temperature, a second tower, an auxiliary head) are
+  a third group, which an injection keeps.
 
   Args:
-    core: run on encoder and head separately, such as `optax.scale_by_adam()`.
+    core: run on each group separately, such as `optax.scale_by_adam()`.
     before: run on all that learns first, such as clipping by global norm.
     after: run on all that learns last, such as the learning rate: schedules
       belong here, where their count survives every intervention.
 
   Returns:
-    A transformation of `{'encoder': ..., 'head': ...}`; its state is a dict of
-    `before`, `encoder`, `head` and `after`.
+    A transformation of `{'encoder': ..., 'head': ...}` and any other keys. Its
+    state is a dict of `before`, `encoder`, `head`, `rest` if there are other
+    keys, and `after`.
 
   Raises:
-    ValueError: something that is no optax optimizer.
+    ValueError: something that is no optax optimizer; or, from `init`,
+      parameters without an encoder or a head.
 
   Example:
     >>> import jax.numpy as jnp
@@ -111,12 +119,17 @@ def grouped(
   core = masked(core)
   before = masked(before or optax.identity())
   after = masked(after or optax.identity())
-  groups = ('encoder', HEAD)
 
   def init(params: Params) -> dict[str, Any]:
+    if not isinstance(params, Mapping) or not {*GROUPS} <= {*params}:
+      found = list(params) if isinstance(params, Mapping) else type(params)
+      raise ValueError(
+        "grouped: expected parameters {'encoder': ..., 'head': ...}, found "
+        f'{found}'
+      )
     return {
       'before': before.init(params),
-      **{g: core.init(params[g]) for g in groups},
+      **{name: core.init(group) for name, group in _groups(params).items()},
       'after': after.init(params),
     }
 
@@ -125,12 +138,21 @@ def grouped(
   ) -> tuple[Params, dict[str, Any]]:
     new = {}
     updates, new['before'] = before.update(updates, state['before'], params)
-    updates = dict(updates)
-    for g in groups:
-      updates[g], new[g] = core.update(
-        updates[g], state[g], None if params is None else params[g]
+    of_params = {} if params is None else _groups(params)
+    updated = {}
+    for name, group in _groups(updates).items():
+      updated[name], new[name] = core.update(
+        group, state[name], of_params.get(name)
       )
+    updates = {**updates, **updated.pop(REST, {}), **updated}
     updates, new['after'] = after.update(updates, state['after'], params)
     return updates, new
 
   return optax.GradientTransformation(init, update)
+
+
+def _groups(tree: Mapping[str, Any]) -> dict[str, Any]:
+  """Encoder, head, and all other keys together, if there are any."""
+  groups = {name: tree[name] for name in GROUPS}
+  rest = {name: x for name, x in tree.items() if name not in GROUPS}
+  return {**groups, REST: rest} if rest else groups

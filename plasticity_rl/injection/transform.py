@@ -1,12 +1,15 @@
 """Injection of parameters together with their optimizer's state."""
 
-import dataclasses
-from typing import Any
+from collections.abc import Set
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from plasticity_rl.injection.optimizers import GROUPS
+from plasticity_rl.injection.optimizers import REST
+from plasticity_rl.injection.optimizers import trainable_mask
 from plasticity_rl.injection.params import inject_params
 from plasticity_rl.injection.params import is_full
 from plasticity_rl.split import HEAD
@@ -15,6 +18,10 @@ from plasticity_rl.split import SplitNetwork
 from plasticity_rl.types import Params
 
 OPTIMIZER_STATES = ('reset_head', 'keep', 'reset_all')
+_UNWRAPPED = (
+  'the optimizer would update frozen parameters: wrap it by injection.masked '
+  'or injection.grouped'
+)
 
 
 def inject(
@@ -92,78 +99,131 @@ def carry_state(
   """The optimizer's state after its parameters took another structure.
 
   State is found by its path in the tree, for any optax optimizer. Whatever
-  lies below a key 'head' is the head's: its moments, and with `grouped` its
-  count too.
+  lies below the key 'head' is the head's: its moments, and with `grouped` its
+  count too. Hyperparameters of `optax.inject_hyperparams` are settings, which
+  stay as they are.
+
+  Raises:
+    ValueError: a state of another optimizer, one that keeps a state for frozen
+      parameters, or an unknown `optimizer_state`.
   """
   if optimizer_state not in OPTIMIZER_STATES:
     raise ValueError(
       f'optimizer_state must be one of {OPTIMIZER_STATES}: {optimizer_state!r}'
     )
   fresh = optimizer.init(new_params)
-  leaves, treedef = jax.tree_util.tree_flatten_with_path(fresh)
-  if any(_part(path) in ('frozen', 'signs') for path, _ in leaves):
-    raise ValueError(
-      'the optimizer keeps a state for frozen parameters and would update '
-      'them: wrap it by injection.masked or injection.grouped'
-    )
-  old = dict(jax.tree_util.tree_leaves_with_path(opt_state))
+  if _moves_frozen(optimizer, fresh, new_params):
+    raise ValueError(_UNWRAPPED)
+  new, treedef = _leaves(fresh), jax.tree.structure(fresh)
+  if any(leaf.field in ('frozen', 'signs') for leaf in new):
+    raise ValueError(_UNWRAPPED)
+  old = _leaves(opt_state)
+  by_path = {leaf.path: leaf.value for leaf in old}
   # A head that is injected now was not before, or the other way round.
-  bare = {_without_trainable(path): leaf for path, leaf in old.items()}
+  by_bare_path = {leaf.bare_path: leaf.value for leaf in old}
+  parts = {*new_params, *GROUPS, REST}
   carried = []
-  for path, leaf in leaves:
-    if optimizer_state == 'reset_all' and not _is_schedules(path):
-      source = leaf
-    elif _head_index(path) is not None:
-      source = leaf
+  for leaf in new:
+    path = leaf.path
+    if _is_hyperparameter(path):
+      source = by_path.get(path, leaf.value)
+    elif optimizer_state == 'reset_all' and not _is_schedules(path):
+      source = leaf.value
+    elif _is_heads(path, parts):
+      source = leaf.value
       if optimizer_state == 'keep':
-        source = old.get(path, bare.get(_without_trainable(path), leaf))
-    elif path in old:
-      source = old[path]
+        source = by_path.get(path, by_bare_path.get(leaf.bare_path, leaf.value))
+    elif path in by_path:
+      source = by_path[path]
     else:
       raise ValueError(
         'the optimizer state has no leaf at '
         f'{jax.tree_util.keystr(path)}: was it made by this optimizer?'
       )
-    if jnp.shape(source) != jnp.shape(leaf):
+    if jnp.shape(source) != jnp.shape(leaf.value):
       raise ValueError(
         f'the optimizer state at {jax.tree_util.keystr(path)} has shape '
-        f'{jnp.shape(source)}, expected {jnp.shape(leaf)}'
+        f'{jnp.shape(source)}, expected {jnp.shape(leaf.value)}'
       )
     carried.append(source)
   return jax.tree_util.tree_unflatten(treedef, carried)
 
 
-def _head_index(path: tuple) -> int | None:
-  """Where in `path` the head begins; None for what is not the head's."""
-  parts = ('encoder', HEAD)  # What is called 'head' in an encoder is not it.
-  for i, key in enumerate(path):
+def _moves_frozen(
+  optimizer: optax.GradientTransformation, state: Any, params: Params
+) -> bool:
+  """Whether updates of frozen parameters can be anything but constant zeros.
+
+  Of an optimizer without a state for each parameter, such as weight decay or
+  noise, the state does not tell. So the update is traced: what it gives frozen
+  leaves must depend on no input.
+  """
+
+  def frozen_updates(gradients: Params, state: Any, params: Params) -> Any:
+    updates, _ = optimizer.update(gradients, state, params)
+    learns = jax.tree.leaves(trainable_mask(params))
+    leaves = jax.tree.leaves(updates)
+    return [u for u, one in zip(leaves, learns, strict=True) if not one]
+
+  try:
+    jaxpr = jax.make_jaxpr(frozen_updates)(params, state, params).jaxpr
+  except TypeError:  # It asks for more arguments, such as the loss.
+    return False
+  depends = set(jaxpr.invars)
+  for equation in jaxpr.eqns:
+    if any(x in depends for x in equation.invars if not hasattr(x, 'val')):
+      depends.update(equation.outvars)
+  return any(x in depends for x in jaxpr.outvars if not hasattr(x, 'val'))
+
+
+class _Leaf(NamedTuple):
+  """A leaf of an optimizer's state.
+
+  Attributes:
+    path: of the leaf.
+    bare_path: the same as if no head were injected.
+    field: of `InjectedHead`, that the path runs through, if any.
+    value: an array.
+  """
+
+  path: tuple[Any, ...]
+  bare_path: tuple[Any, ...]
+  field: str | None
+  value: Any
+
+
+def _leaves(state: Any) -> list[_Leaf]:
+  """The leaves of a state, in the order of `jax.tree.leaves`."""
+  found = []
+  for path, node in jax.tree_util.tree_leaves_with_path(
+    state, is_leaf=lambda x: isinstance(x, InjectedHead)
+  ):
+    if not isinstance(node, InjectedHead):
+      found.append(_Leaf(path, path, None, node))
+      continue
+    for inner, value in jax.tree_util.tree_leaves_with_path(node):
+      field = inner[0].name
+      bare = inner[1:] if field == 'trainable' else inner
+      found.append(_Leaf(path + inner, path + bare, field, value))
+  return found
+
+
+def _is_heads(path: tuple[Any, ...], parts: Set[str]) -> bool:
+  """Whether a leaf is the head's.
+
+  A 'head' inside another part (an encoder, a second network) is that part's.
+  """
+  for key in path:
     if getattr(key, 'key', None) in parts:
-      return i if key.key == HEAD else None
-  return None
+      return bool(key.key == HEAD)
+  return False
 
 
-def _is_schedules(path: tuple) -> bool:
+def _is_hyperparameter(path: tuple[Any, ...]) -> bool:
+  return any(getattr(key, 'name', None) == 'hyperparams' for key in path)
+
+
+def _is_schedules(path: tuple[Any, ...]) -> bool:
   """Whether a leaf belongs to no group: the counts that `grouped` promises."""
   keys = {getattr(key, 'key', None) for key in path}
-  return bool(keys & {'before', 'after'}) and not keys & {'encoder', HEAD}
-
-
-def _part(path: tuple) -> str | None:
-  """The field of `InjectedHead` that `path` runs through, if any."""
-  begin = _head_index(path)
-  if begin is None:
-    return None
-  names = {field.name for field in dataclasses.fields(InjectedHead)}
-  for key in path[begin:]:
-    if getattr(key, 'name', None) in names:
-      return key.name
-  return None
-
-
-def _without_trainable(path: tuple) -> tuple:
-  key = jax.tree_util.GetAttrKey('trainable')
-  begin = _head_index(path)
-  if begin is None or key not in path[begin:]:
-    return path
-  i = path.index(key, begin)
-  return path[:i] + path[i + 1 :]
+  return bool(keys & {'before', 'after'}) and not keys & {*GROUPS, REST}

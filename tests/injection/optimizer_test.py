@@ -1,5 +1,7 @@
 """The optimizer's state through injections, and what it updates."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,7 +100,12 @@ def filled(state):
 
 def heads_own(path):
   """Whether a leaf of a state is the head's, of these networks."""
-  return "['head']" in path
+  return "['head']" in path and not is_setting(path)
+
+
+def is_setting(path):
+  """A hyperparameter, which a user may have set by hand."""
+  return '.hyperparams[' in path
 
 
 def before_head(path):
@@ -162,7 +169,7 @@ def test_reset_all_starts_anew_but_for_schedules(optimizer):
   )
   initial = by_path(optimizer.init(params))
   for path, leaf in by_path(state).items():
-    schedules = "['after']" in path
+    schedules = "['after']" in path or is_setting(path)
     np.testing.assert_array_equal(
       leaf, old[path] if schedules else initial[path], err_msg=path
     )
@@ -223,13 +230,124 @@ def test_a_head_inside_the_encoder_is_the_encoders():
     optax.rmsprop(RATE),
     optax.sgd(RATE, momentum=0.9),
     optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(RATE)),
+    # Without a state for each parameter.
+    optax.sgd(RATE),
+    optax.chain(optax.add_decayed_weights(0.1), optax.sgd(RATE)),
+    optax.noisy_sgd(RATE, key=0),
+    optax.chain(
+      injection.masked(optax.adam(RATE)),
+      optax.noisy_sgd(RATE, key=0),
+    ),
+    optax.chain(
+      injection.masked(optax.adam(RATE)), optax.add_decayed_weights(1)
+    ),
   ],
-  ids=['adam', 'rmsprop', 'momentum', 'chain'],
+  ids=[
+    'adam',
+    'rmsprop',
+    'momentum',
+    'chain',
+    'sgd',
+    'weight_decay',
+    'noisy_sgd',
+    'noise_after_masked',
+    'decay_after_masked',
+  ],
 )
 def test_an_unwrapped_optimizer_is_refused(optimizer):
   params = fresh()
   with pytest.raises(ValueError, match='wrap it by injection.masked'):
     injection.inject(key(0), PLAIN, params, optimizer, optimizer.init(params))
+
+
+def test_other_keys_are_a_group_that_an_injection_keeps():
+  """A temperature trains as if alone, and so does a second network's head."""
+  optimizer = injection.grouped(optax.adam(RATE))
+  params = {
+    **fresh(),
+    'log_alpha': jnp.array(0.0),
+    'other': {'head': {'w': jnp.ones([2, 2])}},
+  }
+  alone = {name: params[name] for name in ('log_alpha', 'other')}
+  expected, adam = dict(alone), optax.adam(RATE)
+  state, alone_state = optimizer.init(params), adam.init(alone)
+  for i in range(6):
+    gradients = jax.tree.map(lambda p: p - 3.0, params)
+    updates, state = optimizer.update(gradients, state, params)
+    params = optax.apply_updates(params, updates)
+    updates, alone_state = adam.update(
+      jax.tree.map(lambda p: p - 3.0, expected), alone_state
+    )
+    expected = optax.apply_updates(expected, updates)
+    if i == 2:
+      before = state
+      params, state = injection.inject(key(i), PLAIN, params, optimizer, state)
+      assert_same_bits(state['rest'], before['rest'])
+  assert_close({name: params[name] for name in alone}, expected)
+
+
+def test_grouped_refuses_parameters_without_a_head():
+  with pytest.raises(ValueError, match="'encoder'.*'head'.*found.*'body'"):
+    injection.grouped(optax.adam(RATE)).init({'body': jnp.ones(2)})
+
+
+@each_optimizer
+@pytest.mark.parametrize('injections', [1, 2])
+def test_keep_finds_the_moments_of_a_field_called_trainable(
+  optimizer, injections
+):
+  """A head's own field is not taken for that of `InjectedHead`."""
+
+  @jax.tree_util.register_dataclass
+  @dataclasses.dataclass
+  class Head:
+    trainable: jax.Array
+
+  def head_init(key, features):
+    return Head(jax.random.normal(key, [features.shape[-1], 2]))
+
+  net = injection.SplitNetwork(
+    lambda key, x: jnp.ones([x.shape[-1], 3]),
+    lambda w, x: x @ w,
+    head_init,
+    lambda head, features: features @ head.trainable,
+  )
+  params = net.init(key(0), X)
+  for i in range(injections):
+    old = filled(optimizer.init(params))
+    params, state = injection.inject(
+      key(i), net, params, optimizer, old, optimizer_state='keep'
+    )
+
+  # Heads' moments of the state before, in the same order.
+  def of_head(state):
+    return [v for k, v in by_path(state).items() if '.trainable' in k]
+
+  for new, kept in zip(of_head(state), of_head(old), strict=True):
+    np.testing.assert_array_equal(new, kept)
+
+
+def test_a_rate_set_by_hand_survives_an_injection():
+  optimizer = injection.grouped(optax.inject_hyperparams(optax.adam)(RATE))
+  params = fresh()
+  state = optimizer.init(params)
+  rates = [
+    path
+    for path in by_path(state)
+    if "'head'" in path and 'learning_rate' in path
+  ]
+  assert len(rates) == 1
+  state = jax.tree_util.tree_map_with_path(
+    lambda path, x: (
+      jnp.array(0.5) if jax.tree_util.keystr(path) in rates else x
+    ),
+    state,
+  )
+  for how in injection.OPTIMIZER_STATES:
+    _, after = injection.inject(
+      key(0), PLAIN, params, optimizer, state, optimizer_state=how
+    )
+    assert by_path(after)[rates[0]] == 0.5
 
 
 def test_what_does_not_belong_together_is_refused():
