@@ -19,5 +19,5 @@ def active_units(probe: Probe, threshold: float = 0.0) -> dict[str, jax.Array]:
   minus `dead_units`; of an activation that may be negative it is not.
   """
   return by_hidden_layer(
-    probe, lambda h: units.is_active(h, threshold).astype(jnp.float32)
+    probe, lambda h, k: units.is_active(h, k, threshold).astype(jnp.float32)
   )

@@ -133,11 +133,18 @@ def by_layer(
 
 
 def hidden_units(
-  probe: Probe, measure: Callable[[jax.Array], jax.Array]
+  probe: Probe, measure: Callable[[jax.Array, int], jax.Array]
 ) -> dict[str, jax.Array]:
-  """A per-unit measure `[B, ..., U] -> [U]` of each hidden layer."""
+  """A per-unit measure of each hidden layer.
+
+  Args:
+    probe: the network on the probe batch.
+    measure: `(features [B, ..., k U], k) -> [U]`, of k features per unit.
+  """
   return {
-    layer.name: measure(probe.output.layers[layer.name])
+    layer.name: measure(
+      probe.output.layers[layer.name], layer.features_per_unit
+    )
     for layer in probe.net.layers
     if layer.hidden
   }
@@ -160,8 +167,11 @@ def with_parts(
 
 
 def by_hidden_layer(
-  probe: Probe, measure: Callable[[jax.Array], jax.Array]
+  probe: Probe, measure: Callable[[jax.Array, int], jax.Array]
 ) -> dict[str, jax.Array]:
-  """A per-unit measure averaged over the units of each layer and part."""
+  """A per-unit measure averaged over the units of each layer and part.
+
+  `measure` is as in `hidden_units`.
+  """
   units = with_parts(probe.net, hidden_units(probe, measure))
   return {where: values.mean() for where, values in units.items()}

@@ -9,9 +9,11 @@ from plasticity_rl.measures import units
 
 
 def dead_units(probe: Probe) -> dict[str, jax.Array]:
-  """Fraction of hidden units whose output is zero on the whole probe batch.
+  """Fraction of hidden units whose features are zero on the whole probe batch.
 
   By layer, and over all hidden units of the encoder and of the head. A
   channel is dead if it is zero at every position.
   """
-  return by_hidden_layer(probe, lambda h: units.is_dead(h).astype(jnp.float32))
+  return by_hidden_layer(
+    probe, lambda h, k: units.is_dead(h, k).astype(jnp.float32)
+  )

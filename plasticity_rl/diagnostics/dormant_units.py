@@ -21,22 +21,19 @@ def dormant_units(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   `measures.dormancy`.
   """
   return by_hidden_layer(
-    probe, lambda h: units.is_dormant(h, tau).astype(jnp.float32)
+    probe, lambda h, k: units.is_dormant(h, k, tau).astype(jnp.float32)
   )
 
 
 def dormant_sets(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   """Whether each unit is dormant, bool `[U]` by hidden layer."""
-  return hidden_units(probe, lambda h: units.is_dormant(h, tau))
+  return hidden_units(probe, lambda h, k: units.is_dormant(h, k, tau))
 
 
 def no_dormant_sets(net: NetSpec, learns: Params) -> dict[str, jax.Array]:
   """`dormant_sets` before any measurement; `learns` as in `Probe.learns`."""
   return {
-    layer.name: jnp.zeros(
-      of_layer(learns, layer)[layer.weight].shape[-1] * layer.features_per_unit,
-      bool,
-    )
+    layer.name: jnp.zeros(of_layer(learns, layer)[layer.weight].shape[-1], bool)
     for layer in net.layers
     if layer.hidden
   }
@@ -50,9 +47,9 @@ def dormant_overlap(probe: Probe, tau: float = 0.025) -> dict[str, jax.Array]:
   The sets are of units with s_i <= tau. By layer, and over the units of the
   encoder and of the head; NaN where one of the sets is empty, as M is at first.
   Sokar et al. (2023) use this coefficient to show that dormant units stay
-  dormant; here it is between measurements `diagnostics.every_steps` apart. What
-  an arm measures at the fork itself is compared with the past of all arms and
-  not remembered.
+  dormant; here it is between measurements `diagnostics.every_steps` apart. An
+  arm's measurement at the fork is compared with the last one of the prefix, and
+  is not remembered.
   """
   now = with_parts(probe.net, dormant_sets(probe, tau))
   before = with_parts(probe.net, probe.memory)

@@ -112,14 +112,17 @@ def hare_and_tortoise(
 
 
 def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
-  """Which weights were drawn again, bool; a bias is if one of its unit's was.
+  """Which weights were drawn again, bool, by their initial values.
 
-  (Biases are drawn as zeros, so that their initial values tell nothing.)
+  Biases, scales and offsets of a unit are drawn as the same constants each
+  time, so they count as drawn again if one of the unit's weights was.
   """
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
     own = get_layer(new, layer)
     w = own[layer.weight]
     drawn = w.reshape(-1, w.shape[-1]).any(0)
-    new = put_layer(new, layer, {**own, layer.bias: drawn})
+    new = put_layer(
+      new, layer, {k: w if k == layer.weight else drawn for k in own}
+    )
   return new

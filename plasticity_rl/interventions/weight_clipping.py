@@ -29,7 +29,9 @@ def weight_clipping(
       w <- clip(w, -kappa s, kappa s),    s = 1 / sqrt(fan_in),
 
   fan_in the inputs of one unit (kernel height x width x channels), for the
-  layer's weights and biases alike.
+  layer's weights and biases alike. Scales and offsets of layer normalisation
+  and gains of weight normalisation start at values that have nothing to do with
+  s, and are not clipped.
 
   Elsayed et al., "Weight Clipping for Deep Continual and Reinforcement
   Learning", 2024; meant to happen after every update: `every_updates=1`.
@@ -60,9 +62,12 @@ def weight_clipping(
       for layer in net.layers:
         tree = get_layer(plain, layer)
         bound = kappa / np.sqrt(np.prod(tree[layer.weight].shape[:-1]))
-        plain = put_layer(
-          plain, layer, {k: jnp.clip(x, -bound, bound) for k, x in tree.items()}
-        )
+        clipped = {
+          k: jnp.clip(tree[k], -bound, bound)
+          for k in (layer.weight, layer.bias)
+          if k in tree
+        }
+        plain = put_layer(plain, layer, {**tree, **clipped})
       return core.replace_trainable(params, plain)
 
     return state._replace(

@@ -1,7 +1,9 @@
 """Units of a hidden layer, by what they put out on a batch.
 
 A unit of a dense layer is a column of its features, `[B, U]`; one of a
-convolution is a channel of `[B, H, W, U]`, looked at over all positions.
+convolution is a channel of `[B, H, W, U]`, looked at over all positions. Where
+an activation makes k features of each unit (CReLU, Fourier), features are
+`[B, ..., k U]`, and unit i has features i, i + U, ...
 """
 
 import chex
@@ -36,20 +38,25 @@ def dormancy_scores(
   return jnp.where(mean > 0, activity / jnp.where(mean > 0, mean, 1), 0)
 
 
-def is_dead(features: jax.Array) -> jax.Array:
-  """Whether each unit is zero on every example, bool `[U]`."""
-  return unit_activity(features) == 0
+def is_dead(features: jax.Array, features_per_unit: int = 1) -> jax.Array:
+  """Whether all features of a unit are zero on every example, bool `[U]`."""
+  silent = unit_activity(features) == 0
+  return silent.reshape(features_per_unit, -1).all(0)
 
 
-def is_dormant(features: jax.Array, tau: float = 0.025) -> jax.Array:
+def is_dormant(
+  features: jax.Array, features_per_unit: int = 1, tau: float = 0.025
+) -> jax.Array:
   """Whether each unit's score is at most tau, bool `[U]`."""
-  return dormancy_scores(features) <= tau
+  return dormancy_scores(features, features_per_unit) <= tau
 
 
-def is_active(features: jax.Array, threshold: float = 0.0) -> jax.Array:
-  """Whether each unit's mean output is above `threshold`, bool `[U]`."""
-  mean = features.reshape(-1, features.shape[-1]).mean(0)
-  return mean > threshold
+def is_active(
+  features: jax.Array, features_per_unit: int = 1, threshold: float = 0.0
+) -> jax.Array:
+  """Whether the mean of a feature of a unit is above `threshold`, `[U]`."""
+  active = features.reshape(-1, features.shape[-1]).mean(0) > threshold
+  return active.reshape(features_per_unit, -1).any(0)
 
 
 def overlap_of(now: jax.Array, before: jax.Array) -> jax.Array:
@@ -67,7 +74,19 @@ def _share(units: jax.Array) -> jax.Array:
   return units.astype(jnp.float32).mean()
 
 
-def dead_units(features: jax.Array) -> jax.Array:
+def _features(values: jax.Array, features_per_unit: int) -> jax.Array:
+  """Checks features, and that they are those of whole units."""
+  found = checks.features(values)
+  checks.count('features_per_unit', features_per_unit, 1)
+  if found.shape[-1] % features_per_unit:
+    raise UserError(
+      f'features: {found.shape[-1]} features are no multiple of'
+      f' features_per_unit ({features_per_unit})'
+    )
+  return found
+
+
+def dead_units(features: jax.Array, *, features_per_unit: int = 1) -> jax.Array:
   """Fraction of units whose output is zero on the whole batch.
 
   Of ReLU units these get no gradient. A channel is dead if it is zero at every
@@ -76,12 +95,14 @@ def dead_units(features: jax.Array) -> jax.Array:
 
   Args:
     features: of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
+    features_per_unit: 2 after a CReLU or Fourier activation.
 
   Returns:
     The fraction, float32 `[]`.
 
   Raises:
-    UserError: features that are no batch, empty or not finite.
+    UserError: features that are no batch, empty or not finite, or not those of
+      whole units.
 
   Example:
     >>> import numpy as np
@@ -90,10 +111,14 @@ def dead_units(features: jax.Array) -> jax.Array:
     >>> float(pl.measures.dead_units(features))
     0.25
   """
-  return _share(is_dead(checks.features(features)))
+  return _share(
+    is_dead(_features(features, features_per_unit), features_per_unit)
+  )
 
 
-def dormancy(features: jax.Array, tau: float = 0.025) -> jax.Array:
+def dormancy(
+  features: jax.Array, tau: float = 0.025, *, features_per_unit: int = 1
+) -> jax.Array:
   """Fraction of units with a score s_i <= tau.
 
       s_i = E|h_i| / (1/U sum_j E|h_j|)
@@ -105,13 +130,14 @@ def dormancy(features: jax.Array, tau: float = 0.025) -> jax.Array:
   Args:
     features: h of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
     tau: the threshold, not negative; 0 counts the dead units.
+    features_per_unit: 2 after a CReLU or Fourier activation.
 
   Returns:
     The fraction, float32 `[]`.
 
   Raises:
-    UserError: features that are no batch, empty or not finite, or a negative
-      tau.
+    UserError: features that are no batch, empty or not finite, or not those of
+      whole units; or a negative tau.
 
   Example:
     >>> import numpy as np
@@ -123,27 +149,33 @@ def dormancy(features: jax.Array, tau: float = 0.025) -> jax.Array:
     0.25
   """
   checks.at_least('tau', tau, 0)
-  return _share(is_dormant(checks.features(features), tau))
+  found = _features(features, features_per_unit)
+  return _share(is_dormant(found, features_per_unit, tau))
 
 
-def active_units(features: jax.Array, threshold: float = 0.0) -> jax.Array:
+def active_units(
+  features: jax.Array, threshold: float = 0.0, *, features_per_unit: int = 1
+) -> jax.Array:
   """FAU: fraction of units whose mean output is above `threshold`.
 
       1/U sum_i 1[E h_i(x) > threshold]
 
   Ma et al., "Revisiting Plasticity in Visual Reinforcement Learning", 2023,
   with their threshold of zero. After a ReLU it is one minus `dead_units`; of
-  an activation that may be negative it is not.
+  an activation that may be negative it is not. A unit of several features is
+  active if one of them is.
 
   Args:
     features: h of a layer, after its activation, `[B, U]` or `[B, ..., U]`.
     threshold: of the mean.
+    features_per_unit: 2 after a CReLU or Fourier activation.
 
   Returns:
     The fraction, float32 `[]`.
 
   Raises:
-    UserError: features that are no batch, empty or not finite.
+    UserError: features that are no batch, empty or not finite, or not those of
+      whole units.
 
   Example:
     >>> import numpy as np
@@ -152,11 +184,16 @@ def active_units(features: jax.Array, threshold: float = 0.0) -> jax.Array:
     >>> float(pl.measures.active_units(features))
     0.5
   """
-  return _share(is_active(checks.features(features), threshold))
+  found = _features(features, features_per_unit)
+  return _share(is_active(found, features_per_unit, threshold))
 
 
 def dormant_overlap(
-  features: jax.Array, earlier: jax.Array, tau: float = 0.025
+  features: jax.Array,
+  earlier: jax.Array,
+  tau: float = 0.025,
+  *,
+  features_per_unit: int = 1,
 ) -> jax.Array:
   """Overlap of the dormant units of now, N, with those of before, M.
 
@@ -169,6 +206,7 @@ def dormant_overlap(
     features: of a layer now, `[B, U]` or `[B, ..., U]`.
     earlier: of the same layer at an earlier time; another batch will do.
     tau: the threshold of `dormancy`, not negative.
+    features_per_unit: 2 after a CReLU or Fourier activation.
 
   Returns:
     The coefficient, float32 `[]`, NaN where one of the sets is empty.
@@ -186,10 +224,14 @@ def dormant_overlap(
     1.0
   """
   checks.at_least('tau', tau, 0)
-  features, earlier = checks.features(features), checks.features(earlier)
+  features = _features(features, features_per_unit)
+  earlier = _features(earlier, features_per_unit)
   if features.shape[-1] != earlier.shape[-1]:
     raise UserError(
       f'features have {features.shape[-1]} units now and {earlier.shape[-1]}'
       ' earlier'
     )
-  return overlap_of(is_dormant(features, tau), is_dormant(earlier, tau))
+  return overlap_of(
+    is_dormant(features, features_per_unit, tau),
+    is_dormant(earlier, features_per_unit, tau),
+  )

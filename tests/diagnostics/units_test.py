@@ -64,6 +64,20 @@ def test_dormant_units():
     assert float(values['first']) == share
 
 
+def test_a_unit_of_two_features_counts_once():
+  """Of CReLU, unit i has features i and i + 3; ReDo counts alike."""
+  features = np.array([[1.0, 0, 0, 0, 0, 0.01], [0.0, 0, 0, 2, 0, 0.0]])
+  layers = (
+    Layer('first', ('encoder', 'first'), features_per_unit=2),
+    Layer('last', ('head', 'last'), hidden=False),
+  )
+  probe = probe_of({'first': features, 'last': features}, layers=layers)
+  assert float(dead_units(probe)['first']) == pytest.approx(1 / 3)
+  assert float(dormant_units(probe)['first']) == pytest.approx(2 / 3)
+  assert float(active_units(probe)['first']) == pytest.approx(2 / 3)
+  assert dormant_sets(probe)['first'].tolist() == [False, True, True]
+
+
 def test_no_hidden_layer_in_a_part():
   layers = (Layer('last', ('head', 'last'), hidden=False),)
   assert dead_units(probe_of({'last': np.zeros([2, 3])}, layers=layers)) == {}

@@ -1,5 +1,7 @@
 """Hare and Tortoise, projection, clipping, and random subnetworks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,34 @@ import optax
 import pytest
 
 from plasticity_rl import injection
+from plasticity_rl import settings
+from plasticity_rl.agents import dqn
+from plasticity_rl.layers import get_layer
+from plasticity_rl.learner import optimizers
+from plasticity_rl.types import NetSpec
 from tests.interventions import nets
+from tests.properties import cases
+
+NORMS = ('scale', 'offset', 'g')
+
+
+@functools.cache
+def normed():
+  """An agent with layer and weight normalisation, and its state."""
+  network, layers = cases.split_network(
+    nets.SHAPES['mlp'],
+    hidden=(20, 6),
+    split=1,
+    layer_norm=True,
+    weight_norm=True,
+  )
+  optimizer = optimizers.make(settings.OptimizerConfig(name='adam'))
+  made = dqn.DQN(
+    NetSpec(network, optimizer, layers, has_target=True), settings.DQNConfig()
+  )
+  state = nets.state('mlp')._replace(nets=made.init(jax.random.PRNGKey(0)))
+  return made, state
+
 
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
 
@@ -19,6 +48,21 @@ def moved(state, by):
   return state._replace(
     nets={'q': q._replace(params=injection.replace_trainable(q.params, plain))}
   )
+
+
+def test_scales_drawn_again_start_their_average_anew():
+  """They are drawn as ones and zeros each time; their weights tell."""
+  made, state = normed()
+  text = 'hare_and_tortoise(period=100, momentum=0.75)'
+  _, own = nets.calls(text, made, state, 'mlp')
+  state = moved(nets.apply('reset(scope="head")', made, state, 'mlp'), 1)
+  fast = injection.trainable(state.nets['q'].params)
+  _, own = nets.calls(text, made, state, 'mlp', own=own)
+  jax.tree.map(
+    np.testing.assert_array_equal, own['q']['slow']['head'], fast['head']
+  )
+  scale = own['q']['slow']['encoder']['dense_0']['scale']
+  np.testing.assert_allclose(scale, 1.25)
 
 
 @pytest.mark.parametrize('history', ['fresh', 'injected'])
@@ -128,6 +172,23 @@ def test_clipping_by_hand():
         clipped += np.sum(new[name][k] != old[name][k])
     assert clipped > 10
     assert old.keys() == bounds.keys()
+
+
+def test_scales_and_gains_are_not_clipped():
+  """They start at 1 and at ||w||, far above the bound of any weight."""
+  made, state = normed()
+  after = nets.apply('weight_clipping(kappa=0.1)', made, state, 'mlp')
+  before, after = (
+    injection.trainable(s.nets['q'].params) for s in (state, after)
+  )
+  kept = 0
+  for layer in made.spec.nets['q'].layers:
+    old, new = get_layer(before, layer), get_layer(after, layer)
+    assert np.any(new['w'] != old['w'])
+    for name in set(NORMS) & set(old):
+      np.testing.assert_array_equal(new[name], old[name])
+      kept += 1
+  assert kept == 7  # Three of each hidden layer, one of the last.
 
 
 def test_initial_weights_are_within_twice_the_bound():
