@@ -74,14 +74,29 @@ def load(name: str) -> Callable[..., Any]:
 class _SingleEnv:
   """The common part of the adapters of both libraries."""
 
-  def __init__(self, env: Any, adapter: Adapter):
+  def __init__(self, env: Any, adapter: Adapter, rebuild: Callable | None):
+    """Wraps an environment.
+
+    Args:
+      env: the user's.
+      adapter: converts observations and actions.
+      rebuild: `(seed) -> environment`, if the user's callable takes a seed:
+        what it draws when it is built then follows from the run's seed too.
+    """
     self._env = env
     self._adapter = adapter
+    self._rebuild = rebuild
     self._observation: Any = None
     self.spaces = adapter.spaces
     self.can_copy = all(
       callable(getattr(env, name, None)) for name in ('get_state', 'set_state')
     )
+
+  def _build(self, seed: int) -> None:
+    """Builds the environment again, if its callable takes a seed."""
+    if self._rebuild:
+      self._env.close()
+      self._env = self._rebuild(seed)
 
   def observe(self) -> np.ndarray:
     return self._adapter.observation(self._observation)
@@ -103,6 +118,7 @@ class GymnasiumAdapter(_SingleEnv):
   """A `gymnasium.Env`: `terminated` gives a discount of 0, `truncated` 1."""
 
   def begin(self, seed: int) -> None:
+    self._build(seed)
     self._observation, _ = self._env.reset(seed=seed)
 
   def reset(self) -> None:
@@ -120,14 +136,8 @@ class GymnasiumAdapter(_SingleEnv):
 class DmEnvAdapter(_SingleEnv):
   """A `dm_env.Environment`; to seed it, it is built again."""
 
-  def __init__(self, env: Any, adapter: Adapter, rebuild: Callable | None):
-    super().__init__(env, adapter)
-    self._rebuild = rebuild
-
   def begin(self, seed: int) -> None:
-    if self._rebuild:
-      self._env.close()
-      self._env = self._rebuild(seed)
+    self._build(seed)
     self.reset()
 
   def reset(self) -> None:
@@ -159,12 +169,12 @@ def _single_env(
     raise UserError(
       f'environment {name!r}: {errors.one_line(error)}'
     ) from error
+  rebuild = build if takes_seed else None
   if isinstance(env, dm_env.Environment):
-    rebuild = build if takes_seed else None
     return DmEnvAdapter(env, dm_env_adapter(name, env), rebuild)
   gymnasium = sys.modules.get('gymnasium')  # Imported if env is of gymnasium.
   if gymnasium and isinstance(env, gymnasium.Env):
-    return GymnasiumAdapter(env, gymnasium_adapter(name, env))
+    return GymnasiumAdapter(env, gymnasium_adapter(name, env), rebuild)
   raise UserError(
     f'environment {name!r} makes a {type(env).__name__}, which is neither a '
     'dm_env.Environment nor a gymnasium.Env'

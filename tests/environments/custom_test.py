@@ -79,6 +79,16 @@ def test_each_environment_has_its_seed():
   assert before.closed  # It was made again.
 
 
+def test_what_gymnasium_draws_at_construction_follows_from_the_seed():
+  envs = make(f'{SCRIPTED}:DrawnGymEnv', 3)
+  before = own(envs)
+  first = envs.begin(np.array([5, 6, 7], np.uint32))
+  assert len(np.unique(first[:, 0])) == 3
+  np.testing.assert_array_equal(envs.begin(np.array([5, 6, 7])), first)
+  assert [own(envs, i).seeds for i in range(3)] == [[5], [6], [7]]
+  assert before.closed
+
+
 def test_seeded_environments_of_gymnasium_repeat():
   envs = make('gymnasium:make', 2, arguments=('CartPole-v1',))
 

@@ -112,3 +112,19 @@ class CopiedDmEnv(DmEnv):
 
   def set_state(self, state):
     self.played.episode, self.played.step = map(int, state)
+
+
+class DrawnGymEnv(GymEnv):
+  """Draws something when it is built, and observes it in the first place."""
+
+  def __init__(self, seed=None):
+    super().__init__()
+    self.drawn = np.random.default_rng(seed).uniform(1, 2)
+    self.closed = False
+
+  def reset(self, *, seed=None, options=None):
+    observation, info = super().reset(seed=seed, options=options)
+    return observation + np.array([self.drawn, 0]), info
+
+  def close(self):
+    self.closed = True
