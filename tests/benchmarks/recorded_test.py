@@ -144,9 +144,9 @@ def test_tasks_follow_each_other_and_are_evaluated():
   config.environment.switch_every_steps = 5
   config.environment.path = 'given'
   settings = settings_lib.resolve(config)
-  stream = datasets.RecordedValues(Mean(), settings, recording)
+  source = datasets.RecordedValues(Mean(), settings, recording)
   key = jnp.array([0, 1], jnp.uint32)
-  env, replay = stream.init(key)
+  env, replay = source.init(key)
   counters = small.build(small.supervised()).init().counters
   standard = (recording.values - recording.values.mean()) / (
     recording.values.std()
@@ -154,9 +154,9 @@ def test_tasks_follow_each_other_and_are_evaluated():
   seen = []
   for step in range(17):
     counters = counters._replace(step=jnp.array(step))
-    env, replay, _ = stream.collect(key, None, env, replay, counters)
-    counters = stream.advance(counters)
-    batch = stream.sample(key, env, replay, counters, 50)
+    env, replay, _ = source.collect(key, None, env, replay, counters)
+    counters = source.advance(counters)
+    batch = source.sample(key, env, replay, counters, 50)
     points = {int(x) // 4 for x in batch.s_tm1.ravel()}
     assert len(points) == 1
     point = points.pop()
@@ -166,7 +166,7 @@ def test_tasks_follow_each_other_and_are_evaluated():
     )
     for x, y in zip(batch.s_tm1.ravel(), batch.a_tm1, strict=True):
       assert wanted[float(x)] == pytest.approx(float(y), abs=1e-6)
-    metrics = stream.evaluate(key, None, env)
+    metrics = source.evaluate(key, None, env)
     error = np.mean((0.5 - standard[0, point]) ** 2)
     assert -metrics['eval/return'] == pytest.approx(error, rel=1e-5)
     assert metrics['eval/unexplained'] == pytest.approx(

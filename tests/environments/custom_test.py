@@ -26,7 +26,7 @@ def make(name, num_envs=1, **options):
 
 
 def own(envs, i=0):
-  """The user's object in a lane."""
+  """The user's object in environment `i`."""
   return envs._envs[i]._env
 
 

@@ -182,7 +182,7 @@ def test_termination_has_a_discount_of_zero():
   assert step.last and step.discount == 0
 
 
-def test_lanes_are_seeded_apart():
+def test_environments_are_seeded_apart():
   envs = make('cheetah_run', 3)
   first = envs.begin(np.array([7, 8, 7], np.uint32))
   assert (first[0] != first[1]).any()

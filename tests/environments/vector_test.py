@@ -1,4 +1,4 @@
-"""Many lanes: the ends of episodes, action repeat, limits, stacks."""
+"""Many environments: the ends of episodes, action repeat, limits, stacks."""
 
 import threading
 
@@ -18,7 +18,7 @@ SPACES = Spaces((2,), np.float32, Discrete(1))
 
 
 class SingleEnv:
-  """A lane that plays a script."""
+  """An environment that plays a script."""
 
   can_copy = True
 
@@ -88,7 +88,7 @@ def test_ends_of_episodes():
   assert dtypes == ['f4', 'f4', 'f4', 'bool', 'f4', 'f4']
 
 
-def test_a_lane_does_not_disturb_another():
+def test_an_environment_does_not_disturb_another():
   scripts = ((2, 'truncated'),), ((3, 'terminated'), (1, 'truncated'))
   together = make(scripts)
   together.begin(np.arange(2))
@@ -102,7 +102,7 @@ def test_a_lane_does_not_disturb_another():
 
 
 def naive(script, repeat, limit, steps):
-  """What `SyncVectorEnv` says of one lane, without its loops."""
+  """What `SyncVectorEnv` does of one environment, without its loops."""
   played = scripted.Played(script)
   played.begin()
   rows, decisions = [], 0
@@ -181,7 +181,7 @@ def test_copy_goes_on_as_the_original(stack):
     spaces = Spaces((2 * stack,), np.float32, Discrete(1))
     found = [SingleEnv(((7, 'terminated'),)), SingleEnv()]
     if stack > 1:
-      found = [vector.FrameStack(lane, stack) for lane in found]
+      found = [vector.FrameStack(env, stack) for env in found]
     return vector.SyncVectorEnv(
       found, spaces, return_range=(0, 1), max_episode_steps=5
     )

@@ -47,7 +47,7 @@ def fixture_study(tmp_path_factory):
   return folder
 
 
-def test_a_shared_past_changes_no_bit(study, tmp_path):
+def test_a_shared_prefix_changes_no_bit(study, tmp_path):
   """Against the same run trained whole; its ledger too holds the prefix."""
   alone = tmp_path / 'alone'
   run(
@@ -98,7 +98,7 @@ def test_the_report_of_it(study, tmp_path):
   assert len(scores) == 1 + 3 * 2
 
 
-def test_diagnoses_that_share_their_past(tmp_path):
+def test_diagnoses_that_share_their_prefix(tmp_path):
   """Against a diagnosis that trained its own."""
   study, alone = tmp_path / 's', tmp_path / 'alone'
   config = 'tests/launch/tiny_diagnosis.py'

@@ -125,7 +125,7 @@ _TRAINS = (
 )
 
 
-def test_a_run_goes_on_from_its_past(tmp_path):
+def test_a_run_goes_on_from_its_prefix(tmp_path):
   jobs = {
     'prefix-p': _prefix(_TRAINS, tmp_path / 'prefixes' / 'p'),
     'a': fakes.spec('', past='prefix-p', past_step=50),
@@ -142,7 +142,7 @@ def test_a_run_goes_on_from_its_past(tmp_path):
   assert folder_lib.read_state(tmp_path, 'prefix-p')['attempts'] == 1
 
 
-def test_a_past_that_fails_is_named(tmp_path):
+def test_a_prefix_that_fails_is_named(tmp_path):
   code = 'import sys; sys.exit("error: NaN")'
   jobs = {
     'prefix-p': _prefix(code),

@@ -308,7 +308,7 @@ def test_only_what_is_missing_or_failed_is_to_be_done(tmp_path):
   assert listed() == []
 
 
-def test_a_past_that_is_needed_twice_outlives_one_need(
+def test_a_prefix_that_is_needed_twice_outlives_one_need(
   tmp_path, file, monkeypatch
 ):
   """Two prefixes go on from a third, and one of the two is not needed."""

@@ -20,7 +20,9 @@ SLOTS = [slots.Slot((0,), {}), slots.Slot((0,), {})]
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_all_is_done_pasts_first_and_failures_do_not_stop_it(tmp_path, capsys):
+def test_all_is_done_prefixes_first_and_failures_do_not_stop_it(
+  tmp_path, capsys
+):
   order = tmp_path / 'order'
   say = 'import sys; open(sys.argv[1], "a").write(sys.argv[2] + " ")'
   trains = say + (

@@ -121,7 +121,7 @@ def test_diagnoses_share_what_comes_before_their_forks():
     assert not any(k.startswith('fork') for k in prefix.overrides)
 
 
-def test_a_diagnosis_alone_trains_its_own_past():
+def test_a_diagnosis_alone_trains_its_own_prefix():
   study = _study([{}], 'diagnose')
   assert not sharing.plan(study).prefixes
   # Also if others differ in what comes before.
@@ -129,7 +129,7 @@ def test_a_diagnosis_alone_trains_its_own_past():
   assert not sharing.plan(study).prefixes
 
 
-def test_other_code_is_another_past(monkeypatch):
+def test_other_code_is_another_prefix(monkeypatch):
   study = _study([_injection(200), {}])
   before = set(sharing.plan(study).prefixes)
   assert before == set(sharing.plan(study).prefixes)
@@ -137,7 +137,7 @@ def test_other_code_is_another_past(monkeypatch):
   assert before.isdisjoint(sharing.plan(study).prefixes)
 
 
-def test_what_has_no_effect_on_training_does_not_tell_pasts_apart():
+def test_what_has_no_effect_on_training_does_not_tell_prefixes_apart():
   config = tiny_study.get_config()
   one = sharing.plan(_study([_injection(200), {}], config=config))
   config.fork.horizon = 300

@@ -350,7 +350,7 @@ def test_an_empty_ring_is_saved_too(tmp_path):
 
 
 @pytest.mark.parametrize('compress', (False, True))
-def test_what_was_saved_of_a_copy_is_the_past(tmp_path, compress):
+def test_what_was_saved_of_a_copy_does_not_change(tmp_path, compress):
   settings = image_settings(3, compress=compress)
   ring, games = filled(settings, 21)
   before = ring.sample(np.random.default_rng(0), 16)

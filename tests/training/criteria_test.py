@@ -96,7 +96,7 @@ def test_saved_and_restored_through_json():
     assert found == wanted
 
 
-def test_copies_of_one_seed_share_its_past():
+def test_copies_of_one_seed_share_its_history():
   criterion = criteria.parse('a < 0.5 * initial')
   one, many = (
     criteria.CriterionState(criterion, 1),

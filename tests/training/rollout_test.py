@@ -105,22 +105,22 @@ def zero():
 
 
 def play(settings, rows=10, key=KEY):
-  """The stream, and all there is after each row."""
-  stream = rollout.EnvironmentSource(Player, game(), settings)
+  """The source, and all there is after each row."""
+  source = rollout.EnvironmentSource(Player, game(), settings)
 
   @jax.jit
   def run():
     def row(carry, key):
       env, replay, counters = carry
-      env, replay, metrics = stream.collect(key, {}, env, replay, counters)
-      counters = stream.advance(counters)
+      env, replay, metrics = source.collect(key, {}, env, replay, counters)
+      counters = source.advance(counters)
       return (env, replay, counters), (counters, metrics)
 
     init_key, row_key = jax.random.split(key)
-    carry = (*stream.init(init_key), zero())
+    carry = (*source.init(init_key), zero())
     return jax.lax.scan(row, carry, jax.random.split(row_key, rows))
 
-  return stream, *run()
+  return source, *run()
 
 
 @pytest.fixture(name='played', scope='module')
@@ -183,29 +183,29 @@ def test_only_ended_episodes_count(played):
 
 
 def test_replay_is_cleared_at_the_switch(played):
-  stream, _, (counters, _) = played
+  source, _, (counters, _) = played
   assert counters.step.tolist() == list(range(2, 22, 2))
   assert counters.stored.tolist() == list(range(1, 11))
   assert counters.cleared.tolist() == [0] * 6 + [6] * 4
   # Two rows make the four transitions that updates need.
   ready = [
-    bool(stream.ready(jax.tree.map(lambda x, i=i: x[i], counters)))
+    bool(source.ready(jax.tree.map(lambda x, i=i: x[i], counters)))
     for i in range(10)
   ]
   assert ready == [False] + [True] * 5 + [False] + [True] * 3
 
 
 def test_after_the_switch_the_old_task_is_not_sampled(played):
-  stream, (env, replay, counters), _ = played
-  batch = stream.sample(KEY, env, replay, counters, 200)
+  source, (env, replay, counters), _ = played
+  batch = source.sample(KEY, env, replay, counters, 200)
   assert set(batch.s_tm1[:, 0].tolist()) == {float(replay.s_tm1[6, 0, 0])}
   assert set(batch.s_tm1[:, 2].tolist()) == {0, 1, 2}  # Two steps each.
 
 
 def test_replay_may_be_kept():
-  stream, (env, replay, counters), _ = play(settings_of(clear=False))
+  source, (env, replay, counters), _ = play(settings_of(clear=False))
   assert int(counters.cleared) == 0
-  batch = stream.sample(KEY, env, replay, counters, 400)
+  batch = source.sample(KEY, env, replay, counters, 400)
   found = set(
     zip(*(batch.s_tm1[:, i].tolist() for i in (0, 1, 2)), strict=True)
   )
@@ -234,8 +234,8 @@ def test_exploration_restarts_with_the_task(restart):
 
 
 def test_evaluation_plays_whole_episodes_of_the_task(played):
-  stream, (env, _, _), _ = played
-  values = jax.jit(stream.evaluate)(KEY, {}, env)
+  source, (env, _, _), _ = played
+  values = jax.jit(source.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 1
   assert float(values['eval/steps']) == 3 * LENGTH
 
@@ -245,9 +245,9 @@ def test_evaluation_counts_each_episode_to_its_end():
   settings = dataclasses.replace(
     settings, evaluation=dataclasses.replace(settings.evaluation, episodes=20)
   )
-  stream = rollout.EnvironmentSource(Player, game(uneven=True), settings)
-  env, _ = stream.init(KEY)
-  values = jax.jit(stream.evaluate)(KEY, {}, env)
+  source = rollout.EnvironmentSource(Player, game(uneven=True), settings)
+  env, _ = source.init(KEY)
+  values = jax.jit(source.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 1
   assert 20 * LENGTH / 2 < float(values['eval/steps']) < 20 * LENGTH
 
@@ -257,9 +257,9 @@ def test_evaluation_is_cut():
   settings = dataclasses.replace(
     settings, evaluation=dataclasses.replace(settings.evaluation, max_steps=3)
   )
-  stream = rollout.EnvironmentSource(Player, game(), settings)
-  env, _ = stream.init(KEY)
-  values = jax.jit(stream.evaluate)(KEY, {}, env)
+  source = rollout.EnvironmentSource(Player, game(), settings)
+  env, _ = source.init(KEY)
+  values = jax.jit(source.evaluate)(KEY, {}, env)
   assert float(values['eval/return']) == 0
   assert float(values['eval/steps']) == 9
 
@@ -278,10 +278,10 @@ class Guesser:
 
 
 def test_random_labels_change_and_inputs_stay():
-  stream = datasets.RandomLabels(Guesser(), small.supervised())
-  env, replay = jax.jit(stream.init)(KEY)
+  source = datasets.RandomLabels(Guesser(), small.supervised())
+  env, replay = jax.jit(source.init)(KEY)
   assert set(env.labels.tolist()) == {0, 1, 2}
-  collect = jax.jit(stream.collect)
+  collect = jax.jit(source.collect)
   counters, labels = zero(), [env.labels]
   for i in range(21):
     before = env
@@ -289,7 +289,7 @@ def test_random_labels_change_and_inputs_stay():
       jax.random.fold_in(KEY, i), {}, env, replay, counters
     )
     np.testing.assert_array_equal(env.inputs, before.inputs)
-    counters = stream.advance(counters)
+    counters = source.advance(counters)
     labels.append(env.labels)
   changes = [
     i
@@ -297,7 +297,7 @@ def test_random_labels_change_and_inputs_stay():
     if (a != b).any()
   ]
   assert changes == [10, 20]
-  batch = stream.sample(KEY, env, replay, counters, 50)
+  batch = source.sample(KEY, env, replay, counters, 50)
   for x, label in zip(batch.s_tm1, batch.a_tm1, strict=True):
     (index,) = np.flatnonzero((env.inputs == x).all(-1))
     assert env.labels[index] == label
@@ -305,12 +305,12 @@ def test_random_labels_change_and_inputs_stay():
 
 def test_random_labels_are_evaluated_on_all():
   guesser = Guesser()
-  stream = datasets.RandomLabels(guesser, small.supervised())
-  env, _ = jax.jit(stream.init)(KEY)
-  values = stream.evaluate(KEY, {}, env)
+  source = datasets.RandomLabels(guesser, small.supervised())
+  env, _ = jax.jit(source.init)(KEY)
+  values = source.evaluate(KEY, {}, env)
   np.testing.assert_allclose(values['eval/return'], -np.log(3), rtol=1e-6)
-  np.testing.assert_allclose(stream.return_range, (-np.log(3), 0), rtol=1e-6)
+  np.testing.assert_allclose(source.return_range, (-np.log(3), 0), rtol=1e-6)
   guesser.labels = env.labels
-  values = stream.evaluate(KEY, {}, env)
+  values = source.evaluate(KEY, {}, env)
   assert float(values['eval/accuracy']) == 1
   assert abs(float(values['eval/return'])) < 1e-6
