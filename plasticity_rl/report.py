@@ -47,12 +47,12 @@ _MARGIN = flags.DEFINE_float(
 )
 _INTERVAL = flags.DEFINE_enum(
   'interval',
-  'pooled',
-  ['pooled', 'stratified'],
-  'How the bootstrap of the IQM resamples. pooled: all run x task scores, as '
-  'if the tasks were a sample too (as in Nikishin et al. 2022); stratified: '
-  'runs within each task, as in rliable: narrower, and valid for these tasks '
-  'only.',
+  'stratified',
+  ['stratified', 'pooled'],
+  'How the bootstrap of the IQM resamples. stratified: runs within each task, '
+  'as in rliable, which says what other seeds on these tasks would give; '
+  'pooled: all run x task scores, as if the tasks were a sample too (as in '
+  'Nikishin et al. 2022), which is wider.',
 )
 
 

@@ -231,7 +231,7 @@ def test_an_incomplete_diagnosis_is_refused(tmp_path):
     ((), 'give run folders'),
     (('--scores=x.csv', 'run'), 'not both'),
     (('--scors=x.csv',), 'Unknown command line flag'),
-    (('--interval=wide', '--scores=x.csv'), 'pooled|stratified'),
+    (('--interval=wide', '--scores=x.csv'), 'stratified|pooled'),
     (('run', '--margin=x'), 'margin'),
     ((_ROOT / 'tests', '--margin=1'), '--margin is for a diagnosis'),
     ((_ROOT / 'tests',), 'give --out'),

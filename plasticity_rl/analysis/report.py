@@ -85,7 +85,7 @@ def runs(
   out: str | pathlib.Path,
   *,
   metric: str | None = None,
-  interval: str = 'pooled',
+  interval: str = 'stratified',
   human_normalized: bool = False,
 ) -> Written:
   """Compares plain runs; writes `summary.csv` and `report.html`.
@@ -181,7 +181,7 @@ def scores(
   path: str | pathlib.Path,
   out: str | pathlib.Path | None = None,
   *,
-  interval: str = 'pooled',
+  interval: str = 'stratified',
   human_normalized: bool = False,
 ) -> Written:
   """Summarises a file of scores; writes `summary.csv` if `out` is given.

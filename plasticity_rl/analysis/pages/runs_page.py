@@ -1,5 +1,6 @@
 """The page of several plain runs: aggregate scores, then learning curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -77,11 +78,12 @@ def _aggregate(
   bars = []
   for r in rows:
     low, high = wording.short(r.iqm_low), wording.short(r.iqm_high)
+    bounds = '' if math.isnan(r.iqm_low) else f' [{low}, {high}]'
     bars.append(
       intervals.IntervalRow(
         *lines[r.algorithm, r.arm],
         *(r.iqm, r.iqm_low, r.iqm_high),
-        text=f'{wording.short(r.iqm)} [{low}, {high}]',
+        text=f'{wording.short(r.iqm)}{bounds}',
       )
     )
   return Figure(

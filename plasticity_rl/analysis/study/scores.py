@@ -1,8 +1,9 @@
 """Final scores, one a run: read, and summarised per algorithm and arm."""
 
+import collections
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,9 @@ class Summary(NamedTuple):
   Attributes:
     algorithm: what was run.
     arm: in which variant.
-    iqm: interquartile mean of all run x task scores, pooled.
-    iqm_low: lower bound of its 95 % bootstrap interval.
+    iqm: interquartile mean of all run x task scores. With 'stratified'
+      resampling each task counts the same, however many runs it has.
+    iqm_low: lower bound of its 95 % bootstrap interval; NaN if there is none.
     iqm_high: upper bound.
     mean: mean over tasks of the mean over runs.
     median: median over tasks of the mean over runs, as in rliable.
@@ -58,6 +60,8 @@ class Summary(NamedTuple):
 def read(path: str | pathlib.Path) -> list[Score]:
   """Reads a file of scores; columns beyond the five needed are ignored.
 
+  Seeds `0` and `0.0` are the same seed.
+
   Raises:
     UserError: naming file, line and column: a missing file or column, no
       rows, a return that is not finite, an empty name, a run given twice.
@@ -72,6 +76,7 @@ def read(path: str | pathlib.Path) -> list[Score]:
     for name, cell in zip(COLUMNS, key, strict=False):
       if not cell:
         raise UserError(f'{path}, line {line}, column {name!r} is empty')
+    key[-1] = _seed(key[-1])
     value = tables.number(text, path, line, 'return')
     if not math.isfinite(value):
       raise UserError(
@@ -85,6 +90,15 @@ def read(path: str | pathlib.Path) -> list[Score]:
     found[tuple(key)] = line
     scores.append(Score(*key, value))
   return scores
+
+
+def _seed(text: str) -> str:
+  """A seed in one spelling: whole numbers without a point."""
+  try:
+    value = float(text)
+  except ValueError:
+    return text
+  return str(int(value)) if value.is_integer() else text
 
 
 def from_groups(groups: Sequence[runs.Group]) -> list[Score]:
@@ -108,7 +122,7 @@ def from_groups(groups: Sequence[runs.Group]) -> list[Score]:
 def summarise(
   scores: Sequence[Score],
   *,
-  resampling: str = 'pooled',
+  resampling: str = 'stratified',
   resamples: int = 10_000,
   seed: int = 0,
 ) -> list[Summary]:
@@ -116,10 +130,11 @@ def summarise(
 
   Args:
     scores: of all runs.
-    resampling: 'pooled' draws from all run x task scores as one sample, so
-      that the interval also holds the spread between tasks: what another set
-      of such tasks might give. 'stratified' draws runs within each task: what
-      other seeds on these very tasks would give (rliable's default).
+    resampling: 'stratified' draws runs within each task: what other seeds on
+      these tasks would give, as rliable does by default. 'pooled' draws from
+      all run x task scores as one sample, so that the interval also holds the
+      spread between tasks: what another set of such tasks might give. Then
+      each run counts the same.
     resamples: of the bootstrap.
     seed: of numpy's generator.
   """
@@ -167,11 +182,54 @@ def notes(scores: Sequence[Score], rows: Sequence[Summary]) -> list[str]:
         f'the arms of {algorithm} were run on different tasks: their'
         ' summaries are not comparable'
       )
-  few = [r for r in rows if r.runs == 1]
-  if few:
-    names = ', '.join(f'{r.algorithm} {r.arm}' for r in few)
-    said.append(f'one run only, so no interval: {names}')
+      continue
+    runs_of = {
+      arm: frozenset(
+        (s.task, s.seed) for s in scores if s[:2] == (algorithm, arm)
+      )
+      for arm in tasks
+    }
+    if len(set(runs_of.values())) > 1:
+      said.append(
+        f'the arms of {algorithm} have different seeds: {_missing(runs_of)}'
+      )
+  said += _unbalanced(scores)
+  none = [r for r in rows if math.isnan(r.iqm_low)]
+  if none:
+    names = ', '.join(f'{r.algorithm} {r.arm}' for r in none)
+    said.append(f'a task with one run only, so no interval: {names}')
   return said
+
+
+def _missing(runs_of: Mapping[str, frozenset[tuple[str, str]]]) -> str:
+  """The first run that an arm lacks and another has, of each arm."""
+  every = frozenset().union(*runs_of.values())
+  parts = []
+  for arm, found in runs_of.items():
+    lacks = sorted(every - found)
+    if lacks:
+      task, seed = lacks[0]
+      more = f' and {len(lacks) - 1} more' if len(lacks) > 1 else ''
+      parts.append(f'{arm} lacks {task} seed {seed}{more}')
+  return '; '.join(parts)
+
+
+def _unbalanced(scores: Sequence[Score]) -> list[str]:
+  """A note for each algorithm and arm whose tasks differ in their runs."""
+  counts: dict[tuple[str, str], collections.Counter[str]] = {}
+  for s in scores:
+    counts.setdefault((s.algorithm, s.arm), collections.Counter())[s.task] += 1
+  found = []
+  for (algorithm, arm), runs_of in counts.items():
+    most, least = max(runs_of.values()), min(runs_of.values())
+    if most != least:
+      few = [f'{task} {n}' for task, n in runs_of.items() if n < most]
+      found.append(
+        f'{algorithm} {arm} has fewer runs on some tasks ({", ".join(few)};'
+        f' others {most}); a stratified IQM counts each task the same, a pooled'
+        ' one each run'
+      )
+  return found
 
 
 def to_csv(rows: Sequence[Summary]) -> str:
@@ -184,7 +242,9 @@ def to_text(rows: Sequence[Summary]) -> str:
   lines = [Summary._fields]
   lines += [
     tuple(
-      f'{v:,.4g}'
+      '-'
+      if isinstance(v, float) and math.isnan(v)
+      else f'{v:,.4g}'
       if isinstance(v, float) and abs(v) < 10
       else f'{v:,.1f}'
       if isinstance(v, float)

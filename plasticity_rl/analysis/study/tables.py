@@ -177,7 +177,7 @@ def probability_of_improvement(
 
   Of each task it is the Mann-Whitney U over the number of pairs (Agarwal et
   al., "Deep RL at the Edge of the Statistical Precipice", 2021); the interval
-  is of a bootstrap over runs within each task.
+  is of a bootstrap over runs within each task, NaN if a task has a single run.
 
   Args:
     x: scores `[runs]` of each task.
@@ -198,6 +198,8 @@ def probability_of_improvement(
       np.einsum('ra,ab,rb->r', rows, wins, columns) / (len(a) * len(b))
     )
   low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
+  if min(map(len, [*x, *y])) < 2:
+    low = high = math.nan
   return Interval(float(np.mean(estimates)), float(low), float(high))
 
 
@@ -240,7 +242,7 @@ def profile(
   """The share of runs with a score above tau, `[T]`, and its 95 % band.
 
   The mean over tasks of the share of a task's runs; runs are resampled within
-  tasks, and the band is pointwise.
+  tasks, and the band is pointwise. It is NaN if a task has a single run.
   """
   rng = np.random.default_rng(seed)
   shares, drawn = [], []
@@ -252,6 +254,8 @@ def profile(
     )
     drawn.append(counts @ above / len(scores))
   low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975], axis=0)
+  if min(map(len, scores_by_task)) < 2:
+    low, high = np.full_like([low, high], math.nan)
   return np.mean(shares, axis=0), low, high
 
 

@@ -43,6 +43,40 @@ def iqm(scores: np.ndarray, axis: int | None = None) -> np.ndarray:
   return stats.trim_mean(scores, 0.25, axis=axis)
 
 
+def weighted_iqm(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+  """Interquartile mean of weighted scores, over the last axis.
+
+  The scores are sorted, and the mean is over the weight between the quartiles,
+  of which a score may have a part:
+
+      sum_i x_(i) m_i / sum_i m_i,  m_i = |(W_(i-1), W_i) & (1/4, 3/4)|
+
+  with W the cumulative share of the weights.
+
+  Args:
+    scores: `[..., n]`.
+    weights: of each score, `[n]`, positive.
+
+  Returns:
+    The means, `[...]`.
+  """
+  order = np.argsort(scores, axis=-1)
+  shares = np.cumsum(weights[order] / np.sum(weights), axis=-1)
+  inside = np.clip(shares, 0.25, 0.75)
+  mass = np.diff(inside, axis=-1, prepend=0.25)
+  ordered = np.take_along_axis(scores, order, axis=-1)
+  return (ordered * mass).sum(-1) / mass.sum(-1)
+
+
+def _iqm_of(tasks: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+  """The IQM in which each task counts the same, for their scores in a row."""
+  counts = [len(t) for t in tasks]
+  if len(set(counts)) == 1:
+    return functools.partial(iqm, axis=-1)
+  weights = np.concatenate([np.full(n, 1 / n) for n in counts])
+  return functools.partial(weighted_iqm, weights=weights)
+
+
 def stratified_bootstrap(
   scores_by_task: Sequence[np.ndarray],
   statistic: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -54,21 +88,28 @@ def stratified_bootstrap(
   """Percentile interval with runs resampled within each task.
 
   The tasks are fixed; what varies is which runs one happened to get. Given one
-  "task" with everything in it, this is the plain bootstrap of the pool.
+  "task" with everything in it, this is the plain bootstrap of the pool. A task
+  of a single run shows nothing of how runs vary: then there is no interval.
 
   Args:
     scores_by_task: the scores `[runs]` of each task; tasks may have different
       numbers of runs.
-    statistic: `[B, all runs] -> [B]`; the IQM by default.
+    statistic: `[B, all runs] -> [B]`. By default the IQM; if tasks have
+      different numbers of runs, the `weighted_iqm` in which each task counts
+      the same.
     confidence: of the interval.
     resamples: how many.
     seed: of numpy's generator.
 
   Returns:
-    The statistic of the scores themselves, and the percentiles.
+    The statistic of the scores themselves, and the percentiles; NaN for these
+    if a task has a single run.
   """
-  statistic = statistic or functools.partial(iqm, axis=-1)
   tasks = [np.asarray(s, float).ravel() for s in scores_by_task]
+  statistic = statistic or _iqm_of(tasks)
+  if min(map(len, tasks)) < 2:
+    point = statistic(np.concatenate(tasks)[None])[0]
+    return Interval(float(point), math.nan, math.nan)
   rng = np.random.default_rng(seed)
   total = sum(len(t) for t in tasks)
   block = max(1, 2_000_000 // total)  # Keeps memory at tens of megabytes.

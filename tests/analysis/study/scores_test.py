@@ -23,7 +23,7 @@ def published(data):
 
 
 def test_published_scores_give_the_published_table(published):
-  rows = scores.summarise(published)
+  rows = scores.summarise(published, resampling='pooled')
   assert [(r.algorithm, r.arm) for r in rows] == list(PUBLISHED)
   for row in rows:
     iqm, mean, interval = PUBLISHED[row.algorithm, row.arm]
@@ -50,14 +50,48 @@ def test_stratified_intervals_are_rliables(published):
       assert found == pytest.approx(expected[row[:2]], rel=0.005)
 
 
-def test_tasks_may_have_different_numbers_of_runs():
-  rows = [scores.Score('a', 'b', 'x', str(i), float(i)) for i in range(4)]
-  rows += [scores.Score('a', 'b', 'y', str(i), 10.0) for i in range(2)]
-  [row] = scores.summarise(rows, resampling='stratified')
-  pooled = np.array([0, 1, 2, 3, 10, 10])
-  assert row.iqm == pytest.approx(statistics.iqm(pooled))
-  assert row.mean == row.median == (1.5 + 10) / 2
-  assert (row.runs, row.tasks) == (6, 2)
+def test_tasks_count_the_same_whatever_their_numbers_of_runs():
+  """Equal scores: which of the runs are missing changes nothing."""
+  rng = np.random.default_rng(0)
+  levels = {'x': 1.0, 'y': 50.0, 'z': 100.0, 'u': 300.0}
+  whole = [
+    scores.Score('a', 'b', task, str(seed), level)
+    for task, level in levels.items()
+    for seed in range(5)
+  ]
+  [expected] = scores.summarise(whole, resamples=100)
+  for task in levels:
+    left = [s for s in whole if s.task != task or s.seed == '0']
+    [row] = scores.summarise(left, resamples=100)
+    assert row.iqm == pytest.approx(expected.iqm)
+    [note] = [n for n in scores.notes(left, [row]) if 'fewer runs' in n]
+    assert f'{task} 1; others 5' in note
+  # With numbers that divide, it is the IQM of runs repeated.
+  x, y = rng.normal(size=2), rng.normal(size=6)
+  uneven = [scores.Score('a', 'b', 'x', str(i), v) for i, v in enumerate(x)]
+  uneven += [scores.Score('a', 'b', 'y', str(i), v) for i, v in enumerate(y)]
+  [row] = scores.summarise(uneven)
+  repeated = np.concatenate([np.repeat(x, 3), y])
+  assert row.iqm == pytest.approx(statistics.iqm(repeated))
+  assert row.iqm_low < row.iqm < row.iqm_high
+  assert (row.runs, row.tasks) == (8, 2)
+
+
+def test_a_task_with_one_run_has_no_interval():
+  rows = [scores.Score('a', 'b', task, '0', 1.0) for task in 'xyz']
+  [row] = scores.summarise(rows)
+  assert row.iqm == 1 and np.isnan([row.iqm_low, row.iqm_high]).all()
+  assert 'no interval: a b' in scores.notes(rows, [row])[-1]
+  text, csv = scores.to_text([row]), scores.to_csv([row])
+  assert 'nan' not in text + csv
+  assert csv.splitlines()[1].startswith('a,b,1,,,')
+
+
+def test_arms_with_different_seeds_are_noted():
+  rows = [scores.Score('a', 'b', 'x', str(i), 1.0) for i in range(4)]
+  rows += [scores.Score('a', 'c', 'x', str(i), 1.0) for i in range(1, 4)]
+  said = scores.notes(rows, scores.summarise(rows, resamples=10))
+  assert said == ['the arms of a have different seeds: c lacks x seed 0']
 
 
 def test_csv_has_the_columns_of_the_contract(published):
@@ -85,6 +119,7 @@ def test_arms_on_different_tasks_are_noted():
     ('a,b,t,0,\n', "column 'return': '' is not a number"),
     ('a,,t,0,1\n', "column 'arm' is empty"),
     ('a,b,t,0,1\na,b,t,0,2\n', r'line 3: the same run \(a, b, t, 0\)'),
+    ('a,b,t,0,1\na,b,t,0.0,2\n', r'line 3: the same run \(a, b, t, 0\)'),
   ],
 )
 def test_bad_scores(tmp_path, rows, message):
