@@ -101,7 +101,7 @@ class HostRing:
         another as stacks of frames do.
     """
     row = self.settings.checked(row)
-    self._check_follows(row)
+    _check_follows(row, self._newest, self._begins)
     stack, place = self.settings.stack, self._stored % self.settings.num_rows
     envs = np.arange(self.settings.num_envs)
     previous = (self._stored - 1) % self.settings.num_rows
@@ -272,15 +272,6 @@ class HostRing:
     slots = self._frames.append(stream, frames[new])
     return slots[np.cumsum(new) - 1]
 
-  def _check_follows(self, row):
-    """Checks that the row goes on where the one before it ended."""
-    goes_on = ~self._begins
-    if row.s_tm1[goes_on].tobytes() != self._newest[goes_on].tobytes():
-      raise UserError(
-        'replay: an observation before an action is not the one after the '
-        'action before it, though no episode ended between them'
-      )
-
 
 def uniform(
   rng: np.random.Generator, ids: range, shape: tuple[int, ...]
@@ -325,6 +316,16 @@ def load(folder: pathlib.Path, settings: HostReplaySpec) -> HostRing:
   ring._newest[:] = np.load(folder / 'newest.npy')
   ring._frames.load(folder)
   return ring
+
+
+def _check_follows(row, newest, begins):
+  """Checks that a row goes on where the one before it ended."""
+  goes_on = ~begins
+  if row.s_tm1[goes_on].tobytes() != newest[goes_on].tobytes():
+    raise UserError(
+      'replay: an observation before an action is not the one after the '
+      'action before it, though no episode ended between them'
+    )
 
 
 def _shape(batch_size, num_batches):
