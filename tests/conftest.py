@@ -68,31 +68,25 @@ def fixture_compile_quickly(request):
   jax.config.update(_QUICKLY, before)
 
 
-# JAX keeps every program that it compiled: several GB over all tests of a
-# worker. On a CPU each takes a few mappings of memory as well, of which Linux
-# allows a process 65,530; past that, compiling crashes.
-_MOST_BYTES = 2 * 2**30
-_MEMORY = pathlib.Path('/proc/self/statm')
-_kept = 0  # Bytes that were left when programs were last freed.
+# Every program that XLA compiles for a CPU takes a few mappings of memory, of
+# which Linux allows a process 65,530; past that, compiling crashes.
+_MANY_MAPPINGS = 20_000
+_MAPPINGS = pathlib.Path('/proc/self/maps')
 
 
-def _resident() -> int:
-  pages = int(_MEMORY.read_text().split()[1])
-  return pages * os.sysconf('SC_PAGE_SIZE')
-
-
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope='module', autouse=True)
 def fixture_forget_programs():
-  """Frees compiled programs after a test, once they take much memory."""
-  global _kept
+  """Frees compiled programs after a file, once there are very many."""
   yield
-  if not _MEMORY.exists() or _resident() < max(_MOST_BYTES, _kept + 2**30):
+  if not _MAPPINGS.exists():
     return
-  import jax
+  with _MAPPINGS.open('rb') as file:
+    count = sum(1 for _ in file)
+  if count > _MANY_MAPPINGS:
+    import jax
 
-  jax.clear_caches()
-  gc.collect()
-  _kept = _resident()
+    jax.clear_caches()
+    gc.collect()
 
 
 # Whole files that take many seconds: for `make test` alone.

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -96,6 +96,12 @@ class Experiment(Replaceable):
     # Cached by label and text.
     self._compiled = functools.cache(self._compile)
     self._compiled_where = functools.cache(self._compile_where)
+
+  def replace(self, **parts: Any) -> Self:
+    """See `Replaceable`; with other settings, the schedule is theirs."""
+    if 'settings' in parts:
+      parts.setdefault('schedule', schedule_lib.schedule(parts['settings']))
+    return super().replace(**parts)
 
   def _over_seeds(self, function, out_axes=0):
     """Compiles `function(key, state, batch)` of one seed for all seeds."""

@@ -267,24 +267,6 @@ class HostDataSource:
     zeros = np.zeros(observation.shape[:2], np.float32)
     return HostEnvState({}, observation, zeros, {})
 
-  # --- Observations ---
-
-  def count(
-    self, statistics: dict[str, np.ndarray], observations: np.ndarray
-  ) -> dict[str, np.ndarray]:
-    """Updates the statistics by observations `[S, E, ...]`, if enabled."""
-    if not self._normalizes:
-      return statistics
-    return running_statistics.update(statistics, observations)
-
-  def normalize(
-    self, statistics: dict[str, np.ndarray], observations: np.ndarray
-  ) -> np.ndarray:
-    """Normalises observations `[S, ...]`, if enabled."""
-    if not self._normalizes:
-      return observations
-    return running_statistics.normalize(statistics, observations)
-
   # --- Replays ---
 
   def empty_replays(self) -> HostReplays:
@@ -374,7 +356,8 @@ class HostDataSource:
       for replay, key in zip(replays.by_seed, keys, strict=True)
     ]
     batch = FrameBatch._make(map(_joined, zip(*drawn, strict=True)))
-    return batch._replace(frames=self.normalize(env.statistics, batch.frames))
+    frames = running_statistics.normalize(env.statistics, batch.frames)
+    return batch._replace(frames=frames)
 
   def batch_shapes(
     self, batch_size: int | None = None, num_batches: int | None = None

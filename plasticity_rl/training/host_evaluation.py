@@ -7,6 +7,7 @@ import numpy as np
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.host import HostEnvironments
+from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_data_source import HostDataSource
 from plasticity_rl.training.host_programs import HostPrograms
 from plasticity_rl.types import TrainState
@@ -75,7 +76,9 @@ class HostEvaluation:
           keys,
           np.int32(t),
           state.nets,
-          data.normalize(state.env.statistics, data.by_seed(observation)),
+          running_statistics.normalize(
+            state.env.statistics, data.by_seed(observation)
+          ),
         )
       )
       result = self._environments.step(data.flat(actions))

@@ -7,6 +7,7 @@ from plasticity_rl.distributed import hosts
 from plasticity_rl.distributed import parallel
 from plasticity_rl.learner import learner
 from plasticity_rl.replay.device_ring import Row
+from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_counters import HostCounters
 from plasticity_rl.training.host_data_source import HostDataSource
 from plasticity_rl.training.host_programs import HostPrograms
@@ -88,7 +89,9 @@ class HostSegment:
         self._state.keys.run,
         np.int32(step),
         *self._acting,
-        self._data.normalize(self._env.statistics, self._env.observation),
+        running_statistics.normalize(
+          self._env.statistics, self._env.observation
+        ),
       )
     )
     if overlaps:
@@ -153,7 +156,7 @@ class HostSegment:
     returns[result.last] = 0
     self._env = env._replace(
       observation=result.next_observation,
-      statistics=data.count(env.statistics, result.observation),
+      statistics=running_statistics.update(env.statistics, result.observation),
     )
 
   def _metrics(self):

@@ -2,8 +2,9 @@
 
 Mean and sum of squares are updated by batches, in float64 (Chan, Golub and
 LeVeque, "Updating Formulae and a Pairwise Algorithm", 1979). The statistics are
-part of the state of a run. The replay stores observations without
-normalisation; batches are normalised by the current statistics.
+part of the state of a run, an empty dict if observations are not normalised.
+The replay stores observations without normalisation; batches are normalised by
+the current statistics.
 """
 
 import numpy as np
@@ -24,6 +25,8 @@ def update(
   statistics: dict[str, np.ndarray], observations: np.ndarray
 ) -> dict[str, np.ndarray]:
   """Returns the statistics after observations `[S, E, ...]`."""
+  if not statistics:
+    return statistics
   ones = (slice(None), *[None] * (observations.ndim - 2))
   count, added = statistics['count'], observations.shape[1]
   total = count + added
@@ -44,8 +47,11 @@ def normalize(
 ) -> np.ndarray:
   """(x - mean) / deviation, clipped, in float32, `[S, ..., *shape]`.
 
-  With fewer than two observations, x is only cast to float32.
+  With fewer than two observations, x is only cast to float32; without
+  statistics it is returned as it is.
   """
+  if not statistics:
+    return observations
   mean, count = statistics['mean'], statistics['count']
   if count[0] < 2:  # The count is the same for all seeds.
     return observations.astype(np.float32)

@@ -162,8 +162,8 @@ MUTANTS = (
   Mutant(
     'encoder-state-reset',
     _TRANSFORM,
-    "    if optimizer_state == 'reset_all' and not _is_schedules(path):\n",
-    '    if not _is_schedules(path):\n',
+    "    elif optimizer_state == 'reset_all' and not _is_schedules(path):\n",
+    '    elif not _is_schedules(path):\n',
     (
       _OPTIMIZER + 'the_heads_state_is_fresh_and_the_rest_untouched'
       '[1-grouped-adam]',
@@ -183,8 +183,8 @@ MUTANTS = (
   Mutant(
     'adam-count-kept',
     _TRANSFORM,
-    '    elif _head_index(path) is not None:\n',
-    '    elif _head_index(path) is not None and getattr(\n'
+    '    elif _is_heads(path, parts):\n',
+    '    elif _is_heads(path, parts) and getattr(\n'
     "        path[-1], 'name', '') != 'count':\n",
     (_OPTIMIZER + 'the_first_step_of_the_new_head_is_a_fresh_adams',),
     'Dopamine ReDo',
@@ -192,16 +192,15 @@ MUTANTS = (
   Mutant(
     'head-of-an-encoder-taken-for-the-head',
     _TRANSFORM,
-    "  parts = ('encoder', HEAD)",
-    '  parts = (HEAD,)',
+    'parts = {*new_params, *GROUPS, REST}',
+    'parts = {HEAD}',
     (_OPTIMIZER + 'a_head_inside_the_encoder_is_the_encoders',),
     'this code, until this test',
   ),
   Mutant(
     'schedule-restarted',
     _TRANSFORM,
-    "  return bool(keys & {'before', 'after'}) and not keys & "
-    "{'encoder', HEAD}\n",
+    "  return bool(keys & {'before', 'after'}) and not keys & {*GROUPS, REST}",
     '  return False\n',
     (_OPTIMIZER + 'reset_all_starts_anew_but_for_schedules[grouped-adam]',),
     'this code, until this test',

@@ -135,8 +135,8 @@ MUTANTS = (
   Mutant(
     'active-units-by-magnitude',
     _MEASURES + 'units.py',
-    'mean = features.reshape',
-    'mean = jnp.abs(features).reshape',
+    'active = features.reshape',
+    'active = jnp.abs(features).reshape',
     (
       _LOOKED + 'units_test.py'
       '::test_active_units_are_those_with_a_positive_mean',

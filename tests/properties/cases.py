@@ -227,8 +227,8 @@ class Promise(NamedTuple):
   Attributes:
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
-      'last' for the last layer, 'weights' for all but biases, 'recycled' for
-      what `zeroed='recycled'` names.
+      'last' for the last layer, 'weights' and 'biases' of all layers,
+      'recycled' for what `zeroed='recycled'` names.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
     zeroed: moments that become zero, apart from those: 'recycled' for the
@@ -293,7 +293,7 @@ PROMISES = (
   Promise(
     'normalize_and_project', changes=('weights',), unseen_by=('dqn_normed',)
   ),
-  Promise('weight_clipping(kappa=0.01)', changes=BOTH),
+  Promise('weight_clipping(kappa=0.01)', changes=('weights', 'biases')),
   Promise('weight_clipping(kappa=1e9)', predicts=True),
   _reset('reset', changes=('head',), groups=('head',)),
   _reset('reset(optimizer="keep")', changes=('head',)),
