@@ -1,3 +1,6 @@
+import re
+
+import numpy as np
 import pytest
 
 from plasticity_rl.analysis.pages import study_figures
@@ -6,6 +9,29 @@ from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
 from tests.analysis import study_writer
 from tests.analysis.pages.checker import check
+
+
+def test_of_one_seed_a_task_there_is_no_interval(write, tmp_path):
+  """An interval of no width would say that other seeds do the same."""
+  members = {
+    name: (arm, axes, game, scores[:1], seed)
+    for name, (
+      arm,
+      axes,
+      game,
+      scores,
+      seed,
+    ) in study_writer.two_games().items()
+  }
+  study = studies.load(write(tmp_path / 's', members))
+  for row in tables.aggregates(study):
+    assert np.isnan([row.iqm.low, row.iqm.high]).all()
+    assert np.isnan([row.better.low, row.better.high]).all()
+  checker, _ = check(study_page.build(study, study_figures.default(study)))
+  text = ' '.join(checker.text)
+  assert 'beats control' in text
+  assert not re.search(r'\[([-+\d.,]+), \1\]', text)
+  assert not re.search(r'\bnan\b', text, re.I)
 
 
 def test_the_page(study):
