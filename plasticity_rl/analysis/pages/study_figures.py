@@ -94,7 +94,9 @@ def task_bars(study: StudyResults, arm: str = 'injection') -> Figure:
       if math.isfinite(low):
         ax.plot([low, high], [i, i], color=palette.FOREGROUND, linewidth=1.2)
       if width > 6:
-        axes.beside(ax, i, f'{mean:+.0f} %', 1.01)
+        # A control of zero without a margin has no percentage.
+        text = f'{mean:+.0f} %' if math.isfinite(mean) else '-'
+        axes.beside(ax, i, text, 1.01)
     ax.axvline(0, color=palette.FOREGROUND, linewidth=1.1)
     axes.name_rows(ax, names)
     ax.xaxis.set_major_locator(ticker.MaxNLocator(7 if width > 6 else 4))
