@@ -27,7 +27,7 @@ import pytest
 from tests.mutants import catalogue
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-COPIED = ('plasticity_rl', 'configs', 'tests', 'pyproject.toml')
+COPIED = ('benchmarks', 'plasticity_rl', 'configs', 'tests', 'pyproject.toml')
 TABLE = ROOT / 'results' / 'mutants.md'
 TIMEOUT_SECONDS = 300
 # What pytest's exit codes say of a mutant. An error while tests are collected
