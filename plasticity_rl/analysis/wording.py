@@ -29,6 +29,13 @@ def interval(effect: float, low: float | None, high: float | None) -> str:
   return f'{mid} [{lo}, {hi}]'
 
 
+def bounds(low: float, high: float) -> str:
+  """The bounds of an interval; '' where there is none."""
+  if math.isnan(low) or math.isnan(high):
+    return ''
+  return f'[{short(low)}, {short(high)}]'
+
+
 def places(low: float, high: float, effect: float) -> int:
   """Decimals that leave two or three digits of an interval's width."""
   scale = (high - low) or abs(effect) or 1.0

@@ -1,8 +1,8 @@
 """Continual backprop (Dohare et al., 2024)."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,11 @@ from plasticity_rl.layers import Layer
 from plasticity_rl.measures.units import unit_activity
 from plasticity_rl.methods import network
 from plasticity_rl.methods import units
+from plasticity_rl.methods.base import Advanced
+from plasticity_rl.methods.base import Observed
 from plasticity_rl.methods.base import UnitMethod
+from plasticity_rl.methods.base import unit_method
 from plasticity_rl.methods.moments import COUNT
-from plasticity_rl.methods.recycle import recycle
-from plasticity_rl.split import trainable
-from plasticity_rl.types import NetState
-from plasticity_rl.types import Params
 
 
 class Statistics(NamedTuple):
@@ -135,73 +134,44 @@ def continual_backprop(
     [1, 0, 1, 1]
   """
   check_options(rate, maturity, decay, count)
-  layers = tuple(layers)
 
-  def start(
-    params: Params, initial: Params | None = None
-  ) -> dict[str, Statistics]:
-    _check(layers, NetState(params, None, None, initial))
-
-    def one(layer: Layer, mark: jax.Array) -> Statistics:
-      zeros = jnp.zeros(mark.shape, jnp.float32)
-      return Statistics(
-        utility=zeros,
-        mean=units.of_features(layer, zeros),
-        age=zeros.astype(jnp.int32),
-        due=jnp.zeros([], jnp.float32),
-        drawn=jnp.copy(mark),
-      )
-
-    marks = units.drawn(layers, trainable(params), initial)
-    return {
-      hidden.name: one(hidden.layer, marks[hidden.name])
-      for hidden in units.hidden_layers(layers)
-    }
-
-  def step(
-    key: jax.Array,
-    statistics: Mapping[str, Statistics],
-    params: Params,
-    features: Mapping[str, jax.Array],
-    *,
-    target: Params | None = None,
-    opt_state: Any = None,
-    initial: Params | None = None,
-  ) -> tuple[NetState, dict[str, Statistics]]:
-    state = NetState(params, target, opt_state, initial)
-    _check(layers, state)
-    plain = trainable(params)
-    features = network.check_features(plain, layers, features)
-    marks = units.drawn(layers, plain, initial)
-    replaced, means, new = {}, {}, {}
-    for hidden in units.hidden_layers(layers):
-      name = hidden.name
-      h = features[name]
-      mine = observe(
-        restart(statistics[name], statistics[name].drawn != marks[name]),
-        contribution=units.over_features(
-          hidden.layer,
-          unit_activity(h) * units.outgoing_magnitude(hidden, plain),
-        ),
-        mean=h.reshape(-1, h.shape[-1]).mean(0),
-        decay=decay,
-      )
-      utility, means[name] = corrected(mine, decay)
-      eligible = units.may_recycle(params, hidden) & (mine.age > maturity)
-      replaced[name], due = choose(utility, eligible, mine.due, rate)
-      new[name] = restart(mine, replaced[name])._replace(due=due)
-    state = recycle(
-      key, state, layers, replaced, init=init, count=count, means=means
+  def advance(own: Statistics, seen: Observed) -> Advanced:
+    h, hidden = seen.features, seen.hidden
+    mine = observe(
+      own,
+      contribution=units.over_features(
+        hidden.layer,
+        unit_activity(h) * units.outgoing_magnitude(hidden, seen.params),
+      ),
+      mean=h.reshape(-1, h.shape[-1]).mean(0),
+      decay=decay,
     )
-    marks = units.drawn(layers, trainable(state.params), state.initial)
-    return state, {n: mine._replace(drawn=marks[n]) for n, mine in new.items()}
+    utility, mean = corrected(mine, decay)
+    eligible = seen.may_recycle & (mine.age > maturity)
+    replaced, due = choose(utility, eligible, mine.due, rate)
+    return Advanced(restart(mine, replaced)._replace(due=due), replaced, mean)
 
-  return UnitMethod(start, step)
+  return unit_method(
+    layers,
+    init=init,
+    count=count,
+    fresh=fresh,
+    restart=restart,
+    advance=advance,
+    biases=True,
+  )
 
 
-def _check(layers: Sequence[Layer], state: NetState) -> None:
-  network.check_state(state)
-  network.check_layers(trainable(state.params), layers, biases=True)
+def fresh(layer: Layer, marks: jax.Array) -> Statistics:
+  """Statistics of a layer before the first step."""
+  zeros = jnp.zeros(marks.shape, jnp.float32)
+  return Statistics(
+    utility=zeros,
+    mean=units.of_features(layer, zeros),
+    age=zeros.astype(jnp.int32),
+    due=jnp.zeros([], jnp.float32),
+    drawn=jnp.copy(marks),
+  )
 
 
 def observe(

@@ -79,7 +79,8 @@ def reset_layers(
     {'first': True, 'last': False}
   """
   checks.choice('count', count, COUNT)
-  network.check_state(NetState(params, target, opt_state, initial))
+  state = NetState(params, target, opt_state, initial)
+  network.check_state(state)
   plain = trainable(params)
   if isinstance(paths, str) or not paths:
     raise UserError(
@@ -89,30 +90,13 @@ def reset_layers(
     if isinstance(path, str):
       raise UserError(f'paths: a path is a sequence of keys, found {path!r}')
     network.check_path(plain, path, 'paths')
-  fresh = network.draw(key, init, plain)
-
-  def redraw(plain: Params) -> Params:
-    for path in paths:
-      plain = put_path(plain, path, get_path(fresh, path))
-    return plain
-
-  def fill(params: Params) -> Params:
-    return replace_trainable(params, redraw(trainable(params)))
-
-  if opt_state is not None:
-    mask = jax.tree.map(lambda x: jnp.zeros(x.shape, bool), plain)
-    for path in paths:
-      ones = jax.tree.map(
-        lambda x: jnp.ones(x.shape, bool), get_path(plain, path)
-      )
-      mask = put_path(mask, path, ones)
-    opt_state = reset_moments(opt_state, mask, count=count)
-  return NetState(
-    params=fill(params),
-    target=None if target is None else fill(target),
-    opt_state=opt_state,
-    initial=None if initial is None else redraw(initial),
-  )
+  mask = jax.tree.map(lambda x: jnp.zeros(x.shape, bool), plain)
+  for path in paths:
+    ones = jax.tree.map(
+      lambda x: jnp.ones(x.shape, bool), get_path(plain, path)
+    )
+    mask = put_path(mask, path, ones)
+  return _redraw(state, mask, network.draw(key, init, plain), count)
 
 
 def reset_weights(
@@ -169,20 +153,29 @@ def reset_weights(
   """
   checks.number('reset: fraction', fraction, 0, 1)
   checks.choice('count', count, COUNT)
-  network.check_state(NetState(params, target, opt_state, initial))
+  state = NetState(params, target, opt_state, initial)
+  network.check_state(state)
   mask_key, draw_key = jax.random.split(key)
   fresh = network.draw(draw_key, init, trainable(params))
   mask = jax.tree.map(
     lambda u: u < fraction,
     optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
   )
+  return _redraw(state, mask, fresh, count)
+
+
+def _redraw(
+  state: NetState, mask: Params, fresh: Params, count: str
+) -> NetState:
+  """The weights of `mask` become those of `fresh`, online and target alike."""
 
   def fill(params: Params) -> Params:
     return replace_trainable(params, select(mask, fresh, trainable(params)))
 
+  target, initial = state.target, state.initial
   return NetState(
-    params=fill(params),
+    params=fill(state.params),
     target=None if target is None else fill(target),
-    opt_state=reset_moments(opt_state, mask, count=count),
+    opt_state=reset_moments(state.opt_state, mask, count=count),
     initial=None if initial is None else select(mask, fresh, initial),
   )

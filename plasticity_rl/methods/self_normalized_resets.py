@@ -1,8 +1,8 @@
 """Self-normalized resets (Farias and Jozefiak, 2024)."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,11 @@ from plasticity_rl.layers import Layer
 from plasticity_rl.measures.units import unit_activity
 from plasticity_rl.methods import network
 from plasticity_rl.methods import units
+from plasticity_rl.methods.base import Advanced
+from plasticity_rl.methods.base import Observed
 from plasticity_rl.methods.base import UnitMethod
+from plasticity_rl.methods.base import unit_method
 from plasticity_rl.methods.moments import COUNT
-from plasticity_rl.methods.recycle import recycle
-from plasticity_rl.split import trainable
-from plasticity_rl.types import NetState
-from plasticity_rl.types import Params
 
 
 class Statistics(NamedTuple):
@@ -116,62 +115,39 @@ def self_normalized_resets(
     [False, True, False, False]
   """
   check_options(eta, decay, count)
-  layers = tuple(layers)
 
-  def start(
-    params: Params, initial: Params | None = None
-  ) -> dict[str, Statistics]:
-    _check(layers, NetState(params, None, None, initial))
+  def advance(own: Statistics, seen: Observed) -> Advanced:
+    activity = unit_activity(seen.features)
+    mine = observe(
+      own,
+      fires=units.over_features(seen.hidden.layer, activity) > 0,
+      decay=decay,
+    )
+    silent = seen.may_recycle & (
+      log_tail(mine) <= (math.log(eta) if eta else -math.inf)
+    )
+    return Advanced(restart(mine, silent), silent)
 
-    def one(mark: jax.Array) -> Statistics:
-      zeros = jnp.zeros(mark.shape, jnp.float32)
-      return Statistics(
-        silent=zeros.astype(jnp.int32),
-        gaps=zeros,
-        length=zeros,
-        drawn=jnp.copy(mark),
-      )
-
-    return jax.tree.map(one, units.drawn(layers, trainable(params), initial))
-
-  def step(
-    key: jax.Array,
-    statistics: Mapping[str, Statistics],
-    params: Params,
-    features: Mapping[str, jax.Array],
-    *,
-    target: Params | None = None,
-    opt_state: Any = None,
-    initial: Params | None = None,
-  ) -> tuple[NetState, dict[str, Statistics]]:
-    state = NetState(params, target, opt_state, initial)
-    _check(layers, state)
-    plain = trainable(params)
-    features = network.check_features(plain, layers, features)
-    marks = units.drawn(layers, plain, initial)
-    silent, new = {}, {}
-    for hidden in units.hidden_layers(layers):
-      name = hidden.name
-      mine = observe(
-        restart(statistics[name], statistics[name].drawn != marks[name]),
-        fires=units.over_features(hidden.layer, unit_activity(features[name]))
-        > 0,
-        decay=decay,
-      )
-      silent[name] = units.may_recycle(params, hidden) & (
-        log_tail(mine) <= (math.log(eta) if eta else -math.inf)
-      )
-      new[name] = restart(mine, silent[name])
-    state = recycle(key, state, layers, silent, init=init, count=count)
-    marks = units.drawn(layers, trainable(state.params), state.initial)
-    return state, {n: mine._replace(drawn=marks[n]) for n, mine in new.items()}
-
-  return UnitMethod(start, step)
+  return unit_method(
+    layers,
+    init=init,
+    count=count,
+    fresh=fresh,
+    restart=restart,
+    advance=advance,
+  )
 
 
-def _check(layers: Sequence[Layer], state: NetState) -> None:
-  network.check_state(state)
-  network.check_layers(trainable(state.params), layers)
+def fresh(layer: Layer, marks: jax.Array) -> Statistics:
+  """Statistics of a layer before the first step."""
+  del layer
+  zeros = jnp.zeros(marks.shape, jnp.float32)
+  return Statistics(
+    silent=zeros.astype(jnp.int32),
+    gaps=zeros,
+    length=zeros,
+    drawn=jnp.copy(marks),
+  )
 
 
 def observe(own: Statistics, *, fires: jax.Array, decay: float) -> Statistics:

@@ -124,6 +124,11 @@ def replay_settings(
   return found
 
 
+def flat(x: np.ndarray) -> np.ndarray:
+  """Reshapes `[S, M, ...]` to `[S M, ...]`."""
+  return x.reshape(-1, *x.shape[2:])
+
+
 class HostDataSource:
   """Environments and replays of S seeds with E environments each.
 
@@ -181,10 +186,6 @@ class HostDataSource:
     """Reshapes `[N, ...]` to `[S, N / S, ...]`."""
     return x.reshape(self.num_seeds, -1, *x.shape[1:])
 
-  def flat(self, x: np.ndarray) -> np.ndarray:
-    """Reshapes `[S, M, ...]` to `[S M, ...]`."""
-    return x.reshape(-1, *x.shape[2:])
-
   # --- States of environments ---
 
   def begin(self, run_keys: np.ndarray) -> HostEnvState:
@@ -240,7 +241,7 @@ class HostDataSource:
     if self.environments.can_copy:
       if not is_current:
         self.environments.set_state(
-          {k: self.flat(v) for k, v in env.simulators.items()}
+          {k: flat(v) for k, v in env.simulators.items()}
         )
       return env
     if is_current and step % self._save_every:

@@ -9,6 +9,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.host import HostEnvironments
 from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_data_source import HostDataSource
+from plasticity_rl.training.host_data_source import flat
 from plasticity_rl.training.host_programs import HostPrograms
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import name_tag
@@ -81,7 +82,7 @@ class HostEvaluation:
           ),
         )
       )
-      result = self._environments.step(data.flat(actions))
+      result = self._environments.step(flat(actions))
       returns += np.where(playing, data.by_seed(result.score), 0)
       steps += playing
       playing &= ~data.by_seed(result.last)

@@ -10,6 +10,7 @@ from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_counters import HostCounters
 from plasticity_rl.training.host_data_source import HostDataSource
+from plasticity_rl.training.host_data_source import flat
 from plasticity_rl.training.host_programs import HostPrograms
 from plasticity_rl.training.trainer import Metrics
 from plasticity_rl.types import TrainState
@@ -132,7 +133,7 @@ class HostSegment:
   def _step_environments(self, actions):
     """Steps environments by actions `[S, E, ...]`, and stores the rows."""
     data, env, returns = self._data, self._env, self._returns
-    result = data.environments.step(data.flat(actions))
+    result = data.environments.step(flat(actions))
     result = result._make(map(data.by_seed, result))
     for seed, replay in enumerate(self._state.replay.by_seed):
       replay.add(

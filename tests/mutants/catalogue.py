@@ -252,9 +252,8 @@ MUTANTS = (
   Mutant(
     'reset-leaves-the-target',
     _METHODS + 'resets.py',
-    '    target=None if target is None else fill(target),\n'
-    '    opt_state=opt_state,\n',
-    '    target=target,\n    opt_state=opt_state,\n',
+    '    target=None if target is None else fill(target),\n',
+    '    target=target,\n',
     (_PROPERTIES + 'what_learns_changes_where_promised[dqn_mlp-fresh-reset]',),
   ),
   Mutant(
@@ -281,9 +280,9 @@ MUTANTS = (
   Mutant(
     'reset-draws-at-another-scale',
     _METHODS + 'resets.py',
-    '      plain = put_path(plain, path, get_path(fresh, path))\n',
-    '      plain = put_path(plain, path, jax.tree.map(\n'
-    '          lambda x: 1.5 * x, get_path(fresh, path)))\n',
+    'return _redraw(state, mask, network.draw(key, init, plain), count)\n',
+    'return _redraw(state, mask, jax.tree.map(\n'
+    '      lambda x: 1.5 * x, network.draw(key, init, plain)), count)\n',
     (_DRAWN + '[dqn_conv]',),
   ),
   Mutant(
@@ -364,7 +363,7 @@ MUTANTS = (
   Mutant(
     'reset-keeps-the-initial-weights',
     _METHODS + 'resets.py',
-    '    initial=None if initial is None else redraw(initial),\n',
+    '    initial=None if initial is None else select(mask, fresh, initial),\n',
     '    initial=initial,\n',
     (_PROPERTIES + 'initial_weights_follow_what_is_drawn_again',),
   ),

@@ -95,9 +95,9 @@ MUTANTS = (
   Mutant(
     'norms-survive-a-reset-of-their-layer',
     'plasticity_rl/methods/resets.py',
-    '      plain = put_path(plain, path, get_path(fresh, path))\n',
-    '      plain = put_path(plain, path, {**get_path(plain, path), **{\n'
-    "          k: get_path(fresh, path)[k] for k in ('w', 'b')}})\n",
+    '    mask = put_path(mask, path, ones)\n',
+    '    mask = put_path(mask, path, {**get_path(mask, path), **{\n'
+    "        k: ones[k] for k in ('w', 'b')}})\n",
     (
       _PROPERTIES + 'what_learns_changes_where_promised'
       '[dqn_normed-fresh-reset(scope="last")]',

@@ -191,9 +191,9 @@ MUTANTS = (
   ),
   Mutant(
     'mean-activation-not-moved',
-    _METHODS + 'continual_backprop.py',
-    'count=count, means=means\n',
-    'count=count, means=None\n',
+    _METHODS + 'base.py',
+    'means=means or None,',
+    'means=None,',
     (
       _CBP + 'constant_units_are_replaced_without_a_trace'
       '[conv-continual_backprop(rate=0.25, maturity=0)]',
@@ -229,9 +229,9 @@ MUTANTS = (
   ),
   Mutant(
     'injected-units-keep-their-age',
-    _METHODS + 'continual_backprop.py',
-    'restart(statistics[name], statistics[name].drawn != marks[name])',
-    'statistics[name]',
+    _METHODS + 'base.py',
+    'restart(own, own.drawn != marks[hidden.name])',
+    'own',
     (_CBP + 'what_another_intervention_draws_again_is_new',),
   ),
   # --- Other methods that act on weights and units.
@@ -283,12 +283,10 @@ MUTANTS = (
   Mutant(
     'another-subnetwork-in-the-target',
     _METHODS + 'resets.py',
-    """    target=None if target is None else fill(target),
-    opt_state=reset_moments(opt_state, mask, count=count),
-""",
-    """    target=None if target is None else reset_weights(
-        draw_key, target, fraction, init=init).params,
-    opt_state=reset_moments(opt_state, mask, count=count),
+    '  return _redraw(state, mask, fresh, count)\n',
+    """  return _redraw(state, mask, fresh, count)._replace(
+        target=None if target is None else reset_weights(
+            draw_key, target, fraction, init=init).params)
 """,
     (_WEIGHTS + 'a_random_subnetwork[keep-fresh]',),
   ),

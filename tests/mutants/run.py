@@ -156,9 +156,10 @@ def try_all(mutants, jobs: int) -> list[Result]:
 
 def try_none(mutants, jobs: int) -> str:
   """What the tests say that fail without any mutant; '' if all pass."""
-  by_file = {}
+  # A process a test function, as `TIMEOUT_SECONDS` are meant for one.
+  by_function = {}
   for test in sorted({test for mutant in mutants for test in mutant.tests}):
-    by_file.setdefault(test.partition('::')[0], []).append(test)
+    by_function.setdefault(test.partition('[')[0], []).append(test)
   with tempfile.TemporaryDirectory() as temporary:
 
     def run(index_and_tests):
@@ -169,7 +170,7 @@ def try_none(mutants, jobs: int) -> str:
       return run_tests(folder, tests)
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-      outcomes = list(pool.map(run, enumerate(by_file.values())))
+      outcomes = list(pool.map(run, enumerate(by_function.values())))
   return ''.join(output[-4000:] for code, output in outcomes if code)
 
 

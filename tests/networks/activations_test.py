@@ -50,9 +50,11 @@ def test_those_that_can_be_configured_exist():
 )
 @pytest.mark.parametrize('name', ('crelu', 'fourier'))
 def test_sizes_with_two_features_a_unit(name, width_counts, factor):
-  network, layers = sequential.build(
-    dataclasses.replace(CONFIG, activation=name, width_counts=width_counts)
+  config = dataclasses.replace(
+    CONFIG, activation=name, width_counts=width_counts
   )
+  assert sequential.image_sizes(config) == [(3, 2, 4 * factor)]
+  network, layers = sequential.build(config)
   params = jax.eval_shape(network.init, jax.random.PRNGKey(0))
   units = {'conv_0': 2 * factor, 'dense_1': 3 * factor, 'dense_2': 2}
   inputs = {

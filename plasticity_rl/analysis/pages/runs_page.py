@@ -1,6 +1,5 @@
 """The page of several plain runs: aggregate scores, then learning curves."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -77,13 +76,12 @@ def _aggregate(
 ) -> Figure:
   bars = []
   for r in rows:
-    low, high = wording.short(r.iqm_low), wording.short(r.iqm_high)
-    bounds = '' if math.isnan(r.iqm_low) else f' [{low}, {high}]'
+    mean = wording.short(r.iqm)
     bars.append(
       intervals.IntervalRow(
         *lines[r.algorithm, r.arm],
         *(r.iqm, r.iqm_low, r.iqm_high),
-        text=f'{wording.short(r.iqm)}{bounds}',
+        text=f'{mean} {wording.bounds(r.iqm_low, r.iqm_high)}'.rstrip(),
       )
     )
   return Figure(

@@ -26,6 +26,7 @@ _ENVIRONMENT.filters |= {
 }
 _ENVIRONMENT.globals |= {
   'arm_color': palette.css_variable,
+  'bounds_text': wording.bounds,
   'interval_text': wording.interval,
   'p_text': wording.p_value,
   'palette': palette.css,
