@@ -235,4 +235,14 @@ MUTANTS = (
     '{**state.interventions, **empty}',
     (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
   ),
+  Mutant(
+    'fresh-network-makes-its-own-targets',
+    _LOOKS + 'target_fitting.py',
+    'fit(network.init(fresh_key)',
+    'fit(network.init(target_key)',
+    (
+      _LOOKED + 'target_fitting_test.py'
+      '::test_the_fresh_start_is_not_the_network_that_makes_the_targets',
+    ),
+  ),
 )
