@@ -134,11 +134,6 @@ class StudyResults:
     return CONTROL in self.arms and len(self.arms) > 1
 
 
-def is_study(folder: str | pathlib.Path) -> bool:
-  """Whether a launcher made this folder."""
-  return (pathlib.Path(folder) / STUDY).is_file()
-
-
 def load(
   folder: str | pathlib.Path, *, metric: str | None = None
 ) -> StudyResults:
