@@ -42,6 +42,7 @@ import jax.numpy as jnp
 
 from plasticity_rl.environments import base
 from plasticity_rl.environments import minatar_seaquest
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import install_command
 from plasticity_rl.types import Key
@@ -152,7 +153,7 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
     name=f'minatar_{game}',
     observation_shape=tuple(default.observation.shape),
     observation_dtype=jnp.bool_,
-    num_actions=default.legal_action_mask.shape[0],
+    actions=Discrete(default.legal_action_mask.shape[0]),
     return_range=_RETURN_RANGES[game],
     init=init,
     reset=reset,
