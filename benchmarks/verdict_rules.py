@@ -17,7 +17,7 @@ writes results/verdict_rules/README.md and rates.csv.
 
 import csv
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from scipy import special
@@ -142,6 +142,8 @@ def rates(d: np.ndarray) -> dict[str, dict[str, float]]:
     said = some if rule == TOOL else np.full(len(d), True)
     far = np.isfinite(low) & (low < mean - reach)
     far |= np.isfinite(high) & (high > mean + reach)
+    if d.shape[-1] < statistics.STUDENT_BELOW:  # Student's has other bounds.
+      far = np.full(len(d), np.nan)
     shares = (low > 0, high < 0, low > -1, said & (high < 1), far)
     found[rule] = {
       m: 100 * float(np.mean(share))
@@ -231,15 +233,21 @@ def _others(found: Rates, n: int) -> str:
   )
 
 
+def _number(value: float) -> str:
+  return '' if np.isnan(value) else f'{value:.2f}'
+
+
 def _csv_rows(found: Rates) -> list[list[object]]:
   return [
-    [name, n, rule, *(f'{by_rule[rule][m]:.2f}' for m in MEASURES)]
+    [name, n, rule, *(_number(by_rule[rule][m]) for m in MEASURES)]
     for (name, n), by_rule in found.items()
     for rule in by_rule
   ]
 
 
-def _page(found: Rates, deciding: list[dict[str, str]], seconds: float) -> str:
+def _page(
+  found: Rates, deciding: list[dict[str, str]], revision: str, seconds: float
+) -> str:
   few = tuple(n for n in SEEDS if n < statistics.STUDENT_BELOW)
   many = tuple(n for n in SEEDS if n not in few)
 
@@ -296,7 +304,7 @@ def _page(found: Rates, deciding: list[dict[str, str]], seconds: float) -> str:
         studies.table(deciding),
       ),
       f'{seconds:.0f} seconds on one core. Machine: {studies.machine()}.'
-      f' Commit: {studies.revision()}.',
+      f' Commit: {revision}.',
       '',
       '    python -m benchmarks.verdict_rules',
       '',
@@ -312,16 +320,17 @@ def _deciding() -> list[dict[str, str]]:
   ]
 
 
-def main(simulated: Callable[[], Rates] = _simulated) -> None:
-  begun = time.monotonic()
-  found, deciding = simulated(), _deciding()
+def main() -> None:
+  # Before it writes: what it changes itself is no change.
+  begun, revision = time.monotonic(), studies.revision()
+  found, deciding = _simulated(), _deciding()
   folder = studies.RESULTS / 'verdict_rules'
   folder.mkdir(parents=True, exist_ok=True)
   with (folder / 'rates.csv').open('w', newline='') as file:
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(['differences', 'seeds', 'rule', *MEASURES])
     writer.writerows(_csv_rows(found))
-  page = _page(found, deciding, time.monotonic() - begun)
+  page = _page(found, deciding, revision, time.monotonic() - begun)
   (folder / 'README.md').write_text(page)
 
 

@@ -1,4 +1,5 @@
 import csv
+import pathlib
 
 import numpy as np
 import pytest
@@ -43,6 +44,14 @@ def test_the_rates_of_constant_differences():
   assert tool['false_losing'] == tool['exploded'] == 0
 
 
+def test_bounds_that_explode_are_found():
+  # Rounding leaves resamples that tie a spread, which the earlier rule kept.
+  d = np.tile([0.1] * 10 + [-0.03], (3, 1))
+  rates = verdict_rules.rates(d)
+  assert rates[verdict_rules.EARLIER]['exploded'] == 100
+  assert rates[verdict_rules.TOOL]['exploded'] == 0
+
+
 def test_the_page_has_every_distribution(tmp_path, monkeypatch):
   monkeypatch.setattr(studies, 'RESULTS', tmp_path)
   monkeypatch.setattr(verdict_rules, 'DRAWS', 20)
@@ -56,6 +65,36 @@ def test_the_page_has_every_distribution(tmp_path, monkeypatch):
     rows = list(csv.DictReader(file))
   assert len(rows) == len(DISTRIBUTIONS) * (3 + 6)
   assert {r['seeds'] for r in rows} == {'3', '10'}
+  assert all((r['exploded'] == '') == (r['seeds'] == '3') for r in rows)
+
+
+def test_the_numbers_of_the_docs_are_those_of_the_results():
+  with (studies.RESULTS / 'verdict_rules' / 'rates.csv').open() as file:
+    rows = [r for r in csv.DictReader(file) if r['rule'] == 'tool']
+  rates = {(r['differences'], int(r['seeds'])): r for r in rows}
+  names = {
+    'normal': 'normal',
+    'exponential, long tail of losses': 'exponential down',
+    'exponential, long tail of gains': 'exponential up',
+    'log-normal, long tail of losses': 'log-normal down',
+    'log-normal, long tail of gains': 'log-normal up',
+    'a tenth of seeds collapses': 'a tenth collapses',
+    'a tenth of seeds gains': 'a tenth gains',
+    '85 % of seeds tie': '85 % tie, else normal',
+  }
+  lines = pathlib.Path('docs/verdict.md').read_text().splitlines()
+  found = [
+    cells
+    for cells in ([c.strip() for c in x.split('|')[1:-1]] for x in lines)
+    if cells and cells[0] in names
+  ]
+  assert [cells[0] for cells in found] == list(names)
+  for name, *cells in found:
+    expected = [
+      *(rates[names[name], n]['false_losing'] for n in (6, 10, 20, 30)),
+      *(rates[names[name], n]['false_no_evidence'] for n in (3, 5, 10, 30)),
+    ]
+    assert cells == [f'{float(x):.1f}' for x in expected], name
 
 
 def test_as_many_seeds_as_named_decide():
