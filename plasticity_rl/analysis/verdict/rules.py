@@ -64,9 +64,11 @@ def _compare(name: str, control: np.ndarray, arm: np.ndarray) -> ArmResult:
 
 
 def _decide(
-  result: ArmResult, seeds: int, margin: float, replicates: bool
+  result: ArmResult | None, seeds: int, margin: float, replicates: bool
 ) -> tuple[str, str]:
   """The verdict on the primary comparison, and why."""
+  if result is None:
+    return UNDECIDED, 'No arm was an injection, so plasticity was not tested.'
   if seeds == 1:
     return UNDECIDED, 'A single seed says nothing about other seeds.'
   if replicates:
@@ -251,14 +253,10 @@ def assess(
   secondary = [
     dataclasses.replace(r, p_holm=adjusted[n]) for n, r in results.items()
   ]
+  verdict, reason = _decide(first, count, margin, replicates)
   needed = most = None
-  if first is None:
-    verdict = UNDECIDED
-    reason = 'No arm was an injection, so plasticity was not tested.'
-  else:
-    verdict, reason = _decide(first, count, margin, replicates)
-    if verdict == UNDECIDED and not replicates and any(first.differences):
-      needed, most = _seeds_needed(first.differences, margin)
+  if first is not None and verdict == UNDECIDED and not replicates:
+    needed, most = _seeds_needed(first.differences, margin)
   if needed:
     reason += f' A{wording.about(needed, most)[1:]} seeds would decide.'
   return Verdict(
@@ -293,7 +291,7 @@ def _seeds_needed(
   differences: Sequence[float], margin: float
 ) -> tuple[int | None, int | None]:
   """About how many would decide, and if the spread is as large as it may be."""
-  if len(differences) < 2:
+  if len(differences) < 2 or not any(differences):
     return None, None
   return (
     statistics.seeds_to_decide(differences, margin),
