@@ -228,7 +228,8 @@ def make(
     num_envs: N; the callable is called N times.
     arguments: positional arguments of the callable. If it has a parameter
       `seed`, it also gets a seed.
-    return_range: lowest and highest return to expect of an episode.
+    return_range: lowest and highest return to expect of an episode as it is
+      evaluated.
     stack_frames: observations in a stack, on the last axis, newest last.
     action_repeat: environment steps for each decision.
     max_episode_steps: decisions after which an episode is truncated, unless the

@@ -74,6 +74,7 @@ def make() -> base.Environment:
     observation_dtype=jnp.float32,
     actions=Continuous(1),
     return_range=(-1500.0, -150.0),
+    range_frames=200,
     init=init,
     reset=reset,
     step=step,

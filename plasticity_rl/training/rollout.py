@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.base import Environment
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.interventions.acting import Acting
@@ -77,7 +78,11 @@ class EnvironmentSource(DataSource):
       discount=replay.discount,
     )
     self.steps_per_row = self._total_envs
-    self.return_range = environment.return_range
+    self.return_range = episode_cut.return_range(
+      environment.return_range,
+      environment.range_frames,
+      settings.evaluation.max_steps,
+    )
     self.transition_bytes = device_ring.transition_bytes(environment.spaces)
 
   def on(self, shard: Shard) -> Self:

@@ -11,6 +11,7 @@ import pytest
 
 from plasticity_rl.environments import base
 from plasticity_rl.environments import registry
+from plasticity_rl.environments import time_limit
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.errors import UserError
 
@@ -80,6 +81,20 @@ def test_timesteps_are_as_declared(env):
   assert first.step_type.shape == first.reward.shape == first.discount.shape
   low, high = env.return_range
   assert low < high
+
+
+def test_a_cut_takes_its_share_of_the_range(env):
+  """But in Catch, where all reward comes at the end."""
+  low, high = env.return_range
+  cut = time_limit.time_limit(env, 3)
+  if env.name == 'catch':
+    assert env.range_frames == 0 and cut.return_range == (low, high)
+    return
+  share = 3 / env.range_frames
+  assert cut.return_range == pytest.approx((low * share, high * share))
+  assert cut.range_frames == 3
+  uncut = time_limit.time_limit(env, env.range_frames)
+  assert uncut.return_range == (low, high)
 
 
 def test_runs_under_jit_vmap_and_scan(env):
