@@ -36,8 +36,11 @@ def _backward(
   inputs: tuple[jax.Array, jax.Array], g: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
   x, w = inputs
-  examples = tuple(range(x.ndim - 1))
-  return g @ w.T, jax.lax.dot_general(x, g, ((examples, examples), ((), ())))
+  # Contracted where they lie: XLA copies what is transposed by itself, and
+  # examples of several axes too.
+  dx = jax.lax.dot_general(g, w, (((g.ndim - 1,), (1,)), ((), ())))
+  x, g = x.reshape(-1, w.shape[0]), g.reshape(-1, w.shape[1])
+  return dx, jax.lax.dot_general(x, g, (((0,), (0,)), ((), ())))
 
 
 product.defvjp(_forward, _backward)
