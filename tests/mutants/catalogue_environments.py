@@ -22,7 +22,7 @@ MUTANTS = (
   ),
   Mutant(
     'truncated-is-terminated-gymnasium',
-    _ROOM + 'custom.py',
+    _ROOM + 'custom_adapters.py',
     'float(not terminated)',
     'float(not (terminated or truncated))',
     (_FOREIGN + 'gymnasium_termination_truncation_and_offset_of_actions',),

@@ -62,6 +62,40 @@ class CopiedWalk(Walk):
     }
 
 
+class GrowingWalk(Walk):
+  """Its state has the random generator itself, and all places so far."""
+
+  def __init__(self):
+    self._been = []
+
+  def step(self, action):
+    self._been.append(self._place)
+    return super().step(action)
+
+  def get_state(self):
+    return {
+      'at': (self._time, self._place),
+      1: self.np_random,
+      'been': np.array(self._been, np.int8),
+    }
+
+  def set_state(self, state):
+    (self._time, self._place), self.np_random = state['at'], state[1]
+    self._been = list(state['been'])
+
+
+class FailingWalk(Walk):
+  """After so many steps, it returns no reward."""
+
+  def __init__(self, steps):
+    self._left = steps
+
+  def step(self, action):
+    self._left -= 1
+    seen, reward, *ends = super().step(action)
+    return seen, (reward if self._left >= 0 else None), *ends
+
+
 class Reach(gymnasium.Env):
   """A point on a line is to be kept near zero by pushes."""
 
