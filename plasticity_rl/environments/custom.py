@@ -8,6 +8,7 @@ docs/environments.md for the rules.
 import dataclasses
 import importlib
 import inspect
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -179,13 +180,15 @@ def make(
       return what they say, it cannot be copied by its methods, or
       `return_range` is not (lowest, highest).
   """
-  numbers = all(isinstance(x, (int, float)) for x in return_range)
+  numbers = all(
+    isinstance(x, (int, float)) and math.isfinite(x) for x in return_range
+  )
   if not (numbers and len(return_range) == 2) or not (
     return_range[0] < return_range[1]
   ):
     raise UserError(
-      f'environment {name!r}: return_range must be (lowest, highest), not '
-      f'{return_range}'
+      f'environment {name!r}: return_range must be (lowest, highest), two '
+      f'finite numbers, not {return_range}'
     )
   factory = load(name)
   owned: list[Any] = []
