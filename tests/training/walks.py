@@ -115,3 +115,25 @@ class Reach(gymnasium.Env):
     self._place = float(np.clip(self._place + 0.3 * action[0], -2, 2))
     self._time += 1
     return self._see(), -abs(self._place), False, self._time >= 8, {}
+
+
+class Noted(gymnasium.Env):
+  """Keeps the actions of all environments of a process, for as long as asked.
+
+  Its episodes are truncated after 30 steps.
+  """
+
+  observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+  action_space = gymnasium.spaces.Discrete(3)
+  actions: list[list[int]] = []
+
+  def reset(self, *, seed=None, options=None):
+    del options
+    super().reset(seed=seed)
+    self._own = []
+    self.actions.append(self._own)
+    return np.zeros(1, np.float32), {}
+
+  def step(self, action):
+    self._own.append(int(action))
+    return np.zeros(1, np.float32), 0.0, False, len(self._own) == 30, {}
