@@ -139,7 +139,7 @@ def _array(value: Any, expected: str, where: str) -> np.ndarray:
     array = np.asarray(value)
   except (TypeError, ValueError):  # Lists of unequal lengths, for example.
     raise UnfitError(f'{described(value)}{_at(where)}', expected) from None
-  if array.dtype.kind not in 'biuf':
+  if array.dtype.kind not in 'biuf' or np.ma.is_masked(value):
     raise UnfitError(f'{described(value)}{_at(where)}', expected)
   return array
 

@@ -337,6 +337,20 @@ def test_the_page_is_right(tmp_path, monkeypatch):
   assert [s.reward[0] for s in steps[:11]] == [*[0] * 9, 1, 0]
   assert steps[9].last[0] and steps[9].discount[0] == 0
   assert steps[49].last[1] and steps[49].discount[1] == 1
+  # The recipe for attributes that change.
+  (methods,) = re.findall(r'\n\n(    def get_state.*?)\n\n\w', page, re.S)
+  for ours, theirs in (('board', 'place'), ('score', 'history')):
+    methods = methods.replace(ours, theirs)
+  (tmp_path / 'recipes.py').write_text(
+    'from tests.environments.returning import Stateful\n\n\n'
+    f'class Recipe(Stateful):\n{methods.replace("rng", "_np_random")}'
+  )
+  recipe, other = make('recipes:Recipe'), make('recipes:Recipe')
+  recipe.begin(np.array([3]))
+  recipe.step(np.array([0]))
+  other.set_state(recipe.get_state())
+  assert recipe.step(np.array([1])).reward == other.step(np.array([1])).reward
+
   copy = make('my_envs:Corridor', 2)
   copy.set_state(saved)  # Nothing was reset there.
   for step in steps:

@@ -11,6 +11,7 @@ from plasticity_rl.environments import custom_trial
 from plasticity_rl.environments import host_registry
 from plasticity_rl.errors import UserError
 from tests.environments import returning
+from tests.run import commands
 
 HERE = 'tests.environments.returning'
 
@@ -171,3 +172,19 @@ def test_those_of_a_trial_are_closed(monkeypatch):
   monkeypatch.setattr(returning, 'Counted', Counted, raising=False)
   envs = make('Counted')
   assert opened == [env._env for env in envs._envs]
+
+
+def test_a_command_ends_before_any_computing(tmp_path):
+  result = commands.call(
+    'train',
+    '--config=configs/own_environment.py',
+    f'--config.environment.name={HERE}:stepped',
+    '--config.environment.arguments=(0.0,)',
+    f'--workdir={tmp_path / "run"}',
+  )
+  assert result.code == 2
+  (line,) = result.err.splitlines()
+  assert line.startswith(
+    f"error: environment '{HERE}:stepped': step() returned"
+  )
+  assert not (tmp_path / 'run').exists()
