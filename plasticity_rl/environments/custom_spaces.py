@@ -280,6 +280,7 @@ def _refuse_unreal(name: str, dtype: Any) -> None:
 
 
 def _unfit(name: str, what: str, found: Any, wanted: str) -> str:
-  return (
-    f'environment {name!r}: {what} must be {wanted}, not {found}'
-  ).replace('\n', ' ')
+  text = ' '.join(str(found).split())
+  if len(text) > 200:
+    text = f'{text[:200]}...'
+  return f'environment {name!r}: {what} must be {wanted}, not {text}'
