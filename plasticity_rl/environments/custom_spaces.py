@@ -117,8 +117,15 @@ def _check_member(space: Any, value: Any, where: str) -> None:
     values.whole_number(
       value, int(space.start), int(space.start + space.n) - 1, where
     )
-  elif not space.contains(value):
+  elif not _contains(space, value):
     raise UnfitError(f'{values.described(value)}{at}', f'a member of {space}')
+
+
+def _contains(space: Any, value: Any) -> bool:
+  try:
+    return space.contains(value)
+  except (TypeError, ValueError, OverflowError):  # Of lists that are no array.
+    return False
 
 
 def dm_env_adapter(name: str, env: Any) -> Adapter:

@@ -125,6 +125,13 @@ MUTANTS = (
     (_NOISE + 'batches_on_the_host_are_drawn_anew[True]',),
   ),
   Mutant(
+    'priming-on-the-device-samples-the-same-batch-again',
+    'plasticity_rl/training/device_loop.py',
+    '      jax.random.fold_in(root, counters.updates),\n',
+    '      root,\n',
+    (_NOISE + 'updates_on_the_device_draw_anew[1.0]',),
+  ),
+  Mutant(
     'host-samples-by-name-alone',
     _DATA,
     'np.random.SeedSequence([*map(int, key), int(name_tag(name)), number])',

@@ -9,8 +9,11 @@ import pytest
 
 from plasticity_rl.environments import base as environments
 from plasticity_rl.environments import time_limit
+from plasticity_rl.learner import learner
 from plasticity_rl.replay import host_ring
+from plasticity_rl.training import device_loop
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import rollout
 from plasticity_rl.training import trainer_builder
 from tests.training import host_trainer_test as host
 from tests.training import small
@@ -212,3 +215,60 @@ def test_batches_on_the_host_are_not_those_of_the_step_before():
   ]
   assert len({frames.tobytes() for frames in drawn}) == 8
   assert not np.array_equal(drawn[0][0], drawn[0][1])  # Of two seeds.
+
+
+class NoteTaker:
+  """Its network is a list of what its updates drew: the batch and noise."""
+
+  @staticmethod
+  def act(key, nets, observations, step):
+    del key, nets, step
+    return jnp.zeros(observations.shape[:1], jnp.int32)
+
+  @staticmethod
+  def update(key, nets, batch, updates, shard):
+    del shard
+    notes = jnp.stack([batch, jax.random.uniform(key)])
+    return nets.at[updates].set(notes), {'loss': jnp.array(0.0)}
+
+
+class Numbers(rollout.EnvironmentSource):
+  """Its batch is a number that is drawn."""
+
+  def sample(self, key, env, replay, counters, batch_size=None):
+    return jax.random.uniform(key)
+
+
+@pytest.mark.parametrize('updates_per_step', (1.0, 2.0))
+def test_updates_on_the_device_draw_anew(updates_per_step):
+  """In one step, in the next one, in chunks of priming, and for each seed."""
+  settings = small.dqn(
+    **{
+      'environment.permute': 'none',
+      'environment.permute_actions': False,
+      'environment.switch_every_steps': 0,
+      'replay.clear_on_switch': False,
+      'replay.updates_per_step': updates_per_step,
+    }
+  )
+  experiment = small.build(settings)
+  source = Numbers(NoteTaker(), game('high draws'), settings)
+  state = experiment.init()
+  state = state._replace(
+    nets=jnp.full((2, 64, 2), -1.0), env=(), replay=(), interventions={}
+  )
+  env, replay = jax.vmap(source.init)(state.keys.event)
+  state = state._replace(env=env, replay=replay)
+  schedule = learner.update_schedule(updates_per_step, source.steps_per_row)
+  state, _ = jax.jit(
+    lambda s: device_loop.segment(s, 8, NoteTaker(), source, schedule)
+  )(state)
+  trained = int(state.counters.updates)
+  assert trained == 5 * 2 * updates_per_step  # From the fourth row on.
+  for _ in range(2):
+    state = jax.jit(lambda s: device_loop.prime(s, 10, NoteTaker(), source))(
+      state
+    )
+  drawn = np.asarray(state.nets[:, : trained + 20])
+  assert (drawn >= 0).all()
+  assert len(np.unique(drawn)) == drawn.size
