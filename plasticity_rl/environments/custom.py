@@ -114,6 +114,13 @@ def _single_env(
   )
 
 
+def _label(name: str, arguments: tuple) -> str:
+  if not arguments:
+    return repr(name)
+  text = ' '.join(repr(arguments).split())
+  return f'{name!r} of {text[:80]}{"..." * (len(text) > 80)}'
+
+
 def _check_arguments(
   name: str, factory: Callable, arguments: tuple, takes_seed: bool
 ) -> None:
@@ -197,7 +204,7 @@ def make(
     return _single_env(name, factory, arguments, owned)
 
   if trial:
-    custom_trial.check(name, build)
+    custom_trial.check(_label(name, arguments), build)
     owned.clear()  # Those are closed; nothing else needs them.
   envs: list[Any] = [build() for _ in range(num_envs)]
   spaces = envs[0].spaces

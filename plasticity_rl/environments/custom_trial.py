@@ -28,14 +28,14 @@ _STEPS = 16
 _Row = tuple[np.ndarray, Outcome | None]
 
 
-def check(name: str, build: Callable[[], SingleAdapter]) -> None:
+def check(label: str, build: Callable[[], SingleAdapter]) -> None:
   """Plays some steps and copies an environment, if it can be copied.
 
   Logs a note if two environments with different seeds begin alike, or if
   observations become something that the user may not expect.
 
   Args:
-    name: of the environment in the config, for messages.
+    label: of the environment, for messages.
     build: builds an environment.
 
   Raises:
@@ -52,25 +52,25 @@ def check(name: str, build: Callable[[], SingleAdapter]) -> None:
 
     first, second = built(), built()
     for note in first.notes:
-      _say(f'note: environment {name!r}: {note}')
+      _say(f'note: environment {label}: {note}')
     rows = []
     for env, seed in zip((first, second), _SEEDS, strict=True):
       env.begin(seed)
       rows.append([(env.observe(), None), *_play(env, _STEPS)])
     if not _difference(*map(_first_episode, rows)):
       _say(
-        f'note: environment {name!r} begins alike under two seeds '
+        f'note: environment {label} begins alike under two seeds '
         f'({len(_first_episode(rows[0])) - 1} steps of equal actions): that is '
         'right if nothing in it is random; otherwise it does not draw from '
         'its seed (see docs/environments.md), and every environment and every '
         'seed of a run sees the same'
       )
     if first.can_copy:
-      _check_copy(name, first, built())
+      _check_copy(label, first, built())
 
 
 def _check_copy(
-  name: str, original: SingleAdapter, copy: SingleAdapter
+  label: str, original: SingleAdapter, copy: SingleAdapter
 ) -> None:
   """Checks that the copy, which was never begun, goes on as the original."""
   copy.set_state(original.get_state())
@@ -79,7 +79,7 @@ def _check_copy(
   )
   if difference:
     raise EnvironmentFaultError(
-      f'environment {name!r}: a second one that was given the state of the '
+      f'environment {label}: a second one that was given the state of the '
       f'first by set_state(get_state()) went on differently: {difference}; the '
       'state must hold all that the future depends on, random generators '
       'included (see docs/environments.md), or leave both methods out'

@@ -101,6 +101,9 @@ def test_environments_that_draw_from_their_seeds_are_not(notes):
   make('tests.environments.scripted:DrawnGymEnv')
   make('gymnasium:make', 'CartPole-v1')
   assert not notes
+  make('tests.environments.scripted:taking', 7)
+  (note,) = notes
+  assert "'tests.environments.scripted:taking' of (7,) begins alike" in note
 
 
 def test_one_seed_at_construction_is_told_of(notes):
