@@ -78,7 +78,9 @@ def _single_env(
   takes_seed = _has_parameter(factory, 'seed')
 
   def build(seed: int) -> Any:
-    return factory(*arguments, **({'seed': seed} if takes_seed else {}))
+    # An environment may change what it was given.
+    given = _with_new_containers(arguments)
+    return factory(*given, **({'seed': seed} if takes_seed else {}))
 
   _check_arguments(name, factory, arguments, takes_seed)
   try:
@@ -112,6 +114,15 @@ def _single_env(
     f'environment {name!r} makes a {type(env).__name__}, which is neither a '
     'dm_env.Environment nor a gymnasium.Env'
   )
+
+
+def _with_new_containers(value: Any) -> Any:
+  """The same value, in which lists, tuples and dicts are new."""
+  if type(value) in (list, tuple):
+    return type(value)(map(_with_new_containers, value))
+  if type(value) is dict:
+    return {k: _with_new_containers(v) for k, v in value.items()}
+  return value
 
 
 def _label(name: str, arguments: tuple) -> str:

@@ -56,7 +56,7 @@ def check(label: str, build: Callable[[], SingleAdapter]) -> None:
     rows = []
     for env, seed in zip((first, second), _SEEDS, strict=True):
       env.begin(seed)
-      rows.append([(env.observe(), None), *_play(env, _STEPS)])
+      rows.append([(_seen(env), None), *_play(env, _STEPS)])
     if not _difference(*map(_first_episode, rows)):
       _say(
         f'note: environment {label} begins alike under two seeds '
@@ -95,10 +95,15 @@ def _play(env: SingleAdapter, steps: int) -> Iterator[_Row]:
     else:
       action = rng.uniform(-1, 1, actions.size).astype(np.float32)
     outcome = env.advance(action)
-    yield env.observe(), outcome
+    yield _seen(env), outcome
     if outcome.last:
       env.reset()
-      yield env.observe(), None
+      yield _seen(env), None
+
+
+def _seen(env: SingleAdapter) -> np.ndarray:
+  """The observation; a copy, as some draw all into one array."""
+  return env.observe().copy()
 
 
 def _first_episode(rows: list[_Row]) -> list[_Row]:

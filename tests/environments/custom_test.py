@@ -280,6 +280,16 @@ def test_specs_that_no_agent_fits():
     make(f'{HERE}:DmSpecs', arguments=(None, specs.Array((2,), float)))
 
 
+def test_each_environment_has_containers_of_its_own():
+  given = ([1], {'a': [2]}, ([3],))
+  envs = make(f'{SCRIPTED}:taking', 2, arguments=given)
+  for i in range(2):
+    first, second, third = own(envs, i).arguments
+    assert (first, second, third) == ([1], {'a': [2]}, ([3],))
+    first.append(0), second['a'].append(0), third[0].append(0)
+  assert given == ([1], {'a': [2]}, ([3],))
+
+
 def test_mistakes_in_the_name():
   with pytest.raises(UserError, match="no module named 'no_such_package'"):
     make('no_such_package.envs:make')

@@ -131,6 +131,27 @@ class Fixed(returning.Stateful):
     self.rng = state['rng']
 
 
+class OneBuffer(gymnasium.Env):
+  """Draws its picture into the same array again and again."""
+
+  observation_space = gymnasium.spaces.Box(0, 255, (4, 4, 1), np.uint8)
+  action_space = gymnasium.spaces.Discrete(2)
+
+  def reset(self, *, seed=None, options=None):
+    super().reset(seed=seed)
+    self.picture = self.np_random.integers(0, 255, (4, 4, 1), dtype=np.uint8)
+    return self.picture, {}
+
+  def step(self, action):
+    self.picture[:] = 0
+    return self.picture, 0.0, False, False, {}
+
+
+def test_pictures_in_one_array_are_compared_as_they_were(notes):
+  make('tests.environments.custom_trial_test:OneBuffer')
+  assert not notes
+
+
 def test_pictures_that_become_vectors_are_told_of(notes):
   space = gymnasium.spaces.Box(0, 1, (4, 8, 8, 3))
   make('seen', np.zeros(space.shape), space)
