@@ -1,4 +1,4 @@
-"""Messages about a loss or weights that became NaN or infinite."""
+"""Messages about what ends a run: NaN losses or weights, environments."""
 
 import math
 
@@ -68,6 +68,13 @@ def weights_message(
     f'({settings.optimizer.learning_rate:g}) is too '
     f'high; last good checkpoint: {_last(checkpoints)}'
   )
+
+
+def environment_message(
+  error: Exception, step: int, checkpoints: Checkpoints
+) -> str:
+  """The message for an environment that failed in the middle of a run."""
+  return f'{error}; after step {step}; last checkpoint: {_last(checkpoints)}'
 
 
 def _last(checkpoints):

@@ -16,6 +16,7 @@ from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
+from plasticity_rl.settings import arguments
 from plasticity_rl.settings import data as data_settings
 from plasticity_rl.settings import fields
 from plasticity_rl.settings.agent import SACConfig
@@ -117,9 +118,12 @@ def resolve(config: Mapping[str, Any]) -> Settings:
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
-  """The config from which `resolve` makes these settings."""
+  """The config from which `resolve` makes these settings, also through JSON."""
   tree = dataclasses.asdict(settings)
-  tree['environment'].update(tree.pop('environment_options'))
+  section = tree['environment']
+  section.update(tree.pop('environment_options'))
+  if 'arguments' in section:
+    section['arguments'] = arguments.to_json(section['arguments'])
   return tree
 
 
@@ -162,6 +166,8 @@ def _check(
       )
       for key in default
     }
+  if path == arguments.PATH:
+    return arguments.resolve(value)
   if isinstance(default, tuple):
     if isinstance(value, str) or not isinstance(value, (tuple, list)):
       raise errors.UserError(f'config.{path} must be a tuple: {value!r}')
