@@ -9,6 +9,7 @@ import pytest
 
 from plasticity_rl.environments import base as environments
 from plasticity_rl.environments import time_limit
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.learner import learner
 from plasticity_rl.replay import host_ring
 from plasticity_rl.training import device_loop
@@ -74,7 +75,7 @@ def game(reward):
       name='game',
       observation_shape=(1,),
       observation_dtype=jnp.float32,
-      num_actions=3,
+      actions=Discrete(3),
       return_range=(0.0, 1.0),
       init=init,
       reset=reset,
