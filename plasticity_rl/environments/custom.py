@@ -8,6 +8,7 @@ docs/environments.md for the rules.
 import dataclasses
 import importlib
 import inspect
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -244,7 +245,9 @@ def make(
       `arguments`, its environment's spaces are not supported, or
       `return_range` is not (lowest, highest).
   """
-  numbers = all(isinstance(x, (int, float)) for x in return_range)
+  numbers = all(
+    isinstance(x, (int, float)) and math.isfinite(x) for x in return_range
+  )
   if not (numbers and len(return_range) == 2) or not (
     return_range[0] < return_range[1]
   ):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from plasticity_rl.settings import items
 from plasticity_rl.settings.fields import setting
 
 
@@ -41,8 +42,8 @@ class NetworkConfig:
       outputs, losses, gradients and optimizers are always in float32.
   """
 
-  convolutions: tuple = ()
-  hidden: tuple = (64, 64)
+  convolutions: tuple = setting((), items=items.convolutions)
+  hidden: tuple = setting((64, 64), items=items.sizes)
   split: int = -2
   convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
   slots: int = setting(0, low=0)
