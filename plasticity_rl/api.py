@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import ml_collections
 import numpy as np
 
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -66,6 +67,7 @@ def train(
   return run_training(_resolved(config), pathlib.Path(workdir), until)
 
 
+@process.settled()
 def run_training(
   settings: settings_lib.Settings,
   folder: pathlib.Path,
@@ -143,6 +145,7 @@ def diagnose(
   )
 
 
+@process.settled()
 def run_diagnosis(
   settings: settings_lib.Settings,
   workdir: pathlib.Path,

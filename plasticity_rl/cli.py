@@ -17,6 +17,7 @@ from absl import logging
 
 from plasticity_rl import compilation_cache
 from plasticity_rl import config_files
+from plasticity_rl import process
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import exit_code
@@ -92,6 +93,7 @@ def _check_config(args: Sequence[str]) -> None:
   """
   if 'config' not in flags.FLAGS:
     return
+  process.check_interpreter()  # A config may import what -O breaks.
   flag = flags.FLAGS['config']
   config = flag.default
   if config is None:

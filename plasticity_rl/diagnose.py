@@ -26,6 +26,7 @@ from ml_collections import config_flags
 
 from plasticity_rl import api
 from plasticity_rl import cli
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
@@ -111,6 +112,7 @@ def _diagnosis(
   print(f'report: {workdir / "report.html"}')
 
 
+@process.settled()
 def _proxies(
   settings: settings_lib.Settings,
   source: pathlib.Path | None,

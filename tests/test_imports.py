@@ -22,6 +22,7 @@ ROOMS = (
   'configs',
   'config_files',
   'compilation_cache',
+  'process',
   'shard',
   'weight_norm',
   'layers',
