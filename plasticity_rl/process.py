@@ -40,8 +40,16 @@ _RECORDED = (
   'jax_disable_jit',
   'jax_debug_nans',
 )
-_VARIABLES = ('JAX_', 'XLA_', 'OMP_', 'OPENBLAS_', 'PYTHONOPTIMIZE')
-_VARIABLES += ('CUDA_VISIBLE_DEVICES', 'NVIDIA_TF32_OVERRIDE', 'MUJOCO_GL')
+_VARIABLES: tuple[str, ...] = (
+  'JAX_',
+  'XLA_',
+  'OMP_',
+  'OPENBLAS_',
+  'PYTHONOPTIMIZE',
+  'CUDA_VISIBLE_DEVICES',
+  'NVIDIA_TF32_OVERRIDE',
+  'MUJOCO_GL',
+)
 
 
 _is_settled = contextvars.ContextVar('is_settled', default=False)
