@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import ml_collections
 import numpy as np
 
+from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
@@ -64,7 +65,7 @@ def train(
     ...   print(metrics.name, metrics.read_text()[:4])
     metrics.csv seed
   """
-  return run_training(_resolved(config), pathlib.Path(workdir), until)
+  return run_training(_resolved(config), paths.given('workdir', workdir), until)
 
 
 @process.settled()
@@ -140,8 +141,8 @@ def diagnose(
   """
   return run_diagnosis(
     _resolved(config),
-    pathlib.Path(workdir),
-    None if source is None else pathlib.Path(source),
+    paths.given('workdir', workdir),
+    None if source is None else paths.given('source', source),
   )
 
 

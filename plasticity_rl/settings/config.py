@@ -106,6 +106,7 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     names.append(value['name'])
   config = aliases.without_removed_keys(config)
   kind, replay = _data(*names)
+  _check_same_kind(config, *names)
   tree = _check(config, _defaults(*names), '', setting_limits(*names))
   section, common = tree['environment'], dataclasses.fields(kind)
   tree['environment'] = kind(
@@ -121,6 +122,32 @@ def resolve(config: Mapping[str, Any]) -> Settings:
   items.check_json('', to_dict(settings))
   _check_together(settings)
   return settings
+
+
+def _check_same_kind(
+  config: Mapping[str, Any], agent: str, environment: str
+) -> None:
+  """Refuses a config that was made for another agent or environment."""
+  kinds: list[Any] = [EnvironmentConfig, HostEnvironmentConfig]
+  kinds += data_settings.DATASETS.values()
+  options = (*environments.OPTIONS.values(), host_registry.OWN_OPTIONS)
+  elsewhere = {
+    'agent': _names(*_AGENTS.values()),
+    'environment': _names(*kinds).union(*options),
+  }
+  here = _defaults(agent, environment)
+  for section, known in elsewhere.items():
+    for key in config[section]:
+      if key not in here[section] and key in known:
+        raise errors.UserError(
+          f'the config is not made for {config[section]["name"]!r}: it has '
+          f'{section}.{key}, of another {section}; '
+          f'default_config({agent!r}, {environment!r}) makes one'
+        )
+
+
+def _names(*kinds: Any) -> set[str]:
+  return {field.name for kind in kinds for field in dataclasses.fields(kind)}
 
 
 def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -129,7 +129,7 @@ def test_whole_numbers_are_numbers():
     ('checkpoint.keep', 0, 'at least 1'),
     ('fork.step', -2, 'at least -1'),
     ('fork.horizon', 0, 'at least 1'),
-    ('network.slots', -1, 'at least 0'),
+    ('network.slots', -1, '0 to 1000'),
     ('regularizer.l2_init', -1e-3, 'at least 0'),
     ('regularizer.power_iterations', 0, 'at least 1'),
     ('optimizer.microbatches', 0, 'at least 1'),
