@@ -52,8 +52,6 @@ def default_config(
 
 
 def _defaults(agent: str, environment: str) -> dict[str, Any]:
-  if agent not in _AGENTS:
-    raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   kind, replay = _data(agent, environment)
   section = dataclasses.asdict(kind(name=environment))
   if agent != 'supervised':
@@ -66,6 +64,8 @@ def _defaults(agent: str, environment: str) -> dict[str, Any]:
 
 def _data(agent: str, environment: str) -> tuple[Any, Any]:
   """The settings classes of the environment and the replay."""
+  if agent not in _AGENTS:
+    raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   if agent == 'supervised':
     datasets = data_settings.DATASETS
     if environment not in datasets:
@@ -150,16 +150,20 @@ def _names(*kinds: Any) -> set[str]:
   return {field.name for kind in kinds for field in dataclasses.fields(kind)}
 
 
-def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _plain(config: Any, path: str = '') -> Any:
   """A config without the types of `ml_collections`."""
   if not isinstance(config, ml_collections.ConfigDict):
     return config
-  try:
-    return config.to_dict()
-  except ml_collections.config_dict.RequiredValueError as error:
-    raise errors.UserError(
-      f'the config has a placeholder without a value: {errors.one_line(error)}'
-    ) from None
+  tree = {}
+  for key in config:
+    try:
+      value = config[key]
+    except ml_collections.config_dict.RequiredValueError:
+      raise errors.UserError(
+        f'config.{path}{key} is a placeholder without a value'
+      ) from None
+    tree[key] = _plain(value, f'{path}{key}.')
+  return tree
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
