@@ -436,16 +436,32 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   assert Checkpoints(folder).newest() == 10
 
 
-def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path):
+@pytest.mark.parametrize(
+  'when',
+  (
+    'at_steps=10',
+    'every_steps=10',
+    'every_steps=5',
+    'when="eval/return < 100", patience=2',
+    'every_updates=10',
+  ),
+)
+def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path, when):
   """An intervention at the fork's step is in both."""
-  experiment = small.build(
-    small.supervised(interventions=('reset(at_steps=10)',))
-  )
+  experiment = small.build(small.supervised(interventions=(f'reset({when})',)))
   whole = run(experiment, tmp_path / 'whole')
   prefix = run(experiment, tmp_path / 'prefix', num_steps=10)
-  small.assert_equal(
-    small.saved(experiment, prefix, 10), small.saved(experiment, whole, 10)
-  )
+  state = small.saved(experiment, prefix, 10)
+  small.assert_equal(state, small.saved(experiment, whole, 10))
+  events = (prefix / 'events.jsonl').read_text().splitlines()
+  if 'updates' not in when:
+    assert [json.loads(x)['step'] for x in events][-1] == 10
+  # Its network is another one than without.
+  without = small.build(small.supervised())
+  plain = run(without, tmp_path / 'without', num_steps=10)
+  plain = small.saved(without, plain, 10).nets['classifier'].params
+  with pytest.raises(AssertionError, match='differs'):
+    small.assert_equal(state.nets['classifier'].params, plain)
 
 
 def test_nan_from_the_start(experiment, tmp_path):
