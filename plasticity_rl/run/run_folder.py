@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import RunError
@@ -88,7 +89,10 @@ def _prepare(folder, settings):
   try:
     folder.mkdir(parents=True, exist_ok=True)
     config = settings_lib.to_dict(settings)
-    write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
+    write_atomically(
+      path,
+      json.dumps({'config': config, **origin()}, indent=2, allow_nan=False),
+    )
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
 
@@ -192,7 +196,7 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def origin() -> dict[str, Any]:
-  """The origin of results: versions, git revision, command, machine."""
+  """The origin of results: versions, git revision, command, machine..."""
   versions = {'python': platform.python_version()}
   for package in _PACKAGES:
     try:
@@ -206,6 +210,7 @@ def origin() -> dict[str, Any]:
     'machine': (
       f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores'
     ),
+    'process': process.describe(),
   }
 
 

@@ -234,8 +234,10 @@ class Runner:
   ):
     """Adds to the metrics of this step, records and returns them."""
     metrics = dict(metrics or {})
+    has_finite_weights = True
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
+      has_finite_weights = self._experiment.is_finite(self._state)
     if measure:
       measured, changed = self._experiment.measure(self._state)
       metrics.update(measured)
@@ -243,7 +245,7 @@ class Runner:
         self._state = self._state._replace(
           interventions={**self._state.interventions, **changed}
         )
-    self._recorder.put(self._step, metrics)
+    self._recorder.put(self._step, metrics, has_finite_weights)
     return metrics
 
   def _check_triggers(self, metrics):

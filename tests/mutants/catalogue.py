@@ -11,6 +11,7 @@ from tests.mutants import catalogue_host_loop
 from tests.mutants import catalogue_learner
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_replay
+from tests.mutants import catalogue_runs
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
 
@@ -389,4 +390,5 @@ MUTANTS = (
   *catalogue_host_loop.MUTANTS,
   *catalogue_replay.MUTANTS,
   *catalogue_learner.MUTANTS,
+  *catalogue_runs.MUTANTS,
 )
