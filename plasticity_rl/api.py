@@ -174,14 +174,19 @@ def verdict(
   """Judges by two arms of seeds whether plasticity was lost.
 
   Both arms go on from the same checkpoints, one a seed; in the treated arm a
-  plasticity injection came first. Seeds are compared in pairs: a studentised
-  bootstrap interval of the mean difference, and a two-sided sign-flip test.
+  plasticity injection came first. Seeds are compared in pairs: an interval of
+  the mean difference, by a studentised bootstrap and a two-sided sign-flip
+  test.
 
   - 'losing plasticity': the interval lies above zero and p < 0.05.
   - 'injection hurts': the interval lies below zero and p < 0.05.
-  - 'no evidence of plasticity loss': a gain above the margin is excluded.
-  - 'undecided': else, and always so of a single seed. Below 6 seeds p cannot
-    be under 0.05.
+  - 'no evidence of plasticity loss': a gain above the margin is excluded; with
+    3 to 5 seeds at 99 %.
+  - 'undecided': else, and always so of one or two seeds, and of arms that are
+    the same. Below 6 seeds p cannot be under 0.05.
+
+  For symmetric differences each of the first three is wrong in at most 2.5 % of
+  studies; `docs/verdict.md` says more, also of skewed ones.
 
   Nikishin et al., "Deep Reinforcement Learning with Plasticity Injection",
   2023; the rules are those of `diagnose`.
@@ -195,8 +200,8 @@ def verdict(
     replicates: whether the "seeds" are one network continued several times.
 
   Returns:
-    A `Verdict`: `.verdict`, `.effect`, `.low`, `.high`, `.p`, `.seeds_needed`,
-    `.reason`, and `.statement`, a sentence.
+    A `Verdict`: `.verdict`, `.effect`, `.low`, `.high`, `.p`, `.seeds_needed`
+    to `.seeds_needed_high`, `.reason`, `.notes`, and `.statement`, a sentence.
 
   Raises:
     UserError: arms of different shapes, empty or not finite ones, or a margin

@@ -16,6 +16,14 @@ class MissingDependencyError(UserError):
   """This machine lacks a package, a library or memory."""
 
 
+class EnvironmentFaultError(UserError):
+  """An environment returned what its spaces or its library do not allow.
+
+  Before training it is a mistake of the user. In the middle of a run, the
+  runner turns it into a `RunError` that says what was kept.
+  """
+
+
 def nearest(
   what: str,
   name: str,

@@ -58,8 +58,9 @@ class SplitNetwork:
       shape that `init` last saw is used.
 
   Raises:
-    ValueError: an `apply` that cannot be called, or a head that is drawn
-      before the shape of the features is known.
+    ValueError: an `apply` that cannot be called, parameters that are not
+      arrays, or a head that is drawn before the shape of the features is
+      known.
 
   Example:
     >>> import jax
@@ -102,6 +103,7 @@ class SplitNetwork:
     encoder_key, head_key = jax.random.split(key)
     x = _zeros(self.example) if x is None else x
     encoder = self.encoder_init(encoder_key, x)
+    _check_arrays('encoder_init', encoder)
     self._seen['features'] = jax.eval_shape(self._features, encoder, x)
     return {'encoder': encoder, HEAD: self.draw_head(head_key)}
 
@@ -117,7 +119,9 @@ class SplitNetwork:
       self._seen['features'] = jax.eval_shape(
         self._features, encoder, self.example
       )
-    return self.head_init(key, _zeros(self._seen['features']))
+    head = self.head_init(key, _zeros(self._seen['features']))
+    _check_arrays('head_init', head)
+    return head
 
   def apply(self, params: Params, x: Any) -> Any:
     """The network's outputs on `x`; see `with_layers` for the form."""
@@ -162,6 +166,17 @@ class SplitNetwork:
     for term in total[1:]:
       outputs = _add(outputs, term)
     return outputs, layers
+
+
+def _check_arrays(name: str, params: Params) -> None:
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    if not isinstance(leaf, (int, float)) and not hasattr(leaf, 'dtype'):
+      raise ValueError(
+        f'{name}: expected parameters that are arrays, found '
+        f'{type(leaf).__name__} at {jax.tree_util.keystr(path)}. Of a module '
+        'with functions in it, return its arrays alone (of Equinox: '
+        'eqx.partition(module, eqx.is_array)[0])'
+      )
 
 
 def trainable(params: Params) -> Params:

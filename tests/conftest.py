@@ -1,5 +1,7 @@
 """Settings that every test process needs before it imports JAX."""
 
+import contextlib
+import ctypes
 import gc
 import os
 import pathlib
@@ -68,25 +70,29 @@ def fixture_compile_quickly(request):
   jax.config.update(_QUICKLY, before)
 
 
-# Every program that XLA compiles for a CPU takes a few mappings of memory, of
-# which Linux allows a process 65,530; past that, compiling crashes.
-_MANY_MAPPINGS = 20_000
-_MAPPINGS = pathlib.Path('/proc/self/maps')
+# Compiled programs take megabytes each. clear_caches frees them, but glibc
+# gives the memory back only when it is asked to.
+_MEMORY = pathlib.Path('/proc/self/statm')
+_LEAST_BYTES, _MORE_BYTES = 2e9, 1e9
+_limit = [_LEAST_BYTES]
 
 
-@pytest.fixture(scope='module', autouse=True)
-def fixture_forget_programs():
-  """Frees compiled programs after a file, once there are very many."""
-  yield
-  if not _MAPPINGS.exists():
+def _memory():
+  return int(_MEMORY.read_text().split()[1]) * os.sysconf('SC_PAGESIZE')
+
+
+def pytest_runtest_teardown():
+  """Frees compiled programs once they take much memory."""
+  if not _MEMORY.exists() or _memory() < _limit[0]:  # Linux has it.
     return
-  with _MAPPINGS.open('rb') as file:
-    count = sum(1 for _ in file)
-  if count > _MANY_MAPPINGS:
-    import jax
+  import jax
 
-    jax.clear_caches()
-    gc.collect()
+  jax.clear_caches()
+  gc.collect()
+  with contextlib.suppress(AttributeError, OSError):  # Another C library.
+    ctypes.CDLL('libc.so.6').malloc_trim(0)
+  # What is held otherwise is not looked for again after every test.
+  _limit[0] = max(_LEAST_BYTES, _memory() + _MORE_BYTES)
 
 
 # Whole files that take many seconds: for `make test` alone.

@@ -47,6 +47,13 @@ def p_value(p: float) -> str:
   return 'p < 0.001' if p < 0.001 else f'p = {p:.2g}'
 
 
+def about(low: int, high: int | None) -> str:
+  """For example 'about 34 to 60'; None for no upper end."""
+  if high is None:
+    return f'about {low} or more'
+  return f'about {low}' if high <= low else f'about {low} to {high}'
+
+
 def prefixed(
   value: float, prefixes: str = 'PTGM', *, spec: str = '.3g', gap: str = ' '
 ) -> str:

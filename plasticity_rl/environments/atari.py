@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from plasticity_rl.environments import episode_cut
+from plasticity_rl.environments.atari_games import SCORED_FRAMES
 from plasticity_rl.environments.atari_games import SCORES
 from plasticity_rl.environments.host import Step
 from plasticity_rl.environments.spaces import Discrete
@@ -68,7 +70,11 @@ class Atari:
     self.spaces = Spaces(
       (_SIZE, _SIZE, config['stack_num']), np.uint8, Discrete(int(actions))
     )
-    self.return_range = SCORES[game]
+    limit = config['frame_skip'] * config['max_episode_steps']
+    self.return_range = episode_cut.return_range(
+      SCORES[game], SCORED_FRAMES, limit
+    )
+    self.range_frames = min(SCORED_FRAMES, limit)
     self.frames_per_step = config['frame_skip']
 
   def begin(self, seeds: np.ndarray) -> np.ndarray:

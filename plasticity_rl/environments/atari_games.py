@@ -75,6 +75,9 @@ SCORES: Mapping[str, tuple[float, float]] = MappingProxyType(
   }
 )
 
+# What an episode of these scores may have lasted: 30 minutes.
+SCORED_FRAMES = 108_000
+
 
 def human_normalized_score(game: str, score: float) -> float:
   """Scales scores so that a random player has 0 and a human player has 1.

@@ -7,6 +7,8 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.environments import spaces
+
 # Integers, since an enum member cannot pass through `scan`.
 FIRST = int(dm_env.StepType.FIRST)
 MID = int(dm_env.StepType.MID)
@@ -30,15 +32,18 @@ class Environment(NamedTuple):
     name: name of the game.
     observation_shape: shape of one observation.
     observation_dtype: dtype of observations, also in a replay.
-    num_actions: actions are the integers below this number.
+    actions: `Discrete` or `Continuous`.
     return_range: lowest and highest return to expect of an episode: a scale
       for margins, not a bound. The file of each game gives its source.
+    range_frames: steps that such returns take, of which an episode that is cut
+      earlier has a share (`episode_cut.return_range`); 0 if a cut changes
+      nothing.
     init: `(key) -> state`, the state before the first episode: the task, and
       placeholders for the rest. The key is consumed.
     reset: `(key, state) -> (state, timestep)`, starts an episode and keeps the
       task. The key is consumed.
     step: `(key, state, action) -> (state, timestep)`, with an integer action
-      `[]`. The key is consumed.
+      `[]`, or a vector `[A]` within -1 and 1. The key is consumed.
     switch: `(key, state) -> state`, draws the next task, after which the caller
       resets; None where there is a single task. The key is consumed.
   """
@@ -46,12 +51,20 @@ class Environment(NamedTuple):
   name: str
   observation_shape: tuple[int, ...]
   observation_dtype: Any
-  num_actions: int
+  actions: spaces.Discrete | spaces.Continuous
   return_range: tuple[float, float]
   init: Callable[[jax.Array], State]
   reset: Callable[[jax.Array, State], tuple[State, dm_env.TimeStep]]
   step: Callable[[jax.Array, State, jax.Array], tuple[State, dm_env.TimeStep]]
   switch: Callable[[jax.Array, State], State] | None = None
+  range_frames: int = 0
+
+  @property
+  def spaces(self) -> spaces.Spaces:
+    """The spaces of observations and actions."""
+    return spaces.Spaces(
+      self.observation_shape, self.observation_dtype, self.actions
+    )
 
 
 def restart(observation: jax.Array) -> dm_env.TimeStep:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.environments import base
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Key
 
@@ -86,7 +87,7 @@ def make(rows: int = 10, columns: int = 5) -> base.Environment:
     name='catch',
     observation_shape=(rows, columns),
     observation_dtype=jnp.bool_,
-    num_actions=3,
+    actions=Discrete(3),
     return_range=(-1.0, 1.0),
     init=init,
     reset=reset,

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.environments import base
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Key
 
@@ -56,7 +57,7 @@ def continual(
     The environment, which has a `switch`. A reset keeps the task.
 
   Raises:
-    UserError: nothing is permuted, or `permute` does not fit the observations.
+    UserError: nothing is permuted, or what is does not fit the environment.
   """
   _check(env, permute, permute_actions)
   shape = env.observation_shape
@@ -68,7 +69,7 @@ def continual(
       size = shape[-1] if permute == 'channels' else math.prod(shape)
       inputs = _permutation(inputs_key, size)
     if permute_actions:
-      actions = _permutation(actions_key, env.num_actions)
+      actions = _permutation(actions_key, env.actions.num_actions)
     return State(inner, inputs, actions)
 
   def see(state: State, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
@@ -111,6 +112,11 @@ def _check(env, permute, permute_actions):
     raise UserError(
       "continual: nothing to permute; set permute to 'inputs' or 'channels', "
       'or permute_actions to True'
+    )
+  if permute_actions and not isinstance(env.actions, Discrete):
+    raise UserError(
+      f'continual: permute_actions is for discrete actions, but {env.name} has '
+      f'continuous ones of size {env.actions.size}'
     )
   shape = env.observation_shape
   if permute == 'channels' and len(shape) < 3:

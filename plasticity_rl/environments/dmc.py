@@ -20,6 +20,7 @@ from plasticity_rl.environments.vector import SyncVectorEnv
 
 # Rewards are in [0, 1]; episodes of all listed tasks have 1000 steps.
 EPISODE_STEPS = 1000
+RETURN_RANGE = (0.0, 1000.0)  # A step of the suite gives at most 1.
 
 # Arrays of a model that are shape, not state, and large.
 _NEVER_CHANGED = ('mesh', 'tex_', 'skin', 'flex', 'bvh', 'oct')
@@ -142,12 +143,6 @@ def _bytes(array: np.ndarray) -> np.ndarray:
   return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
-def return_range(action_repeat: int, max_episode_steps: int) -> tuple:
-  """Lowest and highest return: a step of the suite gives at most 1."""
-  limit = action_repeat * max_episode_steps
-  return 0.0, float(min(EPISODE_STEPS, limit) if limit else EPISODE_STEPS)
-
-
 def make(
   domain: str,
   task: str,
@@ -183,7 +178,8 @@ def make(
   return SyncVectorEnv(
     envs,
     spaces,
-    return_range=return_range(action_repeat, max_episode_steps),
+    return_range=RETURN_RANGE,
+    range_frames=EPISODE_STEPS,
     action_repeat=action_repeat,
     max_episode_steps=max_episode_steps,
   )

@@ -111,7 +111,8 @@ def make(
     return SyncVectorEnv(
       [FrameStack(env, stack_frames) for env in envs],
       spaces,
-      return_range=dmc.return_range(action_repeat, max_episode_steps),
+      return_range=dmc.RETURN_RANGE,
+      range_frames=dmc.EPISODE_STEPS,
       action_repeat=action_repeat,
       max_episode_steps=max_episode_steps,
     )

@@ -37,6 +37,9 @@ class HostEnvironments(Protocol):
     num_envs: N.
     return_range: lowest and highest return to expect of an episode: a scale
       for margins, not a bound.
+    range_frames: frames that such returns take, of which an episode that is cut
+      earlier has a share (`episode_cut.return_range`); 0 if a cut changes
+      nothing.
     frames_per_step: frames, or simulator steps, for each decision: the action
       repeat.
     can_copy: whether `get_state` and `set_state` make an exact copy. An
@@ -47,6 +50,7 @@ class HostEnvironments(Protocol):
   spaces: Spaces
   num_envs: int
   return_range: tuple[float, float]
+  range_frames: int
   frames_per_step: int
   can_copy: bool
 

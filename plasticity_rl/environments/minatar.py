@@ -42,30 +42,34 @@ import jax.numpy as jnp
 
 from plasticity_rl.environments import base
 from plasticity_rl.environments import minatar_seaquest
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import install_command
 from plasticity_rl.types import Key
 
-# Conventions for margins, not bounds. The MinAtar and pgx papers publish scores
-# as curves in figures, whose values could not be verified here; so these are
-# round numbers from the rules. The low end is no reward at all, near which a
-# random player is: 0.5 in Asterix, 0.4 in Breakout, 0.5 in Freeway, 0.1 in
-# Seaquest, 4 in Space Invaders (measured here, sticky actions at 0.1).
-_RETURN_RANGES = {
+# Conventions for margins, not bounds, with the steps that such a return takes:
+# an evaluation that is cut earlier has a share. The MinAtar and pgx papers
+# publish scores as curves in figures, whose values could not be verified here;
+# so these are round numbers from the rules. The low end is no reward at all,
+# near which a random player is: 0.5 in Asterix, 0.4 in Breakout, 0.5 in
+# Freeway, 0.1 in Seaquest, 4 in Space Invaders (measured here, sticky actions
+# at 0.1).
+_RETURN_RANGES: dict[str, tuple[tuple[float, float], int]] = {
   # A treasure each third spawn; an agent that lives through the first 8 or 9
   # difficulty levels (900 steps, about 180 spawns) is offered some 60 and can
   # reach about a third of them.
-  'asterix': (0.0, 20.0),
-  # The bricks of one full wall; cleared, it is put up again.
-  'breakout': (0.0, 30.0),
+  'asterix': ((0.0, 20.0), 900),
+  # The bricks of one full wall; cleared, it is put up again. The ball takes
+  # about 14 steps from the paddle to the wall and back.
+  'breakout': ((0.0, 30.0), 420),
   # A crossing takes 27 steps if no car is in the way: 92 in an episode at best,
-  # of which two thirds are taken as a good player's.
-  'freeway': (0.0, 60.0),
+  # of 2501 steps, of which two thirds are taken as a good player's.
+  'freeway': ((0.0, 60.0), 2501),
   # Two surfacings with six divers and a full tank would give 20, as would 20
-  # enemies shot.
-  'seaquest': (0.0, 20.0),
-  # Two waves of 24 aliens.
-  'space_invaders': (0.0, 48.0),
+  # enemies shot, of which one comes every 20 steps.
+  'seaquest': ((0.0, 20.0), 400),
+  # Two waves of 24 aliens; a shot takes 5 steps to reload.
+  'space_invaders': ((0.0, 48.0), 240),
 }
 
 _CLASSES = {
@@ -148,12 +152,14 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
       after.rewards[0], after.terminated, after.observation
     )
 
+  return_range, range_frames = _RETURN_RANGES[game]
   return base.Environment(
     name=f'minatar_{game}',
     observation_shape=tuple(default.observation.shape),
     observation_dtype=jnp.bool_,
-    num_actions=default.legal_action_mask.shape[0],
-    return_range=_RETURN_RANGES[game],
+    actions=Discrete(default.legal_action_mask.shape[0]),
+    return_range=return_range,
+    range_frames=range_frames,
     init=init,
     reset=reset,
     step=step,

@@ -25,7 +25,10 @@ _GAMES: Mapping[str, Mapping[str, Any]] = {
   'minatar_freeway': {'sticky_action_prob': 0.1},
   'minatar_seaquest': {'sticky_action_prob': 0.1},
   'minatar_space_invaders': {'sticky_action_prob': 0.1},
+  'pendulum': {},
 }
+# Steps after which Gymnasium truncates an episode.
+_TIME_LIMITS = {'pendulum': 200}
 
 # Options of every game on the device. See `continual` and `time_limit`; a limit
 # of zero steps means no limit.
@@ -39,7 +42,9 @@ NAMES: tuple[str, ...] = DEVICE_NAMES + host_registry.NAMES
 # The options of each name with their defaults, the common ones last.
 OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
   {
-    name: MappingProxyType({**options, **COMMON})
+    name: MappingProxyType(
+      {**options, **COMMON, 'max_episode_steps': _TIME_LIMITS.get(name, 0)}
+    )
     for name, options in _GAMES.items()
   }
   | dict(host_registry.OPTIONS)
@@ -95,7 +100,7 @@ def make(name: str, **options: Any) -> base.Environment:
   settings = {**OPTIONS[name], **options}
   common = {option: settings.pop(option) for option in COMMON}
 
-  module, *game = name.split('_', 1)
+  module, *game = name.split('_', 1) if 'minatar' in name else [name]
   module = importlib.import_module(f'plasticity_rl.environments.{module}')
   env = module.make(*game, **settings)
   if common['max_episode_steps']:

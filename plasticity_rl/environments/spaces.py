@@ -10,12 +10,22 @@ class Discrete:
 
   num_actions: int
 
+  @property
+  def width(self) -> int:
+    """Numbers in an action."""
+    return 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Continuous:
   """Actions are vectors in [-1, 1]^size; environments scale them."""
 
   size: int
+
+  @property
+  def width(self) -> int:
+    """Numbers in an action."""
+    return self.size
 
 
 @dataclasses.dataclass(frozen=True)

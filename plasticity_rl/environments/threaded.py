@@ -39,6 +39,7 @@ class ThreadedEnv:
     self.spaces = self._envs.spaces
     self.num_envs = self._envs.num_envs
     self.return_range = self._envs.return_range
+    self.range_frames = self._envs.range_frames
     self.frames_per_step = self._envs.frames_per_step
     self.can_copy = self._envs.can_copy
 

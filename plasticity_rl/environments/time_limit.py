@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.environments import base
+from plasticity_rl.environments import episode_cut
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Key
 
@@ -69,5 +70,12 @@ def time_limit(
     return start(env.switch(key, state.inner))
 
   return env._replace(
-    init=init, reset=reset, step=step, switch=switch if env.switch else None
+    return_range=episode_cut.return_range(
+      env.return_range, env.range_frames, max_episode_steps
+    ),
+    range_frames=min(env.range_frames, max_episode_steps),
+    init=init,
+    reset=reset,
+    step=step,
+    switch=switch if env.switch else None,
   )

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.host import Step
 from plasticity_rl.environments.spaces import Spaces
 
@@ -62,6 +63,7 @@ class SyncVectorEnv:
     spaces: Spaces,
     *,
     return_range: tuple[float, float],
+    range_frames: int = 0,
     action_repeat: int = 1,
     max_episode_steps: int = 0,
   ):
@@ -70,7 +72,8 @@ class SyncVectorEnv:
     Args:
       envs: alike but for their randomness.
       spaces: of each environment.
-      return_range: see `HostEnvironments`.
+      return_range: see `HostEnvironments`; before `max_episode_steps`.
+      range_frames: the same.
       action_repeat: environment steps for each decision.
       max_episode_steps: decisions after which an episode is truncated; 0 for
         no limit.
@@ -78,7 +81,13 @@ class SyncVectorEnv:
     self._envs = list(envs)
     self.spaces = spaces
     self.num_envs = len(self._envs)
-    self.return_range = return_range
+    self.return_range, self.range_frames = return_range, range_frames
+    if max_episode_steps:
+      frames = action_repeat * max_episode_steps
+      self.return_range = episode_cut.return_range(
+        return_range, range_frames, frames
+      )
+      self.range_frames = min(range_frames, frames)
     self.frames_per_step = action_repeat
     self.can_copy = all(env.can_copy for env in self._envs)
     self._limit = max_episode_steps
@@ -126,7 +135,7 @@ class SyncVectorEnv:
     states = [env.get_state() for env in self._envs]
     # An environment may have a key 'steps'. Checkpoints hold this prefix.
     stacked = {
-      f'lane_{key}': np.stack([s[key] for s in states]) for key in states[0]
+      f'lane_{key}': _stacked([s[key] for s in states]) for key in states[0]
     }
     return {'steps': self._steps.copy(), **stacked}
 
@@ -148,6 +157,14 @@ class SyncVectorEnv:
   def _empty(self) -> np.ndarray:
     shape = (self.num_envs, *self.spaces.observation_shape)
     return np.empty(shape, self.spaces.observation_dtype)
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+  """Stacks arrays to `[N, ...]`; bytes of unequal length get zeros."""
+  if all(array.ndim == 1 and array.dtype == np.uint8 for array in arrays):
+    longest = max(array.size for array in arrays)
+    arrays = [np.pad(array, (0, longest - array.size)) for array in arrays]
+  return np.stack(arrays)
 
 
 class FrameStack:

@@ -15,9 +15,11 @@ The tree *is* the architecture: `params['head']` becomes an `InjectedHead`, and
 `SplitNetwork.apply` looks at it. Any pytree of floating-point arrays will do
 (Haiku, Flax, Equinox); modules that keep a state are refused.
 
+- `heads`: which heads can be injected.
 - `params`: the tree, `inject_params` and slots.
 - `optimizers`: `masked` and `grouped`, which leave frozen heads alone.
 - `transform`: `inject`, both at once.
+- `state_dict`: injected trees in checkpoints that are read without a target.
 """
 
 from plasticity_rl.injection.optimizers import frozen_mask as frozen_mask
@@ -28,6 +30,10 @@ from plasticity_rl.injection.params import drop_frozen as drop_frozen
 from plasticity_rl.injection.params import inject_params as inject_params
 from plasticity_rl.injection.params import is_full as is_full
 from plasticity_rl.injection.params import with_slots as with_slots
+from plasticity_rl.injection.state_dict import (
+  from_state_dict as from_state_dict,
+)
+from plasticity_rl.injection.state_dict import to_state_dict as to_state_dict
 from plasticity_rl.injection.transform import (
   OPTIMIZER_STATES as OPTIMIZER_STATES,
 )

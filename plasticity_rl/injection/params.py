@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.injection.heads import check_head
 from plasticity_rl.split import HEAD
 from plasticity_rl.split import InjectedHead
 from plasticity_rl.split import SplitNetwork
@@ -42,8 +43,8 @@ def inject_params(
     Parameters of the new structure (with `slots`, of the same).
 
   Raises:
-    ValueError: params that are not of a split network, a head that keeps a
-      state, or `slots` where there are none.
+    ValueError: params that are not of a split network, a head without
+      parameters or with a state, or `slots` where there are none.
 
   Example:
     >>> import jax
@@ -67,7 +68,7 @@ def inject_params(
     )
   head = params[HEAD]
   fresh = net.draw_head(key)
-  _check_stateless(fresh)
+  check_head(fresh)
   current = head.trainable if isinstance(head, InjectedHead) else head
   structures: list[Any] = [jax.tree.structure(x) for x in (fresh, current)]
   drawn, there = structures
@@ -118,7 +119,7 @@ def with_slots(params: Params, num_injections: int) -> Params:
     raise ValueError('the head is injected already')
   if num_injections < 1:
     raise ValueError(f'num_injections must be positive: {num_injections}')
-  _check_stateless(params[HEAD])
+  check_head(params[HEAD])
   frozen = jax.tree.map(
     lambda x: jnp.zeros((2 * num_injections, *x.shape), x.dtype),
     params[HEAD],
@@ -160,14 +161,3 @@ def drop_frozen(params: Params, *, slots: bool = False) -> Params:
     closed = dataclasses.replace(head, signs=jnp.zeros_like(head.signs))
     return {**params, HEAD: closed}
   return {**params, HEAD: head.trainable}
-
-
-def _check_stateless(head: Params) -> None:
-  for path, leaf in jax.tree_util.tree_leaves_with_path(head):
-    kind = getattr(leaf, 'dtype', type(leaf))
-    if not hasattr(leaf, 'dtype') or not jnp.issubdtype(kind, jnp.floating):
-      raise ValueError(
-        'only heads of floating-point arrays can be injected, not modules '
-        'with a state or with functions for leaves: see the leaf '
-        f'{jax.tree_util.keystr(path)} of {kind}'
-      )

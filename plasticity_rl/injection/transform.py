@@ -158,16 +158,20 @@ def _moves_frozen(
   noise, the state does not tell. So the update is traced: what it gives frozen
   leaves must depend on no input.
   """
+  takes_more = isinstance(optimizer, optax.GradientTransformationExtraArgs)
 
-  def frozen_updates(gradients: Params, state: Any, params: Params) -> Any:
-    updates, _ = optimizer.update(gradients, state, params)
+  def frozen_updates(
+    gradients: Params, state: Any, params: Params, value: Any
+  ) -> Any:
+    extra = {'value': value} if takes_more else {}
+    updates, _ = optimizer.update(gradients, state, params, **extra)
     learns = jax.tree.leaves(trainable_mask(params))
     leaves = jax.tree.leaves(updates)
     return [u for u, one in zip(leaves, learns, strict=True) if not one]
 
   try:
-    jaxpr = jax.make_jaxpr(frozen_updates)(params, state, params).jaxpr
-  except TypeError:  # It asks for more arguments, such as the loss.
+    jaxpr = jax.make_jaxpr(frozen_updates)(params, state, params, 0.0).jaxpr
+  except TypeError:  # It asks for other arguments than the loss.
     return False
   depends = set(jaxpr.invars)
   for equation in jaxpr.eqns:

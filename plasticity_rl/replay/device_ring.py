@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
@@ -40,10 +41,14 @@ class Row(NamedTuple):
   last: jax.Array
 
 
-def transition_bytes(shape: tuple[int, ...], dtype: Any) -> int:
-  """Bytes of a transition. It holds two observations of this shape."""
-  observation = math.prod(shape) * np.dtype(dtype).itemsize
-  return 2 * observation + 3 * 4 + 1  # Action, reward, discount; the end.
+def transition_bytes(spaces: Spaces) -> int:
+  """Bytes of a transition. It holds two observations."""
+  observation = (
+    math.prod(spaces.observation_shape)
+    * np.dtype(spaces.observation_dtype).itemsize
+  )
+  # Action, reward, discount; the end.
+  return 2 * observation + (spaces.actions.width + 2) * 4 + 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Messages about a loss or weights that became NaN or infinite."""
+"""Messages about what ends a run: NaN losses or weights, environments."""
 
 import math
 
@@ -92,6 +92,13 @@ def evaluation_message(
     f'{settings.environment.name!r}; the same command goes on from the last '
     f'good checkpoint: {_last(checkpoints)}'
   )
+
+
+def environment_message(
+  error: Exception, step: int, checkpoints: Checkpoints
+) -> str:
+  """The message for an environment that failed in the middle of a run."""
+  return f'{error}; after step {step}; last checkpoint: {_last(checkpoints)}'
 
 
 def _last(checkpoints):

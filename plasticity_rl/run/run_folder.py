@@ -18,6 +18,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.settings import arguments
 
 CONFIG = 'config.json'
 _PACKAGES = (
@@ -113,11 +114,23 @@ def differences(
   before = flat(settings_lib.resolve(recorded))
   # Through JSON, where a tuple is a list.
   before, now = json.loads(json.dumps([before, flat(settings)]))
+  if _is_of_earlier_version(recorded, settings):
+    before[arguments.PATH] = now[arguments.PATH]
   return [
     f'{key} (there {before.get(key)!r}, here {now.get(key)!r})'
     for key in dict.fromkeys([*before, *now])
     if before.get(key) != now.get(key)
   ]
+
+
+def _is_of_earlier_version(recorded, settings):
+  """Whether an earlier version would have written the arguments of a run so.
+
+  It wrote plain JSON, in which keys become text.
+  """
+  before = recorded.get('environment', {}).get('arguments')
+  given = settings.environment_options.get('arguments')
+  return bool(given) and before == arguments.in_plain_json(given)
 
 
 @contextlib.contextmanager

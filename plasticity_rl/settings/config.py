@@ -17,6 +17,7 @@ from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
+from plasticity_rl.settings import arguments
 from plasticity_rl.settings import data as data_settings
 from plasticity_rl.settings import fields
 from plasticity_rl.settings import items
@@ -150,11 +151,17 @@ def _names(*kinds: Any) -> set[str]:
   return {field.name for kind in kinds for field in dataclasses.fields(kind)}
 
 
-def _plain(config: Any, path: str = '') -> Any:
+def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
   """A config without the types of `ml_collections`."""
   if not isinstance(config, ml_collections.ConfigDict):
     return config
-  tree = {}
+  _check_placeholders(config)
+  return config.to_dict()
+
+
+def _check_placeholders(
+  config: ml_collections.ConfigDict, path: str = ''
+) -> None:
   for key in config:
     try:
       value = config[key]
@@ -162,14 +169,17 @@ def _plain(config: Any, path: str = '') -> Any:
       raise errors.UserError(
         f'config.{path}{key} is a placeholder without a value'
       ) from None
-    tree[key] = _plain(value, f'{path}{key}.')
-  return tree
+    if isinstance(value, ml_collections.ConfigDict):
+      _check_placeholders(value, f'{path}{key}.')
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
-  """The config from which `resolve` makes these settings."""
+  """The config from which `resolve` makes these settings, also through JSON."""
   tree = dataclasses.asdict(settings)
-  tree['environment'].update(tree.pop('environment_options'))
+  section = tree['environment']
+  section.update(tree.pop('environment_options'))
+  if 'arguments' in section:
+    section['arguments'] = arguments.to_json(section['arguments'])
   return tree
 
 
@@ -225,6 +235,8 @@ def _check(
       )
       for key in default
     }
+  if path == arguments.PATH:
+    return arguments.resolve(value)
   value = _converted(value, default, path)
   limits.get(path, fields.Limits()).check(path, value)
   if type(value) in (int, float) and not items.fits(value):

@@ -22,7 +22,8 @@ class DataSource(abc.ABC):
 
   Attributes:
     steps_per_row: agent decisions in one call of `collect`.
-    return_range: lowest and highest return to expect.
+    return_range: lowest and highest return to expect of what is evaluated, in
+      episodes that evaluation.max_steps may cut.
     transition_bytes: bytes of a transition in the replay.
     is_sharded: whether environments and replay are sharded over D devices, as
       `[E / D, ...]` and `[R, E / D, ...]`. Otherwise all devices have the same.

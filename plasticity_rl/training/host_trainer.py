@@ -17,6 +17,7 @@ import numpy as np
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.distributed import parallel
+from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.host import HostEnvironments
 from plasticity_rl.learner import learner
 from plasticity_rl.training import initial_state
@@ -74,7 +75,11 @@ class HostTrainer(trainer_lib.Trainer):
     )
     self.steps_per_row = data.num_envs
     self.frames_per_step = data.environments.frames_per_step
-    self.return_range = data.environments.return_range
+    self.return_range = episode_cut.return_range(
+      data.environments.return_range,
+      data.environments.range_frames,
+      settings.evaluation.max_steps * self.frames_per_step,
+    )
     self.host_axes = trainer_lib.REPLICATED_AXES._replace(env=1)
     self.batch = _of_one_seed(
       jax.eval_shape(

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.base import Environment
+from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay import device_ring
 from plasticity_rl.replay.device_ring import DeviceRing
@@ -76,10 +78,12 @@ class EnvironmentSource(DataSource):
       discount=replay.discount,
     )
     self.steps_per_row = self._total_envs
-    self.return_range = environment.return_range
-    self.transition_bytes = device_ring.transition_bytes(
-      environment.observation_shape, environment.observation_dtype
+    self.return_range = episode_cut.return_range(
+      environment.return_range,
+      environment.range_frames,
+      settings.evaluation.max_steps,
     )
+    self.transition_bytes = device_ring.transition_bytes(environment.spaces)
 
   def on(self, shard: Shard) -> Self:
     """See `DataSource`."""
@@ -95,7 +99,7 @@ class EnvironmentSource(DataSource):
     zeros = jnp.zeros(self._num_envs)
     row = Row(
       env.observation,
-      zeros.astype(jnp.int32),
+      self._no_action(),
       zeros,
       zeros,
       env.observation,
@@ -118,7 +122,7 @@ class EnvironmentSource(DataSource):
       env = jax.lax.cond(
         new_task, lambda: self._switch(switch_key, env), lambda: env
       )
-      if self._settings.agent.epsilon_restart_on_switch:
+      if getattr(self._settings.agent, 'epsilon_restart_on_switch', False):
         exploring_since = step % switch_every
     action = act(self._agent, act_key, nets, env.observation, exploring_since)
     state, timestep = jax.vmap(self._environment.step)(
@@ -227,6 +231,13 @@ class EnvironmentSource(DataSource):
       'eval/return': returns.mean(),
       'eval/steps': steps.sum().astype(jnp.float32),
     }
+
+  def _no_action(self):
+    """Placeholders of the actions of all environments."""
+    actions = self._environment.actions
+    if isinstance(actions, Continuous):
+      return jnp.zeros([self._num_envs, actions.size])
+    return jnp.zeros([self._num_envs], jnp.int32)
 
   def _begin(self, key, state):
     """Starts a new episode in every environment."""

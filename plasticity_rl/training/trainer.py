@@ -41,7 +41,8 @@ class Trainer(Replaceable, abc.ABC):
   Attributes:
     steps_per_row: agent decisions in a row, one for each environment.
     frames_per_step: frames in a step, the action repeat of the environment.
-    return_range: lowest and highest return to expect.
+    return_range: lowest and highest return to expect of what is evaluated, in
+      episodes that evaluation.max_steps may cut.
     batch: shapes of the batch of one update of one seed.
     segment: `(state) -> (state, metrics)`; the state is donated.
     segment_later: as `segment`, with the later replay ratio; None if there is

@@ -50,9 +50,7 @@ def build_agent_and_data(
     max_episode_steps=task.max_episode_steps,
     **settings.environment_options,
   )
-  agent = agent_builder.make(
-    settings, _spaces(environment.observation_shape, environment.num_actions)
-  )
+  agent = agent_builder.make(settings, environment.spaces)
   return agent, rollout.EnvironmentSource(agent, environment, settings)
 
 

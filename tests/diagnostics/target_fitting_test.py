@@ -1,5 +1,7 @@
 """Fits of random targets, against the same computed with numpy."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,6 +104,23 @@ def test_schedules_start_anew():
   params = {'encoder': {}, 'head': head(NOW)}
   values = target_fitting(probe(params, decay=50), 5, 1)
   assert float(values['current']) < 0.9 * numpy_fit(NOW, 0)
+
+
+def test_the_fresh_start_is_not_the_network_that_makes_the_targets():
+  """Else it would begin, by its own draw, at what it is to fit."""
+  # Of the same draw, sin(1e5 f) = f, both for f = 0 and for this one.
+  one = (np.pi / 2 + 2 * np.pi * 15915) / 1e5
+
+  def draw(key, x):
+    del x
+    return head(one * jax.random.bernoulli(key) * np.eye(2))
+
+  x = jnp.array([[1.0, 1.0]])
+  value = probe({'encoder': {}, 'head': head(np.zeros([2, 2]))}, draw)
+  value = dataclasses.replace(
+    value, inputs=x, output=value.net.network.apply(value.params, x)
+  )
+  assert target_fitting(value, 0, 64)['fresh'] == pytest.approx(0.5, abs=0.25)
 
 
 @pytest.mark.slow

@@ -225,6 +225,14 @@ def test_what_is_missing(monkeypatch):
     make('pong')
 
 
+def test_scores_are_cut_with_the_episodes():
+  random, human = atari_games.SCORES['pong']
+  assert make('pong', max_episode_steps=27_000).return_range == (random, human)
+  cut = make('pong', max_episode_steps=2700, action_repeat=4)
+  assert cut.return_range == pytest.approx((random / 10, human / 10))
+  assert cut.range_frames == 10_800
+
+
 def test_human_normalized_score():
   assert len(atari_games.SCORES) == 57
   for game, (random, human) in atari_games.SCORES.items():

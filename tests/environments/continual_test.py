@@ -8,6 +8,7 @@ import pytest
 from plasticity_rl.environments import base
 from plasticity_rl.environments import catch
 from plasticity_rl.environments import continual
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 
 KEY = jax.random.PRNGKey(0)
@@ -20,7 +21,7 @@ def image_env():
     name='image',
     observation_shape=(2, 2, 6),
     observation_dtype=jnp.float32,
-    num_actions=4,
+    actions=Discrete(4),
     return_range=(0.0, 3.0),
     init=lambda key: jnp.int32(0),
     reset=lambda key, state: (jnp.int32(0), base.restart(image)),
@@ -75,7 +76,9 @@ def test_all_orders_come_up():
 
 
 def test_inputs_and_actions_are_drawn_independently():
-  env = image_env()._replace(num_actions=6)  # As many as there are channels.
+  env = image_env()._replace(
+    actions=Discrete(6)
+  )  # As many as there are channels.
   env = continual.continual(env, 'channels', True)
   states = jax.vmap(env.init)(jax.random.split(KEY, 400))
   same = np.asarray(states.inputs == states.actions)

@@ -11,6 +11,8 @@ import pytest
 
 from plasticity_rl.environments import base
 from plasticity_rl.environments import registry
+from plasticity_rl.environments import time_limit
+from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.errors import UserError
 
 KEY = jax.random.PRNGKey(0)
@@ -45,6 +47,12 @@ def fixture_env(request):
   return registry.make(name, **options)
 
 
+def some_action(env):
+  if isinstance(env.actions, Continuous):
+    return jnp.zeros(env.actions.size)
+  return jnp.int32(0)
+
+
 def shapes(tree):
   """Structure, shapes, dtypes and weak types: what a scan's carry must keep."""
   leaves, structure = jax.tree.flatten(tree)
@@ -54,7 +62,7 @@ def shapes(tree):
 def test_state_never_changes_its_structure(env):
   state = jax.eval_shape(env.init, KEY)
   after_reset, first = jax.eval_shape(env.reset, KEY, state)
-  after_step, timestep = jax.eval_shape(env.step, KEY, state, jnp.int32(0))
+  after_step, timestep = jax.eval_shape(env.step, KEY, state, some_action(env))
   assert shapes(after_reset) == shapes(state)
   assert shapes(after_step) == shapes(state)
   assert shapes(timestep) == shapes(first)
@@ -73,6 +81,20 @@ def test_timesteps_are_as_declared(env):
   assert first.step_type.shape == first.reward.shape == first.discount.shape
   low, high = env.return_range
   assert low < high
+
+
+def test_a_cut_takes_its_share_of_the_range(env):
+  """But in Catch, where all reward comes at the end."""
+  low, high = env.return_range
+  cut = time_limit.time_limit(env, 3)
+  if env.name == 'catch':
+    assert env.range_frames == 0 and cut.return_range == (low, high)
+    return
+  share = 3 / env.range_frames
+  assert cut.return_range == pytest.approx((low * share, high * share))
+  assert cut.range_frames == 3
+  uncut = time_limit.time_limit(env, env.range_frames)
+  assert uncut.return_range == (low, high)
 
 
 def test_runs_under_jit_vmap_and_scan(env):
@@ -96,7 +118,12 @@ def test_runs_under_jit_vmap_and_scan(env):
 
   rng = np.random.default_rng(0)
   keys = rng.integers(2**32, size=(8, steps, 2), dtype=np.uint32)
-  actions = rng.integers(env.num_actions, size=(8, steps), dtype=np.int32)
+  if isinstance(env.actions, Continuous):
+    actions = rng.uniform(-1, 1, (8, steps, env.actions.size))
+    actions = actions.astype(np.float32)
+  else:
+    count = env.actions.num_actions
+    actions = rng.integers(count, size=(8, steps), dtype=np.int32)
   timesteps = jax.device_get(play(keys, actions))
   shape = env.observation_shape
   assert timesteps.observation.shape == (8, steps, *shape)
@@ -136,8 +163,10 @@ def test_table_of_options():
     'max_episode_steps': 0,
   }
   assert set(registry.OPTIONS) == set(registry.NAMES)
-  for name in registry.DEVICE_NAMES[1:]:
-    assert registry.OPTIONS[name]['sticky_action_prob'] == 0.1
+  for name in registry.DEVICE_NAMES:
+    if name.startswith('minatar'):
+      assert registry.OPTIONS[name]['sticky_action_prob'] == 0.1
+  assert registry.OPTIONS['pendulum']['max_episode_steps'] == 200
 
 
 def test_unknown_name_and_option():

@@ -415,6 +415,40 @@ def test_defaults_are_resolved():
   assert (given.step, given.horizon) == (10, 10)
 
 
+@pytest.mark.parametrize(
+  'changes, expected',
+  (
+    # Of 60 crossings in 2501 steps: an evaluation ends after 1000.
+    ({}, 0.1 * 60 * 1000 / 2501),
+    ({'evaluation.max_steps': 5000}, 6.0),
+    ({'environment.max_episode_steps': 250}, 0.1 * 60 * 250 / 2501),
+    (
+      {'environment.max_episode_steps': 250, 'evaluation.max_steps': 100},
+      0.1 * 60 * 100 / 2501,
+    ),
+    ({'fork.margin': 4.0}, 4.0),
+  ),
+)
+def test_a_margin_is_of_what_is_evaluated(changes, expected):
+  pytest.importorskip('pgx', reason='pgx is not installed')
+  config = settings_lib.default_config('dqn', 'minatar_freeway')
+  config.update_from_flattened_dict(changes)
+  plan = diagnosis.plan(settings_lib.resolve(config))
+  assert plan.experiment.settings.fork.margin == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+  'repeat, steps, expected', ((1, 1000, 100.0), (1, 100, 10.0), (4, 100, 40.0))
+)
+def test_a_margin_on_the_host_is_of_what_is_evaluated(repeat, steps, expected):
+  pytest.importorskip('dm_control', reason='dm_control is not installed')
+  config = settings_lib.default_config('sac', 'dmc_cheetah_run')
+  config.environment.action_repeat = repeat
+  config.evaluation.max_steps = steps
+  plan = diagnosis.plan(settings_lib.resolve(config))
+  assert plan.experiment.settings.fork.margin == pytest.approx(expected)
+
+
 @pytest.mark.slow
 def test_a_single_seed_is_continued_several_times(tmp_path):
   plan = diagnosis.plan(

@@ -120,22 +120,6 @@ def test_training_goes_on_in_the_manner_of_the_library(library):
   assert_same_bits(params['head'].frozen, frozen)
 
 
-def test_an_equinox_head_with_its_functions_is_refused_clearly():
-  encoder_init, encoder_apply, head_init, head_apply = equinox_parts()
-  net = injection_lib.SplitNetwork(
-    encoder_init,
-    encoder_apply,
-    lambda key, h: eqx.nn.MLP(8, 2, 5, depth=1, key=key),
-    lambda head, h: jax.vmap(head)(h),
-  )
-  params = net.init(jax.random.PRNGKey(0), X)
-  optimizer = optax.identity()
-  with pytest.raises(ValueError, match='floating-point arrays.*activation'):
-    injection_lib.inject(
-      jax.random.PRNGKey(0), net, params, optimizer, optimizer.init(params)
-    )
-
-
 def test_a_haiku_module_with_a_state_is_refused():
   """It cannot even be transformed; nothing is summed by mistake."""
 

@@ -291,6 +291,12 @@ def test_grouped_refuses_parameters_without_a_head():
     injection.grouped(optax.adam(RATE)).init({'body': jnp.ones(2)})
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class _Head:
+  trainable: jax.Array
+
+
 @each_optimizer
 @pytest.mark.parametrize('injections', [1, 2])
 def test_keep_finds_the_moments_of_a_field_called_trainable(
@@ -298,13 +304,8 @@ def test_keep_finds_the_moments_of_a_field_called_trainable(
 ):
   """A head's own field is not taken for that of `InjectedHead`."""
 
-  @jax.tree_util.register_dataclass
-  @dataclasses.dataclass
-  class Head:
-    trainable: jax.Array
-
   def head_init(key, features):
-    return Head(jax.random.normal(key, [features.shape[-1], 2]))
+    return _Head(jax.random.normal(key, [features.shape[-1], 2]))
 
   net = injection.SplitNetwork(
     lambda key, x: jnp.ones([x.shape[-1], 3]),

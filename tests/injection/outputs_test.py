@@ -11,7 +11,6 @@ import pytest
 from plasticity_rl import injection
 from plasticity_rl.networks import sequential
 from tests.injection.nets import BATCH
-from tests.injection.nets import FEATURES
 from tests.injection.nets import INPUTS
 from tests.injection.nets import MEMBERS
 from tests.injection.nets import NETS
@@ -24,7 +23,6 @@ from tests.injection.nets import assert_differ
 from tests.injection.nets import assert_same_bits
 from tests.injection.nets import count
 from tests.injection.nets import encode
-from tests.injection.nets import encoder_init
 from tests.injection.nets import fresh
 from tests.injection.nets import head_apply
 from tests.injection.nets import inject_params
@@ -319,33 +317,6 @@ def test_drop_frozen_leaves_what_learns():
     apply(PLAIN, dropped),
     head_apply(params['head'].trainable, encode(params['encoder'], X)),
   )
-
-
-@pytest.mark.parametrize(
-  'leaf, said',
-  [
-    (jnp.zeros(3, jnp.int32), 'int32'),
-    (np.zeros(3, bool), 'bool'),
-    (jax.nn.relu, 'counter'),
-    ('text', 'counter'),
-  ],
-  ids=['integer', 'boolean', 'function', 'text'],
-)
-def test_a_head_with_a_state_is_refused(leaf, said):
-  net = injection.SplitNetwork(
-    encoder_init,
-    encode,
-    lambda key, h: {'w': jnp.ones((FEATURES, 2)), 'counter': leaf},
-    lambda p, h: h @ p['w'],
-  )
-  params = net.init(key(0), X)
-  for refused in (
-    lambda: injection.inject_params(key(1), net, params),
-    lambda: injection.with_slots(params, 1),
-  ):
-    with pytest.raises(ValueError, match='floating-point') as caught:
-      refused()
-    assert said in str(caught.value) and 'counter' in str(caught.value)
 
 
 def test_a_head_of_another_structure_is_refused():

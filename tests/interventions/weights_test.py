@@ -116,6 +116,13 @@ def test_what_is_drawn_again_starts_its_average_anew():
     own['q']['slow']['encoder'],
     old['encoder'],
   )
+  # Once, not at every call from then on.
+  _, own = nets.calls(text, made, moved(state, 1), 'mlp', own=own)
+  jax.tree.map(
+    lambda s, f: np.testing.assert_allclose(s, f + 0.25, rtol=1e-5, atol=1e-6),
+    own['q']['slow']['head'],
+    fast['head'],
+  )
 
 
 @pytest.mark.parametrize('history', ['fresh', 'injected'])

@@ -4,6 +4,8 @@ from tests.mutants.mutant import Mutant
 
 _RANKS = 'tests/analysis/verdict/rank_correlation_test.py::test_'
 _PROXIES = 'tests/analysis/verdict/proxies_test.py::test_'
+_RULES = 'tests/analysis/verdict/rules_test.py::test_'
+_STATISTICS = 'tests/analysis/verdict/statistics_test.py::test_'
 _FACE = 'tests/face_test.py::test_'
 _MEASURES = 'plasticity_rl/measures/'
 _LOOKS = 'plasticity_rl/diagnostics/'
@@ -58,6 +60,42 @@ MUTANTS = (
       'tests/run/checkpoint_folder_test.py::test_keeps_what_was_asked_for_'
       'beside_the_newest',
     ),
+  ),
+  # --- The verdict.
+  Mutant(
+    'harm-without-the-sign-flip-test',
+    'plasticity_rl/analysis/verdict/verdict.py',
+    'self.high is not None and self.high < 0 and self._is_sure\n',
+    'self.high is not None and self.high < 0\n',
+    (_RULES + 'injection_hurts_only_if_the_sign_flip_test_says_so',),
+  ),
+  Mutant(
+    'ties-have-no-floor',
+    'plasticity_rl/analysis/verdict/typical_values.py',
+    'np.maximum(np.sqrt(spread / (n - 1)), floor * error)\n',
+    'np.sqrt(spread / (n - 1))\n',
+    (_STATISTICS + 'ties_bound_an_interval_by_hand',),
+  ),
+  Mutant(
+    'holm-adjusts-the-sign-flip-test-alone',
+    'plasticity_rl/analysis/verdict/rules.py',
+    '{n: r.p_larger for n, r in results.items()}',
+    '{n: r.p for n, r in results.items()}',
+    (_RULES + 'the_bootstraps_p_is_adjusted_as_the_sign_flip_tests',),
+  ),
+  Mutant(
+    'few-seeds-exclude-the-margin-at-95-percent',
+    'plasticity_rl/analysis/verdict/rules.py',
+    'if seeds > 2 and strict.high < margin:\n',
+    'if seeds > 2 and result.high < margin:\n',
+    (_RULES + 'few_seeds_exclude_the_margin_at_99_percent',),
+  ),
+  Mutant(
+    'margin-of-the-whole-game',
+    'plasticity_rl/training/rollout.py',
+    '      settings.evaluation.max_steps,\n    )',
+    '      10**9,\n    )',
+    ('tests/forks/diagnosis_test.py::test_a_margin_is_of_what_is_evaluated',),
   ),
   # --- The public face.
   Mutant(
@@ -234,5 +272,15 @@ MUTANTS = (
     '{**empty, **state.interventions}',
     '{**state.interventions, **empty}',
     (_MEMORY + 'a_control_arm_remembers_what_the_unforked_run_does[15]',),
+  ),
+  Mutant(
+    'fresh-network-makes-its-own-targets',
+    _LOOKS + 'target_fitting.py',
+    'fit(network.init(fresh_key)',
+    'fit(network.init(target_key)',
+    (
+      _LOOKED + 'target_fitting_test.py'
+      '::test_the_fresh_start_is_not_the_network_that_makes_the_targets',
+    ),
   ),
 )

@@ -301,4 +301,24 @@ MUTANTS = (
 """,
     (_WEIGHTS + 'a_random_subnetwork[reset-fresh]',),
   ),
+  Mutant(
+    'average-starts-anew-for-ever',
+    _ROOM + 'hare_and_tortoise.py',
+    "'initial': jax.tree.map(jnp.copy, state.initial),\n      'calls': calls,",
+    "'initial': own['initial'],\n      'calls': calls,",
+    (
+      'tests/interventions/weights_test.py'
+      '::test_what_is_drawn_again_starts_its_average_anew',
+    ),
+  ),
+  Mutant(
+    'noise-that-is-not-normal',
+    _METHODS + 'shrink_and_perturb.py',
+    'sampler=jax.random.normal',
+    'sampler=jax.random.uniform',
+    (
+      'tests/interventions/shrink_and_perturb_test.py'
+      '::test_gaussian_noise_is_standard_normal',
+    ),
+  ),
 )

@@ -178,7 +178,7 @@ def test_a_name_is_text(section, value):
 
 
 @pytest.mark.parametrize(
-  'value', ({1}, math.nan, b'x', pathlib.Path('x'), '\ud800', {'a': {2: 1}})
+  'value', ({1}, math.nan, b'x', pathlib.Path('x'), '\ud800')
 )
 def test_what_json_cannot_hold_is_refused(value):
   with pytest.raises(UserError, match=r'config.environment.arguments'):

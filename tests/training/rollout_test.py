@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl.environments import base as environments
+from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.training import datasets
 from plasticity_rl.training import rollout
 from plasticity_rl.types import Counters
@@ -58,7 +59,7 @@ def game(uneven=False):
     name='game',
     observation_shape=(3,),
     observation_dtype=jnp.float32,
-    num_actions=2,
+    actions=Discrete(2),
     return_range=(0.0, 1.0),
     init=init,
     reset=reset,

@@ -23,8 +23,10 @@ class ArmResult:
     low: lower bound of the effect's interval; None for a single seed.
     high: upper bound.
     p: two-sided sign-flip test.
-    p_holm: adjusted over the secondary arms; None for the primary arm.
+    p_holm: the larger of `p` and `p_bootstrap`, adjusted over the secondary
+      arms; None for the primary arm.
     differences: one a seed.
+    p_bootstrap: two-sided, by the studentised bootstrap; None below 6 seeds.
   """
 
   arm: str
@@ -35,17 +37,27 @@ class ArmResult:
   p: float
   p_holm: float | None
   differences: tuple[float, ...]
+  p_bootstrap: float | None = None
+
+  @property
+  def p_larger(self) -> float:
+    """The larger p; from 6 seeds on under 5 % if the interval leaves zero."""
+    return max(self.p, self.p_bootstrap or 0.0)
 
   @property
   def helps(self) -> bool:
     """Interval above zero and p (adjusted where it has to be) under 5 %."""
-    p = self.p if self.p_holm is None else self.p_holm
-    return self.low is not None and self.low > 0 and p < ALPHA
+    return self.low is not None and self.low > 0 and self._is_sure
 
   @property
   def hurts(self) -> bool:
-    p = self.p if self.p_holm is None else self.p_holm
-    return self.high is not None and self.high < 0 and p < ALPHA
+    """The mirror of `helps`."""
+    return self.high is not None and self.high < 0 and self._is_sure
+
+  @property
+  def _is_sure(self) -> bool:
+    p = self.p_larger if self.p_holm is None else self.p_holm
+    return p < ALPHA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +80,8 @@ class Verdict:
     notes: what else the reader should know, a sentence each.
     seeds_needed: about how many seeds would decide; None unless undecided.
     replicates: the "seeds" are one network continued with different keys.
+    seeds_needed_high: the same if the spread is as large as it may be; None if
+      more than can be said.
   """
 
   verdict: str
@@ -85,6 +99,7 @@ class Verdict:
   notes: tuple[str, ...]
   seeds_needed: int | None
   replicates: bool
+  seeds_needed_high: int | None = None
 
   def to_json(self) -> dict[str, Any]:
     """Plain values for `verdict.json`; None where there is no number."""
@@ -135,7 +150,8 @@ class Verdict:
       f' {self.metric})'
     )
     if self.seeds_needed:
-      line += f'; about {self.seeds_needed} seeds would decide'
+      count = wording.about(self.seeds_needed, self.seeds_needed_high)
+      line += f'; {count} seeds would decide'
     return line
 
   def mean_text(self, mean: float) -> str:

@@ -74,22 +74,35 @@ def test_data_of_figures_can_be_downloaded(loaded, page):
 
 
 @pytest.mark.parametrize(
-  'seeds, interval',
+  'seeds, interval, promise',
   (
-    (5, 'Student’s t'),
-    (6, 'studentised bootstrap'),
+    (5, 'Student’s t', 'With fewer than 6 seeds no loss can be shown'),
+    (
+      6,
+      'the wider of an inverted sign-flip test and a studentised bootstrap',
+      'each of these is said by mistake in at most 2.5 % of studies',
+    ),
   ),
 )
 def test_what_numbers_are_is_said_as_it_is(
-  synthetic, tmp_path, seeds, interval
+  synthetic, tmp_path, seeds, interval, promise
 ):
   folder = synthetic.write_diagnosis(
     tmp_path / 'd', seeds=seeds, arms={'control': 0.0, 'injection': 0.5}
   )
   page = diagnosis_page.build(diagnosis.load(folder))
   assert f'95 % interval ({interval}). p: exact' in page
+  assert 'What is promised' in page and promise in page
   # A ledger is of one seed, and its seconds are of the program.
   assert 'FLOPs of one seed' in page and 'FLOPs of all seeds' not in page
+
+
+def test_nothing_is_promised_of_a_single_network(synthetic, tmp_path):
+  folder = synthetic.write_diagnosis(
+    tmp_path / 'd', seeds=1, arms={'control': 0.0, 'injection': 0.5}
+  )
+  page = diagnosis_page.build(diagnosis.load(folder))
+  assert 'What is promised' not in page
 
 
 def test_names_are_escaped(synthetic, tmp_path):

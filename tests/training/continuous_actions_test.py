@@ -1,0 +1,125 @@
+"""Continuous actions inside the compiled loop."""
+
+import jax
+import numpy as np
+import pytest
+
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.errors import UserError
+from plasticity_rl.forks import fork
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
+from tests.training import small
+
+RANDOM_STEPS = 24
+
+
+def sac(**changes):
+  """SAC on Pendulum, two seeds of two environments."""
+  config = settings_lib.default_config('sac', 'pendulum')
+  small.shorten(config)
+  config.environment.max_episode_steps = 7
+  config.agent.random_steps = RANDOM_STEPS
+  config.network.hidden = (8, 8)
+  config.update_from_flattened_dict(changes)
+  return settings_lib.resolve(config)
+
+
+@pytest.fixture(name='experiment', scope='module')
+def fixture_experiment():
+  return small.build(sac())
+
+
+@pytest.fixture(name='whole', scope='module')
+def fixture_whole(experiment, tmp_path_factory):
+  return run(experiment, tmp_path_factory.mktemp('sac') / 'run')
+
+
+def run(experiment, folder, **options):
+  run_folder.prepare(folder, experiment.settings)
+  runner.run(experiment, folder, **options)
+  return folder
+
+
+def test_actions_are_stored_as_they_are(experiment, whole):
+  replay = small.saved(experiment, whole, 80).replay
+  # Seeds, rows, environments, and the size of an action.
+  assert replay.a_tm1.shape == (2, 16, 2, 1)
+  assert replay.a_tm1.dtype == np.float32
+  actions = np.asarray(replay.a_tm1).ravel()
+  assert len(np.unique(actions)) == actions.size
+  assert np.abs(actions).max() <= 1
+  # The limit alone ends an episode of Pendulum: values go on after it.
+  assert np.asarray(replay.last).any()
+  np.testing.assert_array_equal(replay.discount_t, 1)
+
+
+def test_the_first_actions_are_uniform(experiment):
+  """Before the networks are asked: other networks act alike."""
+  state = experiment.init()
+  segment = experiment.trainer.segment
+  taken = []
+  for scale in (1, 50):
+    nets = jax.tree.map(lambda x, s=scale: s * x, state.nets)
+    after = segment(jax.tree.map(np.array, state._replace(nets=nets)))[0]
+    # Two rows of RANDOM_STEPS are in the ring of 16; a segment has ten.
+    taken.append(np.asarray(after.replay.a_tm1[:, :10]))
+  np.testing.assert_array_equal(*taken)
+  assert np.abs(taken[0]).max() > 0.5
+
+
+@pytest.mark.slow
+def test_resumed_it_is_the_run_that_never_stopped(experiment, whole, tmp_path):
+  part = run(experiment, tmp_path / 'part', num_steps=40)
+  (part / 'ledger.json').unlink()
+  run(experiment, part)
+  small.assert_equal(
+    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
+  )
+  assert small.metrics(part) == small.metrics(whole)
+
+
+@pytest.mark.slow
+def test_the_control_arm_is_the_unforked_run(experiment, whole, tmp_path):
+  for arm in ('control', 'injection'):
+    fork.run_arm(
+      experiment,
+      whole,
+      40,
+      expressions.parse(arm),
+      tmp_path / arm,
+      horizon=40,
+    )
+  small.assert_equal(
+    small.saved(experiment, tmp_path / 'control', 80),
+    small.saved(experiment, whole, 80),
+  )
+  assert len(small.metrics(tmp_path / 'injection', after=40)) == 4
+
+
+@pytest.mark.parametrize(
+  'agent, environment, said',
+  [
+    ('dqn', 'pendulum', "'dqn'.*continuous actions of size 1.*what can: sac"),
+    ('drq', 'pendulum', "'drq'.*what can: sac"),
+    ('sac', 'catch', "'sac'.*3 discrete actions.*what can: dqn"),
+  ],
+)
+def test_an_agent_for_other_actions_is_refused(agent, environment, said):
+  config = settings_lib.default_config(agent, environment)
+  config.network.convolutions = ()
+  with pytest.raises(UserError, match=said):
+    experiment_lib.build(settings_lib.resolve(config))
+
+
+def test_permuted_continuous_actions_are_refused():
+  settings = sac(
+    **{
+      'environment.permute_actions': True,
+      'environment.switch_every_steps': 40,
+    }
+  )
+  with pytest.raises(UserError, match='permute_actions is for discrete'):
+    experiment_lib.build(settings)
