@@ -34,10 +34,11 @@ def test_what_need_not_exist_is_taken(path):
   assert paths.given('--workdir', pathlib.Path(path)) == pathlib.Path(path)
 
 
-def test_what_the_system_does_not_show(monkeypatch, tmp_path):
+def test_what_the_system_does_not_show(monkeypatch):
   def refuse(self, **_):
     raise PermissionError(13, 'Permission denied', os.fspath(self))
 
-  monkeypatch.setattr(pathlib.Path, 'stat', refuse)
-  with pytest.raises(UserError, match='--from: cannot look at .*Permission'):
-    paths.given('--from', tmp_path / 'x')
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'stat', refuse)
+    with pytest.raises(UserError, match='--from: cannot look at .*Permission'):
+      paths.given('--from', 'secret/run')

@@ -151,11 +151,17 @@ def _names(*kinds: Any) -> set[str]:
   return {field.name for kind in kinds for field in dataclasses.fields(kind)}
 
 
-def _plain(config: Any, path: str = '') -> Any:
+def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
   """A config without the types of `ml_collections`."""
   if not isinstance(config, ml_collections.ConfigDict):
     return config
-  tree = {}
+  _check_placeholders(config)
+  return config.to_dict()
+
+
+def _check_placeholders(
+  config: ml_collections.ConfigDict, path: str = ''
+) -> None:
   for key in config:
     try:
       value = config[key]
@@ -163,8 +169,8 @@ def _plain(config: Any, path: str = '') -> Any:
       raise errors.UserError(
         f'config.{path}{key} is a placeholder without a value'
       ) from None
-    tree[key] = _plain(value, f'{path}{key}.')
-  return tree
+    if isinstance(value, ml_collections.ConfigDict):
+      _check_placeholders(value, f'{path}{key}.')
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:

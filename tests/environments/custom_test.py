@@ -1,6 +1,5 @@
 """Someone's own environment, of dm_env or gymnasium, by import path."""
 
-import math
 import pathlib
 import re
 import sys
@@ -302,7 +301,7 @@ def test_mistakes_in_the_name():
     make(f'{SCRIPTED}:SCRIPT')
   with pytest.raises(UserError, match='makes a Played, which is neither'):
     make(f'{SCRIPTED}:Played')
-  for bad in ((1.0, 1.0), (1.0,), ('a', 'b'), (0, 1, 2), (0, math.inf)):
+  for bad in ((1.0, 1.0), (1.0,), ('a', 'b'), (0, 1, 2), (0, np.inf)):
     with pytest.raises(UserError, match=r'return_range must be \(lowest'):
       make(f'{SCRIPTED}:GymEnv', return_range=bad)
 
