@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
@@ -18,17 +18,48 @@ from plasticity_rl.environments import host_registry
 if TYPE_CHECKING:
   from plasticity_rl.environments import base
 
-_GAMES: Mapping[str, Mapping[str, Any]] = {
-  'catch': {'rows': 10, 'columns': 5},
-  'minatar_asterix': {'sticky_action_prob': 0.1},
-  'minatar_breakout': {'sticky_action_prob': 0.1},
-  'minatar_freeway': {'sticky_action_prob': 0.1},
-  'minatar_seaquest': {'sticky_action_prob': 0.1},
-  'minatar_space_invaders': {'sticky_action_prob': 0.1},
-  'pendulum': {},
+
+class _Entry(NamedTuple):
+  """Where an environment is made.
+
+  Attributes:
+    module: in this package; its `make` is called.
+    arguments: the first arguments of `make`.
+    options: further options of `make`, with their defaults.
+    time_limit: default of `max_episode_steps`.
+  """
+
+  module: str
+  arguments: tuple[Any, ...] = ()
+  options: Mapping[str, Any] = MappingProxyType({})
+  time_limit: int = 0
+
+
+def _minatar(game: str) -> _Entry:
+  return _Entry('minatar', (game,), {'sticky_action_prob': 0.1})
+
+
+def _swingup(sparse: bool) -> _Entry:
+  # The suite's limit belongs to the task.
+  return _Entry('cartpole_swingup', (sparse,), {'action_repeat': 1})
+
+
+# Time limits of control problems are Gymnasium's.
+_ENTRIES: Mapping[str, _Entry] = {
+  'acrobot': _Entry('acrobot', time_limit=500),
+  'cartpole': _Entry('cartpole', time_limit=500),
+  'cartpole_swingup': _swingup(False),
+  'cartpole_swingup_sparse': _swingup(True),
+  'catch': _Entry('catch', options={'rows': 10, 'columns': 5}),
+  'minatar_asterix': _minatar('asterix'),
+  'minatar_breakout': _minatar('breakout'),
+  'minatar_freeway': _minatar('freeway'),
+  'minatar_seaquest': _minatar('seaquest'),
+  'minatar_space_invaders': _minatar('space_invaders'),
+  'mountain_car': _Entry('mountain_car', (False,), time_limit=200),
+  'mountain_car_continuous': _Entry('mountain_car', (True,), time_limit=999),
+  'pendulum': _Entry('pendulum', time_limit=200),
 }
-# Steps after which Gymnasium truncates an episode.
-_TIME_LIMITS = {'pendulum': 200}
 
 # Options of every game on the device. See `continual` and `time_limit`; a limit
 # of zero steps means no limit.
@@ -36,16 +67,16 @@ COMMON: Mapping[str, Any] = MappingProxyType(
   {'permute': 'none', 'permute_actions': False, 'max_episode_steps': 0}
 )
 
-DEVICE_NAMES: tuple[str, ...] = tuple(_GAMES)
+DEVICE_NAMES: tuple[str, ...] = tuple(_ENTRIES)
 NAMES: tuple[str, ...] = DEVICE_NAMES + host_registry.NAMES
 
 # The options of each name with their defaults, the common ones last.
 OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
   {
     name: MappingProxyType(
-      {**options, **COMMON, 'max_episode_steps': _TIME_LIMITS.get(name, 0)}
+      {**entry.options, **COMMON, 'max_episode_steps': entry.time_limit}
     )
-    for name, options in _GAMES.items()
+    for name, entry in _ENTRIES.items()
   }
   | dict(host_registry.OPTIONS)
 )
@@ -88,7 +119,7 @@ def make(name: str, **options: Any) -> base.Environment:
   Raises:
     UserError: a name or an option is not valid, or pgx is not installed.
   """
-  if name not in _GAMES:
+  if name not in _ENTRIES:
     raise errors.UserError(
       errors.nearest('environment on device', name, DEVICE_NAMES)
     )
@@ -100,15 +131,19 @@ def make(name: str, **options: Any) -> base.Environment:
   settings = {**OPTIONS[name], **options}
   common = {option: settings.pop(option) for option in COMMON}
 
-  module, *game = name.split('_', 1) if 'minatar' in name else [name]
-  module = importlib.import_module(f'plasticity_rl.environments.{module}')
-  env = module.make(*game, **settings)
+  entry = _ENTRIES[name]
+  env = _module(entry.module).make(*entry.arguments, **settings)
+  control = _module('control')
+  if isinstance(env, control.System):
+    env = control.environment(env)
   if common['max_episode_steps']:
-    from plasticity_rl.environments import time_limit
-
-    env = time_limit.time_limit(env, common['max_episode_steps'])
+    env = _module('time_limit').time_limit(env, common['max_episode_steps'])
   if common['permute'] != 'none' or common['permute_actions']:
-    from plasticity_rl.environments import continual
-
-    env = continual.continual(env, common['permute'], common['permute_actions'])
+    env = _module('continual').continual(
+      env, common['permute'], common['permute_actions']
+    )
   return env
+
+
+def _module(name: str) -> Any:
+  return importlib.import_module(f'plasticity_rl.environments.{name}')

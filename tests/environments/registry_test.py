@@ -166,13 +166,22 @@ def test_table_of_options():
   for name in registry.DEVICE_NAMES:
     if name.startswith('minatar'):
       assert registry.OPTIONS[name]['sticky_action_prob'] == 0.1
-  assert registry.OPTIONS['pendulum']['max_episode_steps'] == 200
+  limits = {
+    'acrobot': 500,
+    'cartpole': 500,
+    'cartpole_swingup': 0,  # The limit of the suite belongs to the task.
+    'mountain_car': 200,
+    'mountain_car_continuous': 999,
+    'pendulum': 200,
+  }
+  for name, limit in limits.items():
+    assert registry.OPTIONS[name]['max_episode_steps'] == limit
 
 
 def test_unknown_name_and_option():
   with pytest.raises(UserError, match="did you mean 'minatar_breakout'"):
     registry.make('minatar_braekout')
-  with pytest.raises(UserError, match='valid: catch, minatar_asterix'):
+  with pytest.raises(UserError, match='valid: acrobot, cartpole'):
     registry.make('zzz')
   with pytest.raises(UserError, match=r"option of catch 'row'.*'rows'"):
     registry.make('catch', row=5)

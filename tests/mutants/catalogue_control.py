@@ -1,0 +1,59 @@
+"""Faults in control problems on the device, and in what changes in them."""
+
+from tests.mutants.mutant import Mutant
+
+_ROOM = 'plasticity_rl/environments/'
+_TESTS = 'tests/environments/'
+
+MUTANTS = (
+  # --- Equations of motion, and the ends of episodes.
+  Mutant(
+    'cartpole-moves-by-the-new-velocity',
+    _ROOM + 'cartpole.py',
+    '      x + DT * x_dot,\n',
+    '      x + DT * (x_dot + DT * acceleration),\n',
+    (_TESTS + 'cartpole_test.py::test_equals_gymnasium',),
+    "Gymnasium's other integrator",
+  ),
+  Mutant(
+    'acrobot-of-the-paper',
+    _ROOM + 'acrobot.py',
+    ' - coupling * velocity_1**2 * sin - phi_2\n',
+    ' - phi_2\n',
+    (_TESTS + 'acrobot_test.py::test_equals_gymnasium',),
+    "Gymnasium's book_or_nips",
+  ),
+  Mutant(
+    'pendulum-rewarded-after-the-step',
+    _ROOM + 'pendulum.py',
+    """    state = State(state.theta + velocity * DT, velocity)
+    return state, -cost, jnp.array(False)
+""",
+    """    state = State(state.theta + velocity * DT, velocity)
+    cost = angle**2 + 0.1 * velocity**2 + 0.001 * torque**2
+    return state, -cost, jnp.array(False)
+""",
+    (_TESTS + 'pendulum_test.py::test_equals_gymnasium',),
+  ),
+  Mutant(
+    'mountain-car-bounces-off-the-wall',
+    _ROOM + 'mountain_car.py',
+    'jnp.where(stopped, 0.0, velocity)',
+    'jnp.where(stopped, -velocity, velocity)',
+    (_TESTS + 'mountain_car_test.py::test_leaving_the_valley_terminates',),
+  ),
+  Mutant(
+    'swingup-without-ends-of-the-rail',
+    _ROOM + 'cartpole_swingup.py',
+    '  cart += force\n',
+    '',
+    (_TESTS + 'cartpole_swingup_test.py::test_the_rail_ends',),
+  ),
+  Mutant(
+    'swingup-pole-is-a-thin-rod',
+    _ROOM + 'cartpole_swingup.py',
+    '    inertia + mass * half**2,\n',
+    '    mass * length**2 / 3,\n',
+    (_TESTS + 'cartpole_swingup_test.py::test_fifty_steps_equal_the_suite',),
+  ),
+)
