@@ -8,7 +8,7 @@ needs; `host_registry.make` builds those on the host.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,13 +26,15 @@ class _Entry(NamedTuple):
     module: in this package; its `make` is called.
     arguments: the first arguments of `make`.
     options: further options of `make`, with their defaults.
-    time_limit: default of `max_episode_steps`.
+    time_limit: default of `max_episode_steps`, where episodes need one to end.
+    physics: constants that can vary, in the order of the module's `Physics`.
   """
 
   module: str
   arguments: tuple[Any, ...] = ()
   options: Mapping[str, Any] = MappingProxyType({})
   time_limit: int = 0
+  physics: tuple[str, ...] = ()
 
 
 def _minatar(game: str) -> _Entry:
@@ -40,14 +42,34 @@ def _minatar(game: str) -> _Entry:
 
 
 def _swingup(sparse: bool) -> _Entry:
-  # The suite's limit belongs to the task.
-  return _Entry('cartpole_swingup', (sparse,), {'action_repeat': 1})
+  # The suite's limit of 1000 frames belongs to the task.
+  return _Entry(
+    'cartpole_swingup',
+    (sparse,),
+    {'action_repeat': 1},
+    physics=('gravity', 'length', 'mass', 'cart_mass', 'friction'),
+  )
+
+
+def _mountain_car(continuous: bool, time_limit: int) -> _Entry:
+  return _Entry(
+    'mountain_car',
+    (continuous,),
+    time_limit=time_limit,
+    physics=('gravity', 'force'),
+  )
 
 
 # Time limits of control problems are Gymnasium's.
 _ENTRIES: Mapping[str, _Entry] = {
-  'acrobot': _Entry('acrobot', time_limit=500),
-  'cartpole': _Entry('cartpole', time_limit=500),
+  'acrobot': _Entry(
+    'acrobot', time_limit=500, physics=('gravity', 'length', 'mass')
+  ),
+  'cartpole': _Entry(
+    'cartpole',
+    time_limit=500,
+    physics=('gravity', 'length', 'mass', 'cart_mass'),
+  ),
   'cartpole_swingup': _swingup(False),
   'cartpole_swingup_sparse': _swingup(True),
   'catch': _Entry('catch', options={'rows': 10, 'columns': 5}),
@@ -56,15 +78,23 @@ _ENTRIES: Mapping[str, _Entry] = {
   'minatar_freeway': _minatar('freeway'),
   'minatar_seaquest': _minatar('seaquest'),
   'minatar_space_invaders': _minatar('space_invaders'),
-  'mountain_car': _Entry('mountain_car', (False,), time_limit=200),
-  'mountain_car_continuous': _Entry('mountain_car', (True,), time_limit=999),
-  'pendulum': _Entry('pendulum', time_limit=200),
+  'mountain_car': _mountain_car(False, 200),
+  'mountain_car_continuous': _mountain_car(True, 999),
+  'pendulum': _Entry(
+    'pendulum', time_limit=200, physics=('gravity', 'length', 'mass')
+  ),
 }
 
-# Options of every game on the device. See `continual` and `time_limit`; a limit
-# of zero steps means no limit.
+# Options of every environment on the device. See `continual`, `varying` and
+# `time_limit`; a limit of zero steps means no limit.
 COMMON: Mapping[str, Any] = MappingProxyType(
-  {'permute': 'none', 'permute_actions': False, 'max_episode_steps': 0}
+  {
+    'permute': 'none',
+    'permute_actions': False,
+    'vary': (),
+    'vary_factor': 2.0,
+    'max_episode_steps': 0,
+  }
 )
 
 DEVICE_NAMES: tuple[str, ...] = tuple(_ENTRIES)
@@ -105,16 +135,60 @@ def options(name: str) -> Mapping[str, Any]:
   )
 
 
-def make(name: str, **options: Any) -> base.Environment:
+def check_vary(name: str, vary: Sequence[str]) -> None:
+  """Refuses constants that an environment on the device does not have.
+
+  Args:
+    name: one of `DEVICE_NAMES`.
+    vary: names of the constants that are to vary.
+
+  Raises:
+    UserError: the environment has no constants, has none of that name, or one
+      is named twice.
+  """
+  physics = _ENTRIES[name].physics
+  if vary and not physics:
+    able = ', '.join(n for n, entry in _ENTRIES.items() if entry.physics)
+    raise errors.UserError(
+      f'vary: {name} has no physics that could vary; these have: {able}'
+    )
+  for constant in vary:
+    if constant not in physics:
+      raise errors.UserError(
+        errors.nearest(f'constant of {name} in vary', constant, physics)
+      )
+    if list(vary).count(constant) > 1:
+      raise errors.UserError(f'vary: {constant!r} is named twice')
+
+
+def check_gradual(name: str, max_episode_steps: int) -> None:
+  """Refuses gradual tasks where episodes might not end, which keep their task.
+
+  Raises:
+    UserError: the environment has no limit on its episodes but needs one.
+  """
+  limit = _ENTRIES[name].time_limit
+  if limit and not max_episode_steps:
+    raise errors.UserError(
+      f'max_episode_steps of {name} is 0: a gradual change needs episodes that '
+      f'end, since each keeps its task; such as {limit}'
+    )
+
+
+def make(
+  name: str, *, gradual_steps: int = 0, **options: Any
+) -> base.Environment:
   """Builds an environment on the device.
 
   Args:
     name: one of `DEVICE_NAMES`.
+    gradual_steps: steps of the environment in which a task turns into the next
+      one; 0 for the new task at once.
     **options: any of `OPTIONS[name]`; the others take their defaults. The time
       limit is applied first, the permutations last.
 
   Returns:
-    The environment, with a `switch` if anything is permuted.
+    The environment, with a `switch` if anything is permuted or varies.
 
   Raises:
     UserError: a name or an option is not valid, or pgx is not installed.
@@ -131,16 +205,23 @@ def make(name: str, **options: Any) -> base.Environment:
   settings = {**OPTIONS[name], **options}
   common = {option: settings.pop(option) for option in COMMON}
 
+  check_vary(name, common['vary'])
+  if gradual_steps:
+    check_gradual(name, common['max_episode_steps'])
+
   entry = _ENTRIES[name]
   env = _module(entry.module).make(*entry.arguments, **settings)
-  control = _module('control')
-  if isinstance(env, control.System):
-    env = control.environment(env)
+  if common['vary']:
+    env = _module('varying').vary(
+      env, common['vary'], common['vary_factor'], gradual_steps
+    )
+  elif entry.physics:
+    env = _module('control').environment(env)
   if common['max_episode_steps']:
     env = _module('time_limit').time_limit(env, common['max_episode_steps'])
   if common['permute'] != 'none' or common['permute_actions']:
     env = _module('continual').continual(
-      env, common['permute'], common['permute_actions']
+      env, common['permute'], common['permute_actions'], gradual_steps
     )
   return env
 

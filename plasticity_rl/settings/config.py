@@ -266,11 +266,19 @@ def _check_replay(
 
 
 def _check_tasks(env: EnvironmentConfig) -> None:
-  switches = env.permute != 'none' or env.permute_actions
+  environments.check_vary(env.name, env.vary)
+  switches = env.permute != 'none' or env.permute_actions or bool(env.vary)
   if switches != bool(env.switch_every_steps):
     raise errors.UserError(
       'config.environment.switch_every_steps is '
-      f'{env.switch_every_steps}, but permute is {env.permute!r} and '
-      f'permute_actions is {env.permute_actions}: a sequence of tasks '
-      'needs both a permutation and a length'
+      f'{env.switch_every_steps}, but permute is {env.permute!r}, '
+      f'permute_actions is {env.permute_actions} and vary is {env.vary!r}: a '
+      'sequence of tasks needs both something that changes and a length'
     )
+  if env.gradual:
+    if not switches:
+      raise errors.UserError(
+        'config.environment.gradual is True, but nothing changes: set permute, '
+        'permute_actions or vary, and switch_every_steps'
+      )
+    environments.check_gradual(env.name, env.max_episode_steps)

@@ -47,6 +47,9 @@ def build_agent_and_data(
     task.name,
     permute=task.permute,
     permute_actions=task.permute_actions,
+    vary=task.vary,
+    vary_factor=task.vary_factor,
+    gradual_steps=task.gradual * task.switch_every_steps // task.num_envs,
     max_episode_steps=task.max_episode_steps,
     **settings.environment_options,
   )

@@ -27,6 +27,12 @@ CASES = [(name, {}) for name in registry.DEVICE_NAMES] + [
       'sticky_action_prob': 0.0,
     },
   ),
+  (
+    'catch',
+    {'permute': 'inputs', 'permute_actions': True, 'gradual_steps': 20},
+  ),
+  ('pendulum', {'vary': ('gravity', 'mass'), 'gradual_steps': 20}),
+  ('cartpole_swingup', {'vary': ('length',), 'action_repeat': 4}),
 ]
 PARAMS = [
   pytest.param(
@@ -90,10 +96,10 @@ def test_a_cut_takes_its_share_of_the_range(env):
   if env.name == 'catch':
     assert env.range_frames == 0 and cut.return_range == (low, high)
     return
-  share = 3 / env.range_frames
+  share = 3 * env.frames_per_step / env.range_frames
   assert cut.return_range == pytest.approx((low * share, high * share))
-  assert cut.range_frames == 3
-  uncut = time_limit.time_limit(env, env.range_frames)
+  assert cut.range_frames == 3 * env.frames_per_step
+  uncut = time_limit.time_limit(env, env.range_frames // env.frames_per_step)
   assert uncut.return_range == (low, high)
 
 
@@ -160,6 +166,8 @@ def test_table_of_options():
     'columns': 5,
     'permute': 'none',
     'permute_actions': False,
+    'vary': (),
+    'vary_factor': 2.0,
     'max_episode_steps': 0,
   }
   assert set(registry.OPTIONS) == set(registry.NAMES)

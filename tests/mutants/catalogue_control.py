@@ -56,4 +56,38 @@ MUTANTS = (
     '    mass * length**2 / 3,\n',
     (_TESTS + 'cartpole_swingup_test.py::test_fifty_steps_equal_the_suite',),
   ),
+  # --- Tasks that change gradually, and physics that changes.
+  Mutant(
+    'gradual-task-jumps-at-the-switch',
+    _ROOM + 'gradual.py',
+    '  return Change(change.after, draw(key), ',
+    '  return Change(draw(key), change.before, ',
+    (_TESTS + 'gradual_test.py::test_a_change_goes_from_task_to_task',),
+  ),
+  Mutant(
+    'exchange-overwrites-what-was-there',
+    _ROOM + 'permutations.py',
+    '  for _ in range(max(size - 1, 1).bit_length()):\n',
+    '  for _ in range(1):\n',
+    (_TESTS + 'permutations_test.py::test_exchanges_one_after_the_other[50]',),
+  ),
+  Mutant(
+    'factors-uniform-not-their-logarithms',
+    _ROOM + 'varying.py',
+    '    return jax.random.uniform(key, [len(names)], minval=-bound, '
+    'maxval=bound)\n',
+    '    return jnp.log(jax.random.uniform(key, [len(names)], '
+    'minval=1 / factor, maxval=factor))\n',
+    (_TESTS + 'varying_test.py::test_factors_are_uniform_in_their_logarithm',),
+  ),
+  Mutant(
+    'gradual-length-ignores-the-number-of-environments',
+    'plasticity_rl/training/trainer_builder.py',
+    'task.gradual * task.switch_every_steps // task.num_envs',
+    'task.gradual * task.switch_every_steps',
+    (
+      'tests/training/changing_tasks_test.py::'
+      'test_a_gradual_change_takes_as_long_as_a_task',
+    ),
+  ),
 )

@@ -204,6 +204,8 @@ def test_no_name_is_refused(section, value):
     ({'optimizer.b1': 1.0}, 'optimizer.b1 must be below 1'),
     ({'optimizer.b2': 1}, 'optimizer.b2 must be below 1'),
     ({'environment.permute': 'inputs'}, 'switch_every_steps is 0, but permute'),
+    ({'environment.vary': ('gravity',)}, 'catch has no physics'),
+    ({'environment.gradual': True}, 'gradual is True, but nothing changes'),
     ({'environment.switch_every_steps': 5}, "is 5, but permute is 'none'"),
   ),
 )
