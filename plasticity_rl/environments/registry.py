@@ -78,6 +78,13 @@ _ENTRIES: Mapping[str, _Entry] = {
   'minatar_freeway': _minatar('freeway'),
   'minatar_seaquest': _minatar('seaquest'),
   'minatar_space_invaders': _minatar('space_invaders'),
+  'minatar_sequence': _Entry(
+    'minatar_sequence',
+    options={
+      'games': ('space_invaders', 'asterix', 'seaquest'),
+      'sticky_action_prob': 0.1,
+    },
+  ),
   'mountain_car': _mountain_car(False, 200),
   'mountain_car_continuous': _mountain_car(True, 999),
   'pendulum': _Entry(
@@ -96,6 +103,9 @@ COMMON: Mapping[str, Any] = MappingProxyType(
     'max_episode_steps': 0,
   }
 )
+
+# Sequences of tasks by themselves, without permutations or changing physics.
+SEQUENCES: tuple[str, ...] = ('minatar_sequence',)
 
 DEVICE_NAMES: tuple[str, ...] = tuple(_ENTRIES)
 NAMES: tuple[str, ...] = DEVICE_NAMES + host_registry.NAMES
@@ -135,6 +145,15 @@ def options(name: str) -> Mapping[str, Any]:
   )
 
 
+def physics(name: str) -> tuple[str, ...]:
+  """The constants of an environment that can vary, for example 'gravity'.
+
+  Args:
+    name: one of `DEVICE_NAMES`.
+  """
+  return _ENTRIES[name].physics
+
+
 def check_vary(name: str, vary: Sequence[str]) -> None:
   """Refuses constants that an environment on the device does not have.
 
@@ -146,19 +165,42 @@ def check_vary(name: str, vary: Sequence[str]) -> None:
     UserError: the environment has no constants, has none of that name, or one
       is named twice.
   """
-  physics = _ENTRIES[name].physics
-  if vary and not physics:
+  constants = physics(name)
+  if vary and not constants:
     able = ', '.join(n for n, entry in _ENTRIES.items() if entry.physics)
     raise errors.UserError(
       f'vary: {name} has no physics that could vary; these have: {able}'
     )
   for constant in vary:
-    if constant not in physics:
+    if constant not in constants:
       raise errors.UserError(
-        errors.nearest(f'constant of {name} in vary', constant, physics)
+        errors.nearest(f'constant of {name} in vary', constant, constants)
       )
     if list(vary).count(constant) > 1:
       raise errors.UserError(f'vary: {constant!r} is named twice')
+
+
+def check_games(games: Sequence[str]) -> None:
+  """Refuses a sequence of games of MinAtar that is not one.
+
+  Raises:
+    UserError: a game is unknown, or there are fewer than two.
+  """
+  prefix = 'minatar_'
+  known = [
+    name.removeprefix(prefix)
+    for name, entry in _ENTRIES.items()
+    if entry.module == 'minatar'
+  ]
+  for game in games:
+    if game not in known:
+      raise errors.UserError(
+        errors.nearest('game of minatar_sequence', game, known)
+      )
+  if len(games) < 2:
+    raise errors.UserError(
+      f'games of minatar_sequence must be two or more, not {tuple(games)}'
+    )
 
 
 def check_gradual(name: str, max_episode_steps: int) -> None:
@@ -188,7 +230,8 @@ def make(
       limit is applied first, the permutations last.
 
   Returns:
-    The environment, with a `switch` if anything is permuted or varies.
+    The environment, with a `switch` if it is a sequence, or if anything is
+    permuted or varies.
 
   Raises:
     UserError: a name or an option is not valid, or pgx is not installed.
@@ -206,6 +249,8 @@ def make(
   common = {option: settings.pop(option) for option in COMMON}
 
   check_vary(name, common['vary'])
+  if 'games' in settings:
+    check_games(settings['games'])
   if gradual_steps:
     check_gradual(name, common['max_episode_steps'])
 

@@ -39,7 +39,9 @@ PARAMS = [
     case,
     id='-'.join([case[0], *case[1]]),
     # Some seconds to compile.
-    marks=pytest.mark.slow if case[0] == 'minatar_seaquest' else (),
+    marks=pytest.mark.slow
+    if case[0] in ('minatar_seaquest', 'minatar_sequence')
+    else (),
   )
   for case in CASES
 ]
