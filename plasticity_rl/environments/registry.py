@@ -110,6 +110,12 @@ SEQUENCES: tuple[str, ...] = ('minatar_sequence',)
 DEVICE_NAMES: tuple[str, ...] = tuple(_ENTRIES)
 NAMES: tuple[str, ...] = DEVICE_NAMES + host_registry.NAMES
 
+# Shown in messages, where a list of all names would be too long to read.
+_FAMILIES = (
+  *(name for name in DEVICE_NAMES if _ENTRIES[name].module != 'minatar'),
+  'minatar_GAME (5 games)',
+)
+
 # The options of each name with their defaults, the common ones last.
 OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
   {
@@ -140,7 +146,7 @@ def options(name: str) -> Mapping[str, Any]:
       'environment',
       name,
       NAMES,
-      listed=(*DEVICE_NAMES, *host_registry.FAMILIES),
+      listed=(*_FAMILIES, *host_registry.FAMILIES),
     )
   )
 

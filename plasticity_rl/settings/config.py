@@ -190,6 +190,8 @@ def _check_together(settings: Settings) -> None:
     _check_replay(env, replay, settings.segment_steps)
   if isinstance(env, EnvironmentConfig):
     _check_tasks(env, settings.environment_options)
+  elif isinstance(env, HostEnvironmentConfig):
+    _check_host_tasks(env, settings.environment_options)
 
 
 def _check_network(settings: Settings) -> None:
@@ -290,3 +292,17 @@ def _check_tasks(env: EnvironmentConfig, options: Mapping[str, Any]) -> None:
         'set permute, permute_actions or vary, and switch_every_steps'
       )
     environments.check_gradual(env.name, env.max_episode_steps)
+
+
+def _check_host_tasks(
+  env: HostEnvironmentConfig, options: Mapping[str, Any]
+) -> None:
+  if env.name != host_registry.SEQUENCE:
+    return
+  host_registry.check_tasks(options['tasks'])
+  steps = options['switch_every_steps']
+  if steps < 1 or steps % env.num_envs:
+    raise errors.UserError(
+      f'config.environment.switch_every_steps ({steps}) must be a multiple of '
+      f'environment.num_envs ({env.num_envs})'
+    )

@@ -236,6 +236,22 @@ def test_a_sequence_of_games_that_is_none_is_refused(changes, message):
 @pytest.mark.parametrize(
   'changes, message',
   (
+    ({'tasks': ('walker_run', 'cheetah_run')}, 'must share a body'),
+    ({'tasks': ('walker_run',)}, 'two or more'),
+    ({'switch_every_steps': 0}, r'switch_every_steps \(0\) must be a multiple'),
+    ({'switch_every_steps': 9, 'num_envs': 2}, r'switch_every_steps \(9\)'),
+  ),
+)
+def test_a_sequence_of_tasks_that_is_none_is_refused(changes, message):
+  config = settings_lib.default_config('sac', 'dmc_sequence')
+  config.environment.update(changes)
+  with pytest.raises(UserError, match=message):
+    settings_lib.resolve(config)
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  (
     ({'log_std_min': 2.0}, r'log_std_min \(2.0\) must be below log_std_max'),
     ({'target_entropy_per_action': float('nan')}, 'must be a finite number'),
   ),
