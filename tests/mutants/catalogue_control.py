@@ -90,4 +90,33 @@ MUTANTS = (
       'test_a_gradual_change_takes_as_long_as_a_task',
     ),
   ),
+  # --- Sequences of tasks on the host.
+  Mutant(
+    'evaluation-in-the-next-task',
+    _ROOM + 'task_sequence.py',
+    '    done = max(steps - 1, 0) if self._evaluation else steps\n',
+    '    done = steps\n',
+    (_TESTS + 'task_sequence_test.py::test_an_evaluation_stays_in_the_task',),
+  ),
+  Mutant(
+    'switch-of-tasks-terminates',
+    _ROOM + 'task_sequence.py',
+    '      last=np.ones_like(result.last),\n',
+    '      last=np.ones_like(result.last),\n'
+    '      discount=np.zeros_like(result.discount),\n',
+    (
+      _TESTS + 'task_sequence_test.py::'
+      'test_a_switch_truncates_and_goes_on_to_the_next_task',
+    ),
+  ),
+  Mutant(
+    'evaluation-always-of-the-first-task',
+    'plasticity_rl/training/host_evaluation.py',
+    '      return self._environments.begin(seeds, steps)\n',
+    '      return self._environments.begin(seeds)\n',
+    (
+      'tests/training/host_evaluation_test.py::'
+      'test_a_sequence_is_evaluated_in_the_task_that_is_learned',
+    ),
+  ),
 )

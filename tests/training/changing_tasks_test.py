@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from plasticity_rl import settings as settings_lib
 from tests.training import small
@@ -56,3 +57,16 @@ def test_physics_changes_at_the_switch_and_is_the_same_in_all_environments():
   assert (factors[1] != factors[2]).all()
   # Seeds have tasks of their own.
   assert (factors[:, 0] != factors[:, 1]).all()
+
+
+@pytest.mark.slow
+def test_a_sequence_of_games_goes_on_at_the_switch():
+  pytest.importorskip('pgx', reason='pgx is not installed')
+  config = settings_lib.default_config('dqn', 'minatar_sequence')
+  small.shorten(config)
+  config.environment.games = ('breakout', 'asterix')
+  config.environment.switch_every_steps = 40
+  states = segments(settings_lib.resolve(config), 5)
+  # A switch before step 40 or 80 comes with that step.
+  playing = [np.unique(state.playing).tolist() for state in states]
+  assert playing == [[0], [0], [1], [1], [0]]
