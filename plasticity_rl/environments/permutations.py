@@ -27,11 +27,12 @@ def between(before: jax.Array, after: jax.Array, count: jax.Array) -> jax.Array:
     A permutation, int32 `[N]`.
   """
   size = before.shape[0]
+  places = jnp.arange(size, dtype=jnp.int32)
   # Place i's element goes to place to[i] in the end. It has been moved away if
   # that is one of the first places; then place i has what was at to[i], and so
   # on. Doubling the jumps follows all chains to their ends.
-  to = jnp.argsort(after)[before]
-  source = jnp.where(to < count, to, jnp.arange(size))
+  to = jnp.zeros_like(places).at[after].set(places)[before]
+  source = jnp.where(to < count, to, places)
   for _ in range(max(size - 1, 1).bit_length()):
     source = source[source]
-  return jnp.where(jnp.arange(size) < count, after, before[source])
+  return jnp.where(places < count, after, before[source])
