@@ -4,9 +4,9 @@ SAC where actions are continuous, Double DQN where they are discrete. Variants,
 joined by commas: a problem (`pendulum` by default, `cartpole`, `acrobot`,
 `mountain_car`, `mountain_car_continuous`, `cartpole_swingup`,
 `cartpole_swingup_sparse`), `ratio=1` to `ratio=32` for so many updates a step,
-`continual` for other physics every 10k steps, ten times, and `gradual` for the
-same, but physics drifts. What is learned in 20k steps, and how long these take:
-`results/control/README.md`.
+`continual` for ten tasks of other physics, each half as long as a run without
+it, and `gradual` for the same, but physics drifts. What is learned in 20k steps
+(60k of `mountain_car`), and how long these take: `results/control/README.md`.
 """
 
 from plasticity_rl import settings
@@ -22,7 +22,6 @@ SAC = (
 DQN = ('cartpole', 'acrobot', 'mountain_car')
 RATIOS = tuple(f'ratio={n}' for n in (1, 2, 4, 8, 16, 32))
 OTHERS = ('continual', 'gradual', *RATIOS)
-TASK_STEPS = 10_000
 
 
 def get_config(variant: str = ''):
@@ -57,6 +56,11 @@ def get_config(variant: str = ''):
     config.agent.epsilon_decay_steps = 5000
   if problem == 'acrobot':
     config.optimizer.learning_rate = 5e-4
+  if problem == 'mountain_car':
+    # The goal is found late, and its news has to travel back far.
+    config.num_steps = config.replay.capacity = 60_000
+    config.agent.epsilon_decay_steps = 30_000
+    config.replay.n_step = 5
   if problem.startswith('cartpole_swingup'):
     config.environment.action_repeat = 4
 
@@ -68,14 +72,15 @@ def get_config(variant: str = ''):
   config.fork.horizon = 10_000
 
   if 'continual' in words or 'gradual' in words:
-    config.num_steps = 10 * TASK_STEPS
-    config.environment.switch_every_steps = TASK_STEPS
+    task_steps = config.num_steps // 2
+    config.num_steps = 10 * task_steps
+    config.environment.switch_every_steps = task_steps
     config.environment.vary = tuple(
       name
       for name in registry.physics(problem)
       if name != 'friction'  # Too small to matter.
     )
     config.environment.gradual = 'gradual' in words
-    config.replay.capacity = TASK_STEPS
+    config.replay.capacity = task_steps
     config.replay.clear_on_switch = 'gradual' not in words
   return config
