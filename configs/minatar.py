@@ -1,15 +1,24 @@
 """Double DQN on MinAtar, one update a step.
 
 Variants, joined by commas: a game (`breakout` by default, `asterix`,
-`freeway`, `seaquest`, `space_invaders`), `mlp` for dense layers only,
-`continual` for a new permutation of inputs and actions every 10k steps (with
-`mlp`, since convolutions cannot see a permuted image), and `primed` for 50k
-updates on the first 300 transitions.
+`freeway`, `seaquest`, `space_invaders`), `sequence` for the games space
+invaders, asterix and seaquest in turn, 100k steps each and twice round (choose
+others by --config.environment.games), `mlp` for dense layers only, `continual`
+for a new permutation of inputs and actions every 10k steps (with `mlp`, since
+convolutions cannot see a permuted image), and `primed` for 50k updates on the
+first 300 transitions.
 """
 
 from plasticity_rl import settings
 
-GAMES = ('asterix', 'breakout', 'freeway', 'seaquest', 'space_invaders')
+GAMES = (
+  'asterix',
+  'breakout',
+  'freeway',
+  'seaquest',
+  'sequence',
+  'space_invaders',
+)
 OTHERS = ('mlp', 'continual', 'primed')
 
 
@@ -43,6 +52,12 @@ def get_config(variant: str = ''):
   config.checkpoint.every_steps = 100_000
   config.fork.horizon = 100_000
 
+  if game == 'sequence':
+    config.environment.switch_every_steps = 100_000
+    config.num_steps = 600_000
+    config.agent.epsilon_restart_on_switch = True
+    config.agent.epsilon_decay_steps = 20_000
+    config.replay.clear_on_switch = True
   if 'mlp' in words:
     config.network.convolutions = ()
     config.network.hidden = (64, 32)

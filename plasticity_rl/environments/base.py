@@ -35,9 +35,10 @@ class Environment(NamedTuple):
     actions: `Discrete` or `Continuous`.
     return_range: lowest and highest return to expect of an episode: a scale
       for margins, not a bound. The file of each game gives its source.
-    range_frames: steps that such returns take, of which an episode that is cut
+    range_frames: frames that such returns take, of which an episode that is cut
       earlier has a share (`episode_cut.return_range`); 0 if a cut changes
       nothing.
+    frames_per_step: frames, or steps of the integration, for each decision.
     init: `(key) -> state`, the state before the first episode: the task, and
       placeholders for the rest. The key is consumed.
     reset: `(key, state) -> (state, timestep)`, starts an episode and keeps the
@@ -58,6 +59,7 @@ class Environment(NamedTuple):
   step: Callable[[jax.Array, State, jax.Array], tuple[State, dm_env.TimeStep]]
   switch: Callable[[jax.Array, State], State] | None = None
   range_frames: int = 0
+  frames_per_step: int = 1
 
   @property
   def spaces(self) -> spaces.Spaces:

@@ -6,6 +6,7 @@ network (without convolutions, if elements are permuted). A network that learns
 later tasks less well has therefore lost plasticity.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.environments import base
+from plasticity_rl.environments import gradual
+from plasticity_rl.environments import permutations
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Key
@@ -21,24 +24,41 @@ from plasticity_rl.types import Key
 PERMUTE = ('none', 'inputs', 'channels')
 
 
-class State(NamedTuple):
-  """The game's state and the task.
+class Task(NamedTuple):
+  """A task.
 
   Attributes:
-    inner: state of the game.
     inputs: int32 `[N]`; the agent sees entry `inputs[i]` of the game's
       observation as entry i. None if observations are not permuted.
     actions: int32 `[A]`; action i plays the game's `actions[i]`. None if
       actions are not permuted.
   """
 
-  inner: base.State
   inputs: jax.Array | None
   actions: jax.Array | None
 
 
+class State(NamedTuple):
+  """The game's state and the task.
+
+  Attributes:
+    inner: state of the game.
+    inputs: see `Task`.
+    actions: see `Task`.
+    change: from task to task, if they change gradually; otherwise None.
+  """
+
+  inner: base.State
+  inputs: jax.Array | None
+  actions: jax.Array | None
+  change: gradual.Change | None = None
+
+
 def continual(
-  env: base.Environment, permute: str, permute_actions: bool
+  env: base.Environment,
+  permute: str,
+  permute_actions: bool,
+  gradual_steps: int = 0,
 ) -> base.Environment:
   """Turns a game into a sequence of tasks, the next one drawn by `switch`.
 
@@ -52,25 +72,19 @@ def continual(
     permute: 'inputs' permutes all elements of the observation, 'channels' only
       its last axis (for images `[H, W, C]`), 'none' neither.
     permute_actions: whether actions are permuted too, independently.
+    gradual_steps: steps in which a task turns into the next one, which `switch`
+      draws: elements are exchanged a few more at a time, from episode to
+      episode. 0 for the new task at once.
 
   Returns:
-    The environment, which has a `switch`. A reset keeps the task.
+    The environment, which has a `switch`. A reset keeps the task, unless it
+    changes gradually.
 
   Raises:
     UserError: nothing is permuted, or what is does not fit the environment.
   """
   _check(env, permute, permute_actions)
-  shape = env.observation_shape
-
-  def draw(key: Key, inner: base.State) -> State:
-    inputs_key, actions_key = jax.random.split(key)
-    inputs, actions = None, None
-    if permute != 'none':
-      size = shape[-1] if permute == 'channels' else math.prod(shape)
-      inputs = _permutation(inputs_key, size)
-    if permute_actions:
-      actions = _permutation(actions_key, env.actions.num_actions)
-    return State(inner, inputs, actions)
+  draw = functools.partial(_draw, env, permute, permute_actions)
 
   def see(state: State, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
     return timestep._replace(
@@ -79,11 +93,18 @@ def continual(
 
   def init(key: Key) -> State:
     inner_key, task_key = jax.random.split(key)
-    return draw(task_key, env.init(inner_key))
+    inner = env.init(inner_key)
+    if gradual_steps:
+      change = gradual.begin(task_key, draw)
+      return State(inner, *change.before, change)
+    return State(inner, *draw(task_key))
 
   def reset(key: Key, state: State) -> tuple[State, dm_env.TimeStep]:
     inner, timestep = env.reset(key, state.inner)
-    return state._replace(inner=inner), see(state, timestep)
+    state = state._replace(inner=inner)
+    if state.change is not None:
+      state = State(inner, *_become(state.change, gradual_steps), state.change)
+    return state, see(state, timestep)
 
   def step(
     key: Key, state: State, action: jax.Array
@@ -91,16 +112,33 @@ def continual(
     if permute_actions:
       action = state.actions[action]
     inner, timestep = env.step(key, state.inner, action)
-    return state._replace(inner=inner), see(state, timestep)
+    state = state._replace(inner=inner)
+    if state.change is not None:
+      state = state._replace(change=gradual.step(state.change))
+    return state, see(state, timestep)
 
   def switch(key: Key, state: State) -> State:
     inner_key, task_key = jax.random.split(key)
     inner = state.inner
     if env.switch is not None:  # The game may have tasks of its own.
       inner = env.switch(inner_key, inner)
-    return draw(task_key, inner)
+    if state.change is not None:
+      change = gradual.switch(task_key, state.change, draw)
+      return State(inner, *change.before, change)
+    return State(inner, *draw(task_key))
 
   return env._replace(init=init, reset=reset, step=step, switch=switch)
+
+
+def _become(change, gradual_steps):
+  """What the task has become by now."""
+  done = gradual.share(change, gradual_steps)
+
+  def between(before, after):
+    count = jnp.floor(done * before.size).astype(jnp.int32)
+    return permutations.between(before, after, count)
+
+  return jax.tree.map(between, change.before, change.after)
 
 
 def _check(env, permute, permute_actions):
@@ -126,6 +164,19 @@ def _check(env, permute, permute_actions):
     )
 
 
+def _draw(env, permute, permute_actions, key):
+  """Draws a task. The key is consumed."""
+  inputs_key, actions_key = jax.random.split(key)
+  inputs, actions = None, None
+  if permute != 'none':
+    shape = env.observation_shape
+    size = shape[-1] if permute == 'channels' else math.prod(shape)
+    inputs = permutations.draw(inputs_key, size)
+  if permute_actions:
+    actions = permutations.draw(actions_key, env.actions.num_actions)
+  return Task(inputs, actions)
+
+
 def _see(permute, inputs, observation):
   """The observation of the game as the task shows it."""
   if permute == 'inputs':
@@ -133,8 +184,3 @@ def _see(permute, inputs, observation):
   if permute == 'channels':
     return observation[..., inputs]
   return observation
-
-
-def _permutation(key: Key, size: int) -> jax.Array:
-  """A uniform permutation, int32 `[size]`. The key is consumed."""
-  return jax.random.permutation(key, size).astype(jnp.int32)

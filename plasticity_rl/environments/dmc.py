@@ -8,6 +8,7 @@ task may change (such as the position of a target), the task's random state, and
 the number of steps since the reset.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from plasticity_rl.environments import rendering
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.environments.task_sequence import TaskSequence
 from plasticity_rl.environments.vector import Outcome
 from plasticity_rl.environments.vector import SyncVectorEnv
 
@@ -182,4 +184,47 @@ def make(
     range_frames=EPISODE_STEPS,
     action_repeat=action_repeat,
     max_episode_steps=max_episode_steps,
+  )
+
+
+def make_sequence(
+  tasks: Sequence[tuple[str, str]],
+  num_envs: int,
+  *,
+  evaluation: bool,
+  switch_every_steps: int,
+  action_repeat: int,
+  max_episode_steps: int,
+) -> TaskSequence:
+  """Builds environments of several tasks of one body, played in turn.
+
+  Args:
+    tasks: domains and tasks, in their order.
+    num_envs: N.
+    evaluation: see `TaskSequence`.
+    switch_every_steps: decisions of each environment in a task.
+    action_repeat: see `make`.
+    max_episode_steps: see `make`.
+
+  Returns:
+    The environments.
+
+  Raises:
+    MissingDependencyError: dm_control is not installed.
+    UserError: the tasks observe different things, or MUJOCO_GL names a renderer
+      that does not work here.
+  """
+  return TaskSequence(
+    [f'{domain}_{task}' for domain, task in tasks],
+    [
+      make(
+        *task,
+        num_envs,
+        action_repeat=action_repeat,
+        max_episode_steps=max_episode_steps,
+      )
+      for task in tasks
+    ],
+    switch_every_steps,
+    evaluation=evaluation,
   )

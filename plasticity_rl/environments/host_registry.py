@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,13 @@ _ATARI = {
   'max_episode_steps': 27_000,  # 108,000 frames.
 }
 _DMC = {'action_repeat': 1, 'max_episode_steps': 0}
+# Tasks of one body in turn; see `task_sequence`.
+SEQUENCE = 'dmc_sequence'
+_DMC_SEQUENCE = {
+  'tasks': ('walker_stand', 'walker_walk', 'walker_run'),
+  'switch_every_steps': 100_000,
+  **_DMC,
+}
 
 
 def _pixels(name: str) -> dict[str, Any]:
@@ -99,6 +106,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     for name, options in (
       *((f'atari_{game}', _ATARI) for game in atari_games.SCORES),
       *((f'dmc_{task}', _DMC) for task in SUITE_TASKS),
+      (SEQUENCE, _DMC_SEQUENCE),
       *((f'dmc_pixels_{task}', _pixels(task)) for task in SUITE_TASKS),
     )
   }
@@ -121,6 +129,7 @@ _OWN = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
 FAMILIES = (
   'atari_GAME (57 games)',
   'dmc_DOMAIN_TASK',
+  SEQUENCE,
   'dmc_pixels_DOMAIN_TASK',
   'PACKAGE.MODULE:CALLABLE for your own',
 )
@@ -133,6 +142,7 @@ RANGES: Mapping[str, tuple[Any, Any]] = MappingProxyType(
     'stack_frames': (1, None),
     'action_repeat': (1, None),
     'max_episode_steps': (0, None),
+    'switch_every_steps': (1, None),
     'size': (1, None),
     'camera': (-1, None),
   }
@@ -167,6 +177,35 @@ def options(name: str) -> Mapping[str, Any]:
   return OPTIONS[name]
 
 
+def check_tasks(tasks: Sequence[str]) -> None:
+  """Refuses a sequence of tasks of the suite that is not one of one body.
+
+  Raises:
+    UserError: a task is unknown, there are fewer than two, or their domains
+      differ.
+  """
+  for task in tasks:
+    if task not in SUITE_TASKS:
+      raise errors.UserError(
+        errors.nearest(
+          f'task of {SEQUENCE}',
+          task,
+          SUITE_TASKS,
+          listed=('DOMAIN_TASK of the suite, such as walker_walk',),
+        )
+      )
+  if len(tasks) < 2:
+    raise errors.UserError(
+      f'tasks of {SEQUENCE} must be two or more, not {tuple(tasks)}'
+    )
+  domains = {SUITE_TASKS[task][0]: task for task in reversed(tasks)}
+  if len(domains) > 1:
+    shown = ', '.join(sorted(domains.values()))
+    raise errors.UserError(
+      f'tasks of {SEQUENCE} must share a body, but these do not: {shown}'
+    )
+
+
 def make(
   name: str, num_envs: int, *, evaluation: bool, **changed: Any
 ) -> host.HostEnvironments:
@@ -194,6 +233,15 @@ def make(
     # Those for evaluation are made later, while the run goes on.
     return _module('custom').make(
       name, num_envs, trial=not evaluation, **settings
+    )
+  if name == SEQUENCE:
+    tasks = settings.pop('tasks')
+    check_tasks(tasks)
+    return _module('dmc').make_sequence(
+      [SUITE_TASKS[task] for task in tasks],
+      num_envs,
+      evaluation=evaluation,
+      **settings,
     )
   family, rest = name.split('_', 1)
   if family == 'atari':

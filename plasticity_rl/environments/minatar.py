@@ -3,8 +3,8 @@
 MinAtar (Young & Tian, 2019, arXiv:1903.03176) has Atari-like games on a 10 x 10
 grid, with a boolean channel for each kind of object. pgx (Koyamada et al.,
 2023, arXiv:2303.17503) implements them in JAX. This module uses the minimal
-action set of each game and lets the difficulty ramp, which is MinAtar's default
-and the only choice in pgx.
+action set of each game, unless told otherwise, and lets the difficulty ramp,
+which is MinAtar's default and the only choice in pgx.
 
 Every step uses its key for sticky actions and for the game's random events. pgx
 draws at every step, MinAtar only when something spawns, so the two agree in
@@ -94,13 +94,18 @@ _NOT_CARRIED = frozenset(
 )
 
 
-def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
+def make(
+  game: str, sticky_action_prob: float = 0.1, full_action_set: bool = False
+) -> base.Environment:
   """A MinAtar game.
 
   Args:
     game: 'asterix', 'breakout', 'freeway', 'seaquest' or 'space_invaders'.
     sticky_action_prob: probability with which a step repeats the action that
       was executed before, in place of the one asked for.
+    full_action_set: whether there are all of MinAtar's six actions (none, left,
+      up, right, down, fire), of which those that the game does not use do
+      nothing.
 
   Returns:
     The environment; observations are boolean `[10, 10, C]`, the state is a
@@ -120,10 +125,14 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
     )
   module = _import(game)
   pgx_env = getattr(module, _CLASSES[game])(
-    use_minimal_action_set=True, sticky_action_prob=sticky_action_prob
+    use_minimal_action_set=not full_action_set,
+    sticky_action_prob=sticky_action_prob,
   )
   default = module.State()
-  template = default.replace(observation=None)
+  template = default.replace(
+    observation=None,
+    legal_action_mask=jnp.ones(pgx_env.num_actions, jnp.bool_),
+  )
   carried = [
     field.name
     for field in dataclasses.fields(default)
@@ -157,7 +166,7 @@ def make(game: str, sticky_action_prob: float = 0.1) -> base.Environment:
     name=f'minatar_{game}',
     observation_shape=tuple(default.observation.shape),
     observation_dtype=jnp.bool_,
-    actions=Discrete(default.legal_action_mask.shape[0]),
+    actions=Discrete(pgx_env.num_actions),
     return_range=return_range,
     range_frames=range_frames,
     init=init,

@@ -8,74 +8,75 @@ The rules are those of Gymnasium's Pendulum-v1. With theta = 0 upright,
 
 g = 10, l = m = 1, dt = 0.05 s, a torque u of -2 to 2 N m, and theta in the
 reward within -pi and pi. An episode starts at a uniform angle and a velocity
-within -1 and 1, never terminates, and is truncated after 200 steps. Actions are
-within -1 and 1 and scaled by 2.
+within -1 and 1, and never terminates. Actions are within -1 and 1 and scaled by
+2.
 """
 
 from typing import NamedTuple
 
-import dm_env
 import jax
 import jax.numpy as jnp
 
-from plasticity_rl.environments import base
+from plasticity_rl.environments import control
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.types import Key
 
 MAX_SPEED, MAX_TORQUE, DT = 8.0, 2.0, 0.05
-GRAVITY, LENGTH, MASS = 10.0, 1.0, 1.0
+
+
+class Physics(NamedTuple):
+  """Gravity in m/s^2, the pole's length in m and its mass in kg."""
+
+  gravity: float = 10.0
+  length: float = 1.0
+  mass: float = 1.0
 
 
 class State(NamedTuple):
-  """Angle in rad and velocity in rad/s, each float32 `[]`."""
+  """Angle in rad and velocity in rad/s, each `[]`."""
 
   theta: jax.Array
   velocity: jax.Array
 
 
-def make() -> base.Environment:
+def make() -> control.System:
   """Pendulum; observations are cos(theta), sin(theta) and the velocity.
 
   Returns:
-    The environment, with one continuous action. Returns are at least -16.3 a
-    step; -150 is good play.
+    The system, with one continuous action. Rewards are at least -16.3 a step. A
+    return of 200 steps is -1200 in the mean of a random player (measured here)
+    and around -150 where the pole is swung up and kept.
   """
+
+  def start(key: Key) -> State:
+    theta, velocity = jax.random.uniform(key, [2], minval=-1.0)
+    return State(jnp.pi * theta, velocity)
 
   def observe(state: State) -> jax.Array:
     return jnp.stack(
       [jnp.cos(state.theta), jnp.sin(state.theta), state.velocity]
-    )
+    ).astype(jnp.float32)
 
-  def init(key: Key) -> State:
-    theta, velocity = jax.random.uniform(key, [2], minval=-1.0)
-    return State(jnp.pi * theta, velocity)
-
-  def reset(key: Key, state: State) -> tuple[State, dm_env.TimeStep]:
-    del state
-    state = init(key)
-    return state, base.restart(observe(state))
-
-  def step(
-    key: Key, state: State, action: jax.Array
-  ) -> tuple[State, dm_env.TimeStep]:
-    del key
+  def advance(
+    physics: Physics, state: State, action: jax.Array
+  ) -> tuple[State, jax.Array, jax.Array]:
     torque = MAX_TORQUE * jnp.clip(action[0], -1, 1)
     angle = (state.theta + jnp.pi) % (2 * jnp.pi) - jnp.pi
     cost = angle**2 + 0.1 * state.velocity**2 + 0.001 * torque**2
-    push = 3 * GRAVITY / (2 * LENGTH) * jnp.sin(state.theta)
-    push += 3 / (MASS * LENGTH**2) * torque
+    push = 3 * physics.gravity / (2 * physics.length) * jnp.sin(state.theta)
+    push += 3 / (physics.mass * physics.length**2) * torque
     velocity = jnp.clip(state.velocity + push * DT, -MAX_SPEED, MAX_SPEED)
     state = State(state.theta + velocity * DT, velocity)
-    return state, base.transition(-cost, jnp.array(False), observe(state))
+    return state, -cost, jnp.array(False)
 
-  return base.Environment(
+  return control.System(
     name='pendulum',
     observation_shape=(3,),
-    observation_dtype=jnp.float32,
     actions=Continuous(1),
-    return_range=(-1500.0, -150.0),
+    return_range=(-1200.0, -150.0),
     range_frames=200,
-    init=init,
-    reset=reset,
-    step=step,
+    physics=Physics(),
+    start=start,
+    observe=observe,
+    advance=advance,
   )

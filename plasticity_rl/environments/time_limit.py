@@ -69,11 +69,12 @@ def time_limit(
   def switch(key: Key, state: State) -> State:
     return start(env.switch(key, state.inner))
 
+  frames = max_episode_steps * env.frames_per_step
   return env._replace(
     return_range=episode_cut.return_range(
-      env.return_range, env.range_frames, max_episode_steps
+      env.return_range, env.range_frames, frames
     ),
-    range_frames=min(env.range_frames, max_episode_steps),
+    range_frames=min(env.range_frames, frames),
     init=init,
     reset=reset,
     step=step,

@@ -101,6 +101,19 @@ class SyncVectorEnv:
       observation[i] = env.observe()
     return observation
 
+  def restart(self) -> np.ndarray:
+    """Starts the next episode in each, whatever the present ones are at.
+
+    Returns:
+      The first observations, `[N, ...]`.
+    """
+    self._steps[:] = 0
+    observation = self._empty()
+    for i, env in enumerate(self._envs):
+      env.reset()
+      observation[i] = env.observe()
+    return observation
+
   def step(self, actions: np.ndarray) -> Step:
     observation = self._empty()
     reward = np.empty(self.num_envs, np.float32)

@@ -286,7 +286,9 @@ def _check_together(settings: Settings) -> None:
   ):
     _check_replay(env, replay, settings.segment_steps)
   if isinstance(env, EnvironmentConfig):
-    _check_tasks(env)
+    _check_tasks(env, settings.environment_options)
+  elif isinstance(env, HostEnvironmentConfig):
+    _check_host_tasks(env, settings.environment_options)
 
 
 def _check_optimizer(settings: Settings) -> None:
@@ -347,12 +349,42 @@ def _check_replay(
     )
 
 
-def _check_tasks(env: EnvironmentConfig) -> None:
-  switches = env.permute != 'none' or env.permute_actions
-  if switches != bool(env.switch_every_steps):
+def _check_tasks(env: EnvironmentConfig, options: Mapping[str, Any]) -> None:
+  environments.check_vary(env.name, env.vary)
+  if 'games' in options:
+    environments.check_games(options['games'])
+  changes = env.permute != 'none' or env.permute_actions or bool(env.vary)
+  is_sequence = env.name in environments.SEQUENCES
+  if (changes or is_sequence) != bool(env.switch_every_steps):
+    what = (
+      f'{env.name} is a sequence of games'
+      if is_sequence
+      else f'permute is {env.permute!r}, permute_actions is '
+      f'{env.permute_actions} and vary is {env.vary!r}'
+    )
     raise errors.UserError(
       'config.environment.switch_every_steps is '
-      f'{env.switch_every_steps}, but permute is {env.permute!r} and '
-      f'permute_actions is {env.permute_actions}: a sequence of tasks '
-      'needs both a permutation and a length'
+      f'{env.switch_every_steps}, but {what}: a sequence of tasks needs both '
+      'something that changes and a length'
+    )
+  if env.gradual:
+    if not changes:
+      raise errors.UserError(
+        'config.environment.gradual is True, but nothing changes gradually: '
+        'set permute, permute_actions or vary, and switch_every_steps'
+      )
+    environments.check_gradual(env.name, env.max_episode_steps)
+
+
+def _check_host_tasks(
+  env: HostEnvironmentConfig, options: Mapping[str, Any]
+) -> None:
+  if env.name != host_registry.SEQUENCE:
+    return
+  host_registry.check_tasks(options['tasks'])
+  steps = options['switch_every_steps']
+  if steps < 1 or steps % env.num_envs:
+    raise errors.UserError(
+      f'config.environment.switch_every_steps ({steps}) must be a multiple of '
+      f'environment.num_envs ({env.num_envs})'
     )

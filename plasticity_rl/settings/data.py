@@ -84,6 +84,13 @@ class EnvironmentConfig:
     permute: the part of observations that a task permutes: 'none', 'inputs' or
       'channels'.
     permute_actions: whether a task permutes actions as well.
+    vary: constants of a control problem that a task changes, such as
+      ('gravity', 'length').
+    vary_factor: each is multiplied by a factor between 1 / vary_factor and
+      vary_factor, whose logarithm is uniform.
+    gradual: whether a task turns into the next one little by little, over all
+      of `switch_every_steps`, instead of at the switch. An episode keeps the
+      task with which it began.
     max_episode_steps: truncates longer episodes; 0 for no limit.
   """
 
@@ -92,6 +99,9 @@ class EnvironmentConfig:
   switch_every_steps: int = setting(0, low=0)
   permute: str = setting('none', choices=('none', 'inputs', 'channels'))
   permute_actions: bool = False
+  vary: tuple[str, ...] = ()
+  vary_factor: float = setting(2.0, low=1)
+  gradual: bool = False
   max_episode_steps: int = setting(0, low=0)
 
 

@@ -22,6 +22,7 @@ class DataSource(abc.ABC):
 
   Attributes:
     steps_per_row: agent decisions in one call of `collect`.
+    frames_per_step: frames in a decision, the action repeat.
     return_range: lowest and highest return to expect of what is evaluated, in
       episodes that evaluation.max_steps may cut.
     transition_bytes: bytes of a transition in the replay.
@@ -30,6 +31,7 @@ class DataSource(abc.ABC):
   """
 
   steps_per_row: int = 1
+  frames_per_step: int = 1
   return_range: tuple[float, float]
   transition_bytes: int = 0
   is_sharded: bool = False

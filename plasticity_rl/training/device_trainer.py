@@ -68,7 +68,7 @@ class DeviceTrainer(trainer_lib.Trainer):
     )
     self._sharded_data = ShardedData(layout, sharded.is_sharded)
     self.steps_per_row = source.steps_per_row
-    self.frames_per_step = 1
+    self.frames_per_step = source.frames_per_step
     self.return_range = source.return_range
     self.host_axes = self._sharded_data.host_axes
     self.batch = self._batch_shapes()

@@ -7,6 +7,7 @@ import numpy as np
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments.host import HostEnvironments
+from plasticity_rl.environments.task_sequence import TaskSequence
 from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_data_source import HostDataSource
 from plasticity_rl.training.host_data_source import flat
@@ -34,27 +35,34 @@ class HostEvaluation:
       programs: the compiled functions of the agent.
     """
     self._first_seed = settings.seed
+    self._num_envs = settings.environment.num_envs
     self._config = settings.evaluation
     self._make, self._data, self._programs = environments, data, programs
     self._environments: HostEnvironments | None = None
 
-  def _begin(self):
-    """Starts N episodes for each seed; first observations `[S N, ...]`."""
+  def _begin(self, steps):
+    """Starts N episodes for each seed; first observations `[S N, ...]`.
+
+    Args:
+      steps: steps of each environment so far, which tell the task of a
+        sequence.
+    """
     count = self._config.episodes
     if self._environments is None:
       self._environments = self._make(
         self._data.num_seeds * count, evaluation=True
       )
-    return self._environments.begin(
-      np.concatenate(
-        [
-          np.random.default_rng(
-            [int(name_tag('evaluate')), self._first_seed + seed]
-          ).integers(2**32, size=count, dtype=np.uint32)
-          for seed in range(self._data.num_seeds)
-        ]
-      )
+    seeds = np.concatenate(
+      [
+        np.random.default_rng(
+          [int(name_tag('evaluate')), self._first_seed + seed]
+        ).integers(2**32, size=count, dtype=np.uint32)
+        for seed in range(self._data.num_seeds)
+      ]
     )
+    if isinstance(self._environments, TaskSequence):
+      return self._environments.begin(seeds, steps)
+    return self._environments.begin(seeds)
 
   def play(self, keys: jax.Array, state: TrainState) -> dict[str, np.ndarray]:
     """Runs the episodes.
@@ -68,7 +76,7 @@ class HostEvaluation:
       decisions in all episodes, each `[S]`.
     """
     data = self._data
-    observation = self._begin()
+    observation = self._begin(int(state.counters.step) // self._num_envs)
     returns, steps = np.zeros((2, data.num_seeds, self._config.episodes))
     playing = np.ones(returns.shape, bool)
     for t in range(self._config.max_steps):

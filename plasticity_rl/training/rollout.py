@@ -78,10 +78,11 @@ class EnvironmentSource(DataSource):
       discount=replay.discount,
     )
     self.steps_per_row = self._total_envs
+    self.frames_per_step = environment.frames_per_step
     self.return_range = episode_cut.return_range(
       environment.return_range,
       environment.range_frames,
-      settings.evaluation.max_steps,
+      settings.evaluation.max_steps * environment.frames_per_step,
     )
     self.transition_bytes = device_ring.transition_bytes(environment.spaces)
 

@@ -47,6 +47,9 @@ def build_agent_and_data(
     task.name,
     permute=task.permute,
     permute_actions=task.permute_actions,
+    vary=task.vary,
+    vary_factor=task.vary_factor,
+    gradual_steps=task.gradual * task.switch_every_steps // task.num_envs,
     max_episode_steps=task.max_episode_steps,
     **settings.environment_options,
   )
@@ -86,9 +89,10 @@ def build(
 def _build_on_host(settings, schedule, layout):
   """`build` for environments on the host."""
   task = settings.environment
-  make = functools.partial(
-    host_registry.make, task.name, **settings.environment_options
-  )
+  options = dict(settings.environment_options)
+  if 'switch_every_steps' in options:  # Of a seed: each environment has a part.
+    options['switch_every_steps'] //= task.num_envs
+  make = functools.partial(host_registry.make, task.name, **options)
   each = host_data_source.environments_per_host(settings, layout)
   training = make(each * settings.num_seeds, evaluation=False)
   agent = agent_builder.make(settings, training.spaces)

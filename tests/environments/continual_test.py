@@ -150,3 +150,33 @@ def test_bad_input():
     continual.continual(catch.make(), 'none', False)
   with pytest.raises(UserError, match=r"use permute='inputs'"):
     continual.continual(catch.make(), 'channels', False)
+
+
+def test_gradual_tasks_exchange_a_few_more_at_a_time():
+  """From the first permutation to the second, which the switch goes on from."""
+  env = continual.continual(image_env(), 'inputs', True, gradual_steps=12)
+  state = env.init(KEY)
+  before, after = state.change.before, state.change.after
+  for drawn in (*before, *after):
+    assert sorted(drawn.tolist()) == list(range(drawn.size))
+  assert (before.inputs != after.inputs).any()
+  for steps in range(13):
+    kept, timestep = env.reset(KEY, state)
+    np.testing.assert_array_equal(timestep.observation.ravel(), kept.inputs)
+    # Of 24 inputs, two are put in place at each step.
+    np.testing.assert_array_equal(
+      kept.inputs[: 2 * steps], after.inputs[: 2 * steps]
+    )
+    assert sorted(kept.inputs.tolist()) == list(range(24))
+    if steps == 0:
+      np.testing.assert_array_equal(kept.inputs, before.inputs)
+      np.testing.assert_array_equal(kept.actions, before.actions)
+    state, timestep = env.step(KEY, kept, 1)
+    np.testing.assert_array_equal(timestep.observation.ravel(), kept.inputs)
+    assert timestep.reward == kept.actions[1]
+  np.testing.assert_array_equal(kept.inputs, after.inputs)
+  np.testing.assert_array_equal(kept.actions, after.actions)
+  switched = env.switch(jax.random.PRNGKey(1), state)
+  np.testing.assert_array_equal(switched.inputs, after.inputs)
+  assert (switched.change.after.inputs != after.inputs).any()
+  assert switched.change.steps == 0

@@ -19,7 +19,7 @@ def make(name, num_envs=1, **options):
 def test_names():
   names = host_registry.NAMES
   assert sum(name.startswith('atari_') for name in names) == 57
-  assert len(set(names)) == len(names) == 57 + 2 * 49
+  assert len(set(names)) == len(names) == 57 + 2 * 49 + 1
   for name in names:
     assert host_registry.is_host(name)
     assert registry.options(name) == registry.OPTIONS[name]
@@ -92,7 +92,7 @@ def test_unknown_names(name, near):
 def test_unknown_names_tell_those_on_device_too():
   with pytest.raises(UserError, match="'cacth'; did you mean 'catch'"):
     registry.options('cacth')
-  with pytest.raises(UserError, match='valid: catch, minatar_asterix'):
+  with pytest.raises(UserError, match='valid: acrobot, cartpole'):
     registry.options('zzz')
 
 

@@ -27,13 +27,21 @@ CASES = [(name, {}) for name in registry.DEVICE_NAMES] + [
       'sticky_action_prob': 0.0,
     },
   ),
+  (
+    'catch',
+    {'permute': 'inputs', 'permute_actions': True, 'gradual_steps': 20},
+  ),
+  ('pendulum', {'vary': ('gravity', 'mass'), 'gradual_steps': 20}),
+  ('cartpole_swingup', {'vary': ('length',), 'action_repeat': 4}),
 ]
 PARAMS = [
   pytest.param(
     case,
     id='-'.join([case[0], *case[1]]),
     # Some seconds to compile.
-    marks=pytest.mark.slow if case[0] == 'minatar_seaquest' else (),
+    marks=pytest.mark.slow
+    if case[0] in ('minatar_seaquest', 'minatar_sequence')
+    else (),
   )
   for case in CASES
 ]
@@ -90,10 +98,10 @@ def test_a_cut_takes_its_share_of_the_range(env):
   if env.name == 'catch':
     assert env.range_frames == 0 and cut.return_range == (low, high)
     return
-  share = 3 / env.range_frames
+  share = 3 * env.frames_per_step / env.range_frames
   assert cut.return_range == pytest.approx((low * share, high * share))
-  assert cut.range_frames == 3
-  uncut = time_limit.time_limit(env, env.range_frames)
+  assert cut.range_frames == 3 * env.frames_per_step
+  uncut = time_limit.time_limit(env, env.range_frames // env.frames_per_step)
   assert uncut.return_range == (low, high)
 
 
@@ -160,19 +168,30 @@ def test_table_of_options():
     'columns': 5,
     'permute': 'none',
     'permute_actions': False,
+    'vary': (),
+    'vary_factor': 2.0,
     'max_episode_steps': 0,
   }
   assert set(registry.OPTIONS) == set(registry.NAMES)
   for name in registry.DEVICE_NAMES:
     if name.startswith('minatar'):
       assert registry.OPTIONS[name]['sticky_action_prob'] == 0.1
-  assert registry.OPTIONS['pendulum']['max_episode_steps'] == 200
+  limits = {
+    'acrobot': 500,
+    'cartpole': 500,
+    'cartpole_swingup': 0,  # The limit of the suite belongs to the task.
+    'mountain_car': 200,
+    'mountain_car_continuous': 999,
+    'pendulum': 200,
+  }
+  for name, limit in limits.items():
+    assert registry.OPTIONS[name]['max_episode_steps'] == limit
 
 
 def test_unknown_name_and_option():
   with pytest.raises(UserError, match="did you mean 'minatar_breakout'"):
     registry.make('minatar_braekout')
-  with pytest.raises(UserError, match='valid: catch, minatar_asterix'):
+  with pytest.raises(UserError, match='valid: acrobot, cartpole'):
     registry.make('zzz')
   with pytest.raises(UserError, match=r"option of catch 'row'.*'rows'"):
     registry.make('catch', row=5)

@@ -5,6 +5,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 """
 
 from tests.mutants import catalogue_agents
+from tests.mutants import catalogue_control
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_host_loop
@@ -387,6 +388,7 @@ MUTANTS = (
   *catalogue_networks.MUTANTS,
   *catalogue_diagnostics.MUTANTS,
   *catalogue_environments.MUTANTS,
+  *catalogue_control.MUTANTS,
   *catalogue_host_loop.MUTANTS,
   *catalogue_replay.MUTANTS,
   *catalogue_learner.MUTANTS,

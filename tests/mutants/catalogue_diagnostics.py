@@ -93,7 +93,7 @@ MUTANTS = (
   Mutant(
     'margin-of-the-whole-game',
     'plasticity_rl/training/rollout.py',
-    '      settings.evaluation.max_steps,\n    )',
+    '      settings.evaluation.max_steps * environment.frames_per_step,\n    )',
     '      10**9,\n    )',
     ('tests/forks/diagnosis_test.py::test_a_margin_is_of_what_is_evaluated',),
   ),

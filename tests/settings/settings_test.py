@@ -204,12 +204,49 @@ def test_no_name_is_refused(section, value):
     ({'optimizer.b1': 1.0}, 'optimizer.b1 must be below 1'),
     ({'optimizer.b2': 1}, 'optimizer.b2 must be below 1'),
     ({'environment.permute': 'inputs'}, 'switch_every_steps is 0, but permute'),
+    ({'environment.vary': ('gravity',)}, 'catch has no physics'),
+    ({'environment.gradual': True}, 'gradual is True, but nothing'),
     ({'environment.switch_every_steps': 5}, "is 5, but permute is 'none'"),
   ),
 )
 def test_what_does_not_go_together_is_refused(changes, message):
   with pytest.raises(UserError, match=message):
     settings_lib.resolve(catch(**changes))
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  (
+    ({}, 'switch_every_steps is 0, but minatar_sequence is a sequence'),
+    ({'games': ('breakout',)}, 'two or more'),
+    (
+      {'games': ('breakout', 'pong')},
+      "unknown game of minatar_sequence 'pong'",
+    ),
+    ({'switch_every_steps': 9, 'gradual': True}, 'nothing changes gradually'),
+  ),
+)
+def test_a_sequence_of_games_that_is_none_is_refused(changes, message):
+  config = settings_lib.default_config('dqn', 'minatar_sequence')
+  config.environment.update(changes)
+  with pytest.raises(UserError, match=message):
+    settings_lib.resolve(config)
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  (
+    ({'tasks': ('walker_run', 'cheetah_run')}, 'must share a body'),
+    ({'tasks': ('walker_run',)}, 'two or more'),
+    ({'switch_every_steps': 0}, r'switch_every_steps must be at least 1: 0'),
+    ({'switch_every_steps': 9, 'num_envs': 2}, r'switch_every_steps \(9\)'),
+  ),
+)
+def test_a_sequence_of_tasks_that_is_none_is_refused(changes, message):
+  config = settings_lib.default_config('sac', 'dmc_sequence')
+  config.environment.update(changes)
+  with pytest.raises(UserError, match=message):
+    settings_lib.resolve(config)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,18 @@ def test_the_control_arm_is_the_unforked_run(experiment, whole, tmp_path):
   assert len(small.metrics(tmp_path / 'injection', after=40)) == 4
 
 
+def test_an_action_repeat_counts_in_frames():
+  """In what metrics.csv says, and in the range of an evaluation that is cut."""
+  config = settings_lib.default_config('sac', 'cartpole_swingup')
+  small.shorten(config)
+  config.environment.action_repeat = 5
+  config.network.hidden = (8, 8)
+  built = small.build(settings_lib.resolve(config))
+  assert built.trainer.frames_per_step == 5
+  assert config.evaluation.max_steps == 5
+  assert built.trainer.return_range == (0, 25)
+
+
 @pytest.mark.parametrize(
   'agent, environment, said',
   [

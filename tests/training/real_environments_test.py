@@ -45,6 +45,20 @@ def sac():
   )
 
 
+def sequence():
+  """Walker stand and walk, 50 steps each, of two environments."""
+  return shortened(
+    settings_lib.default_config('sac', 'dmc_sequence'),
+    **{
+      'agent.random_steps': 20,
+      'environment.tasks': ('walker_stand', 'walker_walk'),
+      'environment.num_envs': 2,
+      'environment.switch_every_steps': 50,
+      'replay.updates_per_step': 0.5,
+    },
+  )
+
+
 def dqn():
   return shortened(
     dqn_atari.get_config('breakout'),
@@ -69,7 +83,7 @@ def drq():
   )
 
 
-@pytest.mark.parametrize('settings', (sac, dqn, drq))
+@pytest.mark.parametrize('settings', (sac, sequence, dqn, drq))
 def test_resumed_it_is_the_run_that_never_stopped(settings, tmp_path):
   settings = settings()
   experiment = experiment_lib.build(settings)
