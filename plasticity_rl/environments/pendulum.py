@@ -75,6 +75,7 @@ def make() -> base.Environment:
     actions=Continuous(1),
     return_range=(-1500.0, -150.0),
     range_frames=200,
+    shortest_episode=base.ENDLESS,
     init=init,
     reset=reset,
     step=step,

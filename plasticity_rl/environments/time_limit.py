@@ -74,6 +74,7 @@ def time_limit(
       env.return_range, env.range_frames, max_episode_steps
     ),
     range_frames=min(env.range_frames, max_episode_steps),
+    shortest_episode=min(env.shortest_episode, max_episode_steps),
     init=init,
     reset=reset,
     step=step,
