@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
 from plasticity_rl import settings as settings_lib
@@ -10,6 +11,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import trainer_builder
 
 
 def monte_carlo(
@@ -49,26 +51,22 @@ def record(
   """
   settings = settings_lib.resolve(run_folder.read_config(folder))
   experiment = experiment_lib.build(settings)
+  _, source = trainer_builder.build_agent_and_data(settings)
+  ring = source.ring
   rng = np.random.default_rng(seed)
   inputs, values = [], []
   for step in steps:
     state, _ = Checkpoints(folder).restore(step, experiment)
     stored, cleared = int(state.counters.stored), int(state.counters.cleared)
-    size = state.replay.r_t.shape[1]
-    count = min(stored - cleared, size)
-    order = (stored - count + np.arange(count)) % size
+    count = min(stored - cleared, ring.num_rows)
+    numbers = stored - count + np.arange(count)
     point = []
     for one in range(settings.num_seeds):
-      rows = [
-        np.asarray(x[one])[order]
-        for x in (
-          state.replay.s_tm1,
-          state.replay.r_t,
-          state.replay.discount_t,
-          state.replay.last,
-        )
-      ]
-      found = monte_carlo(*rows[1:], settings.replay.discount)
+      replay = jax.tree.map(lambda x, one=one: x[one], state.replay)
+      rows = jax.tree.map(np.asarray, ring.rows(replay, numbers))
+      found = monte_carlo(
+        rows.r_t, rows.discount_t, rows.last, settings.replay.discount
+      )
       known = np.argwhere(np.isfinite(found))
       if len(known) < states:
         raise UserError(
@@ -77,7 +75,7 @@ def record(
         )
       chosen = known[rng.choice(len(known), states, replace=False)]
       t, e = chosen.T
-      point.append((rows[0][t, e], found[t, e]))
+      point.append((rows.s_tm1[t, e], found[t, e]))
     inputs.append(np.stack([x for x, _ in point]))
     values.append(np.stack([v for _, v in point]))
   path.parent.mkdir(parents=True, exist_ok=True)

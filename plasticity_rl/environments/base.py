@@ -13,6 +13,8 @@ from plasticity_rl.environments import spaces
 FIRST = int(dm_env.StepType.FIRST)
 MID = int(dm_env.StepType.MID)
 LAST = int(dm_env.StepType.LAST)
+# Steps of an episode that only a limit ends.
+ENDLESS = 2**31 - 1
 
 State = Any  # Any pytree of arrays, of a structure that never changes.
 
@@ -39,6 +41,9 @@ class Environment(NamedTuple):
       earlier has a share (`episode_cut.return_range`); 0 if a cut changes
       nothing.
     frames_per_step: frames, or steps of the integration, for each decision.
+    shortest_episode: steps that every episode takes at least, whatever the
+      agent does. A replay that counts on more than is true mixes up episodes;
+      with less it takes more memory.
     init: `(key) -> state`, the state before the first episode: the task, and
       placeholders for the rest. The key is consumed.
     reset: `(key, state) -> (state, timestep)`, starts an episode and keeps the
@@ -60,6 +65,7 @@ class Environment(NamedTuple):
   switch: Callable[[jax.Array, State], State] | None = None
   range_frames: int = 0
   frames_per_step: int = 1
+  shortest_episode: int = 1
 
   @property
   def spaces(self) -> spaces.Spaces:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.environments import base
 from plasticity_rl.environments import control
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.errors import UserError
@@ -141,6 +142,7 @@ def make(sparse: bool = False, action_repeat: int = 1) -> control.System:
     advance=advance,
     frames_per_step=action_repeat,
     max_frames=EPISODE_FRAMES,
+    shortest_episode=base.ENDLESS,
   )
 
 

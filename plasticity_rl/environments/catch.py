@@ -89,6 +89,7 @@ def make(rows: int = 10, columns: int = 5) -> base.Environment:
     observation_dtype=jnp.bool_,
     actions=Discrete(3),
     return_range=(-1.0, 1.0),
+    shortest_episode=rows - 1,
     init=init,
     reset=reset,
     step=step,

@@ -35,6 +35,7 @@ class System(NamedTuple):
     frames_per_step: steps of the integration for each decision.
     max_frames: frames after which an episode is truncated, where this belongs
       to the problem; 0 for no limit.
+    shortest_episode: see `base.Environment`.
   """
 
   name: str
@@ -48,6 +49,7 @@ class System(NamedTuple):
   advance: Callable[[Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
   frames_per_step: int = 1
   max_frames: int = 0
+  shortest_episode: int = 1
 
 
 def environment(system: System) -> base.Environment:
@@ -75,6 +77,7 @@ def environment(system: System) -> base.Environment:
       return_range=system.return_range,
       range_frames=system.range_frames,
       frames_per_step=system.frames_per_step,
+      shortest_episode=system.shortest_episode,
       init=system.start,
       reset=reset,
       step=step,

@@ -72,6 +72,20 @@ _RETURN_RANGES: dict[str, tuple[tuple[float, float], int]] = {
   'space_invaders': ((0.0, 48.0), 240),
 }
 
+# Steps that no episode is shorter than, by the rules.
+_SHORTEST_EPISODES: dict[str, int] = {
+  # The first enemy comes when a timer of 10 steps has run out.
+  'asterix': 10,
+  # The ball begins six rows above the bottom and falls by at most one a step.
+  'breakout': 6,
+  'freeway': 2501,
+  # To dive and surface without a diver.
+  'seaquest': 2,
+  # The first shot comes when a timer of 10 steps has run out, and falls by six
+  # rows.
+  'space_invaders': 16,
+}
+
 _CLASSES = {
   'asterix': 'MinAtarAsterix',
   'breakout': 'MinAtarBreakout',
@@ -169,6 +183,7 @@ def make(
     actions=Discrete(pgx_env.num_actions),
     return_range=return_range,
     range_frames=range_frames,
+    shortest_episode=_SHORTEST_EPISODES[game],
     init=init,
     reset=reset,
     step=step,

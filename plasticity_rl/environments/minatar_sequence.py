@@ -102,6 +102,7 @@ def make(
     actions=envs[0].actions,
     return_range=(min(low for low, _ in ranges), max(hi for _, hi in ranges)),
     range_frames=max(env.range_frames for env in envs),
+    shortest_episode=min(env.shortest_episode for env in envs),
     init=init,
     reset=reset,
     step=step,

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.environments import base
 from plasticity_rl.environments import control
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.types import Key
@@ -79,4 +80,5 @@ def make() -> control.System:
     start=start,
     observe=observe,
     advance=advance,
+    shortest_episode=base.ENDLESS,
   )

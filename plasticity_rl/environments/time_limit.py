@@ -75,6 +75,7 @@ def time_limit(
       env.return_range, env.range_frames, frames
     ),
     range_frames=min(env.range_frames, frames),
+    shortest_episode=min(env.shortest_episode, max_episode_steps),
     init=init,
     reset=reset,
     step=step,

@@ -2,7 +2,9 @@
 
 One row holds one step of every parallel environment. The position of the next
 row follows from the run's counters, which all seeds share, so writing a row is
-a contiguous update and never a scatter.
+a contiguous update and never a scatter. An observation is held once: the one
+after a step is the one before the next step, and where an episode ends there it
+has a place of its own (`episode_ends`). Booleans are held as bits.
 """
 
 import dataclasses
@@ -13,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from plasticity_rl.environments.spaces import Spaces
+from plasticity_rl.replay import bits
+from plasticity_rl.replay.episode_ends import EndPlaces
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
@@ -22,7 +25,7 @@ from plasticity_rl.types import Transition
 
 
 class Row(NamedTuple):
-  """One step of E environments; in the ring, `[R, E, ...]`.
+  """One step of E environments, `[E, ...]`.
 
   Attributes:
     s_tm1: observation before the action.
@@ -34,21 +37,32 @@ class Row(NamedTuple):
   """
 
   s_tm1: Any
+  a_tm1: Any
+  r_t: Any
+  discount_t: Any
+  s_t: Any
+  last: Any
+
+
+class RingState(NamedTuple):
+  """The last R rows of E environments.
+
+  Attributes:
+    observations: `[R + 1 + F, E, ...]`, booleans as bits. Row i, counted from
+      the first one ever written, has the one before its action in place
+      i mod (R + 1), and so the one after it in the place of row i + 1, unless
+      an episode ended: then in one of the F places at the end.
+    a_tm1: actions, `[R, E, ...]`, in place i mod R, as all others.
+    r_t: rewards, `[R, E]`.
+    discount_t: the environment's discounts, `[R, E]`.
+    last: whether an episode ended, `[R, E]`.
+  """
+
+  observations: Any
   a_tm1: jax.Array
   r_t: jax.Array
   discount_t: jax.Array
-  s_t: Any
   last: jax.Array
-
-
-def transition_bytes(spaces: Spaces) -> int:
-  """Bytes of a transition. It holds two observations."""
-  observation = (
-    math.prod(spaces.observation_shape)
-    * np.dtype(spaces.observation_dtype).itemsize
-  )
-  # Action, reward, discount; the end.
-  return 2 * observation + (spaces.actions.width + 2) * 4 + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,26 +74,89 @@ class DeviceRing:
     batch_size: transitions in a sample.
     n_step: rewards summed in a transition.
     discount: gamma.
+    observation: shape and dtype of an observation; any pytree of these.
+    shortest_episode: steps that each episode takes at least, unless a switch
+      of the task cuts it. The larger it is, the less memory is needed.
+    rows_per_task: rows between switches of the task; 0 for a single task.
   """
 
   num_rows: int
   batch_size: int
   n_step: int
   discount: float
+  observation: Any
+  shortest_episode: int = 1
+  rows_per_task: int = 0
 
-  def init(self, row: Row) -> Row:
-    """An empty ring for rows like `row` (arrays or their shapes)."""
-    return jax.tree.map(
-      lambda x: jnp.zeros((self.num_rows, *x.shape), x.dtype), row
+  @property
+  def ends(self) -> EndPlaces:
+    """The places of the last observations of episodes."""
+    return EndPlaces(self.num_rows, self.shortest_episode, self.rows_per_task)
+
+  @property
+  def num_observations(self) -> int:
+    """Observations held of each environment."""
+    return self.num_rows + 1 + self.ends.count
+
+  def init(self, actions: Any) -> RingState:
+    """An empty ring for actions `[E, ...]` (an array or its shape)."""
+    rows = (self.num_rows, actions.shape[0])
+    observations = (self.num_observations, actions.shape[0])
+
+    def empty(observation):
+      one = bits.stored(observation)
+      return jnp.zeros((*observations, *one.shape), one.dtype)
+
+    return RingState(
+      jax.tree.map(empty, self.observation),
+      jnp.zeros((*rows, *actions.shape[1:]), actions.dtype),
+      jnp.zeros(rows),
+      jnp.zeros(rows),
+      jnp.zeros(rows, bool),
     )
 
-  def add(self, ring: Row, counters: Counters, row: Row) -> Row:
+  def transition_bytes(self, actions: Any) -> float:
+    """Bytes of the ring for each transition, for actions as in `init`."""
+    ring = jax.eval_shape(lambda: self.init(actions))
+    total = sum(
+      math.prod(x.shape) * np.dtype(x.dtype).itemsize
+      for x in jax.tree.leaves(ring)
+    )
+    return total / (self.num_rows * actions.shape[0])
+
+  def add(self, ring: RingState, counters: Counters, row: Row) -> RingState:
     """Writes a row over the oldest one."""
-    head = counters.stored % self.num_rows
-    return jax.tree.map(
-      lambda x, r: jax.lax.dynamic_update_index_in_dim(x, r, head, 0),
-      ring,
-      row,
+    number = counters.stored
+    here, after = (
+      place % (self.num_rows + 1) for place in (number, number + 1)
+    )
+    end = self._end_place(number)
+
+    def write(x, value, place):
+      return jax.lax.dynamic_update_index_in_dim(x, value, place, 0)
+
+    def write_observations(x, observation, s_tm1, s_t):
+      s_tm1, s_t = (bits.pack(s, observation) for s in (s_tm1, s_t))
+      # Where no episode ends, the place may hold the end of another row.
+      kept = jax.lax.dynamic_index_in_dim(x, end, 0, keepdims=False)
+      last = jnp.expand_dims(row.last, tuple(range(1, s_t.ndim)))
+      x = write(x, jnp.where(last, s_t, kept), end)
+      # Both, since an episode may begin at a row, and since the newest row has
+      # none after it.
+      return write(write(x, s_tm1, here), s_t, after)
+
+    return RingState(
+      jax.tree.map(
+        write_observations,
+        ring.observations,
+        self.observation,
+        row.s_tm1,
+        row.s_t,
+      ),
+      *(
+        write(getattr(ring, name), getattr(row, name), number % self.num_rows)
+        for name in RingState._fields[1:]
+      ),
     )
 
   def num_stored(self, counters: Counters) -> jax.Array:
@@ -89,7 +166,7 @@ class DeviceRing:
   def sample(
     self,
     key: Key,
-    ring: Row,
+    ring: RingState,
     counters: Counters,
     batch_size: int | None = None,
     shard: Shard = UNSHARDED,
@@ -125,9 +202,42 @@ class DeviceRing:
       final = jnp.where(alive, k, final)
       alive &= ~at(ring.last, k)
     return Transition(
-      s_tm1=jax.tree.map(lambda x: at(x, 0), ring.s_tm1),
+      s_tm1=self._observations(ring, first, env, False),
       a_tm1=at(ring.a_tm1, 0),
       r_t=r_t,
       discount_t=discount_t,
-      s_t=jax.tree.map(lambda x: at(x, final), ring.s_t),
+      # A window ends before its n rows only with an episode.
+      s_t=self._observations(ring, first + final + 1, env, ~alive),
     )
+
+  def rows(self, ring: RingState, numbers: Any) -> Row:
+    """Rows `[T, E, ...]` by their numbers `[T]`, counted from the first ever.
+
+    They must be among the last `num_rows` rows.
+    """
+    place = numbers % self.num_rows
+    number = jnp.asarray(numbers)[:, None]
+    env = jnp.arange(ring.r_t.shape[1])
+    last = ring.last[place]
+    return Row(
+      s_tm1=self._observations(ring, number, env, False),
+      a_tm1=ring.a_tm1[place],
+      r_t=ring.r_t[place],
+      discount_t=ring.discount_t[place],
+      s_t=self._observations(ring, number + 1, env, last),
+      last=last,
+    )
+
+  def _observations(self, ring, number, env, is_end):
+    """Those before the rows `number`; `is_end` after the row before, rather."""
+    place = jnp.where(
+      is_end, self._end_place(number - 1), number % (self.num_rows + 1)
+    )
+    return jax.tree.map(
+      lambda x, observation: bits.unpack(x[place, env], observation),
+      ring.observations,
+      self.observation,
+    )
+
+  def _end_place(self, number):
+    return self.num_rows + 1 + self.ends.of(number)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import jax
 
+from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.shard import Shard
 from plasticity_rl.types import Counters
 from plasticity_rl.types import Key
@@ -25,7 +26,8 @@ class DataSource(abc.ABC):
     frames_per_step: frames in a decision, the action repeat.
     return_range: lowest and highest return to expect of what is evaluated, in
       episodes that evaluation.max_steps may cut.
-    transition_bytes: bytes of a transition in the replay.
+    ring: settings of the replay; None for a data set.
+    transition_bytes: bytes of the replay for each transition.
     is_sharded: whether environments and replay are sharded over D devices, as
       `[E / D, ...]` and `[R, E / D, ...]`. Otherwise all devices have the same.
   """
@@ -33,7 +35,8 @@ class DataSource(abc.ABC):
   steps_per_row: int = 1
   frames_per_step: int = 1
   return_range: tuple[float, float]
-  transition_bytes: int = 0
+  ring: DeviceRing | None = None
+  transition_bytes: float = 0
   is_sharded: bool = False
 
   @abc.abstractmethod

@@ -1,6 +1,7 @@
 """Training with environments on the device."""
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,7 +11,9 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.distributed import parallel
 from plasticity_rl.learner import learner
+from plasticity_rl.replay import earlier_layout
 from plasticity_rl.replay import memory
+from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.training import device_loop
 from plasticity_rl.training import initial_state
 from plasticity_rl.training import seeds as seeds_lib
@@ -142,6 +145,15 @@ class DeviceTrainer(trainer_lib.Trainer):
     """See `Trainer`."""
     return jax.eval_shape(self._init_seeds, self._seeds)
 
+  def shapes_as_saved(
+    self, shapes: TrainState, leaves: Mapping[str, Any]
+  ) -> TrainState:
+    """See `Trainer`. Earlier versions held observations twice."""
+    ring = self._source.ring
+    if ring is None or not earlier_layout.is_saved(leaves):
+      return shapes
+    return shapes._replace(replay=earlier_layout.shapes(ring, shapes.replay))
+
   def snapshots(self, state: TrainState) -> dict[str, trainer_lib.Snapshot]:
     """See `Trainer`. There are none: all data are arrays."""
     del state
@@ -154,6 +166,13 @@ class DeviceTrainer(trainer_lib.Trainer):
   def load(self, state: Any, folder: pathlib.Path) -> TrainState:
     """See `Trainer`."""
     del folder
+    ring = self._source.ring
+    if ring is not None and isinstance(state.replay, Row):
+      state = state._replace(
+        replay=earlier_layout.converted(
+          ring, state.replay, state.counters.stored
+        )
+      )
     return self._sharded_data.shard(
       self._layout.place_state(jax.tree.map(jnp.asarray, state), AXES)
     )

@@ -7,7 +7,7 @@ see `host_data_source`.
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from plasticity_rl.distributed import parallel
 from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.host import HostEnvironments
 from plasticity_rl.learner import learner
+from plasticity_rl.training import host_env_state
 from plasticity_rl.training import initial_state
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training.host_counters import HostCounters
@@ -113,6 +114,12 @@ class HostTrainer(trainer_lib.Trainer):
         jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), env)
       )
     )
+
+  def shapes_as_saved(
+    self, shapes: TrainState, leaves: Mapping[str, Any]
+  ) -> TrainState:
+    """See `Trainer`. States of users' environments may have any size."""
+    return host_env_state.shapes_as_saved(shapes, leaves)
 
   def snapshots(self, state: TrainState) -> dict[str, trainer_lib.Snapshot]:
     """See `Trainer`: copies of the replays."""

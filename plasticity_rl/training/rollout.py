@@ -11,7 +11,6 @@ from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.base import Environment
 from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.interventions.acting import Acting
-from plasticity_rl.replay import device_ring
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.shard import UNSHARDED
@@ -71,11 +70,16 @@ class EnvironmentSource(DataSource):
     self._env_shard = shard if self.is_sharded else UNSHARDED
     self._num_envs = self._total_envs // self._env_shard.count
     replay = settings.replay
-    self._ring = DeviceRing(
+    self.ring = DeviceRing(
       num_rows=replay.capacity // self._total_envs,
       batch_size=replay.batch_size // self._env_shard.count,
       n_step=replay.n_step,
       discount=replay.discount,
+      observation=jax.ShapeDtypeStruct(
+        environment.observation_shape, environment.observation_dtype
+      ),
+      shortest_episode=environment.shortest_episode,
+      rows_per_task=self._switch_every // self._total_envs,
     )
     self.steps_per_row = self._total_envs
     self.frames_per_step = environment.frames_per_step
@@ -84,7 +88,7 @@ class EnvironmentSource(DataSource):
       environment.range_frames,
       settings.evaluation.max_steps * environment.frames_per_step,
     )
-    self.transition_bytes = device_ring.transition_bytes(environment.spaces)
+    self.transition_bytes = self.ring.transition_bytes(self._no_action())
 
   def on(self, shard: Shard) -> Self:
     """See `DataSource`."""
@@ -97,16 +101,7 @@ class EnvironmentSource(DataSource):
       self._environment.init, in_axes=None, axis_size=self._num_envs
     )(task_key)
     env = self._begin(reset_key, state)
-    zeros = jnp.zeros(self._num_envs)
-    row = Row(
-      env.observation,
-      self._no_action(),
-      zeros,
-      zeros,
-      env.observation,
-      zeros.astype(bool),
-    )
-    return env, self._ring.init(row)
+    return env, self.ring.init(self._no_action())
 
   def collect(
     self, key: Key, nets: Any, env: EnvState, replay: Any, counters: Counters
@@ -144,7 +139,7 @@ class EnvironmentSource(DataSource):
       timestep.observation,
       cut,
     )
-    replay = self._ring.add(replay, counters, row)
+    replay = self.ring.add(replay, counters, row)
     env = jax.tree.map(
       lambda a, b: jnp.where(
         cut.reshape(self._num_envs, *[1] * (a.ndim - 1)), a, b
@@ -172,7 +167,7 @@ class EnvironmentSource(DataSource):
 
   def ready(self, counters: Counters) -> jax.Array:
     """See `DataSource`."""
-    stored = self._ring.num_stored(counters) * self._total_envs
+    stored = self.ring.num_stored(counters) * self._total_envs
     return stored >= self._settings.replay.min_size
 
   def sample(
@@ -186,10 +181,10 @@ class EnvironmentSource(DataSource):
     """See `DataSource`."""
     del env
     if self.is_sharded:
-      return self._ring.sample(
+      return self.ring.sample(
         self._env_shard.key(key), replay, counters, batch_size
       )
-    return self._ring.sample(key, replay, counters, batch_size, self._shard)
+    return self.ring.sample(key, replay, counters, batch_size, self._shard)
 
   def evaluate(self, key: Key, nets: Any, env: EnvState) -> Metrics:
     """See `DataSource`. Episodes are truncated at `max_steps`."""

@@ -74,6 +74,18 @@ class Trainer(Replaceable, abc.ABC):
   def shapes(self) -> TrainState:
     """Shapes and dtypes of the result of `init`."""
 
+  def shapes_as_saved(
+    self, shapes: TrainState, leaves: Mapping[str, Any]
+  ) -> TrainState:
+    """Shapes of a checkpoint, which an earlier version may have saved.
+
+    Args:
+      shapes: of the state of all hosts.
+      leaves: shape and dtype of each leaf of the checkpoint, by its path.
+    """
+    del leaves
+    return shapes
+
   @abc.abstractmethod
   def evaluate(self, keys: Key, state: TrainState) -> Metrics:
     """Evaluates; returns metrics `[S]`. The keys `[S, 2]` are consumed."""
@@ -98,7 +110,8 @@ class Trainer(Replaceable, abc.ABC):
     """Loads a checkpoint onto the devices.
 
     Args:
-      state: NumPy arrays, with the data of all hosts that share batches.
+      state: NumPy arrays, with the data of all hosts that share batches, in
+        the form of `shapes_as_saved`.
       folder: the folder with the saved `snapshots`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Faults in the replay on the host."""
+"""Faults in the replays on the host and on the device."""
 
 from tests.mutants.mutant import Mutant
 
@@ -9,6 +9,18 @@ _STACKING = _ROOM + 'stacking.py'
 _TESTS = 'tests/replay/host_ring_test.py::test_'
 _LIST = (_TESTS + 'holds_what_a_list_would_hold[False]',)
 _COMPRESSED = (_TESTS + 'holds_what_a_list_would_hold[True]',)
+
+_DEVICE = _ROOM + 'device_ring.py'
+_ENDS = _ROOM + 'episode_ends.py'
+_EARLIER = _ROOM + 'earlier_layout.py'
+_DEVICE_LIST = (
+  'tests/replay/device_ring_test.py::test_samples_what_a_list_would_give'
+  '[1-3-4-bits]',
+)
+_PLACES = (
+  'tests/replay/episode_ends_test.py::'
+  'test_ends_that_are_held_together_have_places_of_their_own',
+)
 
 MUTANTS = (
   Mutant(
@@ -108,5 +120,51 @@ MUTANTS = (
     '    frames = jnp.moveaxis(frames, axis, -2)\n',
     '    frames = jnp.moveaxis(jnp.flip(frames, axis), axis, -2)\n',
     (_TESTS + 'stacking_inside_jit_is_stacking_on_the_host[stacks]',),
+  ),
+  # --- On the device.
+  Mutant(
+    'device-last-observation-of-the-next-episode',
+    _DEVICE,
+    'first + final + 1, env, ~alive)',
+    'first + final + 1, env, False)',
+    _DEVICE_LIST,
+  ),
+  Mutant(
+    'ends-overwritten-by-rows-without-one',
+    _DEVICE,
+    'jnp.where(last, s_t, kept)',
+    's_t',
+    _DEVICE_LIST,
+  ),
+  Mutant(
+    'first-observation-of-an-episode-not-written',
+    _DEVICE,
+    'write(write(x, s_tm1, here), s_t, after)',
+    'write(x, s_t, after)',
+    _DEVICE_LIST,
+  ),
+  Mutant(
+    'a-switch-shares-the-place-of-an-end',
+    _ENDS,
+    '    if not self.rows_per_task:\n      return within\n',
+    '    if True:\n      return within\n',
+    _PLACES,
+  ),
+  Mutant(
+    'a-place-too-few-for-ends',
+    _ENDS,
+    '(self.num_rows - 2) // self._block + 2',
+    '(self.num_rows - 2) // self._block + 1',
+    _PLACES,
+  ),
+  Mutant(
+    'ends-lost-in-earlier-checkpoints',
+    _EARLIER,
+    '  observations[seed, ends[i], env] = s_t[seed, rows[i], env]\n',
+    '',
+    (
+      'tests/replay/earlier_layout_test.py::'
+      'test_holds_the_same_rows_and_goes_on[20-bits]',
+    ),
   ),
 )

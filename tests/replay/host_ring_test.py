@@ -297,15 +297,22 @@ def test_the_twin_on_the_device_holds_the_same(n_step):
   settings = dataclasses.replace(
     image_settings(1), n_step=n_step, discount=0.97
   )
-  device = DeviceRing(settings.num_rows, 1024, n_step, settings.discount)
   ring, games = host_ring.HostRing(settings), Games(settings, 4)
+  spaces = settings.spaces
+  device = DeviceRing(
+    settings.num_rows,
+    1024,
+    n_step,
+    settings.discount,
+    jax.ShapeDtypeStruct(spaces.observation_shape, spaces.observation_dtype),
+  )
   state, sent, add = None, 0, jax.jit(device.add)
   for t in range(21):
     row = games.step(
       ['terminated' if t % 4 == 3 else '', 'truncated' if t % 6 == 1 else '']
     )
     row = row._replace(r_t=games.rng.normal(size=ENVS).astype(np.float32))
-    state = device.init(row) if state is None else state
+    state = device.init(row.a_tm1) if state is None else state
     counters = Counters(*(jnp.array(x) for x in (0, 0, t, 0)))
     state = add(state, counters, row)
     ring.add(row)

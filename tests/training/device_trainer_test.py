@@ -298,8 +298,9 @@ def test_a_segment_works_in_the_buffers_of_its_state(trained):
 @pytest.mark.parametrize('capacity', (10**9, 10**12))
 def test_a_replay_larger_than_memory_is_refused(capacity, monkeypatch):
   monkeypatch.setattr(device_trainer.memory, 'of_host', lambda: 10**8)
-  # Two observations of 12 bytes, 13 bytes beside; two seeds, and the copies
+  # An observation of 12 bits in 2 bytes, also at the end of an episode of 3
+  # steps and of a task of 24 rows; 13 bytes beside; two seeds, and the copies
   # that checkpoints are written from; two environments.
-  fits = 10**8 // (4 * 37) // 2 * 2
+  fits = int(10**8 / (4 * (13 + 2 * (1 + 1 / 3 + 1 / 24)))) // 2 * 2
   with pytest.raises(UserError, match=f'; {fits} transitions would fit'):
     experiment_lib.build(small.dqn(**{'replay.capacity': capacity}))

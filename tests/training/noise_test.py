@@ -114,9 +114,13 @@ def test_steps_on_the_device_without_updates_have_noise_of_their_own(
   monkeypatch,
 ):
   """Neither of them waits for an update: there is none."""
-  _, state = on_device(monkeypatch, 'repeated draws', **{'replay.min_size': 80})
+  experiment, state = on_device(
+    monkeypatch, 'repeated draws', **{'replay.min_size': 80}
+  )
   assert int(state.counters.updates) == 0
-  draws = np.asarray(state.replay.s_t[:, :20])  # Seeds, rows, environments.
+  _, source = trainer_builder.build_agent_and_data(experiment.settings)
+  rows = jax.vmap(lambda replay: source.ring.rows(replay, np.arange(20)))
+  draws = np.asarray(rows(state.replay).s_t)  # Seeds, rows, environments.
   assert len(np.unique(draws)) == draws.size == 2 * 20 * 2
   actions = np.asarray(state.replay.a_tm1[:, :20])
   each = np.moveaxis(actions, 1, -1).reshape(-1, 20)

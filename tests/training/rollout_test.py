@@ -124,13 +124,19 @@ def play(settings, rows=10, key=KEY):
   return source, *run()
 
 
+def held(source, replay):
+  """The first ten rows."""
+  return source.ring.rows(replay, np.arange(10))
+
+
 @pytest.fixture(name='played', scope='module')
 def fixture_played():
   return play(settings_of())
 
 
 def test_rows_of_episodes_that_terminate(played):
-  _, (_, replay, _), _ = played
+  source, (_, replay, _), _ = played
+  replay = held(source, replay)
   # Rows 0 to 3 are the first episode, of both environments.
   np.testing.assert_array_equal(
     replay.s_tm1[:4, 0, 1:], [[0, 0], [0, 1], [0, 2], [0, 3]]
@@ -151,7 +157,8 @@ def test_rows_of_episodes_that_terminate(played):
 
 def test_a_switch_truncates(played):
   """Row 5 is the last of the first task, in the middle of an episode."""
-  _, (_, replay, _), _ = played
+  source, (_, replay, _), _ = played
+  replay = held(source, replay)
   first, second = replay.s_tm1[0, 0, 0], replay.s_tm1[6, 0, 0]
   assert first != second
   np.testing.assert_array_equal(replay.s_tm1[:6, :, 0], np.full([6, 2], first))
@@ -168,12 +175,12 @@ def test_a_switch_truncates(played):
 
 
 def test_environments_of_a_seed_share_its_task(played):
-  _, (_, replay, _), _ = played
-  tasks = np.asarray(replay.s_tm1[:10, :, 0])
+  source, (_, replay, _), _ = played
+  tasks = np.asarray(held(source, replay).s_tm1[..., 0])
   np.testing.assert_array_equal(tasks[:, 0], tasks[:, 1])
   assert len(set(tasks[:, 0].tolist())) == 2
-  _, (_, other, _), _ = play(settings_of(), key=jax.random.PRNGKey(11))
-  assert not np.isin(other.s_tm1[:10, :, 0], tasks).any()
+  source, (_, other, _), _ = play(settings_of(), key=jax.random.PRNGKey(11))
+  assert not np.isin(held(source, other).s_tm1[..., 0], tasks).any()
 
 
 def test_only_ended_episodes_count(played):
@@ -199,7 +206,9 @@ def test_replay_is_cleared_at_the_switch(played):
 def test_after_the_switch_the_old_task_is_not_sampled(played):
   source, (env, replay, counters), _ = played
   batch = source.sample(KEY, env, replay, counters, 200)
-  assert set(batch.s_tm1[:, 0].tolist()) == {float(replay.s_tm1[6, 0, 0])}
+  assert set(batch.s_tm1[:, 0].tolist()) == {
+    float(held(source, replay).s_tm1[6, 0, 0])
+  }
   assert set(batch.s_tm1[:, 2].tolist()) == {0, 1, 2}  # Two steps each.
 
 
@@ -210,7 +219,8 @@ def test_replay_may_be_kept():
   found = set(
     zip(*(batch.s_tm1[:, i].tolist() for i in (0, 1, 2)), strict=True)
   )
-  first, second = float(replay.s_tm1[0, 0, 0]), float(replay.s_tm1[6, 0, 0])
+  tasks = held(source, replay).s_tm1[..., 0]
+  first, second = float(tasks[0, 0]), float(tasks[6, 0])
   assert {task for task, _, _ in found} == {first, second}
   # A window that begins at the cut ends there: no reward from the next task,
   # and one discount alone.
