@@ -22,6 +22,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+
 from plasticity_rl import settings as settings_lib
 
 from . import commands
@@ -88,7 +90,7 @@ def key(settings: settings_lib.Settings) -> str:
 
 def cache() -> pathlib.Path:
   """The folder of measurements."""
-  base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   return pathlib.Path(base) / 'plasticity_rl' / 'steps'
 
 
@@ -109,8 +111,11 @@ def cost(
     pass
   found = _measure(study, overrides, settings)
   if isinstance(found, Cost):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(dataclasses.asdict(found)))
+    try:
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_text(json.dumps(dataclasses.asdict(found)))
+    except OSError as error:
+      logging.warning('the measurement cannot be kept: %s', error)
   return found
 
 

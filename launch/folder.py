@@ -18,6 +18,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import files
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
+from plasticity_rl.settings import arguments
 
 from . import commands
 from . import lease as lease_lib
@@ -238,7 +239,7 @@ def _check_seeds(folder, study, before):
   for run in study.runs:
     if run.name in before:
       continue
-    place = _but_for_seed(run.arm, run.axes)
+    place = _but_for_seed(run.arm, _axes(run))
     for i in range(run.settings.num_seeds):
       seed = run.settings.seed + i
       if (place, seed) in owners:
@@ -292,7 +293,7 @@ def _write(folder, study, jobs):
   runs = {
     run.name: {
       'arm': run.arm,
-      'axes': dict(run.axes),
+      'axes': _axes(run),
       'past': jobs[run.name]['past'],
     }
     for run in study.runs
@@ -307,6 +308,14 @@ def _write(folder, study, jobs):
     'runs': {**before, **runs},
   }
   run_folder.write_atomically(folder / STUDY, json.dumps(record, indent=2))
+
+
+def _axes(run):
+  """The axes of a run for JSON, which would make text of all keys of a dict."""
+  return {
+    key: arguments.to_json(tuple(value)) if key == arguments.PATH else value
+    for key, value in run.axes.items()
+  }
 
 
 def _alone(path):

@@ -9,6 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from plasticity_rl import cli
+from plasticity_rl import paths
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -142,9 +143,8 @@ def begin(
   """
   cli.refuse_positionals(argv)
   cli.require('config', flags.FLAGS.config)
-  cli.require('workdir', flags.FLAGS.workdir)
+  folder = paths.given('--workdir', cli.require('workdir', flags.FLAGS.workdir))
   study = study_of_flags()
-  folder = pathlib.Path(flags.FLAGS.workdir)
   plan = sharing.plan(study)
   folder_lib.check(folder, study)
   if here is not None:

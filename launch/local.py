@@ -7,12 +7,11 @@ The same command does the jobs that are missing or failed. Ctrl-C saves and
 stops all runs.
 """
 
-import signal
-
 from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.run import preemption
 
 from . import launcher
 from . import pool as pools
@@ -46,8 +45,7 @@ def main(argv: list[str]) -> None:
   pools.check_memory(launch, len(slots))
   launcher.say(launch)
   pool = pools.Pool(launch, slots)
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, pool.stop)
+  preemption.listen(pool.stop)
   over = pool.run()
   launcher.finish(launch, over)
 

@@ -6,7 +6,6 @@ written. A replay on the host is saved without a copy.
 """
 
 import dataclasses
-import functools
 import math
 import pathlib
 
@@ -31,9 +30,8 @@ def of_run(settings: settings_lib.Settings) -> int:
   """
   task = settings.environment
   if isinstance(task, settings_lib.HostEnvironmentConfig):
-    options = tuple(sorted(settings.environment_options.items()))
     replay = host_data_source.replay_settings(
-      settings, _spaces(task.name, options)
+      settings, _spaces(task.name, settings.environment_options)
     )
     return BASE_BYTES + settings.num_seeds * host_spec.bytes_needed(replay)
   # Interventions hardly change the memory, which is mostly that of the replay.
@@ -47,9 +45,9 @@ def of_run(settings: settings_lib.Settings) -> int:
   return BASE_BYTES + _COPIES * settings.num_seeds * one
 
 
-@functools.lru_cache
 def _spaces(name, options):
-  environment = host_registry.make(name, 1, evaluation=False, **dict(options))
+  # For evaluation, since environments for training are tried first.
+  environment = host_registry.make(name, 1, evaluation=True, **options)
   try:
     return environment.spaces
   finally:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from plasticity_rl import process as process_lib
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -105,6 +106,7 @@ class Pool:
     print(line, flush=True)
 
 
+@process_lib.settled()
 def check_memory(launch: launcher.Launch, count: int) -> None:
   """Checks that the largest runs fit into memory together.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import tqdm
 
+from plasticity_rl import process
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
 from plasticity_rl.forks import diagnosis
@@ -19,6 +20,7 @@ from plasticity_rl.training import experiment as experiment_lib
 from . import study as study_lib
 
 
+@process.settled()
 def check(
   command: str, runs: Sequence[study_lib.Run], *, here: bool = True
 ) -> tuple[str, ...]:

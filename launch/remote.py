@@ -6,13 +6,12 @@ For machines that share a folder with each other but not with the launcher: the
 first of them creates the folder, from the same study file.
 """
 
-import signal
-
 from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
+from plasticity_rl.run import preemption
 
 from . import job
 from . import launcher
@@ -31,8 +30,7 @@ def main(argv: list[str]) -> int:
   if _JOB.value not in launch.jobs:
     raise UserError(nearest('job', _JOB.value, launch.jobs))
   worker = job.Worker(launch.folder)
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, worker.stop)
+  preemption.listen(worker.stop)
   return worker.do(_JOB.value)
 
 

@@ -4,12 +4,12 @@ python -m launch.status DIR             a live table; Ctrl-C closes it
 python -m launch.status DIR --once      the same, once
 """
 
-import pathlib
 import time
 
 from absl import flags
 
 from plasticity_rl import cli
+from plasticity_rl import paths
 from plasticity_rl.errors import UserError
 
 from . import folder as folder_lib
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
   """
   if len(argv) != 2:
     raise UserError('give the folder of one study: python -m launch.status DIR')
-  folder = pathlib.Path(argv[1])
+  folder = paths.given('the folder', argv[1])
   jobs = progress.read(folder)
   from rich import console as consoles
   from rich import live as lives

@@ -165,7 +165,21 @@ def parse_values(text: str) -> list[Any]:
 
 def canonical(value: Any) -> str:
   """A text that is equal for equal values: (1,) equals [1], 1.0 is not 1."""
-  return json.dumps(value, sort_keys=True, default=str)
+  return json.dumps(_with_text_keys(value), sort_keys=True, default=str)
+
+
+def _with_text_keys(value):
+  """A value whose dicts have keys that can be sorted, and 1 is not '1'."""
+  if isinstance(value, dict):
+    return {
+      k if isinstance(k, str) else f'{type(k).__name__} {k!r}': (
+        _with_text_keys(v)
+      )
+      for k, v in value.items()
+    }
+  if isinstance(value, (tuple, list)):
+    return [_with_text_keys(one) for one in value]
+  return value
 
 
 def _literal(text):

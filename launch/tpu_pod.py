@@ -14,7 +14,6 @@ import json
 import pathlib
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from absl import flags
 
 from plasticity_rl import cli
 from plasticity_rl.errors import UserError
+from plasticity_rl.run import preemption
 
 from . import commands
 from . import folder as folder_lib
@@ -220,8 +220,7 @@ def main(argv: list[str]) -> None:
     launch.folder,
     start=lambda words, out, env: Pod(words, hosts, out, env),
   )
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, worker.stop)
+  preemption.listen(worker.stop)
   over = {}
   for name in launch.todo:
     code = worker.do(name)

@@ -10,11 +10,11 @@ another worker has the job, and 1 or 2 if it failed.
 
 import os
 import pathlib
-import signal
 
 from absl import flags
 
 from plasticity_rl import cli
+from plasticity_rl.run import preemption
 
 from . import job
 
@@ -38,8 +38,7 @@ def main(argv: list[str]) -> int:
     os.sched_setaffinity(0, cores)  # Child processes inherit it.
     extra = job.environment(len(cores))
   worker = job.Worker(pathlib.Path(_WORKDIR.value), extra)
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, worker.stop)
+  preemption.listen(worker.stop)
   return worker.do(_JOB.value)
 
 

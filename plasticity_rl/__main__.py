@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from plasticity_rl import errors
+from plasticity_rl import output
 
 _COMMANDS = {
   'train': ('train', 'trains an agent'),
@@ -73,4 +74,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  with output.lenient():
+    sys.exit(main())

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import ml_collections
 import numpy as np
 
+from plasticity_rl import paths
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 
@@ -63,9 +65,10 @@ def train(
     ...   print(metrics.name, metrics.read_text()[:4])
     metrics.csv seed
   """
-  return run_training(_resolved(config), pathlib.Path(workdir), until)
+  return run_training(_resolved(config), paths.given('workdir', workdir), until)
 
 
+@process.settled()
 def run_training(
   settings: settings_lib.Settings,
   folder: pathlib.Path,
@@ -138,11 +141,12 @@ def diagnose(
   """
   return run_diagnosis(
     _resolved(config),
-    pathlib.Path(workdir),
-    None if source is None else pathlib.Path(source),
+    paths.given('workdir', workdir),
+    None if source is None else paths.given('source', source),
   )
 
 
+@process.settled()
 def run_diagnosis(
   settings: settings_lib.Settings,
   workdir: pathlib.Path,

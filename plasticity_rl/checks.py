@@ -12,6 +12,7 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
@@ -41,7 +42,8 @@ def numbers(name: str, values: Any) -> jax.Array:
     raise UserError(f'{name}: expected real numbers, found {array.dtype}')
   if not array.size:
     raise UserError(f'{name}: the array is empty, of shape {array.shape}')
-  if not isinstance(array, jax.core.Tracer) and not jnp.isfinite(array).all():
+  # By numpy: in a compiled function, jnp makes tracers of constants too.
+  if not isinstance(array, jax.core.Tracer) and not np.isfinite(array).all():
     raise UserError(f'{name}: not all values are finite')
   return array
 

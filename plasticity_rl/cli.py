@@ -6,6 +6,7 @@ prints one line too and exits with 1; a run that was asked to stop and has saved
 exits with 75. Any other exception is a bug and keeps its traceback.
 """
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from absl import logging
 
 from plasticity_rl import compilation_cache
 from plasticity_rl import config_files
+from plasticity_rl import output
+from plasticity_rl import process
+from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import exit_code
@@ -92,23 +96,62 @@ def _check_config(args: Sequence[str]) -> None:
   """
   if 'config' not in flags.FLAGS:
     return
+  process.check_interpreter()  # A config may import what -O breaks.
   flag = flags.FLAGS['config']
   config = flag.default
   if config is None:
     _find_by_name(flag.parser)
+  for source in _values('config', args):
+    if config is not None:
+      raise UserError(
+        '--config.KEY=... changes a key here, --config '
+        'itself is the config of the run'
+      )
+    config = _load(source)
+  if config is not None:
+    check_overrides(config, args)
+    return
+  for name in _overrides(args):
+    raise UserError(f'--config is missing, of which --{name} changes a key')
+
+
+def _values(flag: str, args: Sequence[str]) -> list[str]:
+  """The values of a flag on a command line that is not parsed yet."""
+  found = []
   for i, word in enumerate(args[1:], start=1):
     name, equals, value = word.lstrip('-').partition('=')
     if word == '--':
       break
-    if word.startswith('-') and name == 'config':
-      if config is not None:
-        raise UserError(
-          '--config.KEY=... changes a key here, --config '
-          'itself is the config of the run'
-        )
-      config = _load(value if equals else ''.join(args[i + 1 : i + 2]))
-  if config is not None:
-    check_overrides(config, args)
+    if word.startswith('-') and name == flag:
+      found.append(value if equals else ''.join(args[i + 1 : i + 2]))
+  return found
+
+
+def _overrides(args: Sequence[str]) -> list[str]:
+  """The flags `config.KEY` of a command line."""
+  found = []
+  for word in args[1:]:
+    name = word.lstrip('-').partition('=')[0]
+    if word == '--':
+      break
+    if word.startswith('-') and name.startswith(('config.', 'noconfig.')):
+      found.append(name)
+  return found
+
+
+def _config_first(args: Sequence[str]) -> list[str]:
+  """A command line with --config before the flags that change its keys."""
+  end = args.index('--') if '--' in args else len(args)
+  first, rest = [], []
+  words = iter(args[1:end])
+  for word in words:
+    if word in ('--config', '-config'):
+      first += [word, *itertools.islice(words, 1)]
+    elif word.startswith(('--config=', '-config=')):
+      first.append(word)
+    else:
+      rest.append(word)
+  return [args[0], *first, *rest, *args[end:]]
 
 
 def check_overrides(config: Any, args: Sequence[str]) -> None:
@@ -119,14 +162,10 @@ def check_overrides(config: Any, args: Sequence[str]) -> None:
   """
   import ml_collections  # Imported already, where there is a config.
 
-  for word in args[1:]:
-    name = word.lstrip('-').partition('=')[0]
-    if word == '--':
-      break
-    if not word.startswith('-') or not name.startswith(
-      ('config.', 'noconfig.')
-    ):
-      continue
+  for section in ('agent', 'environment'):
+    for name in _values(f'config.{section}.name', args):
+      _check_same_keys(config, section, name)
+  for name in _overrides(args):
     section, where = config, 'config'
     for key in name.split('.')[1:]:
       if not isinstance(section, ml_collections.ConfigDict):
@@ -134,6 +173,24 @@ def check_overrides(config: Any, args: Sequence[str]) -> None:
       if key not in section:
         raise UserError(nearest(f'key in {where}', key, section))
       section, where = section[key], f'{where}.{key}'
+
+
+def _check_same_keys(config: Any, section: str, name: str) -> None:
+  """Refuses another agent or environment whose keys the config lacks."""
+  parts = ('agent', 'environment')
+  if not all(part in config and 'name' in config[part] for part in parts):
+    return
+  names = {part: config[part].name for part in parts} | {section: name}
+  wanted = settings_lib.default_config(**names)
+  for part in (section, 'replay'):
+    lacks = sorted({*config.get(part, ())} - {*wanted[part]})
+    if lacks:
+      raise UserError(
+        f'--config.{section}.name={name}: this config is for '
+        f'{config[section].name!r} and has keys in {part} that {name!r} lacks '
+        f'({", ".join(lacks)}): take a config that is made by '
+        f'default_config({names["agent"]!r}, {names["environment"]!r})'
+      )
 
 
 def _load(source: str) -> Any:
@@ -165,13 +222,7 @@ def _find_by_name(parser: Any) -> None:
 
 def _start_cache(args: Sequence[str]) -> None:
   """Reads --compilation_cache before the rest: a config may import jax."""
-  chosen = _CACHE.default
-  for i, word in enumerate(args[1:], start=1):
-    name, equals, value = word.lstrip('-').partition('=')
-    if word == '--':
-      break
-    if word.startswith('-') and name == _CACHE.name:
-      chosen = value if equals else ''.join(args[i + 1 : i + 2])
+  *_, chosen = _CACHE.default, *_values(_CACHE.name, args)
   compilation_cache.start(chosen)
 
 
@@ -190,7 +241,10 @@ def run(
       flags that depend on it.
     argv: the command line; `sys.argv` by default.
   """
-  argv = list(sys.argv if argv is None else argv)
+  if argv is None:
+    sys.argv[:] = _config_first(sys.argv)  # ml_collections reads it as well.
+    argv = sys.argv
+  argv = list(argv)
   # Libraries log much at INFO; --verbosity=0 shows it.
   logging.set_verbosity(logging.WARNING)
   one_thread_for_lapack()
@@ -216,5 +270,6 @@ def run(
     except (UserError, RunError) as error:
       _fail(error)
 
-  app.run(guarded, argv=argv, flags_parser=parse)
+  with output.lenient():
+    app.run(guarded, argv=argv, flags_parser=parse)
   raise AssertionError('app.run returned')  # It always exits.

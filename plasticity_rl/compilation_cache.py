@@ -15,6 +15,7 @@ import os
 import pathlib
 import platform
 import re
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _ENABLED = 'JAX_ENABLE_COMPILATION_CACHE'
 # Folders inside the user's cache folder.
 _OURS = ('plasticity_rl', 'jax')
 _LEAST_SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
+_NEVER = '1e9'  # Seconds that no program compiles.
 # From this version on, jaxlib was seen to crash when it read an entry.
 _CRASHES = (0, 12)
 
@@ -59,9 +61,12 @@ def _processor() -> str:
 
 def is_writable(path: pathlib.Path) -> bool:
   """Whether this process can write to a folder, or create it."""
-  while not path.exists() and path != path.parent:
-    path = path.parent
-  return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+  try:
+    while not path.exists() and path != path.parent:
+      path = path.parent
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+  except OSError:  # Such as a name that is too long.
+    return False
 
 
 def _is_given(environ: Mapping[str, str]) -> bool:
@@ -111,6 +116,21 @@ def describe(environ: Mapping[str, str] | None = None) -> str:
   return f'{size} in {folder} (may be deleted)'
 
 
+def _check_given(environ: MutableMapping[str, str]) -> None:
+  """Tells of a folder that cannot be written; jax would at every program."""
+  folder = environ[_FOLDER]
+  if not folder or '://' in folder or is_writable(pathlib.Path(folder)):
+    return
+  if os.path.isdir(folder):
+    environ[_LEAST_SECONDS] = _NEVER
+    what = 'programs are only read from it'
+  else:
+    environ[_ENABLED] = '0'
+    what = 'programs are not kept'
+  text = f'{_FOLDER}: {folder} cannot be written: {what}'
+  print(f'note: {text}', file=sys.stderr)
+
+
 def start(
   chosen: str = AUTO, environ: MutableMapping[str, str] | None = None
 ) -> None:
@@ -130,6 +150,7 @@ def start(
   folder: pathlib.Path | str | None
   if chosen == AUTO:
     if _is_given(environ):
+      _check_given(environ)
       return
     environ.pop(_FOLDER, None)
     folder = choose(environ).folder

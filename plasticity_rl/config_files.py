@@ -4,6 +4,7 @@ import pathlib
 
 from plasticity_rl import configs
 from plasticity_rl import errors
+from plasticity_rl import paths
 
 
 def names() -> dict[str, pathlib.Path]:
@@ -34,7 +35,7 @@ def find(source: str) -> pathlib.Path:
     UserError: there is neither a file nor a config of that name.
   """
   wanted = split(source)[0]
-  path = pathlib.Path(wanted)
+  path = paths.given('--config', wanted)
   if path.is_file():
     return path
   known = names()

@@ -26,6 +26,8 @@ from ml_collections import config_flags
 
 from plasticity_rl import api
 from plasticity_rl import cli
+from plasticity_rl import paths
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
@@ -64,7 +66,9 @@ def define(argv: Sequence[str]) -> None:
       'Config file, or name of one installed, with an optional `:variant`.',
     )
     return
-  settings = settings_lib.resolve(run_folder.read_config(pathlib.Path(source)))
+  settings = settings_lib.resolve(
+    run_folder.read_config(paths.given('--from', source))
+  )
   config = ml_collections.ConfigDict(settings_lib.to_dict(settings))
   cli.check_overrides(config, argv)  # Defining the flag applies them.
   config_flags.DEFINE_config_dict('config', config)
@@ -79,7 +83,7 @@ def main(argv: list[str]) -> None:
   """
   cli.refuse_positionals(argv)
   config = cli.require('config', flags.FLAGS.config)
-  workdir = pathlib.Path(cli.require('workdir', _WORKDIR.value))
+  workdir = paths.given('--workdir', cli.require('workdir', _WORKDIR.value))
   settings = settings_lib.resolve(config)
   if _STEP.value is not None:
     if _FROM.value is None:
@@ -93,7 +97,7 @@ def main(argv: list[str]) -> None:
         '--step is for one fork: with --proxies set --config.fork.proxy_steps'
       )
     settings = _with_fork(settings, step=_STEP.value)
-  source = pathlib.Path(_FROM.value) if _FROM.value else None
+  source = paths.given('--from', _FROM.value) if _FROM.value else None
   if _PROXIES.value:
     _proxies(settings, source, workdir)
   else:
@@ -111,6 +115,7 @@ def _diagnosis(
   print(f'report: {workdir / "report.html"}')
 
 
+@process.settled()
 def _proxies(
   settings: settings_lib.Settings,
   source: pathlib.Path | None,

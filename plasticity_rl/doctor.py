@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from plasticity_rl import compilation_cache
 from plasticity_rl import errors
+from plasticity_rl import output
 from plasticity_rl.replay import memory
 
 if TYPE_CHECKING:
@@ -177,4 +178,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  with output.lenient():
+    sys.exit(main())

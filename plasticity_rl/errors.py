@@ -16,6 +16,14 @@ class MissingDependencyError(UserError):
   """This machine lacks a package, a library or memory."""
 
 
+class EnvironmentFaultError(UserError):
+  """An environment returned what its spaces or its library do not allow.
+
+  Before training it is a mistake of the user. In the middle of a run, the
+  runner turns it into a `RunError` that says what was kept.
+  """
+
+
 def nearest(
   what: str,
   name: str,
@@ -35,11 +43,13 @@ def nearest(
     For example "unknown colour 'rde'; did you mean 'red'? valid: blue, red".
   """
   valid = sorted(choices)
-  close = difflib.get_close_matches(str(name), valid, n=2, cutoff=0.5)
+  close = difflib.get_close_matches(
+    shown(name).strip('\'"'), valid, n=2, cutoff=0.5
+  )
   hint = ' or '.join(repr(c) for c in close)
   question = f' did you mean {hint}?' if close else ''
-  shown = ', '.join(valid if listed is None else listed) or '(none)'
-  return f'unknown {what} {name!r};{question} valid: {shown}'
+  known = ', '.join(valid if listed is None else listed) or '(none)'
+  return f'unknown {what} {shown(name)};{question} valid: {known}'
 
 
 def install_command(extra: str = '', *, root: pathlib.Path = _ROOT) -> str:
@@ -62,6 +72,15 @@ def install_command(extra: str = '', *, root: pathlib.Path = _ROOT) -> str:
   if extra:
     package += f'[{extra}]'
   return f'pip install {options}{shlex.quote(package)}'
+
+
+def shown(value: object, most: int = 100) -> str:
+  """How a message shows a value: its `repr` in one line of `most` letters."""
+  try:
+    text = ' '.join(repr(value).split())
+  except Exception:  # A repr of someone's own, or a number of 4300 digits.
+    return f'an object of type {type(value).__name__}'
+  return text if len(text) <= most else f'{text[:most]}...'
 
 
 class RunError(Exception):

@@ -19,6 +19,7 @@ import pathlib
 from absl import flags
 
 from plasticity_rl import cli
+from plasticity_rl import paths
 from plasticity_rl.errors import UserError
 
 # Imports only absl and errors, since --help must be fast. Modules that need
@@ -71,6 +72,10 @@ def main(argv: list[str]) -> None:
     UserError: flags and folders do not fit together, or a file is not valid.
   """
   folders = argv[1:]
+  for folder in folders:
+    paths.given('a folder', folder)
+  if _OUT.value is not None:
+    paths.given('--out', _OUT.value)
   if _SCORES.value is not None:
     if folders:
       raise UserError(f'give --scores or run folders, not both: {folders[0]}')

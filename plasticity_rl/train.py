@@ -12,13 +12,12 @@ or with --distributed=auto on a TPU pod, or under Slurm, Open MPI or Kubernetes,
 where jax finds the other processes.
 """
 
-import pathlib
-
 from absl import flags
 from ml_collections import config_flags
 
 from plasticity_rl import api
 from plasticity_rl import cli
+from plasticity_rl import paths
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import address
 from plasticity_rl.distributed import hosts
@@ -75,7 +74,7 @@ def main(argv: list[str]) -> None:
   """
   cli.refuse_positionals(argv)
   config = cli.require('config', _CONFIG.value)
-  workdir = pathlib.Path(cli.require('workdir', _WORKDIR.value))
+  workdir = paths.given('--workdir', cli.require('workdir', _WORKDIR.value))
   settings = settings_lib.resolve(config)
   where = address.from_flags(
     _COORDINATOR.value,

@@ -81,6 +81,7 @@ def _memory():
   return int(_MEMORY.read_text().split()[1]) * os.sysconf('SC_PAGESIZE')
 
 
+@pytest.hookimpl(trylast=True)  # After a test's own patches are undone.
 def pytest_runtest_teardown():
   """Frees compiled programs once they take much memory."""
   if not _MEMORY.exists() or _memory() < _limit[0]:  # Linux has it.

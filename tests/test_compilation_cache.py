@@ -97,3 +97,34 @@ def test_its_folder_and_size_are_described(tmp_path):
   (tmp_path / 'file').write_text('')
   environ = {FOLDER: str(tmp_path / 'file')}
   assert 'cannot be written' in compilation_cache.describe(environ)
+
+
+@pytest.mark.parametrize('name', ('/dev/null/cache', 'a' * 300))
+def test_a_given_folder_that_cannot_be_made_is_told_and_not_used(
+  name, tmp_path, capsys
+):
+  environ = {'JAX_COMPILATION_CACHE_DIR': str(tmp_path / name)}
+  compilation_cache.start('auto', environ)
+  assert environ['JAX_ENABLE_COMPILATION_CACHE'] == '0'
+  told = capsys.readouterr().err
+  assert told.startswith('note: JAX_COMPILATION_CACHE_DIR: ')
+  assert told.endswith(' cannot be written: programs are not kept\n')
+  with pytest.raises(UserError, match='--compilation_cache: .* cannot be wri'):
+    compilation_cache.start(str(tmp_path / name), {})
+
+
+def test_a_given_folder_of_someone_else_is_read(monkeypatch, tmp_path, capsys):
+  monkeypatch.setattr(compilation_cache, 'is_writable', lambda path: False)
+  environ = {'JAX_COMPILATION_CACHE_DIR': str(tmp_path)}
+  compilation_cache.start('auto', environ)
+  assert 'JAX_ENABLE_COMPILATION_CACHE' not in environ
+  assert environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] == '1e9'
+  assert 'programs are only read from it' in capsys.readouterr().err
+
+
+def test_a_given_folder_is_left_alone(tmp_path, capsys):
+  for folder in (str(tmp_path / 'new'), 'gs://bucket/cache', ''):
+    environ = {'JAX_COMPILATION_CACHE_DIR': folder}
+    compilation_cache.start('auto', environ)
+    assert environ == {'JAX_COMPILATION_CACHE_DIR': folder}
+  assert capsys.readouterr().err == ''

@@ -19,9 +19,12 @@ PACKAGE = ROOT / 'plasticity_rl'
 ROOMS = (
   'aliases',
   'errors',
+  'paths',
   'configs',
   'config_files',
   'compilation_cache',
+  'output',
+  'process',
   'shard',
   'weight_norm',
   'layers',

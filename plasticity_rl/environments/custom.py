@@ -8,28 +8,28 @@ docs/environments.md for the rules.
 import dataclasses
 import importlib
 import inspect
+import math
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import dm_env
-import numpy as np
 
 from plasticity_rl import errors
-from plasticity_rl.environments.custom_spaces import Adapter
+from plasticity_rl.environments import custom_trial
+from plasticity_rl.environments.custom_adapters import DmEnvAdapter
+from plasticity_rl.environments.custom_adapters import GymnasiumAdapter
+from plasticity_rl.environments.custom_adapters import SingleAdapter
 from plasticity_rl.environments.custom_spaces import dm_env_adapter
 from plasticity_rl.environments.custom_spaces import gymnasium_adapter
 from plasticity_rl.environments.vector import FrameStack
-from plasticity_rl.environments.vector import Outcome
 from plasticity_rl.environments.vector import SyncVectorEnv
 from plasticity_rl.errors import MissingDependencyError
 from plasticity_rl.errors import UserError
 
 # For an environment that is built only to inspect it.
 _ANY_SEED = 0
-# The key of a state that is one array.
-_ARRAY = '_array'
 
 
 def load(name: str) -> Callable[..., Any]:
@@ -71,93 +71,16 @@ def load(name: str) -> Callable[..., Any]:
   return found
 
 
-class _SingleEnv:
-  """The common part of the adapters of both libraries."""
-
-  def __init__(self, env: Any, adapter: Adapter, rebuild: Callable | None):
-    """Wraps an environment.
-
-    Args:
-      env: the user's.
-      adapter: converts observations and actions.
-      rebuild: `(seed) -> environment`, if the user's callable takes a seed:
-        what it draws when it is built then follows from the run's seed too.
-    """
-    self._env = env
-    self._adapter = adapter
-    self._rebuild = rebuild
-    self._observation: Any = None
-    self.spaces = adapter.spaces
-    self.can_copy = all(
-      callable(getattr(env, name, None)) for name in ('get_state', 'set_state')
-    )
-
-  def _build(self, seed: int) -> None:
-    """Builds the environment again, if its callable takes a seed."""
-    if self._rebuild:
-      self._env.close()
-      self._env = self._rebuild(seed)
-
-  def observe(self) -> np.ndarray:
-    return self._adapter.observation(self._observation)
-
-  def get_state(self) -> dict[str, np.ndarray]:
-    state = self._env.get_state()
-    if not isinstance(state, dict):
-      state = {_ARRAY: state}
-    return {key: np.array(value) for key, value in state.items()}
-
-  def set_state(self, state: dict[str, np.ndarray]) -> None:
-    self._env.set_state(state.get(_ARRAY, state))
-
-  def close(self) -> None:
-    self._env.close()
-
-
-class GymnasiumAdapter(_SingleEnv):
-  """A `gymnasium.Env`: `terminated` gives a discount of 0, `truncated` 1."""
-
-  def begin(self, seed: int) -> None:
-    self._build(seed)
-    self._observation, _ = self._env.reset(seed=seed)
-
-  def reset(self) -> None:
-    self._observation, _ = self._env.reset()
-
-  def advance(self, action: np.ndarray) -> Outcome:
-    self._observation, reward, terminated, truncated, _ = self._env.step(
-      self._adapter.action(action)
-    )
-    return Outcome(
-      float(reward), float(not terminated), bool(terminated or truncated)
-    )
-
-
-class DmEnvAdapter(_SingleEnv):
-  """A `dm_env.Environment`; to seed it, it is built again."""
-
-  def begin(self, seed: int) -> None:
-    self._build(seed)
-    self.reset()
-
-  def reset(self) -> None:
-    self._observation = self._env.reset().observation
-
-  def advance(self, action: np.ndarray) -> Outcome:
-    timestep = self._env.step(self._adapter.action(action))
-    self._observation = timestep.observation
-    return Outcome(
-      float(timestep.reward), float(timestep.discount), timestep.last()
-    )
-
-
 def _single_env(
-  name: str, factory: Callable[..., Any], arguments: tuple
-) -> _SingleEnv:
+  name: str, factory: Callable[..., Any], arguments: tuple, owned: list[Any]
+) -> SingleAdapter:
+  """Builds an environment, unlike all of `owned`, to which it is added."""
   takes_seed = _has_parameter(factory, 'seed')
 
   def build(seed: int) -> Any:
-    return factory(*arguments, **({'seed': seed} if takes_seed else {}))
+    # An environment may change what it was given.
+    given = _with_new_containers(arguments)
+    return factory(*given, **({'seed': seed} if takes_seed else {}))
 
   _check_arguments(name, factory, arguments, takes_seed)
   try:
@@ -169,16 +92,44 @@ def _single_env(
     raise UserError(
       f'environment {name!r}: {errors.one_line(error)}'
     ) from error
+  if any(env is other for other in owned):
+    raise UserError(
+      f'environment {name!r} returned the same object twice: each call must '
+      'make an environment of its own'
+    )
+  owned.append(env)
   rebuild = build if takes_seed else None
   if isinstance(env, dm_env.Environment):
-    return DmEnvAdapter(env, dm_env_adapter(name, env), rebuild)
+    return DmEnvAdapter(name, env, dm_env_adapter(name, env), rebuild)
   gymnasium = sys.modules.get('gymnasium')  # Imported if env is of gymnasium.
+  if gymnasium and isinstance(env, gymnasium.vector.VectorEnv):
+    raise UserError(
+      f'environment {name!r} makes {type(env).__name__}, which is a '
+      'gymnasium.vector.VectorEnv of several environments: name a callable '
+      'that makes one, and set config.environment.num_envs'
+    )
   if gymnasium and isinstance(env, gymnasium.Env):
-    return GymnasiumAdapter(env, gymnasium_adapter(name, env), rebuild)
+    return GymnasiumAdapter(name, env, gymnasium_adapter(name, env), rebuild)
   raise UserError(
     f'environment {name!r} makes a {type(env).__name__}, which is neither a '
     'dm_env.Environment nor a gymnasium.Env'
   )
+
+
+def _with_new_containers(value: Any) -> Any:
+  """The same value, in which lists, tuples and dicts are new."""
+  if type(value) in (list, tuple):
+    return type(value)(map(_with_new_containers, value))
+  if type(value) is dict:
+    return {k: _with_new_containers(v) for k, v in value.items()}
+  return value
+
+
+def _label(name: str, arguments: tuple) -> str:
+  if not arguments:
+    return repr(name)
+  text = ' '.join(repr(arguments).split())
+  return f'{name!r} of {text[:80]}{"..." * (len(text) > 80)}'
 
 
 def _check_arguments(
@@ -220,6 +171,7 @@ def make(
   stack_frames: int,
   action_repeat: int,
   max_episode_steps: int,
+  trial: bool = True,
 ) -> SyncVectorEnv:
   """Builds environments of the user.
 
@@ -234,6 +186,7 @@ def make(
     action_repeat: environment steps for each decision.
     max_episode_steps: decisions after which an episode is truncated, unless the
       environment ended it earlier; 0 for no limit.
+    trial: whether to try the environment first; see `custom_trial`.
 
   Returns:
     The environments. They can be copied if they have methods `get_state` and
@@ -242,20 +195,37 @@ def make(
   Raises:
     MissingDependencyError: there is no such module.
     UserError: the module has no such callable, the callable does not take
-      `arguments`, its environment's spaces are not supported, or
+      `arguments`, its environment's spaces are not supported, it does not
+      return what they say, it cannot be copied by its methods, or
       `return_range` is not (lowest, highest).
   """
-  numbers = all(isinstance(x, (int, float)) for x in return_range)
+  numbers = all(
+    isinstance(x, (int, float)) and math.isfinite(x) for x in return_range
+  )
   if not (numbers and len(return_range) == 2) or not (
     return_range[0] < return_range[1]
   ):
     raise UserError(
-      f'environment {name!r}: return_range must be (lowest, highest), not '
-      f'{return_range}'
+      f'environment {name!r}: return_range must be (lowest, highest), two '
+      f'finite numbers, not {return_range}'
     )
   factory = load(name)
-  envs = [_single_env(name, factory, arguments) for _ in range(num_envs)]
+  owned: list[Any] = []
+
+  def build() -> SingleAdapter:
+    return _single_env(name, factory, arguments, owned)
+
+  if trial:
+    custom_trial.check(_label(name, arguments), build)
+    owned.clear()  # Those are closed; nothing else needs them.
+  envs: list[Any] = [build() for _ in range(num_envs)]
   spaces = envs[0].spaces
+  for i, env in enumerate(envs):
+    if env.spaces != spaces:
+      raise UserError(
+        f'environment {name!r}: the one numbered {i} has {env.spaces}, but the '
+        f'first one {spaces}: all must be alike'
+      )
   if stack_frames > 1:
     *before, channels = spaces.observation_shape
     spaces = dataclasses.replace(

@@ -230,7 +230,10 @@ def make(
       f'num_envs must be a whole number of 1 or more: {num_envs!r}'
     )
   if is_own(name):
-    return _module('custom').make(name, num_envs, **settings)
+    # Those for evaluation are made later, while the run goes on.
+    return _module('custom').make(
+      name, num_envs, trial=not evaluation, **settings
+    )
   if name == SEQUENCE:
     tasks = settings.pop('tasks')
     check_tasks(tasks)

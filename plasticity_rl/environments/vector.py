@@ -148,7 +148,7 @@ class SyncVectorEnv:
     states = [env.get_state() for env in self._envs]
     # An environment may have a key 'steps'. Checkpoints hold this prefix.
     stacked = {
-      f'lane_{key}': np.stack([s[key] for s in states]) for key in states[0]
+      f'lane_{key}': _stacked([s[key] for s in states]) for key in states[0]
     }
     return {'steps': self._steps.copy(), **stacked}
 
@@ -170,6 +170,14 @@ class SyncVectorEnv:
   def _empty(self) -> np.ndarray:
     shape = (self.num_envs, *self.spaces.observation_shape)
     return np.empty(shape, self.spaces.observation_dtype)
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+  """Stacks arrays to `[N, ...]`; bytes of unequal length get zeros."""
+  if all(array.ndim == 1 and array.dtype == np.uint8 for array in arrays):
+    longest = max(array.size for array in arrays)
+    arrays = [np.pad(array, (0, longest - array.size)) for array in arrays]
+  return np.stack(arrays)
 
 
 class FrameStack:

@@ -77,10 +77,10 @@ def plan(
   experiment = experiment.replace(settings=settings)
   runner.check(experiment)
   arms = _check_arms(settings, experiment)
-  check_horizon(step, horizon, schedule)
   experiment_lib.check_metric(
     experiment, settings.fork.metric, 'config.fork.metric'
   )
+  check_horizon(step, horizon, schedule, settings.fork.metric)
   return DiagnosisPlan(
     experiment,
     _arm_experiments(experiment, arms, step + horizon),
@@ -259,18 +259,27 @@ def _check_arms(settings, experiment):
 
 
 def check_horizon(
-  step: int, horizon: int, schedule: schedule_lib.EventSchedule
+  step: int,
+  horizon: int,
+  schedule: schedule_lib.EventSchedule,
+  metric: str,
 ) -> None:
-  """Refuses a fork whose arms would not be evaluated.
+  """Refuses a fork whose arms would be neither evaluated nor compared.
 
   Raises:
-    UserError: there is no evaluation within the horizon.
+    UserError: there is no evaluation, or no value of the metric, within the
+      horizon.
   """
-  if (step + horizon) // schedule.evaluate == step // schedule.evaluate:
-    raise UserError(
-      f'config.fork.horizon ({horizon}) holds no evaluation: '
-      f'evaluation.every_steps is {schedule.evaluate}'
-    )
+  needed = {'evaluation': schedule.evaluate}
+  if metric.startswith('plasticity/'):
+    needed['diagnostics'] = schedule.measure
+  for section, period in needed.items():
+    if (step + horizon) // period == step // period:
+      what = 'evaluation' if section == 'evaluation' else metric
+      raise UserError(
+        f'config.fork.horizon ({horizon}) holds no {what}: '
+        f'{section}.every_steps is {period}'
+      )
 
 
 def copy_history(source: pathlib.Path, prefix: pathlib.Path, step: int) -> None:

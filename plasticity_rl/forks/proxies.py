@@ -90,7 +90,7 @@ def plan(
   settings = diagnosis.with_fork(settings, proxy_steps=steps)
   experiment = experiment_lib.build(settings)
   for step in steps:
-    diagnosis.check_horizon(step, horizon, schedule)
+    diagnosis.check_horizon(step, horizon, schedule, settings.fork.metric)
     if source is not None:
       Checkpoints(source).check(step, experiment)
   for arm in arms:

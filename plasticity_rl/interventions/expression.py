@@ -13,10 +13,12 @@ from typing import Any
 
 from plasticity_rl import aliases
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import shown
 
 TRIGGERS = ('at_steps', 'every_steps', 'every_updates', 'when')
 # What goes with `when`.
 PATIENCE = ('patience', 'cooldown_steps', 'max_times')
+LONGEST_LABEL = 100
 _LABEL = re.compile(r'\A\s*([A-Za-z0-9_.-]+)\s*=(?!=)(.*)\Z', re.DOTALL)
 
 
@@ -49,6 +51,11 @@ def parse(text: str) -> Expression:
     )
   match = _LABEL.match(text)
   label, body = match.groups() if match else (None, text)
+  if label is not None and len(label) > LONGEST_LABEL:
+    raise UserError(
+      f'the label {shown(label, 40)} has {len(label)} letters, of which '
+      f'{LONGEST_LABEL} are possible: it names a folder'
+    )
   if label in ('.', '..'):
     raise UserError(f'the label {label!r} cannot name a folder: {text!r}')
   try:

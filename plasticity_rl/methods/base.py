@@ -175,8 +175,15 @@ def unit_method(
     )
     marks = units.drawn(layers, trainable(state.params), state.initial)
     return state, {
-      name: one.statistics._replace(drawn=marks[name])
+      name: _as_before(one.statistics, statistics[name])._replace(
+        drawn=marks[name]
+      )
       for name, one in found.items()
     }
 
   return UnitMethod(start, step)
+
+
+def _as_before(new: Any, old: Any) -> Any:
+  """New statistics in the old ones' dtypes: x64 would widen sums."""
+  return jax.tree.map(lambda n, o: n.astype(o.dtype), new, old)

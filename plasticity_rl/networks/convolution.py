@@ -10,6 +10,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.networks.product import product
+
 FORMS = ('auto', 'lax', 'slices')
 
 
@@ -53,7 +55,7 @@ def sliced_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
     ],
     axis=-1,
   )
-  return patches @ w.reshape(kernel * kernel * channels, filters)
+  return product(patches, w.reshape(kernel * kernel * channels, filters))
 
 
 def _to_blocks(x, size):

@@ -21,6 +21,7 @@ from plasticity_rl.networks.initializers import Initializer
 from plasticity_rl.networks.initializers import bias_initializer
 from plasticity_rl.networks.initializers import truncated_normal
 from plasticity_rl.networks.layer_norm import layer_norm
+from plasticity_rl.networks.product import product
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Dense(_Layer):
   def __call__(self, x: jax.Array) -> jax.Array:
     x = x.reshape(x.shape[0], -1)
     w, b = self._weights(x.shape[1])
-    return self._normalize(x.astype(w.dtype) @ w + b)
+    return self._normalize(product(x.astype(w.dtype), w) + b)
 
 
 class Convolution(_Layer):

@@ -66,6 +66,11 @@ class Accounts:
     finally:
       jax.monitoring.unregister_event_duration_listener(listener)
 
+  @property
+  def updates(self) -> int:
+    """Updates counted so far."""
+    return self._updates
+
   def update_seconds(self) -> float:
     """Brings the wall-clock time up to date, and returns it."""
     self._totals.seconds = time.monotonic() - self._begun

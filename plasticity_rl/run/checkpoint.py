@@ -33,6 +33,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import checkpoint_hosts
 from plasticity_rl.run.checkpoint_folder import CheckpointFolder
+from plasticity_rl.training import host_env_state
 from plasticity_rl.training.experiment import Experiment
 from plasticity_rl.training.trainer import Snapshot
 from plasticity_rl.types import TrainState
@@ -289,7 +290,9 @@ class Checkpoints:
         config.
     """
     meta = self.meta(step)
-    shapes = experiment.shapes(meta['history'])
+    shapes = host_env_state.shapes_as_saved(
+      experiment.shapes(meta['history']), meta['leaves']
+    )
     difference = _difference(meta['leaves'], by_path(shapes))
     if difference:
       raise UserError(

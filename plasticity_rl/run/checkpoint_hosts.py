@@ -73,6 +73,21 @@ def _local_shape(shape, axis, count):
   )
 
 
+def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
+  """Joins the parts of hosts.
+
+  States of users' environments are bytes along the last axis, of another number
+  on each host: zeros are added to them.
+  """
+  if axis < parts[0].ndim - 1:
+    longest = max(part.shape[-1] for part in parts)
+    parts = [
+      np.pad(part, [*[(0, 0)] * (part.ndim - 1), (0, longest - part.shape[-1])])
+      for part in parts
+    ]
+  return np.concatenate(parts, axis)
+
+
 def read(
   folder: pathlib.Path,
   shapes: Mapping[str, jax.ShapeDtypeStruct],
@@ -102,7 +117,7 @@ def read(
     for host in range(count)
   ]
   return [
-    np.concatenate([one[k] for one in by_host], partition[k])
+    _joined([one[k] for one in by_host], partition[k])
     if k in partition
     else by_host[0][k]
     for k in shapes

@@ -1,4 +1,4 @@
-"""Messages about a loss or weights that became NaN or infinite."""
+"""Messages about what ends a run: NaN losses or weights, environments."""
 
 import math
 
@@ -67,6 +67,37 @@ def weights_message(
     'likely optimizer.learning_rate '
     f'({settings.optimizer.learning_rate:g}) is too '
     f'high; last good checkpoint: {_last(checkpoints)}'
+  )
+
+
+def environment_message(
+  error: Exception, step: int, checkpoints: Checkpoints
+) -> str:
+  """The message for an environment that failed in the middle of a run."""
+  return f'{error}; after step {step}; last checkpoint: {_last(checkpoints)}'
+
+
+def evaluation_message(
+  step: int,
+  returns: np.ndarray,
+  settings: settings_lib.Settings,
+  checkpoints: Checkpoints,
+) -> str:
+  """The message for an evaluation that gave no number.
+
+  Args:
+    step: of the evaluation.
+    returns: `[S]`, of which some are not finite.
+    settings: of the run.
+    checkpoints: of the run; the message names the last one.
+  """
+  seeds = np.flatnonzero(~np.isfinite(returns))
+  return (
+    f'the return of the evaluation at step {step} is {returns[seeds[0]]} (seed '
+    f'{settings.seed + int(seeds[0])}, {len(seeds)} of {len(returns)} seeds), '
+    'although the loss is finite: check the rewards of '
+    f'{settings.environment.name!r}; the same command goes on from the last '
+    f'good checkpoint: {_last(checkpoints)}'
   )
 
 

@@ -147,6 +147,7 @@ class Writers:
     updates: int,
     seconds: float,
     metrics: Mapping[str, np.ndarray],
+    missing: Mapping[str, np.ndarray],
   ) -> None:
     """Writes the metrics of all seeds at a step.
 
@@ -154,7 +155,9 @@ class Writers:
       step: the step.
       updates: made so far.
       seconds: of the run so far.
-      metrics: arrays `[S]` by name; a NaN leaves a cell empty.
+      metrics: arrays `[S]` by name.
+      missing: bool arrays `[S]` by name: where nothing was measured, so that
+        the cell stays empty. Elsewhere a NaN is a NaN.
 
     Raises:
       RunError: a file cannot be written.
@@ -169,7 +172,7 @@ class Writers:
           'updates': updates,
           'seconds': f'{seconds:.3f}',
           **{
-            k: '' if np.isnan(v[i]) else repr(float(v[i]))
+            k: '' if missing[k][i] else repr(float(v[i]))
             for k, v in metrics.items()
           },
         }
@@ -179,9 +182,9 @@ class Writers:
     if self._tensorboard or self._wandb:
       # The mean over seeds: curves by seed are in metrics.csv.
       means = {
-        k: float(np.nanmean(v))
+        k: float(v[~missing[k]].mean())
         for k, v in metrics.items()
-        if not np.isnan(v).all()
+        if not missing[k].all()
       }
       if self._tensorboard:
         for name, value in means.items():
@@ -204,6 +207,31 @@ class Writers:
       self._tensorboard.close()
     if self._wandb:
       self._wandb.finish()
+
+
+def unmeasured(
+  metrics: Mapping[str, np.ndarray], has_updates: bool
+) -> dict[str, np.ndarray]:
+  """Where a NaN says that there was nothing to measure.
+
+  Args:
+    metrics: arrays `[S]` by name.
+    has_updates: whether updates were made since the metrics before.
+
+  Returns:
+    Bool arrays `[S]` by name. `train/return` needs an episode that ended, other
+    means of training need an update, `dormant_overlap` two sets of units.
+  """
+  found = {}
+  for name, values in metrics.items():
+    if name == 'train/return':
+      nothing = metrics['train/episodes'] == 0
+    elif name.startswith('train/'):
+      nothing = np.full(len(values), not has_updates)
+    else:
+      nothing = np.full(len(values), '/dormant_overlap/' in name)
+    found[name] = np.isnan(values) & nothing
+  return found
 
 
 class NullWriters:

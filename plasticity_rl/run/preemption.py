@@ -1,12 +1,37 @@
 """Preemption: the first signal makes a run save, a second SIGINT kills it."""
 
+import contextlib
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
+
+# A scheduler's, Ctrl-C, and a terminal that is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def listen(handler: Callable[[int, FrameType | None], Any]) -> dict[int, Any]:
+  """Calls a handler at each of `SIGNALS`.
+
+  Except at a SIGHUP that is ignored already, as `nohup` asks, and except in a
+  thread, where Python takes no handlers.
+
+  Returns:
+    The handlers before, by signal.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    return {}
+  return {
+    number: signal.signal(number, handler)
+    for number in SIGNALS
+    if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+  }
 
 
 class PreemptionHandler:
-  """A context in which SIGTERM and SIGINT set `requested`.
+  """A context in which a signal of `SIGNALS` sets `requested`.
 
   In nested contexts, a request is passed on to the outer ones.
   """
@@ -16,8 +41,7 @@ class PreemptionHandler:
     self._before = {}
 
   def __enter__(self) -> 'PreemptionHandler':
-    for number in (signal.SIGTERM, signal.SIGINT):
-      self._before[number] = signal.signal(number, self._handle)
+    self._before = listen(self._handle)
     return self
 
   def __exit__(self, *error) -> None:
@@ -33,8 +57,9 @@ class PreemptionHandler:
     if self.requested and number == signal.SIGINT:
       raise KeyboardInterrupt
     self.requested = True
-    print(
-      '\nasked to stop: saving after the current segment',
-      file=sys.stderr,
-      flush=True,
-    )
+    with contextlib.suppress(OSError):  # The terminal may be closed.
+      print(
+        '\nasked to stop: saving after the current segment',
+        file=sys.stderr,
+        flush=True,
+      )

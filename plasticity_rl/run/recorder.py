@@ -15,6 +15,7 @@ from plasticity_rl.run.accounts import Accounts
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.run.metrics import NullWriters
 from plasticity_rl.run.metrics import Writers
+from plasticity_rl.run.metrics import unmeasured
 from plasticity_rl.run.progress import ProgressBar
 from plasticity_rl.training.experiment import Experiment
 
@@ -60,7 +61,7 @@ class Recorder:
     self._name = name
     self._checkpoints = checkpoints
     self._last_loss = math.nan
-    self._pending: tuple[int, dict[str, Any]] | None = None
+    self._pending: tuple[int, dict[str, Any], Any] | None = None
     self._writers = NullWriters()
     if hosts.is_first():
       self._writers = Writers(
@@ -86,27 +87,32 @@ class Recorder:
     finally:
       self._writers.close()
 
-  def put(self, step: int, metrics: Mapping[str, Any]) -> None:
+  def put(
+    self, step: int, metrics: Mapping[str, Any], has_finite_weights: Any = True
+  ) -> None:
     """Keeps the metrics of a step until `flush` writes them."""
-    self._pending = (step, dict(metrics))
+    self._pending = (step, dict(metrics), has_finite_weights)
 
   def flush(self) -> None:
     """Writes the metrics of the last `put`, unless they are written already.
 
     Raises:
-      RunError: the loss is NaN or infinite, or a file cannot be written.
+      RunError: the loss or the return of an evaluation is NaN or infinite, or a
+        file cannot be written.
     """
     if self._pending is None:
       return
-    step, metrics = self._pending
+    step, metrics, has_finite_weights = self._pending
     self._pending = None
     metrics = self._experiment.partition.metrics(metrics)
     # Without a segment, as at a fork, no steps were made.
     steps = self._segment_steps if 'bad_step' in metrics else 0
+    before = self._accounts.updates
     updates = self._accounts.add_segment(steps, metrics)
     bad_steps = metrics.pop('bad_step', np.array([-1]))
     seconds = self._accounts.update_seconds()
-    self._writers.write(step, updates, seconds, metrics)
+    missing = unmeasured(metrics, updates > before)
+    self._writers.write(step, updates, seconds, metrics, missing)
     self._bar.update(step, metrics)
     if (bad_steps >= 0).any():
       raise RunError(
@@ -117,6 +123,14 @@ class Recorder:
           last_loss=self._last_loss,
           start_step=self._start_step,
         )
+      )
+    returns = metrics.get('eval/return', np.zeros(1))
+    if not np.isfinite(returns).all():
+      facts = self._experiment.settings, self._checkpoints
+      raise RunError(
+        divergence.evaluation_message(step, returns, *facts)
+        if has_finite_weights
+        else divergence.weights_message(step, *facts)
       )
     loss = metrics.get('train/loss', np.array([math.nan]))
     if not np.isnan(loss).all():

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
+from plasticity_rl.settings import arguments
 
 CONFIG = 'config.json'
 _PACKAGES = (
@@ -87,7 +89,10 @@ def _prepare(folder, settings):
   try:
     folder.mkdir(parents=True, exist_ok=True)
     config = settings_lib.to_dict(settings)
-    write_atomically(path, json.dumps({'config': config, **origin()}, indent=2))
+    write_atomically(
+      path,
+      json.dumps({'config': config, **origin()}, indent=2, allow_nan=False),
+    )
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
 
@@ -109,11 +114,23 @@ def differences(
   before = flat(settings_lib.resolve(recorded))
   # Through JSON, where a tuple is a list.
   before, now = json.loads(json.dumps([before, flat(settings)]))
+  if _is_of_earlier_version(recorded, settings):
+    before[arguments.PATH] = now[arguments.PATH]
   return [
     f'{key} (there {before.get(key)!r}, here {now.get(key)!r})'
     for key in dict.fromkeys([*before, *now])
     if before.get(key) != now.get(key)
   ]
+
+
+def _is_of_earlier_version(recorded, settings):
+  """Whether an earlier version would have written the arguments of a run so.
+
+  It wrote plain JSON, in which keys become text.
+  """
+  before = recorded.get('environment', {}).get('arguments')
+  given = settings.environment_options.get('arguments')
+  return bool(given) and before == arguments.in_plain_json(given)
 
 
 @contextlib.contextmanager
@@ -179,7 +196,7 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def origin() -> dict[str, Any]:
-  """The origin of results: versions, git revision, command, machine."""
+  """The origin of results: versions, git revision, command, machine..."""
   versions = {'python': platform.python_version()}
   for package in _PACKAGES:
     try:
@@ -193,6 +210,7 @@ def origin() -> dict[str, Any]:
     'machine': (
       f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores'
     ),
+    'process': process.describe(),
   }
 
 

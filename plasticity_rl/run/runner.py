@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable, Collection
 
 from plasticity_rl.distributed import hosts
+from plasticity_rl.errors import EnvironmentFaultError
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.run import accounts as accounts_lib
@@ -54,8 +55,9 @@ def run(
   Raises:
     UserError: the folder or its checkpoints cannot be used.
     Interrupted: the process was asked to stop, and has saved.
-    RunError: the loss or the weights diverged, the disk is full, or another
-      process is running this folder.
+    RunError: the loss or the weights diverged, an environment returned what
+      does not fit its spaces, the disk is full, or another process is running
+      this folder.
   """
   end = num_steps or experiment.schedule.num_steps
   if hosts.broadcast_object('is done', _is_done(folder, end)):
@@ -147,7 +149,12 @@ class Runner:
     with self._recorder.running():
       if hosts.is_first():  # An old ledger would mark this run as done.
         (self._folder / accounts_lib.LEDGER).unlink(missing_ok=True)
-      self._run_segments()
+      try:
+        self._run_segments()
+      except EnvironmentFaultError as error:
+        raise RunError(
+          divergence.environment_message(error, self._step, self._checkpoints)
+        ) from error
     if hosts.is_first():
       self._accounts.write_ledger(self._folder, self._state)
 
@@ -227,8 +234,10 @@ class Runner:
   ):
     """Adds to the metrics of this step, records and returns them."""
     metrics = dict(metrics or {})
+    has_finite_weights = True
     if evaluate:
       metrics.update(self._experiment.evaluate(self._state))
+      has_finite_weights = self._experiment.is_finite(self._state)
     if measure:
       measured, changed = self._experiment.measure(self._state)
       metrics.update(measured)
@@ -236,7 +245,7 @@ class Runner:
         self._state = self._state._replace(
           interventions={**self._state.interventions, **changed}
         )
-    self._recorder.put(self._step, metrics)
+    self._recorder.put(self._step, metrics, has_finite_weights)
     return metrics
 
   def _check_triggers(self, metrics):

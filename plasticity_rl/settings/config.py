@@ -6,6 +6,7 @@ frozen settings. Messages name the dotted path of the wrong key.
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,10 @@ from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
+from plasticity_rl.settings import arguments
 from plasticity_rl.settings import data as data_settings
 from plasticity_rl.settings import fields
+from plasticity_rl.settings import items
 from plasticity_rl.settings.agent import SACConfig
 from plasticity_rl.settings.data import DatasetConfig
 from plasticity_rl.settings.data import DeviceReplayConfig
@@ -50,8 +53,6 @@ def default_config(
 
 
 def _defaults(agent: str, environment: str) -> dict[str, Any]:
-  if agent not in _AGENTS:
-    raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   kind, replay = _data(agent, environment)
   section = dataclasses.asdict(kind(name=environment))
   if agent != 'supervised':
@@ -64,6 +65,8 @@ def _defaults(agent: str, environment: str) -> dict[str, Any]:
 
 def _data(agent: str, environment: str) -> tuple[Any, Any]:
   """The settings classes of the environment and the replay."""
+  if agent not in _AGENTS:
+    raise errors.UserError(errors.nearest('agent.name', agent, _AGENTS))
   if agent == 'supervised':
     datasets = data_settings.DATASETS
     if environment not in datasets:
@@ -90,16 +93,21 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     UserError: a key is unknown, or a value is not valid; the message names the
       dotted path, and the nearest or all valid choices.
   """
-  if isinstance(config, ml_collections.ConfigDict):
-    config = config.to_dict()
+  config = _plain(config)
   names = []
   for section in ('agent', 'environment'):
     value = config.get(section)
     if not isinstance(value, Mapping) or 'name' not in value:
       raise errors.UserError(f'the config has no {section}.name')
+    if type(value['name']) is not str:
+      raise errors.UserError(
+        f'config.{section}.name must be of type str: '
+        f'{errors.shown(value["name"])}'
+      )
     names.append(value['name'])
   config = aliases.without_removed_keys(config)
   kind, replay = _data(*names)
+  _check_same_kind(config, *names)
   tree = _check(config, _defaults(*names), '', setting_limits(*names))
   section, common = tree['environment'], dataclasses.fields(kind)
   tree['environment'] = kind(
@@ -112,14 +120,66 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     if isinstance(tree.get(field.name), dict):
       tree[field.name] = section_class(**tree[field.name])
   settings = Settings(**tree, environment_options=section)
+  items.check_json('', to_dict(settings))
   _check_together(settings)
   return settings
 
 
+def _check_same_kind(
+  config: Mapping[str, Any], agent: str, environment: str
+) -> None:
+  """Refuses a config that was made for another agent or environment."""
+  kinds: list[Any] = [EnvironmentConfig, HostEnvironmentConfig]
+  kinds += data_settings.DATASETS.values()
+  options = (*environments.OPTIONS.values(), host_registry.OWN_OPTIONS)
+  elsewhere = {
+    'agent': _names(*_AGENTS.values()),
+    'environment': _names(*kinds).union(*options),
+  }
+  here = _defaults(agent, environment)
+  for section, known in elsewhere.items():
+    for key in config[section]:
+      if key not in here[section] and key in known:
+        raise errors.UserError(
+          f'the config is not made for {config[section]["name"]!r}: it has '
+          f'{section}.{key}, of another {section}; '
+          f'default_config({agent!r}, {environment!r}) makes one'
+        )
+
+
+def _names(*kinds: Any) -> set[str]:
+  return {field.name for kind in kinds for field in dataclasses.fields(kind)}
+
+
+def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
+  """A config without the types of `ml_collections`."""
+  if not isinstance(config, ml_collections.ConfigDict):
+    return config
+  _check_placeholders(config)
+  return config.to_dict()
+
+
+def _check_placeholders(
+  config: ml_collections.ConfigDict, path: str = ''
+) -> None:
+  for key in config:
+    try:
+      value = config[key]
+    except ml_collections.config_dict.RequiredValueError:
+      raise errors.UserError(
+        f'config.{path}{key} is a placeholder without a value'
+      ) from None
+    if isinstance(value, ml_collections.ConfigDict):
+      _check_placeholders(value, f'{path}{key}.')
+
+
 def to_dict(settings: Settings) -> dict[str, Any]:
-  """The config from which `resolve` makes these settings."""
+  """The config from which `resolve` makes these settings, also through JSON."""
   tree = dataclasses.asdict(settings)
-  tree['environment'].update(tree.pop('environment_options'))
+  section = tree['environment']
+  section.update(tree.pop('environment_options'))
+  if 'arguments' in section:
+    section['arguments'] = arguments.to_json(section['arguments'])
   return tree
 
 
@@ -137,9 +197,22 @@ def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
   } | {'': Settings, 'agent': _AGENTS[agent], 'replay': replay}
   # An option of an environment has the limits of the common setting of that
   # name.
-  return fields.limits(
-    sections | {'environment': EnvironmentConfig}
-  ) | fields.limits({'environment': kind})
+  found = fields.limits(sections | {'environment': EnvironmentConfig})
+  found |= fields.limits({'environment': kind})
+  if host_registry.is_host(environment):
+    for option in host_registry.options(environment):
+      found[f'environment.{option}'] = _option_limits(option)
+  return found
+
+
+def _option_limits(option: str) -> fields.Limits:
+  low, high = host_registry.RANGES.get(option, (None, None))
+  return fields.Limits(
+    low,
+    high,
+    host_registry.CHOICES.get(option, ()),
+    items.interval if option == 'return_range' else None,
+  )
 
 
 def _check(
@@ -162,25 +235,49 @@ def _check(
       )
       for key in default
     }
-  if isinstance(default, tuple):
-    if isinstance(value, str) or not isinstance(value, (tuple, list)):
-      raise errors.UserError(f'config.{path} must be a tuple: {value!r}')
-    return tuple(tuple(v) if isinstance(v, (tuple, list)) else v for v in value)
-  if isinstance(default, float) and type(value) is int:
-    value = float(value)
-  if type(value) is not type(default):
-    raise errors.UserError(
-      f'config.{path} must be of type {type(default).__name__}: {value!r}'
-    )
+  if path == arguments.PATH:
+    return arguments.resolve(value)
+  value = _converted(value, default, path)
   limits.get(path, fields.Limits()).check(path, value)
-  if isinstance(value, float) and not math.isfinite(value):
-    raise errors.UserError(f'config.{path} must be a finite number: {value!r}')
+  if type(value) in (int, float) and not items.fits(value):
+    kind = 'whole' if type(value) is int else 'finite'
+    raise errors.UserError(
+      f'config.{path} must be a {kind} number of 32 bits: {errors.shown(value)}'
+    )
   return value
+
+
+def _converted(value: Any, default: Any, path: str) -> Any:
+  """`value` as the type of `default`, without loss."""
+  if isinstance(default, tuple):
+    if not isinstance(value, (tuple, list)):
+      raise errors.UserError(
+        f'config.{path} must be a tuple: {errors.shown(value)}'
+      )
+    return tuple(tuple(v) if isinstance(v, (tuple, list)) else v for v in value)
+  kind = type(default)
+  # Numbers of other types, such as numpy's, are taken; True is no number.
+  if not isinstance(value, bool):
+    if kind is int and isinstance(value, numbers.Integral):
+      value = int(value)
+    if kind is float and isinstance(value, numbers.Real):
+      value = _float(value)
+  if type(value) is not kind:
+    raise errors.UserError(
+      f'config.{path} must be of type {kind.__name__}: {errors.shown(value)}'
+    )
+  return value
+
+
+def _float(value: numbers.Real) -> float:
+  try:
+    return float(value)
+  except OverflowError:  # A whole number of more than 300 digits.
+    return math.inf
 
 
 def _check_together(settings: Settings) -> None:
   """Checks keys that depend on one another."""
-  _check_network(settings)
   _check_optimizer(settings)
   _check_agent(settings)
   env, replay = settings.environment, settings.replay
@@ -192,21 +289,6 @@ def _check_together(settings: Settings) -> None:
     _check_tasks(env, settings.environment_options)
   elif isinstance(env, HostEnvironmentConfig):
     _check_host_tasks(env, settings.environment_options)
-
-
-def _check_network(settings: Settings) -> None:
-  for name, length in (('hidden', 1), ('convolutions', 3)):
-    for item in getattr(settings.network, name):
-      sizes = (item,) if length == 1 else item
-      if not (
-        isinstance(sizes, tuple)
-        and len(sizes) == length
-        and all(type(size) is int and size > 0 for size in sizes)
-      ):
-        raise errors.UserError(
-          f'config.network.{name} must hold positive whole numbers'
-          f'{", (filters, kernel, stride) each" * (length == 3)}: {item!r}'
-        )
 
 
 def _check_optimizer(settings: Settings) -> None:
@@ -301,7 +383,7 @@ def _check_host_tasks(
     return
   host_registry.check_tasks(options['tasks'])
   steps = options['switch_every_steps']
-  if steps < 1 or steps % env.num_envs:
+  if steps % env.num_envs:
     raise errors.UserError(
       f'config.environment.switch_every_steps ({steps}) must be a multiple of '
       f'environment.num_envs ({env.num_envs})'

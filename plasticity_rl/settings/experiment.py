@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from plasticity_rl.settings import items
 from plasticity_rl.settings.agent import DQNConfig
 from plasticity_rl.settings.agent import DrQConfig
 from plasticity_rl.settings.agent import SACConfig
@@ -66,7 +67,9 @@ class DiagnosticsConfig:
   """
 
   every_steps: int = setting(1000, low=1)
-  names: tuple = ('weight_norm', 'srank', 'dead_units', 'dormant_units')
+  names: tuple = setting(
+    ('weight_norm', 'srank', 'dead_units', 'dormant_units'), items=items.texts
+  )
   probe_size: int = setting(256, low=2)
   tau: float = setting(0.025, low=0)
   delta: float = setting(0.01, low=0, high=1)
@@ -125,11 +128,11 @@ class ForkConfig:
 
   step: int = setting(-1, low=-1)
   horizon: int = setting(1000, low=1)
-  arms: tuple = DEFAULT_ARMS
+  arms: tuple = setting(DEFAULT_ARMS, items=items.texts)
   metric: str = 'eval/return'
   margin: float = setting(0.0, low=0)
   replicates: int = setting(0, low=0)
-  proxy_steps: tuple = ()
+  proxy_steps: tuple = setting((), items=items.sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +158,7 @@ class Settings:
   num_seeds: int = setting(1, low=1)
   num_steps: int = setting(10_000, low=1)
   segment_steps: int = setting(1000, low=1)
-  interventions: tuple = ()
+  interventions: tuple = setting((), items=items.texts)
   parallel: str = setting('auto', choices=('none', 'data', 'seeds', 'auto'))
   devices: int = setting(0, low=0)
   agent: DQNConfig | SupervisedConfig | SACConfig | DrQConfig = DQNConfig()

@@ -1,7 +1,7 @@
 """Declares a setting in one place: its type, default, range and choices."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from plasticity_rl import errors
@@ -14,11 +14,13 @@ class Limits(NamedTuple):
     low: the lowest value, inclusive; None for no limit.
     high: the highest value, inclusive; None for no limit.
     choices: the valid values; () for any value.
+    items: checks the items of a tuple, `(path, tuple)`; see `items.py`.
   """
 
   low: float | None = None
   high: float | None = None
   choices: tuple[Any, ...] = ()
+  items: Callable[[str, tuple[Any, ...]], None] | None = None
 
   def check(self, path: str, value: Any) -> None:
     """Refuses a value that is not valid.
@@ -28,7 +30,8 @@ class Limits(NamedTuple):
       value: the value in the config.
 
     Raises:
-      UserError: the value is out of range, or is not one of the choices.
+      UserError: the value is out of range, is not one of the choices, or has
+        an item that is not valid.
     """
     low, high = self.low, self.high
     # Written so that a NaN is refused.
@@ -36,11 +39,15 @@ class Limits(NamedTuple):
       high is not None and not value <= high
     ):
       bounds = f'at least {low}' if high is None else f'{low} to {high}'
-      raise errors.UserError(f'config.{path} must be {bounds}: {value!r}')
+      raise errors.UserError(
+        f'config.{path} must be {bounds}: {errors.shown(value)}'
+      )
     if self.choices and value not in self.choices:
       raise errors.UserError(
         errors.nearest(f'config.{path}', value, self.choices)
       )
+    if self.items is not None:
+      self.items(path, value)
 
 
 def setting(
@@ -49,10 +56,11 @@ def setting(
   low: float | None = None,
   high: float | None = None,
   choices: tuple[Any, ...] = (),
+  items: Callable[[str, tuple[Any, ...]], None] | None = None,
 ) -> Any:
   """A field of a settings class with its limits; see `Limits`."""
   return dataclasses.field(
-    default=default, metadata={'limits': Limits(low, high, choices)}
+    default=default, metadata={'limits': Limits(low, high, choices, items)}
   )
 
 

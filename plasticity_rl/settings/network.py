@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from plasticity_rl.settings import items
 from plasticity_rl.settings.fields import setting
 
 
@@ -41,11 +42,11 @@ class NetworkConfig:
       outputs, losses, gradients and optimizers are always in float32.
   """
 
-  convolutions: tuple = ()
-  hidden: tuple = (64, 64)
+  convolutions: tuple = setting((), items=items.convolutions)
+  hidden: tuple = setting((64, 64), items=items.sizes)
   split: int = -2
   convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
-  slots: int = setting(0, low=0)
+  slots: int = setting(0, low=0, high=1000)
   activation: str = setting(
     'relu',
     choices=(
@@ -65,7 +66,7 @@ class NetworkConfig:
   initializer: str = setting(
     'truncated_normal', choices=('truncated_normal', 'orthogonal', 'uniform')
   )
-  sized_for_injections: int = setting(0, low=0)
+  sized_for_injections: int = setting(0, low=0, high=1000)
   sized_part: str = setting('head', choices=('head', 'all'))
   precision: str = setting('float32', choices=('float32', 'bfloat16'))
 

@@ -13,6 +13,7 @@ from plasticity_rl.learner import learner
 from plasticity_rl.replay import memory
 from plasticity_rl.training import device_loop
 from plasticity_rl.training import initial_state
+from plasticity_rl.training import seeds as seeds_lib
 from plasticity_rl.training import trainer as trainer_lib
 from plasticity_rl.training.data_source import DataSource
 from plasticity_rl.training.sharded_data import ShardedData
@@ -61,6 +62,10 @@ class DeviceTrainer(trainer_lib.Trainer):
       settings.num_seeds, dtype=jnp.int32
     )
     self._schedule, self._hooks = schedule, hooks
+    nets = jax.eval_shape(agent.init, jax.random.PRNGKey(0))
+    self._in_turn = settings.num_seeds > 1 and seeds_lib.are_better_in_turn(
+      [net.params for net in nets.values()]
+    )
     self._sharded_data = ShardedData(layout, sharded.is_sharded)
     self.steps_per_row = source.steps_per_row
     self.frames_per_step = source.frames_per_step
@@ -69,8 +74,8 @@ class DeviceTrainer(trainer_lib.Trainer):
     self.batch = self._batch_shapes()
 
     def segment_at(schedule):
-      return self._sharded_data.jit(
-        lambda state: device_loop.segment(
+      def segment(state):
+        return device_loop.segment(
           state,
           self._num_rows,
           agent,
@@ -78,8 +83,10 @@ class DeviceTrainer(trainer_lib.Trainer):
           schedule,
           hooks,
           layout.shard,
-        ),
-        metrics=True,
+        )
+
+      return self._sharded_data.jit(
+        seeds_lib.in_turn(segment) if self._in_turn else segment, metrics=True
       )
 
     def prime_chunk(state):

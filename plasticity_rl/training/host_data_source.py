@@ -13,7 +13,7 @@ batch from its replay.
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,24 +28,8 @@ from plasticity_rl.replay import host_spec
 from plasticity_rl.replay import memory
 from plasticity_rl.replay.stacking import FrameBatch
 from plasticity_rl.training import running_statistics
+from plasticity_rl.training.host_env_state import HostEnvState
 from plasticity_rl.types import name_tag
-
-
-class HostEnvState(NamedTuple):
-  """The state of environments, in NumPy arrays `[S, E, ...]`.
-
-  Attributes:
-    simulators: states of the simulators; empty if they cannot be copied.
-    observation: the current observations.
-    episode_return: undiscounted and unclipped returns of the current episodes.
-    statistics: running statistics of observations for each seed; empty if
-      observations are not normalised.
-  """
-
-  simulators: dict[str, np.ndarray]
-  observation: np.ndarray
-  episode_return: np.ndarray
-  statistics: dict[str, np.ndarray]
 
 
 @jax.tree_util.register_static

@@ -9,6 +9,7 @@ import pytest
 
 from plasticity_rl import settings
 from plasticity_rl.agents import base
+from plasticity_rl.agents import drq
 from plasticity_rl.agents.random_shift import random_shift
 from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import expression
@@ -193,6 +194,41 @@ def test_views_are_shifted_each_by_itself(nets):
     )
   )
   assert (plain != shifted).any() and (twice != shifted).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('blank', ('s_tm1', 's_t'))
+def test_the_loss_and_its_target_both_see_shifted_images(nets, blank):
+  """An image of one colour is the same shifted: only the other one tells."""
+  data = batch(IMAGE)
+  images = getattr(data, blank)
+  data = data._replace(**{blank: np.full_like(images, 7)})
+  plain, shifted = (
+    agent.spec.losses(KEY, nets, data)['critic'](nets['critic'].params)[0]
+    for agent in (without_shift(1, 1), make(CONFIG))
+  )
+  differ = np.asarray(plain != shifted)
+  # Where an episode ended, the target has no image.
+  seen = np.ones(BATCH, bool) if blank == 's_t' else data.discount_t != 0
+  # A shift by nothing, of nine, changes nothing.
+  assert differ[seen].mean() > 0.5 and not differ[~seen].any()
+
+
+def test_all_views_of_an_image_are_shifted_differently(agent):
+  """The M of the loss and the K of the target, of one image here."""
+  views = drq.ShiftedViews(
+    agent.spec.nets['critic'],
+    dataclasses.replace(CONFIG, value_augmentations=3, target_augmentations=2),
+  )
+  data = batch(IMAGE)
+  data = data._replace(s_t=data.s_tm1)
+  values, targets = views.views(base.example_keys(KEY, BATCH), data)
+  assert (len(values), len(targets)) == (3, 2)
+  found = [np.asarray(view) for view in (*values, *targets)]
+  for i, one in enumerate(found):
+    for other in found[:i]:
+      assert (one != other).any()
+    assert (one != np.asarray(data.s_tm1)).any()
 
 
 # --- The shared encoder -----------------------------------------------------

@@ -280,6 +280,16 @@ def test_specs_that_no_agent_fits():
     make(f'{HERE}:DmSpecs', arguments=(None, specs.Array((2,), float)))
 
 
+def test_each_environment_has_containers_of_its_own():
+  given = ([1], {'a': [2]}, ([3],))
+  envs = make(f'{SCRIPTED}:taking', 2, arguments=given)
+  for i in range(2):
+    first, second, third = own(envs, i).arguments
+    assert (first, second, third) == ([1], {'a': [2]}, ([3],))
+    first.append(0), second['a'].append(0), third[0].append(0)
+  assert given == ([1], {'a': [2]}, ([3],))
+
+
 def test_mistakes_in_the_name():
   with pytest.raises(UserError, match="no module named 'no_such_package'"):
     make('no_such_package.envs:make')
@@ -291,7 +301,7 @@ def test_mistakes_in_the_name():
     make(f'{SCRIPTED}:SCRIPT')
   with pytest.raises(UserError, match='makes a Played, which is neither'):
     make(f'{SCRIPTED}:Played')
-  for bad in ((1.0, 1.0), (1.0,), ('a', 'b'), (0, 1, 2)):
+  for bad in ((1.0, 1.0), (1.0,), ('a', 'b'), (0, 1, 2), (0, np.inf)):
     with pytest.raises(UserError, match=r'return_range must be \(lowest'):
       make(f'{SCRIPTED}:GymEnv', return_range=bad)
 
@@ -337,6 +347,20 @@ def test_the_page_is_right(tmp_path, monkeypatch):
   assert [s.reward[0] for s in steps[:11]] == [*[0] * 9, 1, 0]
   assert steps[9].last[0] and steps[9].discount[0] == 0
   assert steps[49].last[1] and steps[49].discount[1] == 1
+  # The recipe for attributes that change.
+  (methods,) = re.findall(r'\n\n(    def get_state.*?)\n\n\w', page, re.S)
+  for ours, theirs in (('board', 'place'), ('score', 'history')):
+    methods = methods.replace(ours, theirs)
+  (tmp_path / 'recipes.py').write_text(
+    'from tests.environments.returning import Stateful\n\n\n'
+    f'class Recipe(Stateful):\n{methods.replace("rng", "_np_random")}'
+  )
+  recipe, other = make('recipes:Recipe'), make('recipes:Recipe')
+  recipe.begin(np.array([3]))
+  recipe.step(np.array([0]))
+  other.set_state(recipe.get_state())
+  assert recipe.step(np.array([1])).reward == other.step(np.array([1])).reward
+
   copy = make('my_envs:Corridor', 2)
   copy.set_state(saved)  # Nothing was reset there.
   for step in steps:

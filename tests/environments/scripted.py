@@ -128,3 +128,10 @@ class DrawnGymEnv(GymEnv):
 
   def close(self):
     self.closed = True
+
+
+def taking(*arguments):
+  """A GymEnv; whatever it is called with, it notes in `arguments`."""
+  env = GymEnv()
+  env.arguments = arguments
+  return env

@@ -485,3 +485,21 @@ def test_a_single_seed_is_continued_several_times(tmp_path):
   )
   small.assert_equal(other.keys, state.keys)
   assert jax.tree.structure(other.nets) != jax.tree.structure(state.nets)
+
+
+def test_horizon_without_the_metric_is_refused():
+  """Else the arms would be trained, and could not be compared."""
+  experiment = small.build(small.supervised())
+  metric = next(
+    name for name in sorted(experiment.metrics()) if 'plasticity' in name
+  )
+  diagnosis.plan(
+    small.supervised(**{'fork.metric': metric, 'diagnostics.every_steps': 15})
+  )
+  wrong = {'fork.metric': metric, 'diagnostics.every_steps': 35}
+  with pytest.raises(
+    UserError, match=f'holds no {metric}: diagnostics.every_steps is 35'
+  ):
+    diagnosis.plan(small.supervised(**wrong))
+  # What is not compared need not be measured.
+  diagnosis.plan(small.supervised(**{'diagnostics.every_steps': 35}))

@@ -29,3 +29,9 @@ def test_what_is_read():
 def test_what_is_refused(text, message):
   with pytest.raises(UserError, match=message):
     expression.parse(text)
+
+
+def test_a_label_names_a_folder_and_is_not_longer():
+  assert expression.parse(f'{"a" * 100}=injection').label == 'a' * 100
+  with pytest.raises(UserError, match='has 101 letters, of which 100 are'):
+    expression.parse(f'{"a" * 101}=injection')

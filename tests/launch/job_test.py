@@ -142,6 +142,32 @@ def test_a_run_goes_on_from_its_prefix(tmp_path):
   assert folder_lib.read_state(tmp_path, 'prefix-p')['attempts'] == 1
 
 
+_GETS_FURTHER = (
+  'import sys, pathlib; c = pathlib.Path(sys.argv[1]) / "checkpoints";'
+  'new = c / "0000000070"; again = new.exists(); new.mkdir(exist_ok=True);'
+  '(new / "arrays").write_text("further"); m = c.parent / "metrics.csv";'
+  'again or m.write_text("seed,step\\n1,50\\n1,70\\n");'
+  'import shutil; shutil.rmtree(c / "0000000050", ignore_errors=True);'
+  'sys.exit(0 if again else 1)'
+)
+
+
+def test_a_job_that_is_tried_again_keeps_its_own_checkpoints(tmp_path):
+  """Those of its prefix would throw away what it has done since."""
+  run = tmp_path / 'runs' / 'a'
+  jobs = {
+    'prefix-p': _prefix(_TRAINS, tmp_path / 'prefixes' / 'p'),
+    'a': fakes.spec(_GETS_FURTHER, run, past='prefix-p', past_step=50),
+  }
+  assert do(tmp_path, jobs) == 1
+  assert do(tmp_path, jobs) == 0
+  assert [p.name for p in (run / 'checkpoints').iterdir()] == ['0000000070']
+  assert (
+    run / 'checkpoints' / '0000000070' / 'arrays'
+  ).read_text() == 'further'
+  assert (run / 'metrics.csv').read_text() == 'seed,step\n1,50\n1,70\n'
+
+
 def test_a_prefix_that_fails_is_named(tmp_path):
   code = 'import sys; sys.exit("error: NaN")'
   jobs = {

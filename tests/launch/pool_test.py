@@ -165,6 +165,14 @@ def test_memory_of_a_replay_on_the_host():
   assert 5 * 4 < each < 2 * 5 * 4 + 60
 
 
+def test_memory_with_a_dict_among_the_arguments_of_an_environment():
+  config = settings_lib.default_config(
+    'dqn', 'tests.environments.scripted:taking'
+  )
+  config.environment.arguments = ({1: 2}, [3])
+  assert memory.of_run(settings_lib.resolve(config)) > memory.BASE_BYTES
+
+
 def test_memory_is_checked_before_anything_starts(tmp_path, monkeypatch):
   jobs = {
     name: fakes.spec('', config=_catch(capacity))

@@ -69,6 +69,28 @@ def test_a_period_may_be_written_as_a_tuple_of_one():
   assert plan('(100,)').trained == plan('100').trained == 2 * 75
 
 
+@pytest.mark.parametrize('period', (25, 50, 100, 125))
+def test_a_prefix_that_ends_at_a_period_contains_it(period):
+  """A prefix ends after what happens at its last step, as every run does."""
+  periodic = f'reset(scope="head", every_steps={period})'
+  plan = sharing.plan(
+    _study(
+      h.chain(
+        h.arm('control', {'interventions': (periodic,)}),
+        h.arm('late', {'interventions': (periodic, 'injection(at_steps=125)')}),
+      )
+    )
+  )
+  last = max(plan.prefixes.values(), key=lambda prefix: prefix.step)
+  assert last.step == 100 and len(set(plan.of_run.values())) == 1
+  kept = last.overrides['interventions']
+  assert kept == (
+    (f"reset=reset(scope='head', every_steps={period})",)
+    if period <= 100
+    else ()
+  )
+
+
 @pytest.mark.parametrize(
   'other',
   (

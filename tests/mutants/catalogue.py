@@ -12,6 +12,7 @@ from tests.mutants import catalogue_host_loop
 from tests.mutants import catalogue_learner
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_replay
+from tests.mutants import catalogue_runs
 from tests.mutants import catalogue_units
 from tests.mutants.mutant import Mutant
 
@@ -391,4 +392,5 @@ MUTANTS = (
   *catalogue_host_loop.MUTANTS,
   *catalogue_replay.MUTANTS,
   *catalogue_learner.MUTANTS,
+  *catalogue_runs.MUTANTS,
 )

@@ -108,8 +108,8 @@ MUTANTS = (
   Mutant(
     'measures-take-what-is-not-finite',
     'plasticity_rl/checks.py',
-    'not jnp.isfinite(array).all()',
-    'jnp.isnan(array).all()',
+    'not np.isfinite(array).all()',
+    'np.isnan(array).all()',
     (_FACE + 'bad_features_are_refused',),
   ),
   Mutant(

@@ -7,6 +7,8 @@ _TESTS = 'tests/environments/'
 _LANES = _TESTS + 'vector_test.py::test_'
 _ATARI = _TESTS + 'atari_test.py::test_'
 _DMC = _TESTS + 'dmc_test.py::test_'
+_RETURNS = _TESTS + 'custom_adapters_test.py::test_'
+_TRIAL = _TESTS + 'custom_trial_test.py::test_'
 _FOREIGN = _TESTS + 'custom_test.py::test_'
 _COPY = _DMC + 'a_copy_goes_on_to_the_bit'
 
@@ -22,7 +24,7 @@ MUTANTS = (
   ),
   Mutant(
     'truncated-is-terminated-gymnasium',
-    _ROOM + 'custom.py',
+    _ROOM + 'custom_adapters.py',
     'float(not terminated)',
     'float(not (terminated or truncated))',
     (_FOREIGN + 'gymnasium_termination_truncation_and_offset_of_actions',),
@@ -61,6 +63,52 @@ MUTANTS = (
     '      if last:\n        break\n',
     '',
     (_LANES + 'repeat_and_limit_as_told_naively',),
+  ),
+  # --- What users' environments return.
+  Mutant(
+    'copy-of-a-users-environment-is-not-compared',
+    _ROOM + 'custom_trial.py',
+    '  if difference:\n    raise EnvironmentFaultError(\n',
+    '  if False:\n    raise EnvironmentFaultError(\n',
+    (_TRIAL + 'a_copy_that_goes_on_differently_is_refused_at_once',),
+  ),
+  Mutant(
+    'one-seed-for-both-of-a-trial',
+    _ROOM + 'custom_trial.py',
+    '_SEEDS = (1, 2)\n',
+    '_SEEDS = (1, 1)\n',
+    (_TRIAL + 'environments_that_draw_from_their_seeds_are_not',),
+  ),
+  Mutant(
+    'as-many-numbers-in-another-order',
+    _ROOM + 'custom_values.py',
+    'if [n for n in array.shape if n != 1] != [n for n in shape if n != 1]:\n',
+    'if array.size != np.prod(shape):\n',
+    (_RETURNS + 'observations_that_are_not_of_their_space',),
+  ),
+  Mutant(
+    'discrete-observation-out-of-range',
+    _ROOM + 'custom_values.py',
+    '    or not (low <= int(array.reshape(())) <= high)\n',
+    '',
+    (_RETURNS + 'observations_that_are_not_of_their_space',),
+  ),
+  Mutant(
+    'generator-without-what-it-spawns-from',
+    _ROOM + 'custom_state.py',
+    '  if type(sequence) is not np.random.SeedSequence:\n',
+    '  if sequence:\n',
+    (_TESTS + 'custom_state_test.py::test_generators_go_on',),
+  ),
+  Mutant(
+    'lists-among-arguments-become-tuples',
+    'plasticity_rl/settings/arguments.py',
+    '    return {_LIST: [_to_json(one) for one in value]}\n',
+    '    return [_to_json(one) for one in value]\n',
+    (
+      'tests/settings/arguments_test.py::'
+      'test_they_come_back_from_json_as_they_were',
+    ),
   ),
   # --- The protocol of Atari.
   Mutant(

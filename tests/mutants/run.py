@@ -27,7 +27,14 @@ import pytest
 from tests.mutants import catalogue
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-COPIED = ('benchmarks', 'plasticity_rl', 'configs', 'tests', 'pyproject.toml')
+COPIED = (
+  'benchmarks',
+  'configs',
+  'launch',
+  'plasticity_rl',
+  'tests',
+  'pyproject.toml',
+)
 TABLE = ROOT / 'results' / 'mutants.md'
 TIMEOUT_SECONDS = 300
 # What pytest's exit codes say of a mutant. An error while tests are collected

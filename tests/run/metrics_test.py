@@ -13,6 +13,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.run import metrics
 from plasticity_rl.run import run_folder
 
+NOTHING = {'a': np.zeros(1, bool)}  # Is missing.
 LOG = settings.LogConfig(progress=False)
 
 
@@ -85,15 +86,14 @@ def test_rewriting_leaves_no_temporary_file(path):
 def test_a_point_is_a_row_for_each_seed(tmp_path):
   writers = metrics.Writers(tmp_path, LOG, -1, first_seed=7)
   third = np.float32(1 / 3)
-  writers.write(
-    10,
-    5,
-    1.23456,
-    {
-      'eval/return': np.array([0.5, third], np.float32),
-      'train/loss': np.array([np.nan, 2.0]),
-    },
-  )
+  found = {
+    'eval/return': np.array([0.5, third], np.float32),
+    'train/loss': np.array([np.nan, 2.0]),
+    'train/q_mean': np.array([np.nan, 2.0]),
+  }
+  missing = {name: np.zeros(2, bool) for name in found}
+  missing['train/loss'] = np.array([True, False])
+  writers.write(10, 5, 1.23456, found, missing)
   writers.close()
   first, second = read(tmp_path / 'metrics.csv')
   assert first == {
@@ -104,6 +104,7 @@ def test_a_point_is_a_row_for_each_seed(tmp_path):
     'seconds': '1.235',
     'eval/return': '0.5',
     'train/loss': '',
+    'train/q_mean': 'nan',
   }
   assert second['seed'] == '8'
   assert np.float32(second['eval/return']) == third  # To the bit.
@@ -133,13 +134,13 @@ def test_missing_logger_is_named_with_its_extra(tmp_path, monkeypatch):
 @pytest.mark.parametrize('name', ('metrics.csv', 'events.jsonl'))
 def test_full_disk_is_said_in_a_line(tmp_path, name):
   writers = metrics.Writers(tmp_path, LOG, -1, 1)
-  writers.write(10, 5, 1.0, {'a': np.array([1.0])})
+  writers.write(10, 5, 1.0, {'a': np.array([1.0])}, NOTHING)
   writers.event(10, event='intervention')
   (tmp_path / name).unlink()
   (tmp_path / name).symlink_to('/dev/full')
   with pytest.raises(RunError) as caught:
     if name == 'metrics.csv':
-      writers.write(20, 5, 1.0, {'a': np.array([2.0])})
+      writers.write(20, 5, 1.0, {'a': np.array([2.0])}, NOTHING)
     else:
       writers.event(20, event='intervention')
   assert str(caught.value) == (
@@ -192,16 +193,12 @@ def test_tensorboard_gets_the_mean_over_seeds(
   writers = metrics.Writers(
     tmp_path, settings.LogConfig(tensorboard=True), resume_step, first_seed=1
   )
-  writers.write(
-    10,
-    5,
-    1.0,
-    {
-      'a': np.array([1.0, 3.0]),
-      'b': np.array([np.nan, 4.0]),
-      'c': np.array([np.nan, np.nan]),
-    },
-  )
+  found = {
+    'a': np.array([1.0, 3.0]),
+    'b': np.array([np.nan, 4.0]),
+    'c': np.array([np.nan, np.nan]),
+  }
+  writers.write(10, 5, 1.0, found, {k: np.isnan(v) for k, v in found.items()})
   writers.close()
   # What was written after the checkpoint is written again.
   assert seen == [
@@ -232,3 +229,25 @@ def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):
     metrics.Writers(folder, log, -1, first_seed=1).close()
   (a, name), (b, _), (again, _) = seen
   assert name == 'control' and a == again and a != b
+
+
+def test_what_was_not_measured_is_not_a_nan():
+  nan = np.nan
+  found = {
+    'train/episodes': np.array([0.0, 2.0]),
+    'train/return': np.array([nan, nan]),  # Of no episode, and of two.
+    'train/loss': np.array([nan, 1.0]),
+    'eval/return': np.array([nan, 1.0]),
+    'plasticity/q/srank/dense_0': np.array([nan, 1.0]),
+    'plasticity/q/dormant_overlap/dense_0': np.array([nan, 1.0]),
+  }
+  updated = metrics.unmeasured(found, has_updates=True)
+  assert updated['train/return'].tolist() == [True, False]
+  for name in ('train/loss', 'eval/return', 'plasticity/q/srank/dense_0'):
+    assert not updated[name].any()
+  overlap = updated['plasticity/q/dormant_overlap/dense_0']
+  assert overlap.tolist() == [True, False]
+  none = metrics.unmeasured(found, has_updates=False)
+  assert none['train/loss'].tolist() == [True, False]
+  assert none['train/return'].tolist() == [True, False]
+  assert not none['eval/return'].any()

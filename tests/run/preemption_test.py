@@ -1,13 +1,23 @@
 """Signals: the first one asks, and a request is not lost between runs."""
 
+import csv
+import fcntl
+import os
+import pty
 import signal
+import subprocess
+import sys
+import termios
+import threading
 
 import pytest
 
 from plasticity_rl.run.preemption import PreemptionHandler
 
 
-@pytest.mark.parametrize('number', (signal.SIGTERM, signal.SIGINT))
+@pytest.mark.parametrize(
+  'number', (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+)
 def test_first_signal_asks(number, capfd):
   before = signal.getsignal(number)
   with PreemptionHandler() as interrupts:
@@ -40,3 +50,82 @@ def test_request_to_a_run_reaches_what_holds_it():
     with PreemptionHandler():
       signal.raise_signal(signal.SIGTERM)
     assert outer.requested
+
+
+def test_an_ignored_hangup_stays_ignored():
+  """`nohup` ignores it, so that a run outlives its terminal."""
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    with PreemptionHandler() as interrupts:
+      signal.raise_signal(signal.SIGHUP)
+    assert not interrupts.requested
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_in_a_thread_there_are_no_signals():
+  seen = []
+
+  def run():
+    with PreemptionHandler() as interrupts:
+      seen.append(interrupts.requested)
+
+  thread = threading.Thread(target=run)
+  thread.start()
+  thread.join()
+  assert seen == [False]
+
+
+_TRAIN = """
+import sys
+import plasticity_rl as pl
+config = pl.default_config('supervised', 'random_labels')
+config.num_steps, config.segment_steps = 4_000_000, 500
+config.evaluation.every_steps = 4_000_000
+config.diagnostics.every_steps = 4_000_000
+config.checkpoint.every_steps = 4_000_000
+config.network.hidden, config.network.split = (8,), 1
+config.environment.examples = 20
+try:
+  pl.train(config, sys.argv[1])
+except Exception as error:
+  with open(sys.argv[2], 'w') as file:
+    file.write(f'{type(error).__name__}: {error}')
+"""
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_loses_no_steps(tmp_path):
+  """Nor can the progress bar be written any more."""
+  ours, theirs = pty.openpty()
+  termios.tcsetwinsize(theirs, (24, 80))
+  child = subprocess.Popen(
+    [sys.executable, '-c', _TRAIN, tmp_path / 'run', tmp_path / 'end'],
+    stdin=theirs,
+    stdout=theirs,
+    stderr=theirs,
+    start_new_session=True,
+    preexec_fn=_take_terminal,
+  )
+  os.close(theirs)
+  try:
+    seen = b''
+    while seen.count(b'steps/s') < 3:  # It trains, and shows so.
+      seen += os.read(ours, 1000)
+    os.close(ours)
+    child.wait(timeout=120)
+  finally:
+    child.kill()
+    child.wait()
+  end = (tmp_path / 'end').read_text()
+  assert end.startswith('Interrupted: stopped at step')
+  step = int(end.split()[4])
+  with (tmp_path / 'run' / 'metrics.csv').open(newline='') as file:
+    assert [int(row['step']) for row in csv.DictReader(file)][-1] == step
+  assert (tmp_path / 'run' / 'checkpoints' / f'{step:010d}').is_dir()
+
+
+def _take_terminal():
+  """Makes the terminal that of the new session, whose end is a SIGHUP."""
+  fcntl.ioctl(0, termios.TIOCSCTTY, 0)

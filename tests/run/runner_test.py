@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import signal
 import time
 
@@ -10,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plasticity_rl.analysis import runs
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
+from plasticity_rl.errors import UserError
 from plasticity_rl.run import accounts
 from plasticity_rl.run import checkpoint_files
 from plasticity_rl.run import flops as flops_lib
@@ -372,9 +375,46 @@ def test_nan_stops_with_step_seed_cause_and_checkpoint(experiment, tmp_path):
   state = small.saved(experiment, folder, 10)
   for leaf in jax.tree.leaves(state.nets):
     assert np.isfinite(leaf).all()
-  # The healthy seed has its rows, the other one an empty loss.
+  # The healthy seed has its rows, the loss of the other one is NaN.
   last = small.metrics(folder, after=10)[:2]
-  assert last[0]['train/loss'] != '' and last[1]['train/loss'] == ''
+  assert math.isfinite(float(last[0]['train/loss']))
+  assert last[1]['train/loss'] == 'nan'
+
+
+@pytest.mark.parametrize('value', (np.nan, np.inf))
+def test_an_evaluation_without_a_number_stops_the_run(
+  experiment, tmp_path, value
+):
+  """It is not the same as one that was not made."""
+
+  def evaluate(keys, state):
+    metrics = experiment.trainer.evaluate(keys, state)
+    if int(state.counters.step) == 20:
+      returns = jnp.asarray(metrics['eval/return']).at[1].set(value)
+      metrics = {**metrics, 'eval/return': returns}
+    return metrics
+
+  folder = tmp_path / 'run'
+  with pytest.raises(RunError) as caught:
+    run(
+      experiment.replace(trainer=experiment.trainer.replace(evaluate=evaluate)),
+      folder,
+    )
+  message = str(caught.value)
+  assert f'evaluation at step 20 is {value} (seed 2, 1 of 2 seeds)' in message
+  assert "check the rewards of 'random_labels'" in message
+  assert message.endswith('last good checkpoint: step 10')
+  assert '\n' not in message
+  assert Checkpoints(folder).newest() == 10
+  last = small.metrics(folder, after=10)[-2:]
+  assert [row['step'] for row in last] == ['20', '20']
+  assert math.isfinite(float(last[0]['eval/return']))
+  assert last[1]['eval/return'] == str(value)
+  with pytest.raises(UserError, match='eval/return is (nan|inf) at step 20'):
+    runs.group([runs.load(folder)], 'eval/return')
+  # Once the rewards are numbers, the run goes on.
+  run(experiment, folder)
+  assert small.metrics(folder)[-1]['eval/return'] not in ('', 'nan')
 
 
 def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
@@ -396,16 +436,32 @@ def test_weights_that_blew_up_are_not_saved(experiment, tmp_path):
   assert Checkpoints(folder).newest() == 10
 
 
-def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path):
+@pytest.mark.parametrize(
+  'when',
+  (
+    'at_steps=10',
+    'every_steps=10',
+    'every_steps=5',
+    'when="eval/return < 100", patience=2',
+    'every_updates=10',
+  ),
+)
+def test_a_prefix_ends_as_the_run_passes_that_step(tmp_path, when):
   """An intervention at the fork's step is in both."""
-  experiment = small.build(
-    small.supervised(interventions=('reset(at_steps=10)',))
-  )
+  experiment = small.build(small.supervised(interventions=(f'reset({when})',)))
   whole = run(experiment, tmp_path / 'whole')
   prefix = run(experiment, tmp_path / 'prefix', num_steps=10)
-  small.assert_equal(
-    small.saved(experiment, prefix, 10), small.saved(experiment, whole, 10)
-  )
+  state = small.saved(experiment, prefix, 10)
+  small.assert_equal(state, small.saved(experiment, whole, 10))
+  events = (prefix / 'events.jsonl').read_text().splitlines()
+  if 'updates' not in when:
+    assert [json.loads(x)['step'] for x in events][-1] == 10
+  # Its network is another one than without.
+  without = small.build(small.supervised())
+  plain = run(without, tmp_path / 'without', num_steps=10)
+  plain = small.saved(without, plain, 10).nets['classifier'].params
+  with pytest.raises(AssertionError, match='differs'):
+    small.assert_equal(state.nets['classifier'].params, plain)
 
 
 def test_nan_from_the_start(experiment, tmp_path):

@@ -129,12 +129,12 @@ def test_whole_numbers_are_numbers():
     ('checkpoint.keep', 0, 'at least 1'),
     ('fork.step', -2, 'at least -1'),
     ('fork.horizon', 0, 'at least 1'),
-    ('network.slots', -1, 'at least 0'),
+    ('network.slots', -1, '0 to 1000'),
     ('regularizer.l2_init', -1e-3, 'at least 0'),
     ('regularizer.power_iterations', 0, 'at least 1'),
     ('optimizer.microbatches', 0, 'at least 1'),
-    ('optimizer.learning_rate', float('inf'), 'a finite number'),
-    ('fork.margin', float('inf'), 'a finite number'),
+    ('optimizer.learning_rate', float('inf'), 'a finite number of 32 bits'),
+    ('fork.margin', float('inf'), 'a finite number of 32 bits'),
   ),
 )
 def test_values_out_of_range_are_refused(key, value, bounds):
@@ -238,7 +238,7 @@ def test_a_sequence_of_games_that_is_none_is_refused(changes, message):
   (
     ({'tasks': ('walker_run', 'cheetah_run')}, 'must share a body'),
     ({'tasks': ('walker_run',)}, 'two or more'),
-    ({'switch_every_steps': 0}, r'switch_every_steps \(0\) must be a multiple'),
+    ({'switch_every_steps': 0}, 'switch_every_steps must be at least 1: 0'),
     ({'switch_every_steps': 9, 'num_envs': 2}, r'switch_every_steps \(9\)'),
   ),
 )

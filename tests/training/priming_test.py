@@ -3,6 +3,7 @@
 import signal
 
 import jax
+import numpy as np
 import pytest
 
 from plasticity_rl import settings as settings_lib
@@ -12,6 +13,8 @@ from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import host_data_source
+from plasticity_rl.training import rollout
 from tests.training import small
 
 # Primed at step 20, the first point of the grid with eight transitions.
@@ -70,6 +73,64 @@ def test_primed_once_and_stopped_on_the_way(experiment, tmp_path):
     small.saved(experiment, folder, 40), small.saved(experiment, whole, 40)
   )
   assert small.metrics(folder) == rows
+
+
+@pytest.fixture(name='batches')
+def fixture_batches(monkeypatch):
+  """Every batch that a data source gave, on the device or on the host."""
+  seen = []
+
+  def record(source):
+    sample = source.sample
+
+    def recorded(self, *args, **options):
+      batch = sample(self, *args, **options)
+      jax.debug.callback(
+        lambda *parts: seen.append(np.concatenate(parts, -1)),
+        batch.a_tm1.astype(float),
+        batch.r_t,
+      )
+      return batch
+
+    monkeypatch.setattr(source, 'sample', recorded)
+
+  record(rollout.EnvironmentSource)
+  record(host_data_source.HostDataSource)
+  return seen
+
+
+def on_the_device(**changes):
+  return small.dqn(**CHANGES, **changes)
+
+
+def on_the_host(**changes):
+  config = settings_lib.default_config(
+    'dqn', 'tests.environments.scripted:CopiedGymEnv'
+  )
+  small.shorten(config)
+  config.environment.overlap = False
+  config.update_from_flattened_dict({**CHANGES, **changes})
+  return settings_lib.resolve(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('make', (on_the_device, on_the_host))
+def test_chunks_of_priming_draw_other_batches(make, batches, monkeypatch):
+  """And so do the seeds and the updates of a chunk."""
+  monkeypatch.setattr(settings_lib, 'PRIMING_CHUNK', 2)
+  experiment = experiment_lib.build(make(**{'replay.batch_size': 8}))
+  state = experiment.init()
+  state, _ = experiment.trainer.segment(state)
+  jax.block_until_ready(state.nets)
+  jax.effects_barrier()
+  batches.clear()
+  for _ in range(3):
+    state = experiment.trainer.prime(state)
+  jax.block_until_ready(state.nets)
+  jax.effects_barrier()
+  drawn = np.concatenate([x.reshape(-1, x.shape[-1]) for x in batches])
+  assert drawn.shape == (2 * 3 * 2, 2 * 8)  # Seeds x chunks x updates.
+  assert len({tuple(row) for row in drawn.tolist()}) == len(drawn)
 
 
 def test_whole_chunks_are_needed():

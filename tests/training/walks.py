@@ -62,6 +62,40 @@ class CopiedWalk(Walk):
     }
 
 
+class GrowingWalk(Walk):
+  """Its state has the random generator itself, and all places so far."""
+
+  def __init__(self):
+    self._been = []
+
+  def step(self, action):
+    self._been.append(self._place)
+    return super().step(action)
+
+  def get_state(self):
+    return {
+      'at': (self._time, self._place),
+      1: self.np_random,
+      'been': np.array(self._been, np.int8),
+    }
+
+  def set_state(self, state):
+    (self._time, self._place), self.np_random = state['at'], state[1]
+    self._been = list(state['been'])
+
+
+class FailingWalk(Walk):
+  """After so many steps, it returns no reward."""
+
+  def __init__(self, steps):
+    self._left = steps
+
+  def step(self, action):
+    self._left -= 1
+    seen, reward, *ends = super().step(action)
+    return seen, (reward if self._left >= 0 else None), *ends
+
+
 class Reach(gymnasium.Env):
   """A point on a line is to be kept near zero by pushes."""
 
@@ -81,3 +115,25 @@ class Reach(gymnasium.Env):
     self._place = float(np.clip(self._place + 0.3 * action[0], -2, 2))
     self._time += 1
     return self._see(), -abs(self._place), False, self._time >= 8, {}
+
+
+class Noted(gymnasium.Env):
+  """Keeps the actions of all environments of a process, for as long as asked.
+
+  Its episodes are truncated after 30 steps.
+  """
+
+  observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+  action_space = gymnasium.spaces.Discrete(3)
+  actions: list[list[int]] = []
+
+  def reset(self, *, seed=None, options=None):
+    del options
+    super().reset(seed=seed)
+    self._own = []
+    self.actions.append(self._own)
+    return np.zeros(1, np.float32), {}
+
+  def step(self, action):
+    self._own.append(int(action))
+    return np.zeros(1, np.float32), 0.0, False, len(self._own) == 30, {}

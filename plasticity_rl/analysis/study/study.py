@@ -18,6 +18,7 @@ from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
 from plasticity_rl.analysis.verdict import diagnosis as diagnoses
 from plasticity_rl.errors import UserError
+from plasticity_rl.settings import arguments
 
 STUDY = 'study.json'
 CONTROL = diagnoses.CONTROL
@@ -249,15 +250,25 @@ def _arms(path, name, setting, metric):
 
 def _setting(axes) -> Setting:
   return tuple(
-    (key, _hashable(value))
+    (key, _hashable(_as_given(key, value)))
     for key, value in axes.items()
     if key not in (_TASK, *_SEEDS)
   )
 
 
+def _as_given(key, value):
+  """A value of the sweep from its JSON."""
+  is_json = key == arguments.PATH and isinstance(value, list)
+  return arguments.resolve(value) if is_json else value
+
+
 def _hashable(value):
   """JSON's lists as the tuples they were, such as convolutions of three."""
-  return tuple(map(_hashable, value)) if isinstance(value, list) else value
+  if isinstance(value, dict):
+    return repr(value)
+  if isinstance(value, (list, tuple)):
+    return tuple(map(_hashable, value))
+  return value
 
 
 def _axes(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:
