@@ -383,7 +383,7 @@ def _check_host_tasks(
     return
   host_registry.check_tasks(options['tasks'])
   steps = options['switch_every_steps']
-  if steps < 1 or steps % env.num_envs:
+  if steps % env.num_envs:
     raise errors.UserError(
       f'config.environment.switch_every_steps ({steps}) must be a multiple of '
       f'environment.num_envs ({env.num_envs})'

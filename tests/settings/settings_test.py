@@ -238,7 +238,7 @@ def test_a_sequence_of_games_that_is_none_is_refused(changes, message):
   (
     ({'tasks': ('walker_run', 'cheetah_run')}, 'must share a body'),
     ({'tasks': ('walker_run',)}, 'two or more'),
-    ({'switch_every_steps': 0}, r'switch_every_steps must be at least 1: 0'),
+    ({'switch_every_steps': 0}, 'switch_every_steps must be at least 1: 0'),
     ({'switch_every_steps': 9, 'num_envs': 2}, r'switch_every_steps \(9\)'),
   ),
 )
