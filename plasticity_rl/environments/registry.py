@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import import_paths
 
 if TYPE_CHECKING:
   from plasticity_rl.environments import base
@@ -51,11 +52,17 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+# The options of a user's environment in JAX.
+OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
+  {'arguments': (), 'parameters': (), 'return_range': (0.0, 1.0), **COMMON}
+)
+
+
 def options(name: str) -> Mapping[str, Any]:
   """The options of any environment, with their defaults.
 
   Args:
-    name: one of `NAMES`, or `package.module:callable`.
+    name: one of `NAMES`, or an import path.
 
   Raises:
     UserError: there is no such environment; the message names similar ones.
@@ -64,12 +71,18 @@ def options(name: str) -> Mapping[str, Any]:
     return OPTIONS[name]
   if host_registry.is_own(name):
     return host_registry.OWN_OPTIONS
+  if import_paths.is_on_device(name):
+    return OWN_OPTIONS
   raise errors.UserError(
     errors.nearest(
       'environment',
       name,
       NAMES,
-      listed=(*DEVICE_NAMES, *host_registry.FAMILIES),
+      listed=(
+        *DEVICE_NAMES,
+        *host_registry.FAMILIES,
+        import_paths.DEVICE_FAMILY,
+      ),
     )
   )
 
@@ -78,8 +91,8 @@ def make(name: str, **options: Any) -> base.Environment:
   """Builds an environment on the device.
 
   Args:
-    name: one of `DEVICE_NAMES`.
-    **options: any of `OPTIONS[name]`; the others take their defaults. The time
+    name: one of `DEVICE_NAMES`, or the import path of one in JAX.
+    **options: any of `options(name)`; the others take their defaults. The time
       limit is applied first, the permutations last.
 
   Returns:
@@ -88,19 +101,23 @@ def make(name: str, **options: Any) -> base.Environment:
   Raises:
     UserError: a name or an option is not valid, or pgx is not installed.
   """
-  if name not in _GAMES:
+  own = import_paths.is_on_device(name)
+  if name not in _GAMES and not own:
     raise errors.UserError(
       errors.nearest('environment on device', name, DEVICE_NAMES)
     )
+  defaults = OWN_OPTIONS if own else OPTIONS[name]
   for option in options:
-    if option not in OPTIONS[name]:
+    if option not in defaults:
       raise errors.UserError(
-        errors.nearest(f'option of {name}', option, OPTIONS[name])
+        errors.nearest(f'option of {name}', option, defaults)
       )
-  settings = {**OPTIONS[name], **options}
+  settings = {**defaults, **options}
   common = {option: settings.pop(option) for option in COMMON}
 
   module, *game = name.split('_', 1) if 'minatar' in name else [name]
+  if own:
+    module, game = 'custom_jax', [name]
   module = importlib.import_module(f'plasticity_rl.environments.{module}')
   env = module.make(*game, **settings)
   if common['max_episode_steps']:
