@@ -14,6 +14,7 @@ import ml_collections
 from plasticity_rl import aliases
 from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import import_paths
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
 from plasticity_rl.settings import arguments
@@ -101,6 +102,7 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     names.append(value['name'])
   config = aliases.without_removed_keys(config)
   kind, replay = _data(*names)
+  _check_place(config['environment'])
   tree = _check(config, _defaults(*names), '', setting_limits(*names))
   section, common = tree['environment'], dataclasses.fields(kind)
   tree['environment'] = kind(
@@ -182,6 +184,32 @@ def _check(
   if isinstance(value, float) and not math.isfinite(value):
     raise errors.UserError(f'config.{path} must be a finite number: {value!r}')
   return value
+
+
+def _check_place(section: Mapping[str, Any]) -> None:
+  """Refuses a config for users' environments that run elsewhere."""
+  name = section['name']
+  keys = {
+    'host': _keys(HostEnvironmentConfig, host_registry.OWN_OPTIONS),
+    'device': _keys(EnvironmentConfig, environments.OWN_OPTIONS),
+  }
+  if import_paths.is_on_device(name):
+    here, there, start = 'device', 'host', 'own_jax_environment'
+  elif import_paths.is_on_host(name):
+    here, there, start = 'host', 'device', 'own_environment'
+  else:
+    return
+  for key in section:
+    if key in keys[there] - keys[here]:
+      raise errors.UserError(
+        f'config.environment.name {name!r} runs on the {here}, but '
+        f'environment.{key} is for environments on the {there}: start from '
+        f'configs/{start}.py'
+      )
+
+
+def _keys(kind: type, options: Mapping[str, Any]) -> set[str]:
+  return {*(field.name for field in dataclasses.fields(kind)), *options}
 
 
 def _check_together(settings: Settings) -> None:

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from configs import own_environment
+from configs import own_jax_environment
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments import registry
 from plasticity_rl.errors import UserError
@@ -112,6 +114,37 @@ def test_the_config_has_the_options_of_the_name():
   section = settings_lib.default_config('dqn', 'gymnax:make').environment
   assert set(registry.OWN_OPTIONS) < set(section)
   assert 'overlap' not in section  # Of environments on the host.
+
+
+@pytest.mark.parametrize(
+  'config, name, said',
+  [
+    (
+      own_environment,
+      'gymnax:make',
+      "'gymnax:make' runs on the device, but environment.action_repeat is for "
+      'environments on the host: start from configs/own_jax_environment.py',
+    ),
+    (
+      own_jax_environment,
+      'mine:make',
+      "'mine:make' runs on the host, but environment.parameters is for "
+      'environments on the device: start from configs/own_environment.py',
+    ),
+  ],
+)
+def test_the_config_of_the_other_place_is_refused(config, name, said):
+  made = config.get_config()
+  made.environment.name = name
+  with pytest.raises(UserError, match=said):
+    settings_lib.resolve(made)
+
+
+def test_the_config_to_start_from():
+  for agent in ('', 'sac'):
+    made = own_jax_environment.get_config(agent)
+    made.environment.name = f'{STAND_INS}:Line'
+    assert settings_lib.resolve(made).agent.name == (agent or 'dqn')
 
 
 @pytest.mark.parametrize(
