@@ -43,6 +43,13 @@ DMC = [
   # dm-control asks for any mujoco, and fails on import with mujoco 4.
   'mujoco>=3.17.0,<4',
 ]
+PLAYGROUND = [
+  'playground>=0.2.0,<0.3',
+  'brax>=0.14.2,<0.15',
+  # playground and brax ask for any of both, which fails beside dm-control.
+  'mujoco>=3.17.0,<4',
+  'mujoco-mjx>=3.17.0,<4',
+]
 TENSORBOARD = ['tensorboardX>=2.6.2.2,<2.7']
 WANDB = ['wandb>=0.25.0,<0.32']
 SLURM = ['submitit>=1.5.2,<1.6']
@@ -127,6 +134,7 @@ setuptools.setup(
     'minatar': MINATAR,
     'atari': ATARI,
     'dmc': DMC,
+    'playground': PLAYGROUND,
     'tensorboard': TENSORBOARD,
     'wandb': WANDB,
     'slurm': SLURM,
@@ -137,6 +145,7 @@ setuptools.setup(
         *MINATAR,
         *ATARI,
         *DMC,
+        *PLAYGROUND,
         *TENSORBOARD,
         *WANDB,
         *SLURM,

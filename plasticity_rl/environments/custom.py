@@ -18,6 +18,7 @@ import dm_env
 
 from plasticity_rl import errors
 from plasticity_rl.environments import custom_trial
+from plasticity_rl.environments import import_paths
 from plasticity_rl.environments.custom_adapters import DmEnvAdapter
 from plasticity_rl.environments.custom_adapters import GymnasiumAdapter
 from plasticity_rl.environments.custom_adapters import SingleAdapter
@@ -79,10 +80,10 @@ def _single_env(
 
   def build(seed: int) -> Any:
     # An environment may change what it was given.
-    given = _with_new_containers(arguments)
+    given = with_new_containers(arguments)
     return factory(*given, **({'seed': seed} if takes_seed else {}))
 
-  _check_arguments(name, factory, arguments, takes_seed)
+  check_arguments(name, factory, arguments, takes_seed)
   try:
     env = build(_ANY_SEED)
   except Exception as error:
@@ -112,27 +113,29 @@ def _single_env(
     return GymnasiumAdapter(name, env, gymnasium_adapter(name, env), rebuild)
   raise UserError(
     f'environment {name!r} makes a {type(env).__name__}, which is neither a '
-    'dm_env.Environment nor a gymnasium.Env'
+    'dm_env.Environment nor a gymnasium.Env; if its methods are pure functions '
+    f'of JAX, name it {import_paths.PREFIX + name!r}'
   )
 
 
-def _with_new_containers(value: Any) -> Any:
+def with_new_containers(value: Any) -> Any:
   """The same value, in which lists, tuples and dicts are new."""
   if type(value) in (list, tuple):
-    return type(value)(map(_with_new_containers, value))
+    return type(value)(map(with_new_containers, value))
   if type(value) is dict:
-    return {k: _with_new_containers(v) for k, v in value.items()}
+    return {k: with_new_containers(v) for k, v in value.items()}
   return value
 
 
-def _label(name: str, arguments: tuple) -> str:
+def label(name: str, arguments: tuple) -> str:
+  """An environment and its arguments in a few words."""
   if not arguments:
     return repr(name)
   text = ' '.join(repr(arguments).split())
   return f'{name!r} of {text[:80]}{"..." * (len(text) > 80)}'
 
 
-def _check_arguments(
+def check_arguments(
   name: str, factory: Callable, arguments: tuple, takes_seed: bool
 ) -> None:
   """Refuses arguments that the callable does not take."""
@@ -160,6 +163,24 @@ def _has_parameter(function: Callable, name: str) -> bool:
   except ValueError:  # Some written in C have none.
     return False
   return name in parameters
+
+
+def check_return_range(name: str, return_range: tuple[float, ...]) -> None:
+  """Refuses what is not (lowest, highest).
+
+  Raises:
+    UserError: it is not two finite numbers in ascending order.
+  """
+  numbers = all(
+    isinstance(x, (int, float)) and math.isfinite(x) for x in return_range
+  )
+  if not (numbers and len(return_range) == 2) or not (
+    return_range[0] < return_range[1]
+  ):
+    raise UserError(
+      f'environment {name!r}: return_range must be (lowest, highest), two '
+      f'finite numbers, not {return_range}'
+    )
 
 
 def make(
@@ -199,16 +220,7 @@ def make(
       return what they say, it cannot be copied by its methods, or
       `return_range` is not (lowest, highest).
   """
-  numbers = all(
-    isinstance(x, (int, float)) and math.isfinite(x) for x in return_range
-  )
-  if not (numbers and len(return_range) == 2) or not (
-    return_range[0] < return_range[1]
-  ):
-    raise UserError(
-      f'environment {name!r}: return_range must be (lowest, highest), two '
-      f'finite numbers, not {return_range}'
-    )
+  check_return_range(name, return_range)
   factory = load(name)
   owned: list[Any] = []
 
@@ -216,7 +228,7 @@ def make(
     return _single_env(name, factory, arguments, owned)
 
   if trial:
-    custom_trial.check(_label(name, arguments), build)
+    custom_trial.check(label(name, arguments), build)
     owned.clear()  # Those are closed; nothing else needs them.
   envs: list[Any] = [build() for _ in range(num_envs)]
   spaces = envs[0].spaces

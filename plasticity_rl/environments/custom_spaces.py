@@ -202,28 +202,49 @@ def _continuous(
   name: str, low: np.ndarray, high: np.ndarray, dtype: Any
 ) -> tuple[Continuous, Callable]:
   """Scales actions from [-1, 1] to the bounds."""
-  if np.dtype(dtype).kind != 'f':
-    raise UserError(
-      f'environment {name!r}: actions of dtype {dtype} are vectors of whole '
-      'numbers, which no agent here takes; make them one Discrete'
-    )
+  middle, half = scaling(name, low, high, dtype)
   shape = low.shape
-  if not math.prod(shape):
-    raise UserError(f'environment {name!r}: actions of shape {shape} are empty')
-  if not (np.isfinite(low).all() and np.isfinite(high).all()):
-    raise UserError(
-      f'environment {name!r}: actions need finite bounds, to which [-1, 1] is '
-      f'scaled, not {low.min()} to {high.max()}'
-    )
-  # In float64: the difference of float32 bounds may overflow.
-  low, high = np.float64(low), np.float64(high)
-  middle, half = (low + high) / 2, (high - low) / 2
 
   def action(value: np.ndarray) -> np.ndarray:
     value = np.clip(value, -1, 1).reshape(shape)
     return (middle + half * value).astype(dtype)
 
   return Continuous(math.prod(shape)), action
+
+
+def scaling(
+  name: str, low: np.ndarray, high: np.ndarray, dtype: Any
+) -> tuple[np.ndarray, np.ndarray]:
+  """The middle and half the width of the bounds of continuous actions.
+
+  Args:
+    name: of the environment, for messages.
+    low: the lower bounds, of the shape of an action.
+    high: the upper bounds.
+    dtype: of an action.
+
+  Returns:
+    Both in float64: the difference of float32 bounds may overflow.
+
+  Raises:
+    UserError: no agent takes such actions.
+  """
+  if np.dtype(dtype).kind != 'f':
+    raise UserError(
+      f'environment {name!r}: actions of dtype {dtype} are vectors of whole '
+      'numbers, which no agent here takes; make them one Discrete'
+    )
+  if not math.prod(low.shape):
+    raise UserError(
+      f'environment {name!r}: actions of shape {low.shape} are empty'
+    )
+  if not (np.isfinite(low).all() and np.isfinite(high).all()):
+    raise UserError(
+      f'environment {name!r}: actions need finite bounds, to which [-1, 1] is '
+      f'scaled, not {low.min()} to {high.max()}'
+    )
+  low, high = np.float64(low), np.float64(high)
+  return (low + high) / 2, (high - low) / 2
 
 
 def _array(name: str, shape: tuple[int, ...], dtype: Any) -> _Seen:
@@ -256,19 +277,32 @@ def _picture(name: str, shape: tuple[int, ...]) -> _Seen:
       'config.environment.stack_frames'
     )
   if len(shape) == 3:
-    first, *sides = shape
-    if min(sides) >= _SHORTEST_SIDE and 2 * first < min(sides):
-      raise UserError(
-        f'{where} are [C, H, W], it seems, but pictures are [H, W, C] here: '
-        'move the first axis to the end, in the space and in what reset() and '
-        'step() return, as by numpy.moveaxis(observation, 0, -1)'
-      )
+    refuse_channels_first(where, shape)
   kept = shape if len(shape) == 3 else (*shape, 1)
   return _Seen(
     kept,
     np.uint8,
     lambda value: values.uint8(values.of_shape(value, shape)).reshape(kept),
   )
+
+
+def refuse_channels_first(where: str, shape: tuple[int, ...]) -> None:
+  """Refuses pictures `[C, H, W]`.
+
+  Args:
+    where: what is at fault, for the message.
+    shape: of a picture, three numbers.
+
+  Raises:
+    UserError: the first axis is much shorter than two long ones.
+  """
+  first, *sides = shape
+  if min(sides) >= _SHORTEST_SIDE and 2 * first < min(sides):
+    raise UserError(
+      f'{where} are [C, H, W], it seems, but pictures are [H, W, C] here: '
+      'move the first axis to the end, in the space and in what reset() and '
+      'step() return, as by numpy.moveaxis(observation, 0, -1)'
+    )
 
 
 def _refuse_empty(name: str, shape: tuple[int, ...]) -> None:

@@ -52,13 +52,13 @@ def check(label: str, build: Callable[[], SingleAdapter]) -> None:
 
     first, second = built(), built()
     for note in first.notes:
-      _say(f'note: environment {label}: {note}')
+      say(f'note: environment {label}: {note}')
     rows = []
     for env, seed in zip((first, second), _SEEDS, strict=True):
       env.begin(seed)
       rows.append([(_seen(env), None), *_play(env, _STEPS)])
     if not _difference(*map(_first_episode, rows)):
-      _say(
+      say(
         f'note: environment {label} begins alike under two seeds '
         f'({len(_first_episode(rows[0])) - 1} steps of equal actions): that is '
         'right if nothing in it is random; otherwise it does not draw from '
@@ -136,5 +136,6 @@ def _global_generators_kept() -> Iterator[None]:
 
 
 @functools.cache  # Once a process: several runs may have one environment.
-def _say(note: str) -> None:
+def say(note: str) -> None:
+  """Logs a note."""
   logging.warning('%s', note)

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plasticity_rl import errors
 from plasticity_rl.environments import atari_games
+from plasticity_rl.environments import import_paths
 
 if TYPE_CHECKING:
   from plasticity_rl.environments import host
@@ -123,7 +123,6 @@ OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
     'max_episode_steps': 0,
   }
 )
-_OWN = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
 
 # Shown in messages, where a list of all names would be too long to read.
 FAMILIES = (
@@ -131,7 +130,7 @@ FAMILIES = (
   'dmc_DOMAIN_TASK',
   SEQUENCE,
   'dmc_pixels_DOMAIN_TASK',
-  'PACKAGE.MODULE:CALLABLE for your own',
+  import_paths.HOST_FAMILY,
 )
 
 # Inclusive; None for none.
@@ -158,8 +157,8 @@ def is_host(name: str) -> bool:
 
 
 def is_own(name: str) -> bool:
-  """Whether the name has the form of an import path."""
-  return isinstance(name, str) and bool(_OWN.fullmatch(name))
+  """Whether the name is an import path, not of an environment in JAX."""
+  return import_paths.is_on_host(name)
 
 
 def options(name: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import import_paths
 
 if TYPE_CHECKING:
   from plasticity_rl.environments import base
@@ -128,11 +129,17 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+# The options of a user's environment in JAX.
+OWN_OPTIONS: Mapping[str, Any] = MappingProxyType(
+  {'arguments': (), 'parameters': (), 'return_range': (0.0, 1.0), **COMMON}
+)
+
+
 def options(name: str) -> Mapping[str, Any]:
   """The options of any environment, with their defaults.
 
   Args:
-    name: one of `NAMES`, or `package.module:callable`.
+    name: one of `NAMES`, or an import path.
 
   Raises:
     UserError: there is no such environment; the message names similar ones.
@@ -141,30 +148,42 @@ def options(name: str) -> Mapping[str, Any]:
     return OPTIONS[name]
   if host_registry.is_own(name):
     return host_registry.OWN_OPTIONS
+  if import_paths.is_on_device(name):
+    return OWN_OPTIONS
   raise errors.UserError(
     errors.nearest(
       'environment',
       name,
       NAMES,
-      listed=(*_FAMILIES, *host_registry.FAMILIES),
+      listed=(
+        *_FAMILIES,
+        *host_registry.FAMILIES,
+        import_paths.DEVICE_FAMILY,
+      ),
     )
   )
+
+
+def _entry(name: str) -> _Entry:
+  if import_paths.is_on_device(name):
+    return _Entry('custom_jax', (name,))
+  return _ENTRIES[name]
 
 
 def physics(name: str) -> tuple[str, ...]:
   """The constants of an environment that can vary, for example 'gravity'.
 
   Args:
-    name: one of `DEVICE_NAMES`.
+    name: one of `DEVICE_NAMES`, or the import path of one in JAX.
   """
-  return _ENTRIES[name].physics
+  return _entry(name).physics
 
 
 def check_vary(name: str, vary: Sequence[str]) -> None:
   """Refuses constants that an environment on the device does not have.
 
   Args:
-    name: one of `DEVICE_NAMES`.
+    name: one of `DEVICE_NAMES`, or the import path of one in JAX.
     vary: names of the constants that are to vary.
 
   Raises:
@@ -215,7 +234,7 @@ def check_gradual(name: str, max_episode_steps: int) -> None:
   Raises:
     UserError: the environment has no limit on its episodes but needs one.
   """
-  limit = _ENTRIES[name].time_limit
+  limit = _entry(name).time_limit
   if limit and not max_episode_steps:
     raise errors.UserError(
       f'max_episode_steps of {name} is 0: a gradual change needs episodes that '
@@ -229,10 +248,10 @@ def make(
   """Builds an environment on the device.
 
   Args:
-    name: one of `DEVICE_NAMES`.
+    name: one of `DEVICE_NAMES`, or the import path of one in JAX.
     gradual_steps: steps of the environment in which a task turns into the next
       one; 0 for the new task at once.
-    **options: any of `OPTIONS[name]`; the others take their defaults. The time
+    **options: any of `options(name)`; the others take their defaults. The time
       limit is applied first, the permutations last.
 
   Returns:
@@ -242,16 +261,18 @@ def make(
   Raises:
     UserError: a name or an option is not valid, or pgx is not installed.
   """
-  if name not in _ENTRIES:
+  own = import_paths.is_on_device(name)
+  if name not in _ENTRIES and not own:
     raise errors.UserError(
       errors.nearest('environment on device', name, DEVICE_NAMES)
     )
+  defaults = OWN_OPTIONS if own else OPTIONS[name]
   for option in options:
-    if option not in OPTIONS[name]:
+    if option not in defaults:
       raise errors.UserError(
-        errors.nearest(f'option of {name}', option, OPTIONS[name])
+        errors.nearest(f'option of {name}', option, defaults)
       )
-  settings = {**OPTIONS[name], **options}
+  settings = {**defaults, **options}
   common = {option: settings.pop(option) for option in COMMON}
 
   check_vary(name, common['vary'])
@@ -260,7 +281,7 @@ def make(
   if gradual_steps:
     check_gradual(name, common['max_episode_steps'])
 
-  entry = _ENTRIES[name]
+  entry = _entry(name)
   env = _module(entry.module).make(*entry.arguments, **settings)
   if common['vary']:
     env = _module('varying').vary(

@@ -32,6 +32,14 @@ _PACKAGES = (
   'scipy',
   'orbax-checkpoint',
   'pgx',
+  # Others' environments on the device.
+  'brax',
+  'continual-foragax',
+  'craftax',
+  'gymnax',
+  'jaxtari',
+  'octax',
+  'playground',
 )
 # Sections that may change between commands: they do not change any result.
 _IGNORED = ('log',)

@@ -131,7 +131,11 @@ def _check_same_kind(
   """Refuses a config that was made for another agent or environment."""
   kinds: list[Any] = [EnvironmentConfig, HostEnvironmentConfig]
   kinds += data_settings.DATASETS.values()
-  options = (*environments.OPTIONS.values(), host_registry.OWN_OPTIONS)
+  options = (
+    *environments.OPTIONS.values(),
+    environments.OWN_OPTIONS,
+    host_registry.OWN_OPTIONS,
+  )
   elsewhere = {
     'agent': _names(*_AGENTS.values()),
     'environment': _names(*kinds).union(*options),

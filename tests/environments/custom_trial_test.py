@@ -22,7 +22,7 @@ def fixture_notes(monkeypatch):
   monkeypatch.setattr(
     logging, 'warning', lambda text, *values: found.append(text % values)
   )
-  custom_trial._say.cache_clear()
+  custom_trial.say.cache_clear()
   return found
 
 

@@ -9,6 +9,7 @@ from tests.mutants import catalogue_control
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_host_loop
+from tests.mutants import catalogue_jax_environments
 from tests.mutants import catalogue_learner
 from tests.mutants import catalogue_networks
 from tests.mutants import catalogue_replay
@@ -389,6 +390,7 @@ MUTANTS = (
   *catalogue_diagnostics.MUTANTS,
   *catalogue_environments.MUTANTS,
   *catalogue_control.MUTANTS,
+  *catalogue_jax_environments.MUTANTS,
   *catalogue_host_loop.MUTANTS,
   *catalogue_replay.MUTANTS,
   *catalogue_learner.MUTANTS,

@@ -1,0 +1,166 @@
+"""A user's environment in JAX inside the compiled loop."""
+
+import json
+
+import numpy as np
+import pytest
+
+from configs import own_environment
+from configs import own_jax_environment
+from plasticity_rl import settings as settings_lib
+from plasticity_rl.environments import registry
+from plasticity_rl.errors import UserError
+from plasticity_rl.forks import fork
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
+from plasticity_rl.training import experiment as experiment_lib
+from tests.training import small
+
+STAND_INS = 'jax:tests.environments.jax_stand_ins'
+
+
+def settings(agent='dqn', name='with_params', **changes):
+  """Two seeds of two environments, of the kind of gymnax."""
+  config = settings_lib.default_config(agent, f'{STAND_INS}:{name}')
+  small.shorten(config)
+  config.environment.return_range = (-1.0, 1.0)
+  config.update_from_flattened_dict(changes)
+  return settings_lib.resolve(config)
+
+
+def sac():
+  """SAC on one of the kind of brax, whose state is a nest of dicts."""
+  return settings(
+    'sac',
+    'LimitedBraxLine',
+    **{'agent.random_steps': 24, 'network.hidden': (8, 8)},
+  )
+
+
+@pytest.fixture(name='case', scope='module', params=['dqn', 'sac'])
+def fixture_case(request, tmp_path_factory):
+  """An experiment and its run of 80 steps."""
+  made = settings() if request.param == 'dqn' else sac()
+  experiment = small.build(made)
+  return experiment, run(experiment, tmp_path_factory.mktemp('own') / 'run')
+
+
+def run(experiment, folder, **options):
+  run_folder.prepare(folder, experiment.settings)
+  runner.run(experiment, folder, **options)
+  return folder
+
+
+def test_seeds_differ_and_both_ends_are_stored(case):
+  experiment, whole = case
+  replay = small.saved(experiment, whole, 80).replay
+  observations = np.asarray(replay.s_tm1)
+  assert (observations[0] != observations[1]).any()
+  last = np.asarray(replay.last)
+  assert last.any()
+  # The limit of five steps ends most episodes, and values go on after it.
+  assert (np.asarray(replay.discount_t)[last] == 1).any()
+
+
+def test_resumed_it_is_the_run_that_never_stopped(case, tmp_path):
+  experiment, whole = case
+  part = run(experiment, tmp_path / 'part', num_steps=40)
+  (part / 'ledger.json').unlink()
+  run(experiment, part)
+  small.assert_equal(
+    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
+  )
+  assert small.metrics(part) == small.metrics(whole)
+
+
+@pytest.mark.slow
+def test_the_control_arm_is_the_unforked_run(case, tmp_path):
+  experiment, whole = case
+  for arm in ('control', 'injection'):
+    fork.run_arm(
+      experiment,
+      whole,
+      40,
+      expressions.parse(arm),
+      tmp_path / arm,
+      horizon=40,
+    )
+  small.assert_equal(
+    small.saved(experiment, tmp_path / 'control', 80),
+    small.saved(experiment, whole, 80),
+  )
+  assert len(small.metrics(tmp_path / 'injection', after=40)) == 4
+
+
+def test_the_config_comes_back():
+  made = settings(
+    **{
+      'environment.arguments': (4, 2.0),
+      'environment.parameters': (('stride', 0.5),),
+    }
+  )
+  assert isinstance(made.environment, settings_lib.EnvironmentConfig)
+  assert made.environment_options == {
+    'arguments': (4, 2.0),
+    'parameters': (('stride', 0.5),),
+    'return_range': (-1.0, 1.0),
+  }
+  tree = json.loads(json.dumps(settings_lib.to_dict(made)))
+  assert settings_lib.resolve(tree) == made
+
+
+def test_the_config_has_the_options_of_the_name():
+  section = settings_lib.default_config('dqn', 'gymnax:make').environment
+  assert set(registry.OWN_OPTIONS) < set(section)
+  assert 'overlap' not in section  # Of environments on the host.
+
+
+@pytest.mark.parametrize(
+  'config, name, said',
+  [
+    (
+      own_environment,
+      'gymnax:make',
+      "'gymnax:make' runs on the device, but environment.action_repeat is for "
+      'environments on the host: start from configs/own_jax_environment.py',
+    ),
+    (
+      own_jax_environment,
+      'mine:make',
+      "'mine:make' runs on the host, but environment.parameters is for "
+      'environments on the device: start from configs/own_environment.py',
+    ),
+  ],
+)
+def test_the_config_of_the_other_place_is_refused(config, name, said):
+  made = config.get_config()
+  made.environment.name = name
+  with pytest.raises(UserError, match=said):
+    settings_lib.resolve(made)
+
+
+def test_the_config_to_start_from():
+  for agent in ('', 'sac'):
+    made = own_jax_environment.get_config(agent)
+    made.environment.name = f'{STAND_INS}:Line'
+    assert settings_lib.resolve(made).agent.name == (agent or 'dqn')
+
+
+@pytest.mark.parametrize(
+  'agent, name, said',
+  [
+    ('dqn', 'BoxLine', "'dqn'.*continuous actions of size 1; what can: sac"),
+    ('sac', 'Line', "'sac'.*2 discrete actions; what can: dqn"),
+  ],
+)
+def test_an_agent_for_other_actions_is_refused(agent, name, said):
+  with pytest.raises(UserError, match=said):
+    experiment_lib.build(settings(agent, name))
+
+
+def test_what_is_no_environment_is_refused_before_anything_is_computed():
+  with pytest.raises(UserError, match='lacks the method'):
+    experiment_lib.build(
+      settings('dqn', 'odd', **{'environment.arguments': ('unwritten',)})
+    )
