@@ -80,7 +80,7 @@ def fixture_source(tmp_path_factory):
       'fork.arms=("control","injection(nets=\'actor\')")',
       "unknown network of this agent 'actor'",
     ),
-    ('fork.arms=("control",3)', 'an intervention is text'),
+    ('fork.arms=("control",3)', 'config.fork.arms must hold text: 3'),
   ),
 )
 def test_bad_overrides(refused, override, message):

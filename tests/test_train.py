@@ -62,7 +62,7 @@ def fixture_refused(runs, tmp_path):
     ('network.convolutions=((16,3,1),)', 'needs images [H, W, C]'),
     ('replay.updates_per_step=1.5', 'whole number or one over a whole number'),
     ('diagnostics.names=("srnk",)', "'srnk'; did you mean 'srank'"),
-    ('diagnostics.names=(3,)', 'unknown diagnostic 3'),
+    ('diagnostics.names=(3,)', 'config.diagnostics.names must hold text: 3'),
     ('interventions=("injektion(at_steps=100)",)', "did you mean 'injection'"),
     (
       'interventions=("injection(nets=(\'critic\',), at_steps=100)",)',
@@ -105,7 +105,7 @@ def test_bad_overrides(refused, override, message):
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
     ([CONFIG, 'fast'], "unexpected argument 'fast'"),
-    (['--config.num_seeds=1', CONFIG], 'before a value for --config'),
+    (['--config.num_seeds=0', CONFIG], 'num_seeds must be at least 1: 0'),
   ),
 )
 def test_bad_command_lines(refused, arguments, message):

@@ -132,10 +132,11 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(
   def refuse(path, *args, **kwargs):
     raise PermissionError(13, 'Permission denied', str(path))
 
-  monkeypatch.setattr(pathlib.Path, 'open', refuse)
-  with pytest.raises(UserError, match='cannot write to .*Permission denied'):
-    with run_folder.lock(tmp_path):
-      raise AssertionError('it is run without its lock')
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'open', refuse)
+    with pytest.raises(UserError, match='cannot write to .*Permission denied'):
+      with run_folder.lock(tmp_path):
+        raise AssertionError('it is run without its lock')
 
 
 def test_file_systems_without_locks_are_trusted(tmp_path, monkeypatch):
