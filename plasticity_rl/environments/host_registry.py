@@ -130,7 +130,7 @@ FAMILIES = (
   'dmc_DOMAIN_TASK',
   SEQUENCE,
   'dmc_pixels_DOMAIN_TASK',
-  import_paths.HOST_FAMILY,
+  import_paths.FAMILY,
 )
 
 # Inclusive; None for none.

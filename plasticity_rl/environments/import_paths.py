@@ -20,8 +20,7 @@ JAX_PACKAGES = (
   'octax',
 )
 # Shown in messages that list the names of environments.
-DEVICE_FAMILY = 'jax:PACKAGE.MODULE:CALLABLE for your own in JAX'
-HOST_FAMILY = 'PACKAGE.MODULE:CALLABLE for your own'
+FAMILY = '[jax:]PACKAGE.MODULE:CALLABLE (your own)'
 
 _PATH = re.compile(r'[A-Za-z_][\w.]*:[A-Za-z_][\w.]*')
 

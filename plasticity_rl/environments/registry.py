@@ -155,11 +155,7 @@ def options(name: str) -> Mapping[str, Any]:
       'environment',
       name,
       NAMES,
-      listed=(
-        *_FAMILIES,
-        *host_registry.FAMILIES,
-        import_paths.DEVICE_FAMILY,
-      ),
+      listed=(*_FAMILIES, *host_registry.FAMILIES),
     )
   )
 

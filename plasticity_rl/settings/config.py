@@ -15,6 +15,7 @@ import ml_collections
 from plasticity_rl import aliases
 from plasticity_rl import errors
 from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import import_paths
 from plasticity_rl.environments import registry as environments
 from plasticity_rl.settings import agent as agent_settings
 from plasticity_rl.settings import arguments
@@ -31,6 +32,8 @@ from plasticity_rl.settings.experiment import PRIMING_CHUNK
 from plasticity_rl.settings.experiment import Settings
 
 _AGENTS = agent_settings.AGENTS
+# Options of environments that are tuples.
+_ITEMS = {'return_range': items.interval, 'parameters': items.pairs}
 
 
 def default_config(
@@ -203,9 +206,11 @@ def setting_limits(agent: str, environment: str) -> dict[str, fields.Limits]:
   # name.
   found = fields.limits(sections | {'environment': EnvironmentConfig})
   found |= fields.limits({'environment': kind})
+  own: Any = _ITEMS if import_paths.is_on_device(environment) else ()
   if host_registry.is_host(environment):
-    for option in host_registry.options(environment):
-      found[f'environment.{option}'] = _option_limits(option)
+    own = host_registry.options(environment)
+  for option in own:
+    found[f'environment.{option}'] = _option_limits(option)
   return found
 
 
@@ -215,7 +220,7 @@ def _option_limits(option: str) -> fields.Limits:
     low,
     high,
     host_registry.CHOICES.get(option, ()),
-    items.interval if option == 'return_range' else None,
+    _ITEMS.get(option),
   )
 
 

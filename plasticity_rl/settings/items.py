@@ -56,6 +56,17 @@ def interval(path: str, items: tuple[Any, ...]) -> None:
     )
 
 
+def pairs(path: str, items: tuple[Any, ...]) -> None:
+  """Each item is (name, value)."""
+  for item in items:
+    if not (
+      isinstance(item, tuple) and len(item) == 2 and type(item[0]) is str
+    ):
+      raise UserError(
+        f'config.{path} must hold pairs (name, value): {shown(item)}'
+      )
+
+
 def fits(value: float) -> bool:
   """Whether a number has 32 bits: an int32, or a finite float32."""
   if type(value) is int:

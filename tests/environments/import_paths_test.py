@@ -42,7 +42,7 @@ def test_on_the_host(name):
 def test_no_import_path(name):
   assert not import_paths.is_on_device(name)
   assert not import_paths.is_on_host(name)
-  with pytest.raises(UserError, match='jax:PACKAGE.MODULE:CALLABLE'):
+  with pytest.raises(UserError, match=r'\[jax:\]PACKAGE.MODULE:CALL'):
     registry.options(name)
 
 

@@ -55,7 +55,7 @@ def run(experiment, folder, **options):
 def test_seeds_differ_and_both_ends_are_stored(case):
   experiment, whole = case
   replay = small.saved(experiment, whole, 80).replay
-  observations = np.asarray(replay.s_tm1)
+  observations = np.asarray(replay.observations)
   assert (observations[0] != observations[1]).any()
   last = np.asarray(replay.last)
   assert last.any()
@@ -117,27 +117,35 @@ def test_the_config_has_the_options_of_the_name():
 
 
 @pytest.mark.parametrize(
-  'config, name, said',
+  'config, name, key',
   [
-    (
-      own_environment,
-      'gymnax:make',
-      "'gymnax:make' runs on the device, but environment.action_repeat is for "
-      'environments on the host: start from configs/own_jax_environment.py',
-    ),
-    (
-      own_jax_environment,
-      'mine:make',
-      "'mine:make' runs on the host, but environment.parameters is for "
-      'environments on the device: start from configs/own_environment.py',
-    ),
+    (own_environment, 'gymnax:make', 'action_repeat'),
+    (own_jax_environment, 'mine:make', 'gradual'),
+    (own_jax_environment, 'catch', 'arguments'),
   ],
 )
-def test_the_config_of_the_other_place_is_refused(config, name, said):
+def test_a_config_for_environments_elsewhere_is_refused(config, name, key):
   made = config.get_config()
   made.environment.name = name
+  said = f"is not made for '{name}': it has environment.{key}"
   with pytest.raises(UserError, match=said):
     settings_lib.resolve(made)
+
+
+@pytest.mark.parametrize(
+  'key, value, said',
+  [
+    ('parameters', ('stride',), r"must hold pairs \(name, value\): 'stride'"),
+    ('parameters', ((1, 2),), r'must hold pairs \(name, value\): \(1, 2\)'),
+    ('return_range', (1, 0), r'must be \(lowest, highest\)'),
+    ('arguments', (float('nan'),), 'must be a finite number'),
+    ('max_episode_steps', -1, 'max_episode_steps must be at least 0'),
+    ('vary', ('length',), 'has no physics that could vary'),
+  ],
+)
+def test_options_are_looked_at_when_the_config_is_read(key, value, said):
+  with pytest.raises(UserError, match=said):
+    settings(**{f'environment.{key}': value})
 
 
 def test_the_config_to_start_from():
