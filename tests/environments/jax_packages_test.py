@@ -133,7 +133,7 @@ def test_cartpole_swingup_of_playground():
   needs('mujoco_playground')
   env = registry.make(
     'mujoco_playground:registry.load',
-    # Without it, it asks for a GPU.
+    # Its default is slow on a CPU.
     arguments=('CartpoleSwingup', None, {'impl': 'jax'}),
     max_episode_steps=20,
   )
