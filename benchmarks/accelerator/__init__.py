@@ -1,0 +1,4 @@
+"""What a GPU or TPU does with this package, in parts that resume.
+
+python -m benchmarks.accelerator [--minutes=N]
+"""
