@@ -120,7 +120,9 @@ def test_a_run_that_fails_is_no_end(tmp_path):
 def ended(folder, value=1.0, loss=0.5, text='intervention', data=b'frames'):
   """A run folder at its end."""
   writers = metrics.Writers(folder, LogConfig(progress=False), -1, 1)
-  writers.write(10, 5, random.random(), {'train/loss': np.array([loss])})
+  measured = {'train/loss': np.array([loss])}
+  missing = {'train/loss': np.array([False])}
+  writers.write(10, 5, random.random(), measured, missing)
   writers.event(10, event=text)
 
   class Replay:

@@ -281,9 +281,9 @@ def test_arms_that_are_left_out_are_named(monkeypatch):
   'changes, message',
   (
     ({'fork.proxy_steps': (5, 25)}, r'1 to num_steps \(20\): 25'),
-    ({'fork.proxy_steps': (0, 5)}, r'1 to num_steps \(20\): 0'),
-    ({'fork.proxy_steps': (5, 'x')}, "whole numbers from 1 .*: 'x'"),
-    ({'fork.proxy_steps': (5, True)}, 'whole numbers from 1 .*: True'),
+    ({'fork.proxy_steps': (0, 5)}, 'positive whole numbers: 0'),
+    ({'fork.proxy_steps': (5, 'x')}, "positive whole numbers: 'x'"),
+    ({'fork.proxy_steps': (5, True)}, 'positive whole numbers: True'),
     ({'fork.proxy_steps': (5,)}, 'at least 2 forks .* 1 of config.fork'),
     ({'fork.proxy_steps': (11, 12)}, 'at least 2 forks .* 1 of config.fork'),
     ({'fork.proxy_steps': (), 'num_steps': 5}, 'there would be 1 in 1 seg'),

@@ -183,12 +183,14 @@ def test_memory_is_checked_before_anything_starts(tmp_path, monkeypatch):
     memory.of_run(settings_lib.resolve(jobs[name]['config']))
     for name in ('small', 'large')
   )
-  # Two copies for two seeds of 50 squares before and after, whether it is the
-  # first, and action, reward and discount in four bytes each.
-  assert large - small == 2 * 2 * (2_000_000 - 1000) * (2 * 50 + 1 + 3 * 4)
+  # Two copies for two seeds: 50 squares as bits, for each step and the end of
+  # each episode of nine; whether it is the end; action, reward and discount in
+  # four bytes each.
+  one = 7 * (1 + 1 / 9) + 1 + 3 * 4
+  assert large - small == pytest.approx(2 * 2 * (2_000_000 - 1000) * one, 1e-3)
   assert 0 < small - memory.BASE_BYTES < 2**21
   monkeypatch.setattr(memory, 'available', lambda: large)
-  with pytest.raises(UserError, match=r'large: 1\.6.*take --max_parallel=1'):
+  with pytest.raises(UserError, match=r'large: 0\.9.*take --max_parallel=1'):
     pools.check_memory(launch, 2)
   pools.check_memory(launch, 1)
   monkeypatch.setattr(memory, 'available', lambda: large // 2)

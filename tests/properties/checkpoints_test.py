@@ -56,6 +56,10 @@ class Intervened:
       nets[str(i)], own[str(i)] = after.nets, after.interventions
     return after._replace(nets=nets, interventions=own)
 
+  def shapes_as_saved(self, shapes, leaves):
+    del leaves
+    return shapes
+
   def load(self, state, folder):
     del folder
     return state

@@ -1,7 +1,6 @@
 """Signals: the first one asks, and a request is not lost between runs."""
 
 import csv
-import fcntl
 import os
 import pty
 import signal
@@ -77,8 +76,12 @@ def test_in_a_thread_there_are_no_signals():
   assert seen == [False]
 
 
+# The terminal is that of the new session, whose end is a SIGHUP.
 _TRAIN = """
+import fcntl
 import sys
+import termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 import plasticity_rl as pl
 config = pl.default_config('supervised', 'random_labels')
 config.num_steps, config.segment_steps = 4_000_000, 500
@@ -106,7 +109,6 @@ def test_a_closed_terminal_loses_no_steps(tmp_path):
     stdout=theirs,
     stderr=theirs,
     start_new_session=True,
-    preexec_fn=_take_terminal,
   )
   os.close(theirs)
   try:
@@ -124,8 +126,3 @@ def test_a_closed_terminal_loses_no_steps(tmp_path):
   with (tmp_path / 'run' / 'metrics.csv').open(newline='') as file:
     assert [int(row['step']) for row in csv.DictReader(file)][-1] == step
   assert (tmp_path / 'run' / 'checkpoints' / f'{step:010d}').is_dir()
-
-
-def _take_terminal():
-  """Makes the terminal that of the new session, whose end is a SIGHUP."""
-  fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -18,6 +18,7 @@ from plasticity_rl.networks import convolution
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
 from plasticity_rl.training import experiment as experiment_lib
+from plasticity_rl.training import host_data_source
 from plasticity_rl.training import running_statistics
 from plasticity_rl.training.host_data_source import generator
 from plasticity_rl.types import Transition
@@ -323,8 +324,9 @@ def test_the_normaliser_is_the_mean_and_variance_of_all():
   )
 
 
-def test_a_replay_larger_than_memory_is_refused_with_what_fits():
-  settings = make(**{'replay.capacity': 10**13})
+def test_a_replay_larger_than_memory_is_refused_with_what_fits(monkeypatch):
+  monkeypatch.setattr(host_data_source.memory, 'of_host', lambda: 10**9)
+  settings = make(**{'replay.capacity': 10**9})
   with pytest.raises(UserError, match=r'transitions would fit, or compress'):
     experiment_lib.build(settings)
 
