@@ -29,6 +29,9 @@ DEFAULT_ARMS = (
   'optimizer_reset',
 )
 
+# More would take gigabytes before their memory could be checked.
+MOST_SEEDS = 65_536
+
 # Updates in one compiled call of priming. A run can stop between calls.
 PRIMING_CHUNK = 1000
 
@@ -131,7 +134,7 @@ class ForkConfig:
   arms: tuple = setting(DEFAULT_ARMS, items=items.texts)
   metric: str = 'eval/return'
   margin: float = setting(0.0, low=0)
-  replicates: int = setting(0, low=0)
+  replicates: int = setting(0, low=0, high=MOST_SEEDS)
   proxy_steps: tuple = setting((), items=items.sizes)
 
 
@@ -155,7 +158,7 @@ class Settings:
   """
 
   seed: int = setting(1, low=0, high=2**31 - 1)
-  num_seeds: int = setting(1, low=1)
+  num_seeds: int = setting(1, low=1, high=MOST_SEEDS)
   num_steps: int = setting(10_000, low=1)
   segment_steps: int = setting(1000, low=1)
   interventions: tuple = setting((), items=items.texts)

@@ -114,7 +114,9 @@ def test_whole_numbers_are_numbers():
 @pytest.mark.parametrize(
   'key, value, bounds',
   (
-    ('num_seeds', 0, 'at least 1'),
+    ('num_seeds', 0, '1 to 65536'),
+    ('num_seeds', 2**31 - 1, '1 to 65536'),
+    ('fork.replicates', 65_537, '0 to 65536'),
     ('num_steps', -1, 'at least 1'),
     ('segment_steps', 0, 'at least 1'),
     ('seed', -1, '0 to 2147483647'),
