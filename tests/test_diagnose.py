@@ -69,7 +69,7 @@ def fixture_source(tmp_path_factory):
     ('fork.step=301', 'fork.step must be 1 to num_steps (300)'),
     ('fork.horizon=0', 'config.fork.horizon must be at least 1: 0'),
     ('fork.margin=-0.5', 'config.fork.margin must be at least 0: -0.5'),
-    ('num_seeds=0', 'config.num_seeds must be at least 1: 0'),
+    ('num_seeds=0', 'config.num_seeds must be 1 to 65536: 0'),
     ('fork.replicates=5', 'continues a single seed, but num_seeds is 2'),
     ('fork.arms=("injection","reset")', "needs 'control' to compare with"),
     ('fork.arms=("control",)', 'needs an arm besides the control'),

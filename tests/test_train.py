@@ -55,7 +55,7 @@ def fixture_refused(runs, tmp_path):
     ('optimizer.learning_rate=fast', 'could not convert string to float'),
     ('agent.double=maybe', 'config.agent.double=maybe'),
     ('network=3', 'config.network=3'),
-    ('num_seeds=0', 'config.num_seeds must be at least 1: 0'),
+    ('num_seeds=0', 'config.num_seeds must be 1 to 65536: 0'),
     ('num_steps=-5', 'config.num_steps must be at least 1: -5'),
     ('network.split=3', 'a network of 3 layers can be split at -3 to 2'),
     ('network.split=-4', 'a network of 3 layers can be split at -3 to 2'),
@@ -105,7 +105,7 @@ def test_bad_overrides(refused, override, message):
     ([], '--config is missing; see --help'),
     ([CONFIG, '--worckdir=x'], "flag 'worckdir'. Did you mean: workdir"),
     ([CONFIG, 'fast'], "unexpected argument 'fast'"),
-    (['--config.num_seeds=0', CONFIG], 'num_seeds must be at least 1: 0'),
+    (['--config.num_seeds=0', CONFIG], 'num_seeds must be 1 to 65536: 0'),
   ),
 )
 def test_bad_command_lines(refused, arguments, message):
@@ -185,7 +185,7 @@ def test_one_width_is_a_tuple(runs, tmp_path):
   'arguments, message',
   (
     (['--config.foo=1'], "unknown key in config 'foo'"),
-    (['--config.num_seeds=0'], 'config.num_seeds must be at least 1: 0'),
+    (['--config.num_seeds=0'], 'config.num_seeds must be 1 to 65536: 0'),
     (['--config.network.split=7'], 'can be split at'),
   ),
 )
