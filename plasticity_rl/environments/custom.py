@@ -131,8 +131,7 @@ def label(name: str, arguments: tuple) -> str:
   """An environment and its arguments in a few words."""
   if not arguments:
     return repr(name)
-  text = ' '.join(repr(arguments).split())
-  return f'{name!r} of {text[:80]}{"..." * (len(text) > 80)}'
+  return f'{name!r} of {errors.shown(arguments, 80)}'
 
 
 def check_arguments(

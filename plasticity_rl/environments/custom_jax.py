@@ -21,7 +21,6 @@ from plasticity_rl.environments import custom_jax_interfaces as interfaces
 from plasticity_rl.environments import custom_jax_spaces as spaces
 from plasticity_rl.environments import custom_trial
 from plasticity_rl.environments import import_paths
-from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.errors import UserError
 from plasticity_rl.types import Key
 
@@ -162,11 +161,7 @@ def environment(
   layout = _layout(name, state)
   step = _step(interface, layout)
   agents = interface.actions.space
-  action = (
-    jnp.zeros(agents.size)
-    if isinstance(agents, Continuous)
-    else jnp.zeros((), jnp.int32)
-  )
+  action = jnp.zeros(agents.shape, agents.dtype)
   _check_step(
     name,
     first,

@@ -1,7 +1,7 @@
 """Spaces of observations and actions. Does not import jax."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,11 +9,12 @@ class Discrete:
   """Actions are the integers below `num_actions`."""
 
   num_actions: int
+  dtype: ClassVar[str] = 'int32'
 
   @property
-  def width(self) -> int:
-    """Numbers in an action."""
-    return 1
+  def shape(self) -> tuple[int, ...]:
+    """The shape of an action."""
+    return ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,12 @@ class Continuous:
   """Actions are vectors in [-1, 1]^size; environments scale them."""
 
   size: int
+  dtype: ClassVar[str] = 'float32'
 
   @property
-  def width(self) -> int:
-    """Numbers in an action."""
-    return self.size
+  def shape(self) -> tuple[int, ...]:
+    """The shape of an action."""
+    return (self.size,)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Tasks on the host, one after the other and round again, for one agent."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -108,4 +109,5 @@ class TaskSequence:
 
 def _sizes(task):
   spaces = task.spaces
-  return f'{list(spaces.observation_shape)} and {spaces.actions.width}'
+  width = math.prod(spaces.actions.shape)
+  return f'{list(spaces.observation_shape)} and {width}'

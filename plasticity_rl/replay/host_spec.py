@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.errors import UserError
 from plasticity_rl.replay import memory
@@ -97,9 +96,8 @@ class HostReplaySpec:
   @property
   def action(self) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype of one action."""
-    if isinstance(self.spaces.actions, Discrete):
-      return (), np.dtype(np.int32)
-    return (self.spaces.actions.size,), np.dtype(np.float32)
+    actions = self.spaces.actions
+    return actions.shape, np.dtype(actions.dtype)
 
   @property
   def chunk_frames(self) -> int:

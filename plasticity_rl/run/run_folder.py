@@ -138,7 +138,7 @@ def _is_of_earlier_version(recorded, settings):
   """
   before = recorded.get('environment', {}).get('arguments')
   given = settings.environment_options.get('arguments')
-  return bool(given) and before == arguments.in_plain_json(given)
+  return bool(given) and before == json.loads(json.dumps(given))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import shown
 
 PATH = 'environment.arguments'
 _SCALARS = (bool, int, float, str)
@@ -48,15 +49,6 @@ def to_json(arguments: tuple[Any, ...]) -> Any:
   return [_to_json(one) for one in arguments]
 
 
-def in_plain_json(value: Any) -> Any:
-  """The form in which earlier versions wrote arguments."""
-  if isinstance(value, (tuple, list)):
-    return [in_plain_json(one) for one in value]
-  if isinstance(value, dict):
-    return {_plain_key(k): in_plain_json(v) for k, v in value.items()}
-  return value
-
-
 def _checked(value: Any, where: str) -> Any:
   kind = type(value)
   if kind is float and not math.isfinite(value):
@@ -73,9 +65,8 @@ def _checked(value: Any, where: str) -> Any:
           'text, numbers or None'
         )
     return {k: _checked(v, f'{where}[{k!r}]') for k, v in value.items()}
-  text = ' '.join(repr(value).split())
   raise UserError(
-    f'config.{where} is {text[:60]}{"..." * (len(text) > 60)} '
+    f'config.{where} is {shown(value, 60)} '
     f'({_name(value)}): arguments are numbers, text, None, tuples, lists and '
     f'dicts{_instead(value)}'
   )
@@ -119,12 +110,3 @@ def _from_json(value: Any) -> Any:
     # Of an earlier version.
     return {k: _from_json(v) for k, v in value.items()}
   return value
-
-
-def _plain_key(key: Any) -> str:
-  """A key as Python's json writes it."""
-  if isinstance(key, str):
-    return key
-  if key is None or isinstance(key, bool):
-    return {None: 'null', True: 'true', False: 'false'}[key]
-  return repr(key)

@@ -9,7 +9,6 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.base import Environment
-from plasticity_rl.environments.spaces import Continuous
 from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
@@ -231,9 +230,7 @@ class EnvironmentSource(DataSource):
   def _no_action(self):
     """Placeholders of the actions of all environments."""
     actions = self._environment.actions
-    if isinstance(actions, Continuous):
-      return jnp.zeros([self._num_envs, actions.size])
-    return jnp.zeros([self._num_envs], jnp.int32)
+    return jnp.zeros((self._num_envs, *actions.shape), actions.dtype)
 
   def _begin(self, key, state):
     """Starts a new episode in every environment."""
