@@ -13,18 +13,17 @@ With --builds, configs that were taken are also built as far as `train` and
 Prints the number of inputs, and every defect, and exits with 1 if there is one.
 """
 
-import collections
 import copy
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import hypothesis
 import numpy as np
 from absl import flags
 from hypothesis import strategies as st
 
+from benchmarks import fuzzing
 from plasticity_rl import cli
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
@@ -253,67 +252,28 @@ def built(settings: settings_lib.Settings, changes: Mapping[str, Any]) -> bool:
   return True
 
 
-def search(
-  strategy: st.SearchStrategy[Any], examples: int, look: Any
-) -> collections.Counter[str]:
-  """Looks at examples of a strategy; counts outcomes.
+def _is_taken(example: Any) -> bool:
+  return resolved(*example) is not None
 
-  Args:
-    strategy: of (config, changes).
-    examples: how many.
-    look: `(config, changes) -> outcome`.
 
-  Returns:
-    The number of each outcome; defects are printed.
-  """
-  counts: collections.Counter[str] = collections.Counter()
-
-  @hypothesis.settings(
-    max_examples=examples,
-    database=None,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate],
-  )
-  @hypothesis.given(strategy)
-  def look_at(example: Any) -> None:
-    try:
-      counts[look(*example)] += 1
-    except DefectError as error:
-      counts['defect'] += 1
-      print(f'defect: {error}', flush=True)
-
-  look_at()
-  return counts
+def _is_built(example: Any) -> bool:
+  settings = resolved(*example)
+  return settings is not None and built(settings, example[1])
 
 
 def main(argv: list[str]) -> int:
   """Searches, and prints what was found."""
   cli.refuse_positionals(argv)
-
-  def resolve(tree: Any, changes: Any) -> str:
-    return 'taken' if resolved(tree, changes) else 'refused'
-
-  def build(tree: Any, changes: Any) -> str:
-    settings = resolved(tree, changes)
-    if settings is None:
-      return 'refused'
-    return 'built' if built(settings, changes) else 'refused when built'
-
-  defects = 0
-  for name, strategy, examples, look in (
-    ('values of any type', configs(), _EXAMPLES.value, resolve),
-    ('plausible values', plausible(KINDS), _EXAMPLES.value, resolve),
-    ('programs', plausible(), _BUILDS.value, build),
-  ):
-    if not examples:
-      continue
-    counts = search(strategy, examples, look)
-    defects += counts['defect']
-    found = ', '.join(f'{n} {outcome}' for outcome, n in sorted(counts.items()))
-    print(f'{name}: {counts.total()} configs: {found}', flush=True)
-  return int(defects > 0)
+  examples, builds = _EXAMPLES.value, _BUILDS.value
+  return fuzzing.report(
+    (name, fuzzing.run(count, strategy, check))
+    for name, count, strategy, check in (
+      ('values of any type', examples, configs(), _is_taken),
+      ('plausible values', examples, plausible(KINDS), _is_taken),
+      ('programs', builds, plausible(), _is_built),
+    )
+    if count
+  )
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import hypothesis
@@ -12,6 +12,7 @@ from absl import logging
 from hypothesis import strategies as st
 
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import shown
 
 
 @dataclasses.dataclass
@@ -86,7 +87,7 @@ def run(
         warnings.simplefilter('ignore')  # Of gymnasium and numpy.
         taken = check(value)
     except Exception as error:  # Whatever it is, it is a finding.
-      text = f'{value!r}: {type(error).__name__}: {error}'
+      text = f'{shown(value, 300)}: {type(error).__name__}: {error}'
       tally.findings.append(' '.join(text.split())[:500])
     else:
       tally.taken += taken
@@ -109,14 +110,22 @@ def main(sections: Mapping[str, Callable[[int], Tally]], about: str) -> None:
   parser.add_argument('--examples', type=int, default=2000)
   examples = parser.parse_args().examples
   logging.set_verbosity(logging.ERROR)
+  sys.exit(report((name, run(examples)) for name, run in sections.items()))
+
+
+def report(sections: Iterable[tuple[str, Tally]]) -> int:
+  """Prints the counts of sections as they come, then all findings.
+
+  Returns:
+    1 if there are findings, else 0.
+  """
   print('| section | inputs | taken, and right | refused in a line | others |')
   print('| --- | --- | --- | --- | --- |')
   findings = []
-  for name, section in sections.items():
-    tally = section(examples)
+  for name, tally in sections:
     counts = (tally.tried, tally.taken, tally.refused, len(tally.findings))
     print(f'| {name} | {" | ".join(map(str, counts))} |', flush=True)
     findings += tally.findings
   for finding in findings:
     print(f'- {finding}')
-  sys.exit(bool(findings))
+  return int(bool(findings))
