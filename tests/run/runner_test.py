@@ -22,6 +22,7 @@ from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
 from plasticity_rl.run.checkpoint import Checkpoints
 from tests.training import small
+from tests.training.small import run
 
 INJECTIONS = ('injection(at_steps=10)', 'again=injection(at_steps=15)')
 
@@ -36,12 +37,6 @@ def change(experiment, **changes):
   return experiment.replace(
     settings=dataclasses.replace(experiment.settings, **changes)
   )
-
-
-def run(experiment, folder, **options):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder, **options)
-  return folder
 
 
 def at_step(step, action):

@@ -11,17 +11,11 @@ import pytest
 from plasticity_rl import injection
 from plasticity_rl.errors import UserError
 from plasticity_rl.forks import diagnosis
-from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.training import experiment as experiment_lib
 from tests.training import small
-
-
-def run(experiment, folder, **options):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder, **options)
-  return folder
+from tests.training.small import run
 
 
 def events(folder):

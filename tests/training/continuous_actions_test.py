@@ -6,10 +6,6 @@ import pytest
 
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
-from plasticity_rl.forks import fork
-from plasticity_rl.interventions import expression as expressions
-from plasticity_rl.run import run_folder
-from plasticity_rl.run import runner
 from plasticity_rl.training import experiment as experiment_lib
 from tests.training import small
 
@@ -34,13 +30,7 @@ def fixture_experiment():
 
 @pytest.fixture(name='whole', scope='module')
 def fixture_whole(experiment, tmp_path_factory):
-  return run(experiment, tmp_path_factory.mktemp('sac') / 'run')
-
-
-def run(experiment, folder, **options):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder, **options)
-  return folder
+  return small.run(experiment, tmp_path_factory.mktemp('sac') / 'run')
 
 
 def test_actions_are_stored_as_they_are(experiment, whole):
@@ -72,31 +62,12 @@ def test_the_first_actions_are_uniform(experiment):
 
 @pytest.mark.slow
 def test_resumed_it_is_the_run_that_never_stopped(experiment, whole, tmp_path):
-  part = run(experiment, tmp_path / 'part', num_steps=40)
-  (part / 'ledger.json').unlink()
-  run(experiment, part)
-  small.assert_equal(
-    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
-  )
-  assert small.metrics(part) == small.metrics(whole)
+  small.check_resumed(experiment, whole, tmp_path / 'part')
 
 
 @pytest.mark.slow
 def test_the_control_arm_is_the_unforked_run(experiment, whole, tmp_path):
-  for arm in ('control', 'injection'):
-    fork.run_arm(
-      experiment,
-      whole,
-      40,
-      expressions.parse(arm),
-      tmp_path / arm,
-      horizon=40,
-    )
-  small.assert_equal(
-    small.saved(experiment, tmp_path / 'control', 80),
-    small.saved(experiment, whole, 80),
-  )
-  assert len(small.metrics(tmp_path / 'injection', after=40)) == 4
+  small.check_fork(experiment, whole, tmp_path)
 
 
 def test_an_action_repeat_counts_in_frames():

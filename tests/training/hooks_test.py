@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from plasticity_rl import injection
-from plasticity_rl.run import run_folder
-from plasticity_rl.run import runner
 from tests.training import small
+from tests.training.small import run
 
 EVERY_KIND = (
   'continual_backprop(every_updates=1, rate=0.1, maturity=2)',
@@ -20,12 +19,6 @@ EVERY_KIND = (
   'shrink_and_perturb(every_updates=3, shrink=0.9, perturb=0.1, '
   'optimizer="keep")',
 )
-
-
-def run(experiment, folder, **options):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder, **options)
-  return folder
 
 
 @pytest.mark.parametrize(

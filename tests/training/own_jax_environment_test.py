@@ -10,10 +10,6 @@ from configs import own_jax_environment
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.environments import registry
 from plasticity_rl.errors import UserError
-from plasticity_rl.forks import fork
-from plasticity_rl.interventions import expression as expressions
-from plasticity_rl.run import run_folder
-from plasticity_rl.run import runner
 from plasticity_rl.training import experiment as experiment_lib
 from tests.training import small
 
@@ -43,13 +39,9 @@ def fixture_case(request, tmp_path_factory):
   """An experiment and its run of 80 steps."""
   made = settings() if request.param == 'dqn' else sac()
   experiment = small.build(made)
-  return experiment, run(experiment, tmp_path_factory.mktemp('own') / 'run')
-
-
-def run(experiment, folder, **options):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder, **options)
-  return folder
+  return experiment, small.run(
+    experiment, tmp_path_factory.mktemp('own') / 'run'
+  )
 
 
 def test_seeds_differ_and_both_ends_are_stored(case):
@@ -65,32 +57,13 @@ def test_seeds_differ_and_both_ends_are_stored(case):
 
 def test_resumed_it_is_the_run_that_never_stopped(case, tmp_path):
   experiment, whole = case
-  part = run(experiment, tmp_path / 'part', num_steps=40)
-  (part / 'ledger.json').unlink()
-  run(experiment, part)
-  small.assert_equal(
-    small.saved(experiment, part, 80), small.saved(experiment, whole, 80)
-  )
-  assert small.metrics(part) == small.metrics(whole)
+  small.check_resumed(experiment, whole, tmp_path / 'part')
 
 
 @pytest.mark.slow
 def test_the_control_arm_is_the_unforked_run(case, tmp_path):
   experiment, whole = case
-  for arm in ('control', 'injection'):
-    fork.run_arm(
-      experiment,
-      whole,
-      40,
-      expressions.parse(arm),
-      tmp_path / arm,
-      horizon=40,
-    )
-  small.assert_equal(
-    small.saved(experiment, tmp_path / 'control', 80),
-    small.saved(experiment, whole, 80),
-  )
-  assert len(small.metrics(tmp_path / 'injection', after=40)) == 4
+  small.check_fork(experiment, whole, tmp_path)
 
 
 def test_the_config_comes_back():

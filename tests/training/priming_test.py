@@ -9,13 +9,12 @@ import pytest
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import UserError
-from plasticity_rl.run import run_folder
-from plasticity_rl.run import runner
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.training import experiment as experiment_lib
 from plasticity_rl.training import host_data_source
 from plasticity_rl.training import rollout
 from tests.training import small
+from tests.training.small import run
 
 # Primed at step 20, the first point of the grid with eight transitions.
 CHANGES = {
@@ -35,12 +34,6 @@ def fixture_experiment():
     experiment = experiment_lib.build(small.dqn(**CHANGES))
     jax.eval_shape(experiment.trainer.prime, experiment.shapes(()))
   return experiment
-
-
-def run(experiment, folder):
-  run_folder.prepare(folder, experiment.settings)
-  runner.run(experiment, folder)
-  return folder
 
 
 @pytest.mark.slow

@@ -8,6 +8,10 @@ import jax
 import numpy as np
 
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.forks import fork
+from plasticity_rl.interventions import expression as expressions
+from plasticity_rl.run import run_folder
+from plasticity_rl.run import runner
 from plasticity_rl.run.checkpoint import Checkpoints
 from plasticity_rl.training import experiment as experiment_lib
 
@@ -83,6 +87,39 @@ def build(settings):
   if key not in _BUILT:
     _BUILT[key] = experiment_lib.build(settings)
   return _BUILT[key]
+
+
+def run(experiment, folder, **options):
+  """The folder of a run, begun or continued."""
+  run_folder.prepare(folder, experiment.settings)
+  runner.run(experiment, folder, **options)
+  return folder
+
+
+def check_resumed(experiment, whole, folder):
+  """Stopped at step 40 and continued, a run is that of 80 steps in `whole`."""
+  run(experiment, folder, num_steps=40)
+  (folder / 'ledger.json').unlink()
+  run(experiment, folder)
+  assert_equal(saved(experiment, folder, 80), saved(experiment, whole, 80))
+  assert metrics(folder) == metrics(whole)
+
+
+def check_fork(experiment, whole, folder):
+  """Forked at step 40, the control arm is the run of 80 steps in `whole`."""
+  for arm in ('control', 'injection'):
+    fork.run_arm(
+      experiment,
+      whole,
+      40,
+      expressions.parse(arm),
+      folder / arm,
+      horizon=40,
+    )
+  assert_equal(
+    saved(experiment, folder / 'control', 80), saved(experiment, whole, 80)
+  )
+  assert len(metrics(folder / 'injection', after=40)) == 4
 
 
 def saved(experiment, folder, step):
