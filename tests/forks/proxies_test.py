@@ -36,13 +36,24 @@ def settings_of(**changes):
   )
 
 
-@pytest.fixture(name='forked', scope='module')
-def fixture_forked(tmp_path_factory):
-  """A plan and its folder, whole."""
+@pytest.fixture(name='finished', scope='module')
+def fixture_finished(tmp_path_factory):
+  """A plan, its folder, whole, and how many programs it compiled."""
   plan = proxies.plan(settings_of())
   folder = tmp_path_factory.mktemp('proxies') / 'd'
   proxies.run(plan, folder)
-  return plan, folder
+  trainer = plan.experiment.trainer
+  # Counted at once: conftest drops programs between tests.
+  compiled = [
+    program._cache_size()
+    for program in (trainer.segment, trainer._evaluate_all)
+  ]
+  return plan, folder, compiled
+
+
+@pytest.fixture(name='forked')
+def fixture_forked(finished):
+  return finished[:2]
 
 
 def test_each_fork_has_two_arms_and_keeps_its_checkpoint(forked):
@@ -110,14 +121,9 @@ def test_benefit_is_what_the_injection_gained(forked):
   assert np.abs(found.benefit).max() > 0
 
 
-def test_all_forks_share_what_is_compiled(forked):
-  plan, _ = forked
+def test_all_forks_share_what_is_compiled(finished):
   # One program for the control and the prefix, one for the injected network.
-  for program in (
-    plan.experiment.trainer.segment,
-    plan.experiment.trainer._evaluate_all,
-  ):
-    assert program._cache_size() == 2
+  assert finished[2] == [2, 2]
 
 
 def test_same_command_again_computes_nothing(forked):

@@ -4,6 +4,7 @@ What Slurm does to a job, it does here while the job's process stands still at
 a checkpoint: nothing depends on how fast anything is.
 """
 
+import concurrent.futures
 import csv
 import json
 import os
@@ -71,12 +72,12 @@ def launch(environment, engine, *arguments):
   )
 
 
-def wait_for(what, seconds=180):
-  for _ in range(seconds * 10):
+def wait_for(what, seconds=180, between=0.1):
+  for _ in range(round(seconds / between)):
     value = what()
     if value:
       return value
-    time.sleep(0.1)
+    time.sleep(between)
   raise AssertionError('it never happened')
 
 
@@ -87,7 +88,8 @@ def hold(folder, name):
     lambda: (
       checkpoints.exists()
       and any(p.name.isdigit() for p in checkpoints.iterdir())
-    )
+    ),
+    between=0.01,
   )
   lease = max((folder / 'jobs' / name).glob('lease-*'))
   process = json.loads(lease.read_text())['child']
@@ -124,12 +126,15 @@ def test_whatever_slurm_does_the_results_are_the_local_ones(cluster, tmp_path):
   }
   assert len({i.partition('_')[0] for i in ids.values()}) == 1  # One array.
 
-  hold(folder, REQUEUED)
-  subprocess.run(
-    ['scontrol', 'requeue', ids[REQUEUED]], env=cluster, check=True
-  )
-  os.kill(hold(folder, KILLED), signal.SIGKILL)
-  late = hold(folder, LATE)
+  # All are waited for at once, or one would end while another is held.
+  with concurrent.futures.ThreadPoolExecutor() as pool:
+    held = {name: pool.submit(hold, folder, name) for name in ids}
+    held[REQUEUED].result()
+    subprocess.run(
+      ['scontrol', 'requeue', ids[REQUEUED]], env=cluster, check=True
+    )
+    os.kill(held[KILLED].result(), signal.SIGKILL)
+    late = held[LATE].result()
 
   # What is in the queue is not submitted again.
   again = launch(

@@ -117,10 +117,11 @@ def test_no_space_in_earnest(tmp_path, checkpoints, caplog, capfd, limit):
     assert not caplog.records
     assert capfd.readouterr() == ('', '')
     assert checkpoints.newest() == 20
-    assert not list((tmp_path / 'checkpoints').glob('.*'))
   checkpoints.save(30, incompressible(1_000_000), {'history': []})
   checkpoints.wait()
   assert checkpoints.newest() == 30
+  # Not sooner: Orbax's threads may write after a failed one was deleted.
+  assert not list((tmp_path / 'checkpoints').glob('.*'))
 
 
 def test_what_is_written_late_is_deleted_too(
