@@ -52,6 +52,7 @@ ROOMS = (
   'cli',
   'train',
   'report',
+  'verdict',
   'diagnose',
   'doctor',
   'launch',
@@ -70,7 +71,7 @@ FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 def _commands() -> list[str]:
   """Modules that can be run, and that have come to exist."""
-  paths = [PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report')]
+  paths = [PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report', 'verdict')]
   paths += [PACKAGE / 'doctor.py', *sorted((ROOT / 'launch').glob('*.py'))]
   return [
     _module_name(path)
