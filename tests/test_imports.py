@@ -71,7 +71,9 @@ FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 def _commands() -> list[str]:
   """Modules that can be run, and that have come to exist."""
-  paths = [PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report', 'verdict')]
+  paths = [
+    PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report', 'verdict')
+  ]
   paths += [PACKAGE / 'doctor.py', *sorted((ROOT / 'launch').glob('*.py'))]
   return [
     _module_name(path)

@@ -10,6 +10,7 @@ from plasticity_rl.analysis import tables
 from plasticity_rl.analysis.curves import curve as curves_lib
 from plasticity_rl.analysis.curves.curve import Curve
 from plasticity_rl.analysis.curves.curve import Point
+from plasticity_rl.analysis.curves.question import EPISODES
 from plasticity_rl.analysis.curves.question import Question
 from plasticity_rl.errors import UserError
 
@@ -32,7 +33,6 @@ _TWICE = (
   'are they two runs of one name? Rename one, and export again, or name the'
   ' columns apart'
 )
-EPISODES = 'episode/return'
 
 
 def read(path: pathlib.Path, name: str, question: Question) -> list[Curve]:
@@ -70,7 +70,7 @@ def read(path: pathlib.Path, name: str, question: Question) -> list[Curve]:
       name=name,
       metric=metric,
     )
-    for metric in _columns_of_numbers(header, rows, leave=(step,))
+    for metric in _metrics(header, rows, question, leave=(step,))
   ]
 
 
@@ -108,14 +108,18 @@ def _points(
   ]
 
 
-def _columns_of_numbers(
-  header: Sequence[str], rows: Rows, leave: Sequence[str]
+def _metrics(
+  header: Sequence[str], rows: Rows, question: Question, leave: Sequence[str]
 ) -> list[str]:
-  """Columns of which every cell is empty or a number, and not all are empty."""
+  """Columns that hold numbers, or that should: those to be compared."""
+  wanted = question.metric, *question.usual
   found = []
   for j, column in enumerate(header):
     cells = [row[j].strip() for _, row in rows if row[j].strip()]
-    if column not in leave and cells and all(map(_is_number, cells)):
+    if column in leave or not cells:
+      continue
+    # Of what is compared, the first cell that is no number is told.
+    if column in wanted or all(map(_is_number, cells)):
       found.append(column)
   return found
 
@@ -232,10 +236,7 @@ def _long(
     question.column(k) for k in ('arm', 'seed', 'step', 'task')
   )
   leave = (arm, seed, step, task)
-  wanted = question.metric or question.column('return')
-  metrics = _columns_of_numbers(header, rows, leave)
-  if wanted in header and wanted not in metrics + list(leave):
-    metrics.append(wanted)  # Its first cell that is no number is told.
+  metrics = _metrics(header, rows, question, leave)
   at = {k: header.index(k) for k in leave if k in header}
   runs: dict[tuple[str, int, str], list[tuple[int, list[str]]]] = {}
   for line, row in rows:

@@ -10,10 +10,9 @@ from plasticity_rl.analysis.curves import curve as curves_lib
 from plasticity_rl.analysis.curves import names
 from plasticity_rl.analysis.curves.curve import Curve
 from plasticity_rl.analysis.curves.curve import Point
+from plasticity_rl.analysis.curves.question import EVALUATIONS
 from plasticity_rl.analysis.curves.question import Question
 from plasticity_rl.errors import UserError
-
-EVALUATIONS = 'eval/mean_reward'
 
 
 def read_evaluations(path: pathlib.Path, name: str) -> Curve:

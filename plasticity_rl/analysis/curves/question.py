@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
+EPISODES = 'episode/return'  # Of `monitor.csv`.
+EVALUATIONS = 'eval/mean_reward'  # Of `evaluations.npz`.
+_USUAL = (
+  'eval/return',
+  EVALUATIONS,
+  'charts/episodic_return',
+  'rollout/ep_rew_mean',
+  EPISODES,
+)
 COLUMNS = ('arm', 'seed', 'step', 'return', 'task')
 
 
@@ -58,6 +67,11 @@ class Question:
       raise UserError(
         f'control and injection are the same arm, {self.control!r}'
       )
+
+  @property
+  def usual(self) -> tuple[str, ...]:
+    """What is compared if no metric is given: the first that is there."""
+    return self.column('return'), *_USUAL
 
   def column(self, name: str) -> str:
     """How a file calls one of `COLUMNS`."""

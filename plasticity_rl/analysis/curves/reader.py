@@ -16,15 +16,6 @@ from plasticity_rl.analysis.curves.question import Question
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
-# The metric that is compared if none is given: the first that is there.
-USUAL = (
-  'return',
-  'eval/return',
-  other_files.EVALUATIONS,
-  'charts/episodic_return',
-  'rollout/ep_rew_mean',
-  csv_files.EPISODES,
-)
 _KINDS = (
   'a .csv file, evaluations.npz, an event file of TensorBoard, or a folder of'
   ' them or of runs'
@@ -196,7 +187,7 @@ def _metric(curves: Sequence[Curve], question: Question) -> str:
     if question.metric not in known:
       raise UserError(nearest('metric', question.metric, known))
     return question.metric
-  usual = [m for m in (question.column('return'), *USUAL) if m in known]
+  usual = [m for m in question.usual if m in known]
   if usual or len(known) == 1:
     return (usual or known)[0]
   listed = ', '.join(sorted(known)[:12]) + ', ...' * (len(known) > 12)
