@@ -216,7 +216,8 @@ def _requirements() -> dict[str, str]:
   """What setup.py asks for, base and extras: name -> bounds."""
   found = {}
   for line in importlib.metadata.requires('plasticity_rl'):
-    name, bounds = re.match(r'([\w.-]+)\s*([^;]*)', line).groups()
+    # An extra of another package, such as jax[tpu], is a bound on it.
+    name, bounds = re.match(r'([\w.-]+)(?:\[.*?\])?\s*([^;]*)', line).groups()
     found[_canonical(name)] = bounds.strip()
   return found
 

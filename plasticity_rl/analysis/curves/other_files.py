@@ -1,7 +1,9 @@
 """Evaluations of Stable-Baselines3, and runs of our own, as curves."""
 
 import pathlib
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -13,6 +15,20 @@ from plasticity_rl.analysis.curves.curve import Point
 from plasticity_rl.analysis.curves.question import EVALUATIONS
 from plasticity_rl.analysis.curves.question import Question
 from plasticity_rl.errors import UserError
+
+# What zipfile and NumPy raise of files that are none, or are damaged.
+_BROKEN = (
+  AttributeError,
+  EOFError,
+  KeyError,
+  OSError,
+  RuntimeError,
+  TypeError,
+  ValueError,
+  struct.error,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 def read_evaluations(path: pathlib.Path, name: str) -> Curve:
@@ -26,11 +42,12 @@ def read_evaluations(path: pathlib.Path, name: str) -> Curve:
     UserError: it is no such file.
   """
   try:
-    with np.load(path) as arrays:  # Pickles are refused.
+    # Pickles are refused. NumPy leaves a broken file open that it opened.
+    with path.open('rb') as file, np.load(file) as arrays:
       steps, results = (
         np.asarray(arrays[k], float) for k in ('timesteps', 'results')
       )
-  except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+  except _BROKEN as error:
     raise UserError(
       f'cannot read {path} (timesteps and results are needed): {error}'
     ) from None
