@@ -10,6 +10,7 @@ seed pairs them (docs/fork_your_own_agent.md says how to fork fairly):
   python -m plasticity_rl.verdict logs/ --margin=10 --fork_step=100000
       a folder of monitor.csv, evaluations.npz, TensorBoard's event files or
       its CSV files, a folder or a file for each run: logs/control/seed_1/...
+      or runs/ENVIRONMENT__ARM__SEED__TIME as CleanRL calls them
   python -m plasticity_rl.verdict runs/diagnosis
 
 Writes verdict.json and report.html. Runs that were measured at different steps

@@ -8,6 +8,8 @@ _HOW = "give --names, such as --names='{arm}_seed{seed}' (* is anything)"
 # 'seed 3', 's3' and the like, not inside a word; the last of a name counts.
 _SEED = re.compile(r'(?<![a-z])(?:seed|s)[-_= ]*(\d+)(?!\d)', re.IGNORECASE)
 _NUMBER = re.compile(r'(?<![\d.])(\d+)(?![\d.])')
+# ENVIRONMENT__ARM__SEED__TIME, as CleanRL calls runs.
+_CLEANRL = re.compile(r'(?:.*/)?[^/]+?__(?P<arm>[^/]+)__(?P<seed>\d+)__\d{9,}')
 _SEPARATORS = ' -_=/.,'
 
 
@@ -37,12 +39,15 @@ def parse(name: str, names: str | None) -> tuple[str, int]:
   """Arm and seed of a run.
 
   Without a pattern the seed is the number after the last "seed" or "s", or
-  else the last number, and the arm is what else there is:
+  else the last number, and the arm is what else there is. Names as CleanRL
+  gives them are known.
 
   >>> parse('control/seed_3', None)
   ('control', 3)
-  >>> parse('CartPole__inject__7__1700000000', '*__{arm}__{seed}__*')
-  ('inject', 7)
+  >>> parse('CartPole-v1__injection__7__1700000000', None)
+  ('injection', 7)
+  >>> parse('try 2: control #3', '*: {arm} #{seed}')
+  ('control', 3)
 
   Args:
     name: of the run.
@@ -57,6 +62,9 @@ def parse(name: str, names: str | None) -> tuple[str, int]:
       raise UserError(f'--names={names} does not fit the run {name!r}')
     if 'seed' not in found.groupdict():
       raise UserError(f'--names has no {{seed}} in {names!r}')
+    return found['arm'], int(found['seed'])
+  found = _CLEANRL.fullmatch(name)
+  if found:
     return found['arm'], int(found['seed'])
   numbers = list(_SEED.finditer(name)) or list(_NUMBER.finditer(name))
   if not numbers:

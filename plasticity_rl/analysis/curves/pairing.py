@@ -72,7 +72,7 @@ def pair(
   if control not in by_arm:
     raise UserError(
       f'no arm {control!r} to compare with: give --control, one of'
-      f' {", ".join(sorted(by_arm))}'
+      f' {", ".join(sorted(by_arm))}; or --names, if these are no arms'
     )
   first = _injection(list(by_arm), control, injection)
   order = [control, first, *(a for a in by_arm if a not in (control, first))]

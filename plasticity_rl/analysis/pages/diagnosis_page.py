@@ -169,6 +169,7 @@ def _learning_curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
       metric=metric,
       fork=diagnosis.step,
       prefix=prefix,
+      prefix_is='control' if diagnosis.foreign else 'shared by all',
     ),
     'Mean over seeds; the band is a 95 % interval of the mean at each point'
     f" (Student's t). {_START[diagnosis.foreign]}"

@@ -22,7 +22,7 @@ def judge(path, **asked):
 @pytest.mark.parametrize('kind', writers.KINDS)
 def test_each_kind_of_file_has_the_same_verdict(kind, tmp_path):
   path = writers.KINDS[kind](tmp_path / 'logs', FOUND)
-  found = judge(path, **writers.TOLD.get(kind, {}))
+  found = judge(path)
   verdict = found.verdict
   assert verdict.verdict == 'losing plasticity'
   assert verdict.seeds == 7 and verdict.arm == 'injection'
@@ -62,7 +62,7 @@ def test_the_page_shows_what_is_known_and_no_more(tmp_path):
 
 
 def test_other_metrics_are_shown_through_time(tmp_path):
-  found = judge(writers.events(tmp_path, FOUND), **writers.TOLD['events'])
+  found = judge(writers.events(tmp_path, FOUND))
   assert 'losses/td_loss' in found.arms['injection'].table.metrics
   assert 'losses/td_loss' in diagnosis_page.build(found)
 

@@ -142,5 +142,3 @@ KINDS = {
     per_run,
   )
 }
-# What a reader has to be told, by kind.
-TOLD = {'events': {'names': '*__{arm}__{seed}__*'}}
