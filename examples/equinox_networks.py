@@ -84,4 +84,4 @@ def make_critic(inputs):
 
 def make_policy(key, inputs, outputs):
   """A network whose arrays are the parameters."""
-  return eqx.nn.MLP(inputs, outputs, HIDDEN, 2, key=key)
+  return eqx.nn.MLP(inputs, outputs, HIDDEN, 1, key=key)
