@@ -36,6 +36,10 @@ BASE = [
   'tqdm>=4.66.1,<5',
 ]
 
+# What jax needs of an accelerator, which it lists itself.
+ACCELERATORS = ('cuda12', 'cuda13', 'tpu')
+JAX = 'jax[{}]>=0.9.0,<0.13'
+
 MINATAR = ['pgx>=2.6.0,<2.7', 'pgx-minatar>=0.5.1,<0.6']
 ATARI = ['envpool>=1.2.5,<1.3']  # It brings the ROMs.
 DMC = [
@@ -87,9 +91,10 @@ DEV = [
   'pandas>=2.3.0,<3',  # and arch 7 on pandas 3.
 ]
 
+ROOT = pathlib.Path(__file__).resolve().parent
 # Read as text: to import it would need what is not installed yet.
-_FACE = pathlib.Path(__file__).resolve().parent / 'plasticity_rl/__init__.py'
-VERSION = re.search(r"^__version__ = '(.+?)'", _FACE.read_text(), re.M)[1]
+_FACE = (ROOT / 'plasticity_rl/__init__.py').read_text()
+VERSION = re.search(r"^__version__ = '(.+?)'", _FACE, re.M)[1]
 
 # Two folders of the checkout are installed inside the package, so that it is
 # all there is at the top.
@@ -113,6 +118,8 @@ setuptools.setup(
     'Plasticity injection, and diagnosis of plasticity loss, in deep '
     'reinforcement learning with JAX and Haiku'
   ),
+  long_description=(ROOT / 'README.md').read_text(),
+  long_description_content_type='text/markdown',
   license='Apache-2.0',
   license_files=['LICENSE'],
   classifiers=[
@@ -131,6 +138,7 @@ setuptools.setup(
   },
   install_requires=BASE,
   extras_require={
+    **{name: [JAX.format(name)] for name in ACCELERATORS},
     'minatar': MINATAR,
     'atari': ATARI,
     'dmc': DMC,

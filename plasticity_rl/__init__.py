@@ -11,7 +11,8 @@ On arrays and networks of your own:
   weights of a network are drawn again. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
-- `pl.verdict`: whether scores of two arms say that plasticity was lost.
+- `pl.verdict`: whether scores of two arms say that plasticity was lost;
+  `pl.verdict_of_curves`: the same of learning curves in files of any program.
 
 Whole experiments, from a config:
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.api import diagnose as diagnose
   from plasticity_rl.api import train as train
   from plasticity_rl.api import verdict as verdict
+  from plasticity_rl.api import verdict_of_curves as verdict_of_curves
   from plasticity_rl.errors import UserError as UserError
   from plasticity_rl.injection import SplitNetwork as SplitNetwork
   from plasticity_rl.injection import grouped as grouped
@@ -76,6 +78,7 @@ __all__ = [
   'shrink_and_perturb',
   'train',
   'verdict',
+  'verdict_of_curves',
 ]
 
 _MODULES = ('losses', 'measures')
@@ -98,6 +101,7 @@ _ROOMS = {
   'shrink_and_perturb': 'methods.shrink_and_perturb',
   'train': 'api',
   'verdict': 'api',
+  'verdict_of_curves': 'api',
 }
 
 

@@ -14,6 +14,7 @@ _COMMANDS = {
   'train': ('train', 'trains an agent'),
   'diagnose': ('diagnose', 'diagnoses whether an agent loses plasticity'),
   'report': ('report', 'reports on runs, diagnoses, studies and scores'),
+  'verdict': ('verdict', 'judges learning curves of any program'),
   'doctor': ('doctor', 'shows what is installed, and what works'),
   'status': ('launch.status', 'shows how far a study is'),
 }

@@ -1,15 +1,16 @@
 """What the package does as a whole, as functions: train, diagnose, judge.
 
-`plasticity_rl.train` and `plasticity_rl.diagnose` are commands as well. Once
-such a module is imported, its name in the package is the module: hence the
-modules can be called (`make_callable`), and `plasticity_rl.train(...)` is the
-same call whatever was imported before.
+`plasticity_rl.train`, `diagnose` and `verdict` are commands as well. Once such
+a module is imported, its name in the package is the module: hence the modules
+can be called (`make_callable`), and `plasticity_rl.train(...)` is the same call
+whatever was imported before.
 """
 
+import dataclasses
 import pathlib
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ml_collections
@@ -19,6 +20,7 @@ from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
 
 if TYPE_CHECKING:  # What computes is imported where it is needed.
   from plasticity_rl.analysis.verdict.verdict import Verdict
@@ -242,6 +244,77 @@ def verdict(
     margin=margin,
     metric=metric,
     replicates=replicates,
+  )
+
+
+def verdict_of_curves(
+  curves: str | pathlib.Path | Sequence[str | pathlib.Path],
+  out: str | pathlib.Path,
+  **asked: Any,
+) -> 'Verdict':
+  r"""Judges learning curves of any program: was plasticity lost?
+
+  Every run was forked into a control arm and one with an intervention; its seed
+  pairs them. The rules are those of `verdict`; it is the command
+  `plasticity-rl verdict`.
+
+  Read as they are: CSV files with the columns arm, seed, step and return (one
+  row a point; other columns are other metrics, and task may be one); exports of
+  Weights & Biases and of TensorBoard, and TensorBoard's event files, which
+  CleanRL writes; Stable-Baselines3's `monitor.csv` and `evaluations.npz`; run
+  folders and diagnoses of this framework; folders of all these. Where a file
+  holds one run, its path tells arm and seed.
+
+  The score of a run is its mean over the steps after the fork, up to the
+  horizon. Where runs were measured at different steps, it is the mean over
+  time of the lines that join the points, `1/h int_f^(f+h) y(t) dt`.
+
+  Args:
+    curves: a file or folder, or several.
+    out: folder for `verdict.json` and `report.html`, made if it is not there.
+    **asked: `margin` (the smallest gain that matters, in units of the metric;
+      needed but for our own runs), `control` ('control'), `injection` (the arm
+      that the verdict is about, if several are), `metric`, `task`, `fork_step`
+      (by default the first step that every run has reached), `horizon` (by
+      default all that every run has), `names` (a pattern of run names such as
+      '{arm}_seed{seed}', where * is anything), `columns` (such as
+      `{'arm': 'algo', 'step': 'frames'}`) and `optimizer_rebuilt` (arms whose
+      optimizer began anew).
+
+  Returns:
+    A `Verdict`, whose `.notes` say what would make the comparison unfair.
+
+  Raises:
+    UserError: in one line, what is wrong with which run and what to do; nothing
+      is written then.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> import plasticity_rl as pl
+    >>> lines = ['arm,seed,step,return']
+    >>> for seed in range(7):
+    ...   for step in (0, 100, 200):
+    ...     lines.append(f'control,{seed},{step},{1 + seed / 10}')
+    ...     gain = (0.5 + seed / 50) * (step > 0)
+    ...     lines.append(f'injection,{seed},{step},{1 + seed / 10 + gain}')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder, 'curves.csv')
+    ...   _ = path.write_text('\n'.join(lines))
+    ...   found = pl.verdict_of_curves(path, folder, margin=0.1)
+    >>> found.verdict, round(found.effect, 2)
+    ('losing plasticity', 0.56)
+  """
+  from plasticity_rl.analysis import report
+  from plasticity_rl.analysis.curves import question
+
+  if isinstance(curves, str | pathlib.Path):
+    curves = [curves]
+  known = [field.name for field in dataclasses.fields(question.Question)]
+  for name in asked:
+    if name not in known:
+      raise UserError(nearest('argument', name, known))
+  return report.curves(
+    curves, paths.given('out', out), question.Question(**asked)
   )
 
 

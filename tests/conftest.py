@@ -109,6 +109,7 @@ _SLOW = (
   'environments/registry_test',
   'environments/shortest_episode_test',
   'environments/varying_test',
+  'examples_test',
   'forks/diagnosis_test',
   'forks/fork_test',
   'forks/proxies_test',

@@ -28,10 +28,8 @@ def public():
     value = getattr(pl, name)
     if inspect.ismodule(value) and name in ('losses', 'measures'):
       found |= {f'{name}.{n}': getattr(value, n) for n in value.__all__}
-    elif name == 'train':
-      found[name] = api.train  # `pl.train` may be the module by now.
-    elif name == 'diagnose':
-      found[name] = api.diagnose
+    elif name in ('train', 'diagnose', 'verdict'):
+      found[name] = getattr(api, name)  # `pl.train` may be the module by now.
     else:
       found[name] = value
   return found
@@ -113,6 +111,18 @@ def test_a_command_can_be_called_whatever_was_imported(command, before):
   )
   line = 'config: expected what default_config gives, found str\n'
   assert result.stdout == 2 * line, result.stderr
+
+
+def test_verdict_can_be_called_whatever_was_imported():
+  result = run(
+    'import plasticity_rl.verdict\n'
+    'import plasticity_rl as pl\n'
+    'print(pl.verdict([1, 2], [2, 3], margin=1).seeds)\n'
+    "try: pl.verdict_of_curves('c.csv', 'x', margins=1)\n"
+    'except pl.UserError as error: print(error)\n'
+  )
+  told = "2\nunknown argument 'margins'; did you mean 'margin'? valid: "
+  assert result.stdout.startswith(told), result.stderr
 
 
 # --- Docstrings -------------------------------------------------------------

@@ -21,7 +21,7 @@ def run(*words):
 def test_help_lists_every_command_without_jax(capsys):
   assert command.main(['--help']) == 0
   out = capsys.readouterr().out
-  for name in ('train', 'diagnose', 'report', 'doctor', 'status'):
+  for name in ('train', 'diagnose', 'report', 'verdict', 'doctor', 'status'):
     assert f'\n  {name} ' in out
   for name in ('local', 'slurm', 'xmanager', 'tpu_pod'):
     assert f'\n  launch {name} ' in out
@@ -53,6 +53,7 @@ def test_a_command_that_there_is_not(capsys, words, message):
     (['train'], '--until'),
     (['diagnose'], '--proxies'),
     (['report'], '--human_normalized'),
+    (['verdict'], '--fork_step'),
     (['doctor'], 'what works'),
     (['status'], '--once'),
     (['launch', 'local'], '--max_parallel'),

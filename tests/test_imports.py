@@ -52,6 +52,7 @@ ROOMS = (
   'cli',
   'train',
   'report',
+  'verdict',
   'diagnose',
   'doctor',
   'launch',
@@ -70,7 +71,9 @@ FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 def _commands() -> list[str]:
   """Modules that can be run, and that have come to exist."""
-  paths = [PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report')]
+  paths = [
+    PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report', 'verdict')
+  ]
   paths += [PACKAGE / 'doctor.py', *sorted((ROOT / 'launch').glob('*.py'))]
   return [
     _module_name(path)
@@ -213,7 +216,8 @@ def _requirements() -> dict[str, str]:
   """What setup.py asks for, base and extras: name -> bounds."""
   found = {}
   for line in importlib.metadata.requires('plasticity_rl'):
-    name, bounds = re.match(r'([\w.-]+)\s*([^;]*)', line).groups()
+    # An extra of another package, such as jax[tpu], is a bound on it.
+    name, bounds = re.match(r'([\w.-]+)(?:\[.*?\])?\s*([^;]*)', line).groups()
     found[_canonical(name)] = bounds.strip()
   return found
 

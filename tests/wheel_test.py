@@ -128,6 +128,17 @@ def test_a_diagnosis_by_the_installed_command(call, command, tmp_path):
   assert (tmp_path / 'w' / 'report.html').is_file()
 
 
+def test_a_verdict_by_the_installed_command(call, command, tmp_path):
+  lines = ['arm,seed,step,return']
+  for seed in range(6):
+    for arm, gain in (('control', 0), ('injection', 2)):
+      lines += [f'{arm},{seed},{t},{seed + gain * t}' for t in (0, 1, 2)]
+  (tmp_path / 'curves.csv').write_text('\n'.join(lines))
+  out = call(command, 'verdict', 'curves.csv', '--margin=1')
+  assert '\nverdict: undecided' in out or '\nverdict: losing' in out
+  assert (tmp_path / 'verdict' / 'report.html').is_file()
+
+
 def test_a_study_by_the_installed_command(call, command, tmp_path):
   launch = (command, 'launch', 'local', '--workdir=s')
   name = '--config=studies/when_to_inject:tiny'

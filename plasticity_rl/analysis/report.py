@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs as run_folders
+from plasticity_rl.analysis.curves import comparison
+from plasticity_rl.analysis.curves import question as question_lib
 from plasticity_rl.analysis.study import human_normalized as human
 from plasticity_rl.analysis.study import scores as scoring
 from plasticity_rl.analysis.study import study as studies
@@ -51,11 +53,33 @@ def diagnosis(
   """
   out = files.check_folder(folder if out is None else out)
   loaded = diagnoses.load(folder, metric=metric, margin=margin)
+  _write_diagnosis(loaded, out)
+  return loaded.verdict
+
+
+def _write_diagnosis(loaded: diagnoses.Diagnosis, out: pathlib.Path) -> None:
   from plasticity_rl.analysis.pages import diagnosis_page
 
   record = json.dumps(loaded.verdict.to_json(), indent=2, allow_nan=False)
   page = diagnosis_page.build(loaded)
   files.write_all(out, {'verdict.json': record + '\n', 'report.html': page})
+
+
+def curves(
+  given: Sequence[str | pathlib.Path],
+  out: str | pathlib.Path,
+  question: question_lib.Question,
+) -> verdicts.Verdict:
+  """Judges curves from elsewhere; writes `verdict.json` and `report.html`.
+
+  Args:
+    given: files and folders.
+    out: where to write.
+    question: how to read them, and what to compare.
+  """
+  out = files.check_folder(out)
+  loaded = comparison.load(given, question)
+  _write_diagnosis(loaded, out)
   return loaded.verdict
 
 

@@ -11,6 +11,8 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
 KEYS = ('seed', 'step')
+# Columns of metrics.csv that count what a run did; the others are metrics.
+_COUNTS = (*KEYS, 'frames', 'updates', 'seconds')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +73,10 @@ class Table:
 
   @property
   def metrics(self) -> tuple[str, ...]:
-    """Slashed columns that were measured at least once, in file order."""
-    return tuple(n for n in self.columns if '/' in n and self.measured[n].any())
+    """Columns that were measured at least once, in file order."""
+    return tuple(
+      n for n in self.columns if n not in _COUNTS and self.measured[n].any()
+    )
 
   @property
   def seeds(self) -> np.ndarray:
@@ -81,7 +85,7 @@ class Table:
   def series(self, metric: str) -> Series:
     """The values of one metric by seed and step."""
     if metric not in self.columns:
-      known = [n for n in self.columns if '/' in n]
+      known = [n for n in self.columns if n not in _COUNTS]
       raise UserError(f'{self.path}: {nearest("metric", metric, known)}')
     has = self.measured[metric]
     seeds = self.seeds
@@ -104,15 +108,28 @@ def empty(path: pathlib.Path) -> Table:
 
 
 def read_rows(
-  path: str | pathlib.Path, required: Sequence[str]
+  path: str | pathlib.Path,
+  required: Sequence[str],
+  *,
+  skip: int = 0,
+  twice: str = '',
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
-  """Header and (line number, cells) of a csv file, checked for its shape."""
+  """Header and (line number, cells) of a csv file, checked for its shape.
+
+  Args:
+    path: of the file.
+    required: columns that it must have.
+    skip: lines before the header.
+    twice: what to say of a column that stands there twice.
+  """
   path = pathlib.Path(path)
   try:
     with path.open(newline='', encoding='utf-8-sig') as file:
+      for _ in range(skip):
+        file.readline()
       reader = csv.reader(file)
       header = [c.strip() for c in next(reader, [])]
-      rows = [(reader.line_num, row) for row in reader if row]
+      rows = [(skip + reader.line_num, row) for row in reader if row]
   except FileNotFoundError:
     raise UserError(f'no such file: {path}') from None
   except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -127,7 +144,9 @@ def read_rows(
     )
   doubled = [c for c in header if header.count(c) > 1]
   if doubled:
-    raise UserError(f'{path} has column {doubled[0]!r} twice')
+    raise UserError(
+      f'{path} has column {doubled[0]!r} twice' + f': {twice}' * bool(twice)
+    )
   if not rows:
     raise UserError(f'{path} has a header but no rows')
   for line, row in rows:

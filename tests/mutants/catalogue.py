@@ -6,6 +6,7 @@ worth guarding against. Name the narrowest tests: each costs a process.
 
 from tests.mutants import catalogue_agents
 from tests.mutants import catalogue_control
+from tests.mutants import catalogue_curves
 from tests.mutants import catalogue_diagnostics
 from tests.mutants import catalogue_environments
 from tests.mutants import catalogue_host_loop
@@ -395,4 +396,5 @@ MUTANTS = (
   *catalogue_replay.MUTANTS,
   *catalogue_learner.MUTANTS,
   *catalogue_runs.MUTANTS,
+  *catalogue_curves.MUTANTS,
 )

@@ -70,6 +70,7 @@ def learning_curves(
   name: str,
   metric: str,
   prefix: Curve | None = None,
+  prefix_is: str = 'shared by all',
   fork: int | None = None,
 ) -> tuple[str, str]:
   """Mean and 95 % interval over seeds; the shared prefix at the left.
@@ -92,7 +93,7 @@ def learning_curves(
       )
       _draw(left, prefix)
       axes.scale_steps(left, 3)
-      title = 'before: shared by all' if wide else 'before'
+      title = f'before: {prefix_is}' if wide else 'before'
       left.set_title(title, loc='left', color=palette.MUTED)
       left.set_xlim(right=fork)
       ax.set_title('after the fork', loc='left')

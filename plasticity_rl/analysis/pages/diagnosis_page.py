@@ -50,6 +50,18 @@ _MEANING = {
   ),
 }
 
+# By whether the curves are from elsewhere.
+_START = {
+  False: (
+    'All arms start from the same network, optimizer, replay, environment and'
+    ' random keys.'
+  ),
+  True: (
+    'That all arms start from the same state is what whoever made the curves'
+    ' says; before the fork, control is shown.'
+  ),
+}
+
 _INTERVAL = {
   True: 'Student’s t',
   False: 'the wider of an inverted sign-flip test and a studentised bootstrap',
@@ -92,9 +104,16 @@ def build(diagnosis: diagnoses.Diagnosis) -> str:
     at_fork=_at_fork(diagnosis, colors),
     through_time=_through_time(diagnosis, colors),
     compute=_compute(diagnosis),
-    records={'The shared prefix': diagnosis.prefix.record}
-    | {f'Arm {n}': r.record for n, r in diagnosis.arms.items()},
+    records=_records(diagnosis),
   )
+
+
+def _records(diagnosis: diagnoses.Diagnosis) -> dict[str, Mapping]:
+  if diagnosis.foreign:
+    return {'The curves': diagnosis.prefix.record}
+  return {'The shared prefix': diagnosis.prefix.record} | {
+    f'Arm {n}': r.record for n, r in diagnosis.arms.items()
+  }
 
 
 def _colors(diagnosis: diagnoses.Diagnosis) -> Colors:
@@ -141,6 +160,7 @@ def _prefix(diagnosis: diagnoses.Diagnosis, metric: str) -> Curve | None:
 
 def _learning_curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
   metric = diagnosis.metric
+  prefix = _prefix(diagnosis, metric)
   return Figure(
     'What came before and after',
     *curves.learning_curves(
@@ -148,12 +168,13 @@ def _learning_curves(diagnosis: diagnoses.Diagnosis, colors: Colors) -> Figure:
       name='curves',
       metric=metric,
       fork=diagnosis.step,
-      prefix=_prefix(diagnosis, metric),
+      prefix=prefix,
+      prefix_is='control' if diagnosis.foreign else 'shared by all',
     ),
     'Mean over seeds; the band is a 95 % interval of the mean at each point'
-    " (Student's t). All arms start from the same network, optimizer, replay,"
-    ' environment and random keys. The two panels have time scales of their'
-    ' own.',
+    f" (Student's t). {_START[diagnosis.foreign]}"
+    + ' The two panels have time scales of their own.'
+    * (prefix is not None),
     ('arm', 'seed', 'step', metric),
     _points(diagnosis, metric),
   )

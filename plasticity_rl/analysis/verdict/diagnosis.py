@@ -31,6 +31,8 @@ class Diagnosis:
     horizon: steps after it.
     metric: what is compared.
     verdict: the answer.
+    foreign: whether the curves are from elsewhere, so that how the arms began
+      is not known; then `prefix` is control before the fork.
   """
 
   path: pathlib.Path
@@ -40,6 +42,7 @@ class Diagnosis:
   horizon: int
   metric: str
   verdict: verdicts.Verdict
+  foreign: bool = False
 
   def after(self, arm: str) -> tables.Series:
     """The metric of an arm from the fork step on, that step included."""
