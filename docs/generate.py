@@ -20,6 +20,7 @@ from plasticity_rl.learner.upgd import scale_by_upgd
 from plasticity_rl.networks.crelu import crelu
 from plasticity_rl.networks.fourier import fourier
 from plasticity_rl.networks.layer_norm import layer_norm
+from plasticity_rl.networks.simba import residual_block
 from plasticity_rl.weight_norm import weight_normalization
 
 FOLDER = pathlib.Path(__file__).parent / 'methods'
@@ -28,7 +29,8 @@ KINDS = {
   'Diagnostics': diagnostics.REGISTRY,
   'Regularizers': regularizers.REGISTRY,
   'Architectures': {
-    f.__name__: f for f in (crelu, fourier, layer_norm, weight_normalization)
+    f.__name__: f
+    for f in (crelu, fourier, layer_norm, residual_block, weight_normalization)
   },
   'Optimizers': {
     f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)

@@ -13,9 +13,12 @@ class NetworkConfig:
   Attributes:
     convolutions: (filters, kernel, stride) of each convolution.
     hidden: widths of the dense layers.
+    residual_blocks: number of SimBa's residual blocks (`networks/simba.py`)
+      after the dense layers, of the last width in `hidden`; the layer of this
+      width is then linear. 0 for none.
     split: the encoder is `layers[:split]`, the head is the rest: with -2 the
       head has the last two layers, with 1 the encoder has the first layer, with
-      0 there is no encoder (an ablation).
+      0 there is no encoder (an ablation). A residual block counts as a layer.
     convolution: 'lax', 'slices' (the same product as slices and a matrix
       product, which is faster inside a scan on a CPU), or 'auto': 'slices' on a
       CPU in a scan or with several seeds, else 'lax'.
@@ -31,7 +34,8 @@ class NetworkConfig:
     initializer: of weights: 'truncated_normal' with standard deviation
       1 / sqrt(fan_in), 'orthogonal' with gain sqrt(2), or 'uniform' within
       1 / sqrt(fan_in). 'uniform' applies to biases too, which are otherwise
-      zero.
+      zero. Residual blocks have He's normal distribution in any case, and with
+      them 'orthogonal' has a gain of 1 in the linear layers.
     sized_for_injections: scales widths so that the network has, from the start,
       as many parameters as the configured network has after this number of
       injections, frozen heads included; 0 does not scale. See
@@ -44,6 +48,7 @@ class NetworkConfig:
 
   convolutions: tuple = setting((), items=items.convolutions)
   hidden: tuple = setting((64, 64), items=items.sizes)
+  residual_blocks: int = setting(0, low=0, high=100)
   split: int = -2
   convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
   slots: int = setting(0, low=0, high=1000)
@@ -80,7 +85,7 @@ class RegularizerConfig:
   Attributes:
     l2: coefficient of ||theta||^2.
     l2_init: coefficient of ||theta - theta_0||^2, theta_0 at initialisation.
-    parseval: coefficient of ||W W^T - s I||^2, for each hidden layer.
+    parseval: coefficient of ||W W^T - s I||^2, for each layer but the last.
     parseval_scale: s. 2, as for ReLU, in Chung et al.'s experiments.
     spectral_norm: coefficient of sigma_max(W)^2 / 2, for each layer.
     power_iterations: iterations of the power method for sigma_max.

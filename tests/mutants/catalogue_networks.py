@@ -103,6 +103,42 @@ MUTANTS = (
       '[dqn_normed-fresh-reset(scope="last")]',
     ),
   ),
+  Mutant(
+    'a-block-without-its-inputs',
+    _NETWORKS + 'simba.py',
+    'return h, x + outer(h)',
+    'return h, outer(h)',
+    (_NETWORKS_TESTS + 'simba_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'no-norm-before-the-last-layer',
+    _NETWORKS + 'sequential.py',
+    'norms = dataclasses.replace(norms, inputs=True)\n',
+    'pass\n',
+    (_NETWORKS_TESTS + 'simba_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'units-recycled-with-the-norm-of-their-inputs',
+    'plasticity_rl/methods/units.py',
+    'for k, x in into.items() if k not in INPUT_NORM}',
+    'for k, x in into.items() if x.shape[-1] == mask.size}\n'
+    '    of_units |= {k: x | mask.any() for k, x in into.items()\n'
+    '                 if k in INPUT_NORM}',
+    (
+      _PROPERTIES + 'what_learns_changes_where_promised'
+      '[dqn_simba-fresh-redo(tau=1e9)]',
+    ),
+  ),
+  Mutant(
+    'orthogonal-layers-of-a-sum-with-the-gain-of-relus',
+    _NETWORKS + 'sequential.py',
+    'gains = [1.0] * len(gains)\n',
+    'pass\n',
+    (
+      _NETWORKS_TESTS + 'simba_test.py::test_a_block_starts_from_hes_'
+      'distribution_and_others_keep_variance',
+    ),
+  ),
   # --- Optimizers.
   Mutant(
     'bias-correction-computed-and-discarded',

@@ -152,6 +152,15 @@ def dqn_normed(slots):
   return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
+def dqn_simba(slots):
+  network, layers = split_network(
+    INPUTS, convolutions=(), hidden=(4,), residual_blocks=2, split=2
+  )
+  optimizer = optimizers.make(settings.OptimizerConfig(name='adamw'))
+  net = NetSpec(network, optimizer, layers, has_target=True)
+  return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
+
+
 def classifier(slots):
   net = mlp(False, name='adamw', weight_decay=0.1)
   return INPUTS, supervised.Supervised(net, slots=slots)
@@ -176,7 +185,15 @@ def drq_conv(slots):
 # `(slots) -> (shape of an observation, agent)`, by name.
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
   f.__name__: f
-  for f in (dqn_mlp, dqn_conv, dqn_normed, classifier, sac_mlp, drq_conv)
+  for f in (
+    dqn_mlp,
+    dqn_conv,
+    dqn_normed,
+    dqn_simba,
+    classifier,
+    sac_mlp,
+    drq_conv,
+  )
 }
 
 
@@ -228,7 +245,8 @@ class Promise(NamedTuple):
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
       'last' for the last layer, 'weights' and 'biases' of all layers,
-      'recycled' for what `zeroed='recycled'` names.
+      'recycled' for what `zeroed='recycled'` names, 'fed' for the biases of
+      layers that units which can be recycled feed.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
     zeroed: moments that become zero, apart from those: 'recycled' for the
@@ -280,7 +298,7 @@ PROMISES = (
   # Of a first call with every unit mature, all of them.
   Promise(
     'continual_backprop(rate=1, maturity=0)',
-    changes=('recycled', 'last'),
+    changes=('recycled', 'fed'),
     zeroed=('recycled',),
     redraws=True,
     unseen_by=('dqn_normed',),

@@ -28,6 +28,10 @@ WITH_TARGET = [
 ]
 
 
+# Of what is beside a layer's weights; `INPUT_NORM` is its inputs'.
+OF_UNITS = ('w', 'b', 'g', 'scale', 'offset')
+
+
 def by_path(tree):
   return {
     tuple(path): np.asarray(leaf)
@@ -54,11 +58,16 @@ def paths_of(net_spec, parts, history):
     if layer.hidden
     and (history == 'fresh' or feeds(layer, layers)[0].path[0] == layer.path[0])
   ]
+  fed = [x.path for layer in recycled for x in feeds(layer, layers)]
   known = {
     'last': [layers[-1].path],
     'weights': [(*layer.path, 'w') for layer in layers],
     'biases': [(*layer.path, 'b') for layer in layers],
-    'recycled': [*(layer.path for layer in recycled), (*layers[-1].path, 'w')],
+    'recycled': [
+      *((*layer.path, k) for layer in recycled for k in OF_UNITS),
+      *((*path, 'w') for path in fed),
+    ],
+    'fed': [(*path, 'b') for path in fed],
   }
   return [path for part in parts for path in known.get(part, [(part,)])]
 
@@ -67,7 +76,12 @@ def changing(net_spec, promise, history):
   paths = paths_of(net_spec, promise.changes, history)
   if 'recycled' in promise.changes:
     # Scaled, so that the weights that are left multiply as before.
-    paths.append((*net_spec.layers[-1].path, 'g'))
+    paths += [
+      (*x.path, 'g')
+      for layer in net_spec.layers
+      if layer.hidden
+      for x in feeds(layer, net_spec.layers)
+    ]
   return paths
 
 

@@ -6,6 +6,7 @@ from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.layers import Layer
+from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
 from plasticity_rl.learner.regularizers.infer import infer
 from plasticity_rl.losses import feature_norm
@@ -49,7 +50,8 @@ def make(
     UserError: the network does not have the layer that a regulariser acts on.
   """
   hidden = [layer for layer in layers if layer.hidden]
-  if config.parseval and not hidden:
+  inner = [layer for layer in layers if feeds(layer, layers)]
+  if config.parseval and not inner:
     raise UserError('regularizer.parseval: the network has no hidden layer')
 
   def over(some_layers, measure):
@@ -79,7 +81,7 @@ def make(
     terms.append(
       (
         config.parseval,
-        over(hidden, lambda w: parseval(w, config.parseval_scale)),
+        over(inner, lambda w: parseval(w, config.parseval_scale)),
       )
     )
   if config.spectral_norm:
