@@ -12,10 +12,13 @@ import pathlib
 import re
 from collections.abc import Callable
 
+from plasticity_rl.agents.sam import sam
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.muon import scale_by_muon
 from plasticity_rl.learner.regularizers import registry as regularizers
+from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 from plasticity_rl.networks.crelu import crelu
 from plasticity_rl.networks.fourier import fourier
@@ -33,7 +36,14 @@ KINDS = {
     for f in (crelu, fourier, layer_norm, residual_block, weight_normalization)
   },
   'Optimizers': {
-    f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
+    f.__name__: f
+    for f in (
+      sam,
+      scale_by_adam_per_weight,
+      scale_by_muon,
+      scale_by_trac,
+      scale_by_upgd,
+    )
   },
 }
 _SECTION = re.compile(

@@ -157,6 +157,7 @@ class NetSpec:
     penalty: a regulariser that is added to its loss, or None.
     microbatches: number of parts in which an update processes its batch, to
       save memory.
+    sam_radius: rho of `agents.sam`; 0 for plain gradients.
   """
 
   network: Any
@@ -165,6 +166,7 @@ class NetSpec:
   has_target: bool
   penalty: Penalty | None = None
   microbatches: int = 1
+  sam_radius: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
+from plasticity_rl.agents.sam import sam
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.shard import example_keys as example_keys
@@ -114,7 +115,8 @@ def gradient_step(
   If devices share a batch, the mean is over the whole batch: see `average`.
   `net.microbatches` accumulates the gradient over that many parts of the data,
   or over the greatest common divisor of that number and B. The parts have equal
-  sizes, so the mean of their gradients is the gradient of the whole.
+  sizes, so the mean of their gradients is the gradient of the whole. With
+  `net.sam_radius`, the gradient is taken where `sam` says.
 
   Args:
     net: the network.
@@ -131,7 +133,7 @@ def gradient_step(
   """
   chex.assert_equal_shape_prefix(jax.tree.leaves(data), 1)
 
-  def gradients_of(data: Any) -> tuple[Any, Any]:
+  def loss_gradients(params: Params, data: Any) -> tuple[Any, Any]:
     loss, inputs = make_loss(data)
 
     def total(params: Params) -> tuple[jax.Array, Any]:
@@ -145,14 +147,22 @@ def gradient_step(
       chex.assert_rank(penalty, 0)
       return value + penalty, ({'loss': value, 'penalty': penalty}, output)
 
-    gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+    gradients, (metrics, output) = jax.grad(total, has_aux=True)(params)
     return (gradients, metrics), output.outputs
 
-  size = jax.tree.leaves(data)[0].shape[0]
-  (gradients, metrics), outputs = accumulate_gradients(
-    gradients_of, data, math.gcd(net.microbatches, size)
-  )
-  gradients = average(gradients, shard)
+  def gradients_at(params: Params) -> tuple[Params, dict[str, jax.Array], Any]:
+    size = jax.tree.leaves(data)[0].shape[0]
+    (gradients, metrics), outputs = accumulate_gradients(
+      lambda part: loss_gradients(params, part),
+      data,
+      math.gcd(net.microbatches, size),
+    )
+    gradients = average(gradients, shard)
+    return gradients, metrics, outputs
+
+  gradients, metrics, outputs = gradients_at(state.params)
+  if net.sam_radius:
+    gradients, _, _ = gradients_at(sam(state.params, gradients, net.sam_radius))
   return apply_gradients(net, state, gradients), metrics, outputs
 
 

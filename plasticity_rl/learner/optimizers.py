@@ -5,6 +5,8 @@ import optax
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.muon import scale_by_muon
+from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 
 
@@ -18,6 +20,8 @@ def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
       config.b1, config.b2, config.eps
     ),
     'adamw': optax.chain(adam, decayed),
+    'muon': optax.chain(scale_by_muon(config.momentum, adam), decayed),
+    'trac': scale_by_trac(adam),
     'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
     'sgd': optax.identity(),
     'upgd': optax.chain(

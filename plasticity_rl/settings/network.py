@@ -119,10 +119,12 @@ class OptimizerConfig:
 
   Attributes:
     name: 'adam'; 'adam_per_weight', which counts updates separately for each
-      weight, so that reinitialised weights restart exactly; 'adamw';
-      'rmsprop_centered'; 'sgd'; 'upgd', utility-based perturbed gradient
-      descent, with learning rates like 'sgd'; 'adam_upgd', the same along
-      Adam's direction, with learning rates like 'adam'.
+      weight, so that reinitialised weights restart exactly; 'adamw'; 'muon',
+      orthogonalised momentum for weights and Adam for the rest;
+      'rmsprop_centered'; 'sgd'; 'trac', Adam whose distance from the initial
+      parameters is tuned while learning; 'upgd', utility-based perturbed
+      gradient descent, with learning rates like 'sgd'; 'adam_upgd', the same
+      along Adam's direction, with learning rates like 'adam'.
     learning_rate: at the start.
     decay_updates: linear decay to zero over this number of updates; 0 for no
       decay. It counts the run's updates; interventions do not restart it.
@@ -134,11 +136,15 @@ class OptimizerConfig:
       Collapse", 2023).
     eps: added to the denominator (under the root in RMSProp, as in DQN).
     decay: RMSProp's decay.
+    momentum: Muon's decay of the mean gradient of weights.
     utility_decay: decay of UPGD's running mean of utilities.
     noise: standard deviation of UPGD's perturbation of gradients.
-    weight_decay: of AdamW and UPGD; each step subtracts the weights times this
-      times the learning rate. Elsayed and Mahmood's UPGD has 1e-3.
+    weight_decay: of AdamW, Muon and UPGD; each step subtracts the weights times
+      this times the learning rate. Elsayed and Mahmood's UPGD has 1e-3.
     max_gradient_norm: clips the global norm of all gradients; 0 for none.
+    sam_radius: rho of sharpness-aware minimisation, with any optimizer: the
+      gradient is taken at this distance uphill. 0 for none; an update with it
+      costs twice as much. Foret et al. (2021) take 0.05.
     microbatches: parts into which a batch (on several devices, each device's
       part) is split. Gradients are computed part by part and averaged: the same
       update with less memory.
@@ -151,8 +157,10 @@ class OptimizerConfig:
       'adam_per_weight',
       'adam_upgd',
       'adamw',
+      'muon',
       'rmsprop_centered',
       'sgd',
+      'trac',
       'upgd',
     ),
   )
@@ -162,8 +170,10 @@ class OptimizerConfig:
   b2: float = setting(0.999, low=0, high=1)
   eps: float = setting(1e-8, low=0)
   decay: float = setting(0.95, low=0, high=1)
+  momentum: float = setting(0.95, low=0, high=1)
   utility_decay: float = setting(0.999, low=0, high=1)
   noise: float = setting(1e-3, low=0)
   weight_decay: float = setting(0.0, low=0)
   max_gradient_norm: float = setting(0.0, low=0)
+  sam_radius: float = setting(0.0, low=0)
   microbatches: int = setting(1, low=1)

@@ -157,11 +157,12 @@ def _net(settings, built, *, has_target=False, regularizer=None):
     has_target,
     penalty=regularizers.make(regularizer, network, layers),
     microbatches=settings.optimizer.microbatches,
+    sam_radius=settings.optimizer.sam_radius,
   )
 
 
 def _temperature(settings):
-  """The temperature; it always uses Adam, without decay or clipping."""
+  """The temperature; it always uses Adam, without decay, clipping or SAM."""
   adam = dataclasses.replace(
     settings.optimizer, name='adam', max_gradient_norm=0.0
   )

@@ -50,8 +50,8 @@ MUTANTS = (
   Mutant(
     'a-batch-in-one-part',
     _BASE,
-    'gradients_of, data, math.gcd(net.microbatches, size)',
-    'gradients_of, data, 1',
+    'data, math.gcd(net.microbatches, size)',
+    'data, 1',
     (_TESTS + 'parts_of_a_batch_are_taken_one_after_the_other',),
   ),
   Mutant(

@@ -189,6 +189,81 @@ MUTANTS = (
     ),
     "the authors' code",
   ),
+  Mutant(
+    'members-of-an-ensemble-as-one-matrix',
+    _LEARNER + 'muon.py',
+    'axes = 4 if w.ndim >= 4 else 2',
+    'axes = w.ndim',
+    (
+      _LEARNER_TESTS + 'muon_test.py::'
+      'test_filters_are_flattened_and_members_are_matrices_each',
+    ),
+  ),
+  Mutant(
+    'biases-of-members-as-matrices',
+    _LEARNER + 'muon.py',
+    "lambda path, _: getattr(path[-1], 'key', None) == _WEIGHT, tree",
+    'lambda path, x: x.ndim > 1, tree',
+    (_LEARNER_TESTS + 'muon_test.py::test_all_else_is_adams',),
+  ),
+  Mutant(
+    'muon-of-the-gradient-before',
+    _LEARNER + 'muon.py',
+    'ahead = optax.tree.update_moment(gradients, mu, momentum, 1)',
+    'ahead = mu',
+    (_LEARNER_TESTS + 'muon_test.py::test_momentum_looks_a_step_ahead',),
+  ),
+  Mutant(
+    'trac-of-the-step-for-the-way',
+    _LEARNER + 'trac.py',
+    'lambda new, old: scale * new - state.scale * old, total, state.total',
+    'lambda new, old: scale * (new - old), total, state.total',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'trac-discounts-squares-like-sums',
+    _LEARNER + 'trac.py',
+    'variance = betas**2 * state.variance + h**2',
+    'variance = betas * state.variance + h**2',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'trac-tuned-by-the-last-step',
+    _LEARNER + 'trac.py',
+    'h = optax.tree.vdot(gradients, state.total)',
+    'h = optax.tree.vdot(gradients, directions)',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'sam-goes-downhill',
+    'plasticity_rl/agents/sam.py',
+    'lambda p, g: p + factor * g, params, gradients',
+    'lambda p, g: p - factor * g, params, gradients',
+    ('tests/agents/sam_test.py::test_goes_uphill_by_the_radius',),
+  ),
+  Mutant(
+    'sam-sees-frozen-heads',
+    'plasticity_rl/agents/sam.py',
+    'lambda one, g: g if one else jnp.zeros_like(g), learns, gradients',
+    'lambda one, g: g, learns, gradients',
+    (
+      'tests/agents/sam_test.py::'
+      'test_frozen_heads_stay_and_are_no_part_of_the_norm',
+    ),
+  ),
+  Mutant(
+    'sam-steps-from-uphill',
+    'plasticity_rl/agents/base.py',
+    'gradients, _, _ = gradients_at(sam(state.params, gradients,'
+    ' net.sam_radius))\n',
+    'state = state._replace('
+    'params=sam(state.params, gradients, net.sam_radius))\n'
+    '    gradients, _, _ = gradients_at(state.params)\n',
+    (
+      'tests/agents/sam_test.py::'
+      'test_a_step_takes_the_gradient_there_and_starts_here',
+    ),
+  ),
   # --- Sizes.
   Mutant(
     'one-frozen-head-an-injection',

@@ -156,8 +156,13 @@ def dqn_simba(slots):
   network, layers = split_network(
     INPUTS, convolutions=(), hidden=(4,), residual_blocks=2, split=2
   )
-  optimizer = optimizers.make(settings.OptimizerConfig(name='adamw'))
-  net = NetSpec(network, optimizer, layers, has_target=True)
+  optimizer = optimizers.make(settings.OptimizerConfig(name='muon'))
+  net = NetSpec(network, optimizer, layers, has_target=True, sam_radius=0.05)
+  return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
+
+
+def dqn_trac(slots):
+  net = mlp(True, name='trac')
   return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
@@ -190,6 +195,7 @@ AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
     dqn_conv,
     dqn_normed,
     dqn_simba,
+    dqn_trac,
     classifier,
     sac_mlp,
     drq_conv,
