@@ -92,6 +92,9 @@ class RegularizerConfig:
     feature_norm: coefficient of the mean of ||phi||^2.
     feature_norm_of: phi: 'penultimate' for the outputs of the last hidden
       layer, 'encoder' for those of the encoder.
+    c_chain: ratio of C-CHAIN's penalty to the loss: outputs on a second batch
+      stay what they were before the last update. Tang et al. (2025) have 0.01
+      on MinAtar.
     infer: coefficient of InFeR, which adds auxiliary heads to the encoder. Lyle
       et al. use 0.1 on Atari.
     infer_heads: number of these heads.
@@ -108,6 +111,7 @@ class RegularizerConfig:
   feature_norm_of: str = setting(
     'penultimate', choices=('penultimate', 'encoder')
   )
+  c_chain: float = setting(0.0, low=0)
   infer: float = setting(0.0, low=0)
   infer_heads: int = setting(10, low=1)
   infer_scale: float = setting(100.0, low=0)

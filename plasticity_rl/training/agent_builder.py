@@ -152,9 +152,10 @@ def _net(settings, built, *, has_target=False, regularizer=None):
   regularizer = regularizer or settings.regularizer
   return NetSpec(
     network,
-    optimizers.make(settings.optimizer),
+    optimizers.make(settings.optimizer, remember=bool(regularizer.c_chain)),
     layers,
     has_target,
+    has_reference=bool(regularizer.c_chain),
     penalty=regularizers.make(regularizer, network, layers),
     microbatches=settings.optimizer.microbatches,
     sam_radius=settings.optimizer.sam_radius,
