@@ -106,7 +106,8 @@ def _of_weights(w: jax.Array) -> jax.Array:
 
 def _weights_mask(tree: Params) -> Any:
   return jax.tree_util.tree_map_with_path(
-    lambda path, _: getattr(path[-1], 'key', None) == _WEIGHT, tree
+    lambda path, _: [getattr(k, 'key', 0) for k in path[-1:]] == [_WEIGHT],
+    tree,
   )
 
 

@@ -436,7 +436,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
 def test_frozen_leaves_get_zeros_whatever_their_gradient(optimizer):
   params = inject_params(1, PLAIN, fresh())
   updates, _ = optimizer.update(
-    gradients_of(params), optimizer.init(params), params
+    gradients_of(params), filled(optimizer.init(params)), params
   )
   learning, frozen = of_trainable(updates)
   assert all(np.all(x) for x in learning)

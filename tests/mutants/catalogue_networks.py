@@ -8,6 +8,7 @@ _LOSSES = 'plasticity_rl/losses.py'
 _LOSSES_TESTS = 'tests/losses_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
 _REGULARIZERS_TESTS = 'tests/learner/regularizers/'
+_C_CHAIN_TESTS = _REGULARIZERS_TESTS + 'c_chain_test.py::test_'
 _NETWORKS = 'plasticity_rl/networks/'
 _NETWORKS_TESTS = 'tests/networks/'
 _LEARNER = 'plasticity_rl/learner/'
@@ -49,12 +50,53 @@ MUTANTS = (
   Mutant(
     'infer-towards-the-present',
     _REGULARIZERS + 'registry.py',
-    'output, network.apply(initial, inputs), config.infer_scale',
+    'output, network.apply(state.initial, inputs), config.infer_scale',
     'output, output, config.infer_scale',
     (
       _REGULARIZERS_TESTS + 'registry_test.py::'
       'test_each_is_what_its_function_says[infer]',
     ),
+  ),
+  Mutant(
+    'churn-on-the-batch-of-the-update',
+    _LEARNER + 'learner.py',
+    'update_key, nets, batch, updates + i, shard, reference',
+    'update_key, nets, batch, updates + i, shard, None',
+    (_C_CHAIN_TESTS + 'the_learner_draws_a_second_batch',),
+  ),
+  Mutant(
+    'one-batch-on-the-host-for-both',
+    'plasticity_rl/training/host_programs.py',
+    'self.batches_per_update = 2 if agent.spec.has_reference else 1',
+    'self.batches_per_update = 1',
+    (
+      'tests/training/host_trainer_test.py::'
+      'test_an_update_with_a_second_batch_has_two',
+    ),
+  ),
+  Mutant(
+    'the-network-before-is-the-one-to-come',
+    _REGULARIZERS + 'c_chain.py',
+    'jax.tree.map(jnp.subtract, injection.trainable(state.params), last)',
+    'jax.tree.map(jnp.add, injection.trainable(state.params), last)',
+    (
+      _C_CHAIN_TESTS + 'the_network_before_is_that_before_the_last_'
+      'update[adam]',
+    ),
+  ),
+  Mutant(
+    'coefficient-by-the-loss-with-its-sign',
+    _REGULARIZERS + 'c_chain.py',
+    'losses = _DECAY * losses + jnp.abs(metrics[LOSS])',
+    'losses = _DECAY * losses + metrics[LOSS]',
+    (_C_CHAIN_TESTS + 'by_hand',),
+  ),
+  Mutant(
+    'a-reset-head-is-held-to-the-old-one',
+    'plasticity_rl/interventions/base.py',
+    "if n not in ('before', 'after', None)",
+    'if n is not None',
+    (_C_CHAIN_TESTS + 'a_reset_forgets_the_update_of_what_it_draws',),
   ),
   # --- Architectures.
   Mutant(
@@ -202,8 +244,8 @@ MUTANTS = (
   Mutant(
     'biases-of-members-as-matrices',
     _LEARNER + 'muon.py',
-    "lambda path, _: getattr(path[-1], 'key', None) == _WEIGHT, tree",
-    'lambda path, x: x.ndim > 1, tree',
+    "lambda path, _: [getattr(k, 'key', 0) for k in path[-1:]] == [_WEIGHT],",
+    'lambda path, x: x.ndim > 1,',
     (_LEARNER_TESTS + 'muon_test.py::test_all_else_is_adams',),
   ),
   Mutant(

@@ -24,6 +24,7 @@ from plasticity_rl.agents import supervised
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
 from plasticity_rl.learner import optimizers
+from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
@@ -162,7 +163,16 @@ def dqn_simba(slots):
 
 
 def dqn_trac(slots):
-  net = mlp(True, name='trac')
+  net = mlp(True, name='sgd')
+  config = settings.OptimizerConfig(name='trac')
+  net = dataclasses.replace(
+    net,
+    optimizer=optimizers.make(config, remember=True),
+    penalty=regularizers.make(
+      settings.RegularizerConfig(c_chain=0.1), net.network, net.layers
+    ),
+    has_reference=True,
+  )
   return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 

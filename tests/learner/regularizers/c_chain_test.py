@@ -11,6 +11,8 @@ from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.agents import dqn
+from plasticity_rl.environments.spaces import Continuous
+from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.interventions import base as interventions
 from plasticity_rl.learner import learner
 from plasticity_rl.learner import optimizers
@@ -19,6 +21,7 @@ from plasticity_rl.learner.regularizers import registry
 from plasticity_rl.methods.moments import reset_moments
 from plasticity_rl.networks import sequential
 from plasticity_rl.shard import Shard
+from plasticity_rl.training import agent_builder
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import Transition
 
@@ -241,3 +244,46 @@ def test_the_learner_draws_a_second_batch():
   # Without it, batches are those that they always were.
   assert given[1][1] is None
   np.testing.assert_array_equal(drawn[2][0], jax.random.split(KEY)[0])
+
+
+def test_networks_of_sac_each_on_what_they_see_of_the_second_batch():
+  config = settings.default_config('sac', 'pendulum')
+  config.network.hidden, config.network.split = (4,), 1
+  config.regularizer.c_chain = RATIO
+  agent = agent_builder.make(
+    settings.resolve(config), Spaces((3,), np.float32, Continuous(2))
+  )
+  draw = np.random.default_rng(0).standard_normal
+
+  def batch():
+    return Transition(
+      draw([4, 3], np.float32),
+      np.tanh(draw([4, 2], np.float32)),
+      draw([4], np.float32),
+      np.full(4, 0.9, np.float32),
+      draw([4, 3], np.float32),
+    )
+
+  update = jax.jit(
+    lambda nets, *data: agent.update(KEY, nets, data[0], 0, reference=data[1])
+  )
+  first = agent.init(KEY)
+  second, metrics = update(first, batch(), batch())
+  assert metrics['churn'] == metrics['actor_churn'] == 0
+  assert 'temperature_churn' not in metrics
+  reference = batch()
+  _, metrics = update(second, batch(), reference)
+  for name, prefix, x in (
+    ('critic', '', (reference.s_tm1, reference.a_tm1)),
+    ('actor', 'actor_', reference.s_tm1),
+  ):
+    network = agent.spec.nets[name].network
+    old, new = (
+      np.concatenate(
+        jax.tree.leaves(network.apply(nets[name].params, x).outputs), -1
+      )
+      for nets in (first, second)
+    )
+    np.testing.assert_allclose(
+      metrics[f'{prefix}churn'], np.square(new - old).mean(), rtol=1e-2
+    )
