@@ -37,6 +37,12 @@ from plasticity_rl.types import Transition
 
 SEEDS, BATCH, ACTIONS, ACTION_SIZE = 2, 6, 3, 2
 HISTORIES = ('fresh', 'injected', 'slots')
+# DrQ is SAC on images; the others are DQN with a network or optimizer.
+FEWER = {
+  'drq_conv': ('fresh',),
+  'dqn_simba': ('fresh', 'injected'),
+  'dqn_trac': ('injected',),
+}
 INPUTS = (6,)
 IMAGES = (5, 4, 2)
 
@@ -222,7 +228,7 @@ def by_speed(names=None):
 
 
 def pairs(names=None):
-  """Agents with histories; of DrQ, which is SAC on images, the first.
+  """Agents with histories; of those that differ little from others, fewer.
 
   All but the first agent, injected, are for `make test` alone.
   """
@@ -235,8 +241,7 @@ def pairs(names=None):
       else [pytest.mark.slow],
     )
     for agent in by_speed(names)
-    for history in HISTORIES
-    if agent.values != ('drq_conv',) or history == HISTORIES[0]
+    for history in FEWER.get(agent.values[0], HISTORIES)
   ]
 
 
@@ -265,6 +270,8 @@ class Promise(NamedTuple):
       layers that units which can be recycled feed.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
+    by_weight: whether groups start anew weight by weight: what an optimizer
+      keeps of no single one (the scale of TRAC) goes on, counts apart.
     zeroed: moments that become zero, apart from those: 'recycled' for the
       weights into and out of every unit that can be recycled.
     counts: whether groups with such moments count anew.
@@ -282,6 +289,7 @@ class Promise(NamedTuple):
   changes: tuple[str, ...] = ()
   frozen: str = 'kept'
   groups: tuple[str, ...] = ()
+  by_weight: bool = False
   zeroed: tuple[str, ...] = ()
   counts: bool = False
   same_draw: bool = False
@@ -345,6 +353,7 @@ PROMISES = (
     'reset(scope="random", fraction=1)',
     changes=BOTH,
     groups=BOTH,
+    by_weight=True,
     same_draw=True,
     redraws=True,
   ),
