@@ -47,10 +47,10 @@ def scale_by_trac(
   Muppidi, Zhang and Yang, "Fast TRAC: A Parameter-Free Optimizer for Lifelong
   Reinforcement Learning", 2024, of which this follows the public code. theta_0
   - rate D is where the optimizer d alone would be; h is positive as long as
-  going on in its direction lowers the loss. Then S grows from 1e-8 by the
-  exponential of the square of sigma / sqrt(v), at most to that of what the
-  discounts remember; otherwise it shrinks, and with it the distance from
-  theta_0. The learning rate is then only that of d: the authors take 1e-2.
+  going on in its direction lowers the loss. Then S grows from 1e-8 like the
+  exponential of sigma^2 / (2 v); otherwise it shrinks, and with it the distance
+  from theta_0. The learning rate is that of d, and matters little: the authors'
+  example has Adam with 1e-3.
 
   Deviations from the authors' code:
 
