@@ -45,11 +45,11 @@ def scale_by_trac(
       theta = theta_0 - rate S D,    rate the learning rate
 
   Muppidi, Zhang and Yang, "Fast TRAC: A Parameter-Free Optimizer for Lifelong
-  Reinforcement Learning", 2024, of which this follows the public code. theta_0
-  - rate D is where the optimizer d alone would be; h is positive as long as
-  going on in its direction lowers the loss. Then S grows from 1e-8 like the
-  exponential of sigma^2 / (2 v); otherwise it shrinks, and with it the distance
-  from theta_0. The learning rate is that of d, and matters little: the authors'
+  Reinforcement Learning", 2024, of which this follows the public code. Without
+  the tuner, d would be at theta_0 - rate D; h is positive as long as going on
+  in its direction lowers the loss. Then S grows from 1e-8 like the exponential
+  of sigma^2 / (2 v); otherwise it shrinks, and with it the distance from
+  theta_0. The learning rate is that of d, and matters little: the authors'
   example has Adam with 1e-3.
 
   Deviations from the authors' code:
