@@ -103,6 +103,7 @@ def methods(task: int) -> dict[str, list[dict]]:
     'InFeR': _key('regularizer.infer', 1e-3, 1e-2, 1e-1),
     'Parseval': _key('regularizer.parseval', 1e-5, 1e-4, 1e-3),
     'spectral norm': _key('regularizer.spectral_norm', 1e-4, 1e-3, 1e-2),
+    'C-CHAIN': _key('regularizer.c_chain', 1e-2, 1e-1, 1.0),
     'feature norm': _key('regularizer.feature_norm', 1e-4, 1e-3, 1e-2),
     'layer norm': _key(
       'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.layer_norm': True}
@@ -120,6 +121,19 @@ def methods(task: int) -> dict[str, list[dict]]:
     'weight norm': _key(
       'optimizer.eps', 1e-8, 1e-5, 1e-3, **{'network.weight_norm': True}
     ),
+    # A residual block in the place of a dense layer.
+    'SimBa': _key(
+      'optimizer.weight_decay',
+      1e-4,
+      1e-3,
+      1e-2,
+      **{
+        'network.hidden': (64,),
+        'network.residual_blocks': 1,
+        'network.initializer': 'orthogonal',
+        'optimizer.name': 'adamw',
+      },
+    ),
     'Adam, b1 = b2': _key('optimizer.b2', 0.9, 0.99, 0.999),
     'Adam, larger eps': _key('optimizer.eps', 1e-5, 1e-3, 1e-1),
     'AdamW': _key(
@@ -129,6 +143,21 @@ def methods(task: int) -> dict[str, list[dict]]:
       1e-2,
       **{'optimizer.name': 'adamw'},
     ),
+    'Muon': _key(
+      'optimizer.learning_rate',
+      3e-4,
+      1e-3,
+      3e-3,
+      **{'optimizer.name': 'muon'},
+    ),
+    'TRAC': _key(
+      'optimizer.learning_rate',
+      1e-3,
+      3e-3,
+      1e-2,
+      **{'optimizer.name': 'trac'},
+    ),
+    'SAM': _key('optimizer.sam_radius', 0.01, 0.05, 0.2),
     # Its step is gradient descent's, which has learning rates of its own.
     'UPGD': _key(
       'optimizer.learning_rate',

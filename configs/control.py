@@ -4,6 +4,7 @@ SAC where actions are continuous, Double DQN where they are discrete. Variants,
 joined by commas: a problem (`pendulum` by default, `cartpole`, `acrobot`,
 `mountain_car`, `mountain_car_continuous`, `cartpole_swingup`,
 `cartpole_swingup_sparse`), `ratio=1` to `ratio=32` for so many updates a step,
+`simba` for a residual block instead of a dense layer, and decayed weights,
 `continual` for ten tasks of other physics, each half as long as a run without
 it, and `gradual` for the same, but physics drifts. What is learned in 20k steps
 (60k of `mountain_car`), and how long these take: `results/control/README.md`.
@@ -21,7 +22,7 @@ SAC = (
 )
 DQN = ('cartpole', 'acrobot', 'mountain_car')
 RATIOS = tuple(f'ratio={n}' for n in (1, 2, 4, 8, 16, 32))
-OTHERS = ('continual', 'gradual', *RATIOS)
+OTHERS = ('continual', 'gradual', 'simba', *RATIOS)
 
 
 def get_config(variant: str = ''):
@@ -42,6 +43,12 @@ def get_config(variant: str = ''):
   config.network.hidden = (64, 64)
   config.network.split = 1
   config.optimizer.learning_rate = 1e-3
+  if 'simba' in words:
+    config.network.hidden = (64,)
+    config.network.residual_blocks = 1
+    config.network.initializer = 'orthogonal'
+    config.optimizer.name = 'adamw'
+    config.optimizer.weight_decay = 1e-2
 
   config.replay.capacity = 20_000
   config.replay.min_size = 1000

@@ -5,7 +5,9 @@ Learning" (Nikishin et al., 2022), whose code is jaxrl's. Variants, joined by
 commas: a task (`cheetah_run` by default, any of the suite), `resets` (all
 networks, targets and optimizers every 200k steps, the replay kept; the paper's
 SAC), `sr` (scaled by resets: every 2.56M updates instead), `rr2` to `rr32` for
-so many updates a step, `primed` for 100k updates on the first 100 transitions.
+so many updates a step, `primed` for 100k updates on the first 100 transitions,
+`simba` for the networks, optimizer and temperature of SimBa (Lee et al., 2025),
+who make two updates a step (`rr2`) and have one critic and a smaller actor.
 """
 
 from plasticity_rl import settings
@@ -13,7 +15,7 @@ from plasticity_rl.environments import host_registry
 from plasticity_rl.settings import variants
 
 RATIOS = ('rr2', 'rr4', 'rr8', 'rr16', 'rr32')
-OTHERS = ('resets', 'sr', 'primed', *RATIOS)
+OTHERS = ('resets', 'sr', 'primed', 'simba', *RATIOS)
 
 
 def get_config(variant: str = ''):
@@ -48,6 +50,15 @@ def get_config(variant: str = ''):
   config.checkpoint.every_steps = 50_000
   config.fork.horizon = 100_000
 
+  if 'simba' in words:
+    config.environment.normalize_observations = True
+    config.network.hidden = (512,)
+    config.network.residual_blocks = 2
+    config.network.split = -2
+    config.optimizer.name = 'adamw'
+    config.optimizer.weight_decay = 1e-2
+    config.optimizer.learning_rate = 1e-4
+    config.agent.initial_temperature = 0.01
   if 'resets' in words:
     config.interventions = ('reset(scope="everything", every_steps=200_000)',)
   if 'sr' in words:

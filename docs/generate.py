@@ -12,14 +12,18 @@ import pathlib
 import re
 from collections.abc import Callable
 
+from plasticity_rl.agents.sam import sam
 from plasticity_rl.diagnostics import registry as diagnostics
 from plasticity_rl.interventions import registry as interventions
 from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.muon import scale_by_muon
 from plasticity_rl.learner.regularizers import registry as regularizers
+from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 from plasticity_rl.networks.crelu import crelu
 from plasticity_rl.networks.fourier import fourier
 from plasticity_rl.networks.layer_norm import layer_norm
+from plasticity_rl.networks.simba import residual_block
 from plasticity_rl.weight_norm import weight_normalization
 
 FOLDER = pathlib.Path(__file__).parent / 'methods'
@@ -28,10 +32,18 @@ KINDS = {
   'Diagnostics': diagnostics.REGISTRY,
   'Regularizers': regularizers.REGISTRY,
   'Architectures': {
-    f.__name__: f for f in (crelu, fourier, layer_norm, weight_normalization)
+    f.__name__: f
+    for f in (crelu, fourier, layer_norm, residual_block, weight_normalization)
   },
   'Optimizers': {
-    f.__name__: f for f in (scale_by_adam_per_weight, scale_by_upgd)
+    f.__name__: f
+    for f in (
+      sam,
+      scale_by_adam_per_weight,
+      scale_by_muon,
+      scale_by_trac,
+      scale_by_upgd,
+    )
   },
 }
 _SECTION = re.compile(

@@ -13,6 +13,10 @@ import jax.numpy as jnp
 
 from plasticity_rl.errors import UserError
 
+# Keys, beside a layer's weights, of what normalises its inputs, each
+# `[inputs]`. All other keys hold one value for each unit.
+INPUT_NORM = ('input_scale', 'input_offset')
+
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
@@ -26,10 +30,12 @@ class Layer:
   Attributes:
     name: key of its features; of member m of an ensemble it ends in '.m'.
     path: where its weights are in the parameters, keys of nested dicts. Beside
-      them may be what normalises it (`g`, `scale`, `offset`, each `[units]`).
+      them may be what normalises it (`g`, `scale`, `offset`, each `[units]`)
+      and its inputs (`INPUT_NORM`, each `[inputs]`).
       In an agent's network the first key is 'encoder' or 'head'.
-    hidden: whether its output passes a non-linearity and feeds the next layer;
-      false for the last one, whose outputs are predictions.
+    hidden: whether its output passes a non-linearity and feeds the next layer
+      alone; false for the last one, whose outputs are predictions, and where
+      a sum that later layers read as well is made of the output.
     features_per_unit: how many features its activation makes of a unit, the
       last axis of its weights; features i, i + units, ... are those of unit i.
     member: its index on the leading axis of what is at `path`; None where that

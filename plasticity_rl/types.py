@@ -140,8 +140,13 @@ def structure(tree: Any) -> Any:
 
 # `(params) -> (losses [B], output)` on one batch: what a network is trained on.
 Loss = Callable[[Params], tuple[jax.Array, NetworkOutput]]
-# `(params, initial, inputs, output) -> scalar`, added to the mean loss.
-Penalty = Callable[[Params, Params, Any, NetworkOutput], jax.Array]
+# `(params, state, inputs, output, reference) -> (scalar, metrics)`, added to
+# the mean loss. `state` is the network's before the update, `inputs` and
+# `output` are those of the loss, and `reference` is inputs of a second batch.
+Penalty = Callable[
+  [Params, NetState, Any, NetworkOutput, Any],
+  tuple[jax.Array, dict[str, jax.Array]],
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +160,10 @@ class NetSpec:
       members of an ensemble next to each other; () for a network without any.
     has_target: whether it has a target network.
     penalty: a regulariser that is added to its loss, or None.
+    has_reference: whether the penalty looks at a second batch.
     microbatches: number of parts in which an update processes its batch, to
       save memory.
+    sam_radius: rho of `agents.sam`; 0 for plain gradients.
   """
 
   network: Any
@@ -164,7 +171,9 @@ class NetSpec:
   layers: tuple[Layer, ...]
   has_target: bool
   penalty: Penalty | None = None
+  has_reference: bool = False
   microbatches: int = 1
+  sam_radius: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,3 +203,8 @@ class AgentSpec:
     [Key, Mapping[str, NetState], Transition], Mapping[str, Loss]
   ]
   slots: int = 0
+
+  @property
+  def has_reference(self) -> bool:
+    """Whether an update is given a second batch."""
+    return any(net.has_reference for net in self.nets.values())

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import injection
+from plasticity_rl.agents.sam import sam
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
 from plasticity_rl.shard import example_keys as example_keys
@@ -70,6 +71,7 @@ class Agent(abc.ABC):
     batch: Transition,
     updates: jax.Array,
     shard: Shard = UNSHARDED,
+    reference: Transition | None = None,
   ) -> tuple[Nets, dict[str, jax.Array]]:
     """Makes one gradient step of each network.
 
@@ -81,6 +83,8 @@ class Agent(abc.ABC):
       updates: number of earlier updates, a scalar.
       shard: the position of that part in the batch. Gradients are averaged
         over all devices.
+      reference: this device's part of a second batch, for penalties; by
+        default the first.
 
     Returns:
       The new networks, and metrics (scalars) by name.
@@ -108,13 +112,15 @@ def gradient_step(
   make_loss: MakeLoss,
   data: Any,
   shard: Shard = UNSHARDED,
+  reference: Any = None,
 ) -> tuple[NetState, dict[str, jax.Array], Any]:
   """One gradient step on the mean loss plus the penalty of the network.
 
   If devices share a batch, the mean is over the whole batch: see `average`.
   `net.microbatches` accumulates the gradient over that many parts of the data,
   or over the greatest common divisor of that number and B. The parts have equal
-  sizes, so the mean of their gradients is the gradient of the whole.
+  sizes, so the mean of their gradients is the gradient of the whole. With
+  `net.sam_radius`, the gradient is taken where `sam` says.
 
   Args:
     net: the network.
@@ -123,15 +129,19 @@ def gradient_step(
       the inputs of the network in that loss.
     data: arrays with one row for each example, `[B, ...]`.
     shard: the part of the batch that `data` is.
+    reference: inputs of the network in a second batch, `[B, ...]`, if
+      `net.has_reference`.
 
   Returns:
     The new state, metrics, and the outputs of the network, `[B, ...]`. The
-    metrics are 'loss', the mean loss without the penalty, and 'penalty' if the
-    network has one.
+    metrics are 'loss', the mean loss without the penalty, and if the network
+    has one 'penalty' and what it adds.
   """
+  data = data, reference if net.has_reference else ()
   chex.assert_equal_shape_prefix(jax.tree.leaves(data), 1)
 
-  def gradients_of(data: Any) -> tuple[Any, Any]:
+  def loss_gradients(params: Params, data: Any) -> tuple[Any, Any]:
+    data, reference = data
     loss, inputs = make_loss(data)
 
     def total(params: Params) -> tuple[jax.Array, Any]:
@@ -141,19 +151,29 @@ def gradient_step(
       value = losses.mean()
       if net.penalty is None:
         return value, ({'loss': value}, output)
-      penalty = net.penalty(params, state.initial, inputs, output)
+      penalty, more = net.penalty(params, state, inputs, output, reference)
       chex.assert_rank(penalty, 0)
-      return value + penalty, ({'loss': value, 'penalty': penalty}, output)
+      metrics = {'loss': value, 'penalty': penalty, **more}
+      return value + penalty, (metrics, output)
 
-    gradients, (metrics, output) = jax.grad(total, has_aux=True)(state.params)
+    gradients, (metrics, output) = jax.grad(total, has_aux=True)(params)
     return (gradients, metrics), output.outputs
 
-  size = jax.tree.leaves(data)[0].shape[0]
-  (gradients, metrics), outputs = accumulate_gradients(
-    gradients_of, data, math.gcd(net.microbatches, size)
-  )
-  gradients = average(gradients, shard)
-  return apply_gradients(net, state, gradients), metrics, outputs
+  def gradients_at(params: Params) -> tuple[Params, dict[str, jax.Array], Any]:
+    size = jax.tree.leaves(data)[0].shape[0]
+    (gradients, metrics), outputs = accumulate_gradients(
+      lambda part: loss_gradients(params, part),
+      data,
+      math.gcd(net.microbatches, size),
+    )
+    gradients = average(gradients, shard)
+    return gradients, metrics, outputs
+
+  gradients, metrics, outputs = gradients_at(state.params)
+  if net.sam_radius:
+    gradients, _, _ = gradients_at(sam(state.params, gradients, net.sam_radius))
+  told = {'metrics': shard.mean(metrics)} if net.has_reference else {}
+  return apply_gradients(net, state, gradients, **told), metrics, outputs
 
 
 def accumulate_gradients(
@@ -210,12 +230,15 @@ def average(gradients: Params, shard: Shard) -> Params:
 
 
 def apply_gradients(
-  net: NetSpec, state: NetState, gradients: Params
+  net: NetSpec, state: NetState, gradients: Params, **told: Any
 ) -> NetState:
-  """One optimizer step on trainable parameters; frozen ones are kept."""
+  """One optimizer step on trainable parameters; frozen ones are kept.
+
+  The optimizer's `update` takes what it is `told` as extra arguments.
+  """
   chex.assert_trees_all_equal_shapes(gradients, state.params)
   updates, opt_state = net.optimizer.update(
-    gradients, state.opt_state, state.params
+    gradients, state.opt_state, state.params, **told
   )
   params = jax.tree.map(
     lambda learns, p, u: p + u if learns else p,

@@ -100,6 +100,7 @@ class DQN(base.Agent):
     batch: Transition,
     updates: jax.Array,
     shard: Shard = UNSHARDED,
+    reference: Transition | None = None,
   ) -> tuple[base.Nets, dict[str, jax.Array]]:
     """See `Agent`. Metrics: 'loss', 'penalty' (if any) and 'q_mean'."""
     state, metrics, q = base.gradient_step(
@@ -108,6 +109,7 @@ class DQN(base.Agent):
       lambda part: (self._losses(key, nets, part)['q'], part.s_tm1),
       batch,
       shard,
+      (batch if reference is None else reference).s_tm1,
     )
     state = base.copy_periodically(
       state, updates + 1, self._config.target_period_updates

@@ -163,15 +163,19 @@ class SAC(base.Agent):
     batch: Transition,
     updates: jax.Array,
     shard: Shard = UNSHARDED,
+    reference: Transition | None = None,
   ) -> tuple[base.Nets, dict[str, jax.Array]]:
     """See `Agent`. Updates critic, target, actor and temperature, in order."""
     del updates
     drawn = self._draw(key, batch)
     old, new, metrics = nets, dict(nets), {}
 
+    second = batch if reference is None else reference
+
     def gradient_step(name: str, make_loss: base.MakeLoss, data: Any) -> Any:
+      inputs = self._inputs(_params(new), second)[name]
       new[name], metrics[name], outputs = base.gradient_step(
-        self._nets[name], old[name], make_loss, data, shard
+        self._nets[name], old[name], make_loss, data, shard, inputs
       )
       return outputs
 

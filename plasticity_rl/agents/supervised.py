@@ -95,6 +95,7 @@ class Supervised(base.Agent):
     batch: Transition,
     updates: jax.Array,
     shard: Shard = UNSHARDED,
+    reference: Transition | None = None,
   ) -> tuple[base.Nets, dict[str, jax.Array]]:
     """See `Agent`. Metrics: 'loss' and 'penalty' (if any)."""
     del updates
@@ -105,6 +106,7 @@ class Supervised(base.Agent):
       lambda part: (self._losses(key, nets, part)[name], part.s_tm1),
       batch,
       shard,
+      (batch if reference is None else reference).s_tm1,
     )
     return {name: state}, metrics
 

@@ -79,23 +79,19 @@ class Probe:
 
   @functools.cached_property
   def singular_values(self) -> dict[str, jax.Array]:
-    """Of each hidden dense layer's features and the encoder's output.
+    """Of the features of each dense layer but the last, and of the encoder.
 
     Descending, `[min(B, F)]`. A convolution inside the encoder is left out:
     its flattened features are large, and nothing but the next layer reads
-    them.
+    them. After a layer that ends a residual block, features are the block's.
     """
     layers = self.net.layers
-    ends_encoder = {
-      layer.name
-      for layer in layers
-      if layer.path[0] == 'encoder'
-      and any(follower.path[0] == 'head' for follower in feeds(layer, layers))
-    }
     values = {}
     for layer in layers:
-      features = self.output.layers[layer.name] if layer.hidden else None
-      if layer.hidden and (features.ndim == 2 or layer.name in ends_encoder):
+      parts = {follower.path[0] for follower in feeds(layer, layers)}
+      features = self.output.layers[layer.name]
+      ends_encoder = layer.path[0] == 'encoder' and 'head' in parts
+      if ends_encoder or (parts and features.ndim == 2):
         values[layer.name] = ranks.singular_values(features)
     return values
 

@@ -13,7 +13,7 @@ in the names:
 - `stable_rank`: ||Phi||_F^2 / ||Phi||_2^2 (numerical linear algebra).
 
 All but `feature_rank` stay when Phi is scaled. A layer of zeros has rank 0 in
-each. They are reported for each hidden dense layer and for the encoder's
+each. They are reported for each dense layer but the last and for the encoder's
 output, by one decomposition for all four (`base.Probe.singular_values`), each
 as `measures.ranks` has it.
 """

@@ -106,7 +106,17 @@ def check_several(
 def reset_groups(
   net: NetSpec, state: NetState, groups: Sequence[str]
 ) -> NetState:
-  """A fresh optimizer state, counts included, for whole groups."""
-  fresh = net.optimizer.init(state.params)
-  opt_state = {**state.opt_state, **{g: fresh[g] for g in groups}}
+  """A fresh optimizer state, counts included, for whole groups.
+
+  What stages for all groups keep of the weights of these is fresh as well.
+  """
+
+  def pick(path: tuple[Any, ...], fresh: jax.Array, old: jax.Array) -> Any:
+    names = (getattr(key, 'key', None) for key in path)
+    group = next((n for n in names if n not in ('before', 'after', None)), None)
+    return fresh if group in groups else old
+
+  opt_state = jax.tree_util.tree_map_with_path(
+    pick, net.optimizer.init(state.params), state.opt_state
+  )
   return state._replace(opt_state=opt_state)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from plasticity_rl import checks
 from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.layers import INPUT_NORM
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import put_layer
 from plasticity_rl.types import AgentSpec
@@ -115,14 +116,15 @@ def drawn_since(net: NetSpec, was: Params, now: Params) -> Params:
   """Which weights were drawn again, bool, by their initial values.
 
   Biases, scales and offsets of a unit are drawn as the same constants each
-  time, so they count as drawn again if one of the unit's weights was.
+  time, so they count as drawn again if one of the unit's weights was; those of
+  a layer's inputs, if weights of all its units were.
   """
   new = jax.tree.map(jnp.not_equal, was, now)
   for layer in net.layers:
     own = get_layer(new, layer)
     w = own[layer.weight]
     drawn = w.reshape(-1, w.shape[-1]).any(0)
-    new = put_layer(
-      new, layer, {k: w if k == layer.weight else drawn for k in own}
-    )
+    of_units = {k: drawn for k in own if k not in (layer.weight, *INPUT_NORM)}
+    of_inputs = {k: drawn.all() | own[k] for k in INPUT_NORM if k in own}
+    new = put_layer(new, layer, {layer.weight: w, **of_units, **of_inputs})
   return new

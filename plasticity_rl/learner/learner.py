@@ -104,7 +104,8 @@ def learn(
     agent: the agent that is trained.
     nets: the networks.
     intervention_states: states of interventions by label, with those of hooks.
-    sample: `(key, i) -> batch` for update i of these updates.
+    sample: `(key, i) -> batch` for update i of these updates, and, if the
+      agent's penalties look at a second batch, for i + `num_updates`.
     updates: number of earlier updates.
     num_updates: number of updates to make, a static integer.
     hooks: interventions after each update, in this order.
@@ -125,10 +126,16 @@ def learn(
     nets, intervention_states = carry
     key, i = inputs
     sample_key, update_key = jax.random.split(key)
+    reference = None
+    if agent.spec.has_reference:
+      sample_key, reference_key = jax.random.split(sample_key)
+      reference = sample(reference_key, i + num_updates)
     batch = sample(sample_key, i)
     if shard.axis is not None:
       update_key = shard.keys(update_key, batch.r_t.shape[0])
-    nets, metrics = agent.update(update_key, nets, batch, updates + i, shard)
+    nets, metrics = agent.update(
+      update_key, nets, batch, updates + i, shard, reference
+    )
     for hook in hooks:
       nets, intervention_states = run_hook(
         hook,

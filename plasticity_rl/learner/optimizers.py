@@ -5,11 +5,21 @@ import optax
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
+from plasticity_rl.learner.muon import scale_by_muon
+from plasticity_rl.learner.regularizers import c_chain
+from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 
 
-def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
-  """The optimizer of a config, grouped (see `injection.grouped`)."""
+def make(
+  config: settings.OptimizerConfig, *, remember: bool = False
+) -> optax.GradientTransformation:
+  """The optimizer of a config, grouped (see `injection.grouped`).
+
+  Args:
+    config: settings.
+    remember: whether it remembers its last update (see `c_chain.remember`).
+  """
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
   decayed = optax.add_decayed_weights(config.weight_decay)
   cores = {
@@ -18,6 +28,8 @@ def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
       config.b1, config.b2, config.eps
     ),
     'adamw': optax.chain(adam, decayed),
+    'muon': optax.chain(scale_by_muon(config.momentum, adam), decayed),
+    'trac': scale_by_trac(adam),
     'rmsprop_centered': optax.scale_by_stddev(config.decay, config.eps),
     'sgd': optax.identity(),
     'upgd': optax.chain(
@@ -33,8 +45,7 @@ def make(config: settings.OptimizerConfig) -> optax.GradientTransformation:
   before = None
   if config.max_gradient_norm:
     before = optax.clip_by_global_norm(config.max_gradient_norm)
-  return injection.grouped(
-    cores[config.name],
-    before=before,
-    after=optax.scale_by_learning_rate(rate),
-  )
+  after = optax.scale_by_learning_rate(rate)
+  if remember:
+    after = optax.chain(after, c_chain.remember())
+  return injection.grouped(cores[config.name], before=before, after=after)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from plasticity_rl import checks
 from plasticity_rl.errors import UserError
+from plasticity_rl.layers import INPUT_NORM
 from plasticity_rl.layers import Layer
 from plasticity_rl.layers import get_layer
 from plasticity_rl.layers import get_path
@@ -168,6 +169,8 @@ def _check_layer(params: Params, layer: Layer) -> None:
     )
   for key, x in own.items():
     shape = getattr(x, 'shape', None)
+    if key in INPUT_NORM:
+      continue
     if key != layer.weight and shape != (w.shape[-1],):
       raise UserError(
         f'{where}: {key!r} beside its weights must be of shape'

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.layers import INPUT_NORM
 from plasticity_rl.layers import Layer
 from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
@@ -150,9 +151,8 @@ def weights_of(
       continue
     mask = units[hidden.name]
     into = get_layer(none, hidden.layer)
-    incoming = put_layer(
-      incoming, hidden.layer, {k: x | mask for k, x in into.items()}
-    )
+    of_units = {k: x | mask for k, x in into.items() if k not in INPUT_NORM}
+    incoming = put_layer(incoming, hidden.layer, {**into, **of_units})
     for follower in hidden.followers:
       out_of = get_layer(none, follower)
       w = out_of[follower.weight]

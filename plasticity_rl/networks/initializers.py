@@ -20,6 +20,16 @@ def truncated_normal(shape: Sequence[int], dtype: Any) -> jax.Array:
   return hk.initializers.TruncatedNormal(stddev=fan_in**-0.5)(shape, dtype)
 
 
+def he_normal(shape: Sequence[int], dtype: Any) -> jax.Array:
+  """Truncated normal, standard deviation sqrt(2 / fan_in) after truncation.
+
+  He et al., "Delving Deep into Rectifiers", 2015.
+  """
+  return hk.initializers.VarianceScaling(2.0, 'fan_in', 'truncated_normal')(
+    shape, dtype
+  )
+
+
 def orthogonal(gains: Sequence[float] = (GAIN,)) -> Initializer:
   """Orthogonal columns of length `gain`, or rows if there are fewer rows.
 

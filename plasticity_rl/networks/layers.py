@@ -2,7 +2,9 @@
 
 The parameters of normalisation are in the same module as `w` and `b`: `g` of
 weight normalisation, `scale` and `offset` of layer normalisation, each
-`[units]`. So an intervention that reinitialises a layer reinitialises them too.
+`[units]`; `input_scale` and `input_offset`, `[inputs]`, where the inputs are
+normalised. So an intervention that reinitialises a layer reinitialises them
+too.
 
 A layer computes in the dtype of its weights. Normalisation computes at least in
 float32.
@@ -16,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import weight_norm
+from plasticity_rl.layers import INPUT_NORM
 from plasticity_rl.networks.convolution import convolve
 from plasticity_rl.networks.initializers import Initializer
 from plasticity_rl.networks.initializers import bias_initializer
@@ -31,10 +34,12 @@ class Norms:
   Attributes:
     layer: whether it has layer normalisation.
     weight: whether it has weight normalisation.
+    inputs: whether its inputs have layer normalisation; only dense layers.
   """
 
   layer: bool = False
   weight: bool = False
+  inputs: bool = False
 
 
 class _Layer(hk.Module):
@@ -72,11 +77,7 @@ class _Layer(hk.Module):
     return w, b
 
   def _normalize(self, x: jax.Array) -> jax.Array:
-    if not self._norms.layer:
-      return x
-    scale = hk.get_parameter('scale', [self._units], init=jnp.ones)
-    offset = hk.get_parameter('offset', [self._units], init=jnp.zeros)
-    return layer_norm(*_at_least_float32(x, scale, offset)).astype(x.dtype)
+    return _layer_norm(x, 'scale', 'offset') if self._norms.layer else x
 
 
 class Dense(_Layer):
@@ -84,6 +85,8 @@ class Dense(_Layer):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     x = x.reshape(x.shape[0], -1)
+    if self._norms.inputs:
+      x = _layer_norm(x, *INPUT_NORM)
     w, b = self._weights(x.shape[1])
     return self._normalize(product(x.astype(w.dtype), w) + b)
 
@@ -110,6 +113,13 @@ class Convolution(_Layer):
     w, b = self._weights(self._kernel, self._kernel, x.shape[-1])
     x = x.astype(w.dtype)
     return self._normalize(convolve(x, w, self._stride, self._form) + b)
+
+
+def _layer_norm(x, scale_name, offset_name):
+  """Layer normalisation with the parameters of these names."""
+  scale = hk.get_parameter(scale_name, x.shape[-1:], init=jnp.ones)
+  offset = hk.get_parameter(offset_name, x.shape[-1:], init=jnp.zeros)
+  return layer_norm(*_at_least_float32(x, scale, offset)).astype(x.dtype)
 
 
 def _at_least_float32(*arrays):

@@ -39,8 +39,8 @@ def check(config: Sequential) -> None:
   count = len(config.convolutions)
   if not count:
     raise UserError('drq needs network.convolutions, its shared encoder')
-  # After the convolutions: the trunk, the hidden layers and the last layer.
-  after = len(config.hidden) + 2
+  # After the convolutions: trunk, hidden layers, blocks and the last layer.
+  after = len(config.hidden) + config.residual_blocks + 2
   if config.split not in (count, -after):
     raise UserError(
       'drq shares its convolutions, so that network.split must be '
@@ -70,7 +70,9 @@ def critic(
   check(config)
   count = len(config.convolutions)
   convolutions, declared = sequential.build(
-    dataclasses.replace(config, hidden=(), num_outputs=1, split=count)
+    dataclasses.replace(
+      config, hidden=(), residual_blocks=0, num_outputs=1, split=count
+    )
   )
   mlp, mlp_layers = ensemble.build(
     *_mlp(config, latent + action_size, num_outputs=1), members

@@ -1,6 +1,9 @@
 """Convolutions and dense layers, split at any layer into encoder and head."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import haiku as hk
 import jax
@@ -13,6 +16,8 @@ from plasticity_rl.layers import Layer
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
+from plasticity_rl.networks.simba import EXPANSION
+from plasticity_rl.networks.simba import residual_block
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,23 +40,20 @@ class Sequential(settings.NetworkConfig):
   output_gains: tuple[float, ...] = (initializers.GAIN,)
 
   @property
-  def num_layers(self) -> int:
-    """Number of layers with weights."""
-    return len(self.convolutions) + len(self.hidden) + 1
-
-  @property
   def split_index(self) -> int:
-    """Number of layers in the encoder.
+    """Number of layers in the encoder, a residual block counted as one.
 
     Raises:
       UserError: `split` is out of range.
     """
-    count = self.num_layers
+    blocks = self.residual_blocks
+    count = len(self.convolutions) + len(self.hidden) + blocks + 1
     split = self.split + count if self.split < 0 else self.split
     if not 0 <= split < count:
+      counted = ' (a residual block counts as one)' if blocks else ''
       raise UserError(
-        f'network.split is {self.split}, but a network of {count} layers '
-        f'can be split at {-count} to {count - 1}'
+        f'network.split is {self.split}, but a network of {count} layers'
+        f'{counted} can be split at {-count} to {count - 1}'
       )
     return split
 
@@ -127,41 +129,20 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       'regularizer.infer needs an encoder, but network.split is '
       f'{config.split}: all layers are in the head'
     )
+  if config.residual_blocks and not config.hidden:
+    raise UserError(
+      'network.residual_blocks needs network.hidden, whose last width is that '
+      'of the blocks: ()'
+    )
   image_sizes(config)  # Refuses what does not fit.
-  n_conv = len(config.convolutions)
-  widths = [*map(config.units, config.hidden), config.num_outputs]
-  names = [f'conv_{i}' for i in range(n_conv)]
-  names += [f'dense_{i}' for i in range(n_conv, config.num_layers)]
+  parts = _parts(config)
 
   def run(x, begin, end):
     layers = {}
-    for i in range(begin, end):
-      is_hidden = i < config.num_layers - 1
-      norms = layers_lib.Norms(
-        config.layer_norm and is_hidden, config.weight_norm
-      )
-      draw = initializers.make(
-        config.initializer,
-        *([] if is_hidden else [config.output_gains]),
-      )
-      if i < n_conv:
-        filters, kernel, stride = config.convolutions[i]
-        layer = layers_lib.Convolution(
-          config.units(filters),
-          kernel,
-          stride,
-          config.convolution,
-          norms,
-          names[i],
-          draw,
-        )
-      else:
-        units = widths[i - n_conv]
-        layer = layers_lib.Dense(units, norms, names[i], draw)
-      x = layer(x)
-      if is_hidden:
-        x = ACTIVATIONS[config.activation].function(x)
-      layers[names[i]] = x
+    for part in parts[begin:end]:
+      features = part.run(x)
+      x = features[-1]
+      layers.update(zip(part.names, features, strict=True))
     return x, layers
 
   def encode(x):
@@ -174,9 +155,7 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
   # `hk.transform` refuses modules with a state. Injection sums the outputs of
   # heads and has no place for a state.
   encoder = hk.without_apply_rng(hk.transform(encode))
-  head = hk.without_apply_rng(
-    hk.transform(lambda x: run(x, split, config.num_layers))
-  )
+  head = hk.without_apply_rng(hk.transform(lambda x: run(x, split, len(parts))))
   network = SplitNetwork(
     encoder.init,
     encoder.apply,
@@ -189,11 +168,85 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     Layer(
       name,
       ('encoder' if i < split else 'head', name),
-      hidden=i < config.num_layers - 1,
-      features_per_unit=(
-        config.features_per_unit if i < config.num_layers - 1 else 1
-      ),
+      hidden=hidden,
+      features_per_unit=config.features_per_unit if hidden else 1,
     )
-    for i, name in enumerate(names)
+    for i, part in enumerate(parts)
+    for name, hidden in zip(part.names, part.hidden, strict=True)
   )
   return network, layers
+
+
+class _Part(NamedTuple):
+  """A layer, or a block of layers that is not split.
+
+  Attributes:
+    names: of its layers.
+    hidden: whether each of them is hidden, as in `Layer`.
+    run: `(x) -> features after each layer`; called inside `hk.transform`.
+  """
+
+  names: tuple[str, ...]
+  hidden: tuple[bool, ...]
+  run: Callable[[jax.Array], tuple[jax.Array, ...]]
+
+
+def _parts(config: Sequential) -> list[_Part]:
+  """The parts of a network in the order of the forward pass."""
+  blocks, num_conv = config.residual_blocks, len(config.convolutions)
+  count = num_conv + len(config.hidden) + 2 * blocks + 1
+  names = iter(
+    f'{"conv" if i < num_conv else "dense"}_{i}' for i in range(count)
+  )
+  activate = ACTIVATIONS[config.activation].function
+  draw = functools.partial(initializers.make, config.initializer)
+  hidden_norms = layers_lib.Norms(config.layer_norm, config.weight_norm)
+  norms = layers_lib.Norms(weight=config.weight_norm)
+
+  def one(make, *options, norms=norms, initializer=None, hidden=False):
+    """A part of one layer, of the class `make`."""
+    name, initializer = next(names), initializer or draw()
+
+    def run(x):
+      x = make(*options, norms, name, initializer)(x)
+      return (activate(x) if hidden else x,)
+
+    return _Part((name,), (hidden,), run)
+
+  def block(width):
+    pair = next(names), next(names)
+    run = functools.partial(
+      residual_block,
+      names=pair,
+      units=config.units(EXPANSION * width),
+      activate=activate,
+      weight_norm=config.weight_norm,
+    )
+    return _Part(pair, (True, False), run)
+
+  dense = functools.partial(one, layers_lib.Dense)
+  parts = [
+    one(
+      layers_lib.Convolution,
+      config.units(filters),
+      kernel,
+      stride,
+      config.convolution,
+      norms=hidden_norms,
+      hidden=True,
+    )
+    for filters, kernel, stride in config.convolutions
+  ]
+  parts += [
+    dense(config.units(width), norms=hidden_norms, hidden=True)
+    for width in config.hidden[: -1 if blocks else None]
+  ]
+  gains = config.output_gains
+  if blocks:
+    # Orthogonal weights without an activation keep the variance at a gain of 1.
+    gains = [1.0] * len(gains)
+    parts.append(dense(config.hidden[-1], initializer=draw([1.0])))
+    parts += [block(config.hidden[-1]) for _ in range(blocks)]
+    norms = dataclasses.replace(norms, inputs=True)
+  parts.append(dense(config.num_outputs, norms=norms, initializer=draw(gains)))
+  return parts

@@ -52,10 +52,10 @@ def nearest(config: Sequential, count: int, part: str = 'head') -> Sequential:
   """
   first = config.split_index if part == 'head' else 0
   n_conv = len(config.convolutions)
-  if first >= config.num_layers - 1:
+  if first >= n_conv + len(config.hidden):
     raise UserError(
-      "network.sized_part is 'head', but the head has no hidden layer: "
-      "split the network earlier, or take 'all'"
+      "network.sized_part is 'head', but the head has no hidden layer "
+      "of network.hidden: split the network earlier, or take 'all'"
     )
   # A width that counts features must be a multiple of the features per unit.
   step = config.features_per_unit if config.width_counts == 'features' else 1

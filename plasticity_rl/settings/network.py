@@ -13,9 +13,12 @@ class NetworkConfig:
   Attributes:
     convolutions: (filters, kernel, stride) of each convolution.
     hidden: widths of the dense layers.
+    residual_blocks: number of SimBa's residual blocks (`networks/simba.py`)
+      after the dense layers, of the last width in `hidden`; the layer of this
+      width is then linear. 0 for none.
     split: the encoder is `layers[:split]`, the head is the rest: with -2 the
       head has the last two layers, with 1 the encoder has the first layer, with
-      0 there is no encoder (an ablation).
+      0 there is no encoder (an ablation). A residual block counts as a layer.
     convolution: 'lax', 'slices' (the same product as slices and a matrix
       product, which is faster inside a scan on a CPU), or 'auto': 'slices' on a
       CPU in a scan or with several seeds, else 'lax'.
@@ -31,7 +34,8 @@ class NetworkConfig:
     initializer: of weights: 'truncated_normal' with standard deviation
       1 / sqrt(fan_in), 'orthogonal' with gain sqrt(2), or 'uniform' within
       1 / sqrt(fan_in). 'uniform' applies to biases too, which are otherwise
-      zero.
+      zero. Residual blocks have He's normal distribution in any case, and with
+      them 'orthogonal' has a gain of 1 in the linear layers.
     sized_for_injections: scales widths so that the network has, from the start,
       as many parameters as the configured network has after this number of
       injections, frozen heads included; 0 does not scale. See
@@ -44,6 +48,7 @@ class NetworkConfig:
 
   convolutions: tuple = setting((), items=items.convolutions)
   hidden: tuple = setting((64, 64), items=items.sizes)
+  residual_blocks: int = setting(0, low=0, high=100)
   split: int = -2
   convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
   slots: int = setting(0, low=0, high=1000)
@@ -80,13 +85,16 @@ class RegularizerConfig:
   Attributes:
     l2: coefficient of ||theta||^2.
     l2_init: coefficient of ||theta - theta_0||^2, theta_0 at initialisation.
-    parseval: coefficient of ||W W^T - s I||^2, for each hidden layer.
+    parseval: coefficient of ||W W^T - s I||^2, for each layer but the last.
     parseval_scale: s. 2, as for ReLU, in Chung et al.'s experiments.
     spectral_norm: coefficient of sigma_max(W)^2 / 2, for each layer.
     power_iterations: iterations of the power method for sigma_max.
     feature_norm: coefficient of the mean of ||phi||^2.
     feature_norm_of: phi: 'penultimate' for the outputs of the last hidden
       layer, 'encoder' for those of the encoder.
+    c_chain: ratio of C-CHAIN's penalty to the loss: outputs on a second batch
+      stay what they were before the last update. Tang et al. (2025) have 0.01
+      on MinAtar.
     infer: coefficient of InFeR, which adds auxiliary heads to the encoder. Lyle
       et al. use 0.1 on Atari.
     infer_heads: number of these heads.
@@ -103,6 +111,7 @@ class RegularizerConfig:
   feature_norm_of: str = setting(
     'penultimate', choices=('penultimate', 'encoder')
   )
+  c_chain: float = setting(0.0, low=0)
   infer: float = setting(0.0, low=0)
   infer_heads: int = setting(10, low=1)
   infer_scale: float = setting(100.0, low=0)
@@ -114,10 +123,12 @@ class OptimizerConfig:
 
   Attributes:
     name: 'adam'; 'adam_per_weight', which counts updates separately for each
-      weight, so that reinitialised weights restart exactly; 'adamw';
-      'rmsprop_centered'; 'sgd'; 'upgd', utility-based perturbed gradient
-      descent, with learning rates like 'sgd'; 'adam_upgd', the same along
-      Adam's direction, with learning rates like 'adam'.
+      weight, so that reinitialised weights restart exactly; 'adamw'; 'muon',
+      orthogonalised momentum for weights and Adam for the rest;
+      'rmsprop_centered'; 'sgd'; 'trac', Adam whose distance from the initial
+      parameters is tuned while learning; 'upgd', utility-based perturbed
+      gradient descent, with learning rates like 'sgd'; 'adam_upgd', the same
+      along Adam's direction, with learning rates like 'adam'.
     learning_rate: at the start.
     decay_updates: linear decay to zero over this number of updates; 0 for no
       decay. It counts the run's updates; interventions do not restart it.
@@ -129,11 +140,15 @@ class OptimizerConfig:
       Collapse", 2023).
     eps: added to the denominator (under the root in RMSProp, as in DQN).
     decay: RMSProp's decay.
+    momentum: Muon's decay of the mean gradient of weights.
     utility_decay: decay of UPGD's running mean of utilities.
     noise: standard deviation of UPGD's perturbation of gradients.
-    weight_decay: of AdamW and UPGD; each step subtracts the weights times this
-      times the learning rate. Elsayed and Mahmood's UPGD has 1e-3.
+    weight_decay: of AdamW, Muon and UPGD; each step subtracts the weights times
+      this times the learning rate. Elsayed and Mahmood's UPGD has 1e-3.
     max_gradient_norm: clips the global norm of all gradients; 0 for none.
+    sam_radius: rho of sharpness-aware minimisation, with any optimizer: the
+      gradient is taken at this distance uphill. 0 for none; an update with it
+      costs twice as much. Foret et al. (2021) take 0.05.
     microbatches: parts into which a batch (on several devices, each device's
       part) is split. Gradients are computed part by part and averaged: the same
       update with less memory.
@@ -146,8 +161,10 @@ class OptimizerConfig:
       'adam_per_weight',
       'adam_upgd',
       'adamw',
+      'muon',
       'rmsprop_centered',
       'sgd',
+      'trac',
       'upgd',
     ),
   )
@@ -157,8 +174,10 @@ class OptimizerConfig:
   b2: float = setting(0.999, low=0, high=1)
   eps: float = setting(1e-8, low=0)
   decay: float = setting(0.95, low=0, high=1)
+  momentum: float = setting(0.95, low=0, high=1)
   utility_decay: float = setting(0.999, low=0, high=1)
   noise: float = setting(1e-3, low=0)
   weight_decay: float = setting(0.0, low=0)
   max_gradient_norm: float = setting(0.0, low=0)
+  sam_radius: float = setting(0.0, low=0)
   microbatches: int = setting(1, low=1)

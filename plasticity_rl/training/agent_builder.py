@@ -152,16 +152,18 @@ def _net(settings, built, *, has_target=False, regularizer=None):
   regularizer = regularizer or settings.regularizer
   return NetSpec(
     network,
-    optimizers.make(settings.optimizer),
+    optimizers.make(settings.optimizer, remember=bool(regularizer.c_chain)),
     layers,
     has_target,
+    has_reference=bool(regularizer.c_chain),
     penalty=regularizers.make(regularizer, network, layers),
     microbatches=settings.optimizer.microbatches,
+    sam_radius=settings.optimizer.sam_radius,
   )
 
 
 def _temperature(settings):
-  """The temperature; it always uses Adam, without decay or clipping."""
+  """The temperature; it always uses Adam, without decay, clipping or SAM."""
   adam = dataclasses.replace(
     settings.optimizer, name='adam', max_gradient_norm=0.0
   )

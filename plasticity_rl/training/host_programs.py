@@ -48,6 +48,7 @@ class HostPrograms:
       hooks: interventions inside the loop.
     """
     self._layout = layout
+    self.batches_per_update = 2 if agent.spec.has_reference else 1
     num_groups = len(layout.local) if layout.mode == 'seeds' else 1
     num_seeds = settings.num_seeds // num_groups
     over_seeds = functools.partial(_over_seeds, num_seeds)
@@ -111,7 +112,8 @@ class HostPrograms:
       sums: sums of metrics, `[S]`, to which the new metrics are added.
       keys: the keys of the state.
       numbers: the step, and the number of earlier updates.
-      batches: batches of frames, `[S, U, B, ...]`.
+      batches: batches of frames, `[S, U, B, ...]`; where an update has two,
+        2 U of them.
 
     Returns:
       Networks, intervention states and sums.

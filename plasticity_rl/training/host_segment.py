@@ -114,7 +114,7 @@ class HostSegment:
       self._keys,
       'sample',
       step,
-      num_batches=self._schedule.updates,
+      num_batches=self._schedule.updates * self._programs.batches_per_update,
     )
 
   def _learn(self, step, batches):

@@ -190,7 +190,7 @@ class HostTrainer(trainer_lib.Trainer):
         keys,
         'prime',
         counters.updates,
-        num_batches=count,
+        num_batches=count * self._programs.batches_per_update,
       )
       nets, intervention_states, _ = self._programs.learn(
         count,

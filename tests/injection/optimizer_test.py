@@ -56,6 +56,12 @@ GROUPED = {
   'rmsprop': injection.grouped(
     optax.scale_by_stddev(), after=optax.scale(-RATE)
   ),
+  **{
+    name: optimizers.make(
+      settings.OptimizerConfig(name=name, learning_rate=RATE)
+    )
+    for name in ('muon', 'trac')
+  },
   'hyperparams_inside': injection.grouped(
     optax.inject_hyperparams(optax.scale_by_adam)(b1=0.9),
     after=optax.scale(-RATE),
@@ -430,7 +436,7 @@ def test_clipping_does_not_see_frozen_leaves(name):
 def test_frozen_leaves_get_zeros_whatever_their_gradient(optimizer):
   params = inject_params(1, PLAIN, fresh())
   updates, _ = optimizer.update(
-    gradients_of(params), optimizer.init(params), params
+    gradients_of(params), filled(optimizer.init(params)), params
   )
   learning, frozen = of_trainable(updates)
   assert all(np.all(x) for x in learning)
@@ -493,7 +499,9 @@ def test_a_kept_count_makes_the_first_step_larger():
   np.testing.assert_allclose(sizes, 0.1 / 0.001**0.5 * RATE, rtol=1e-3)
 
 
-@pytest.mark.parametrize('name', ['adam', 'adamw', 'rmsprop_centered', 'sgd'])
+@pytest.mark.parametrize(
+  'name', ['adam', 'adamw', 'muon', 'rmsprop_centered', 'sgd', 'trac']
+)
 def test_optimizers_of_configs_decay_by_the_runs_updates(name):
   """Their schedule goes on where it was, injection or not."""
   optimizer = optimizers.make(

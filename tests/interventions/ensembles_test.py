@@ -203,7 +203,7 @@ def test_penalties_are_summed_over_members():
     made = regularizers.make(
       settings.RegularizerConfig(**config), net.network, net.layers
     )
-    return float(made(state.params, state.initial, inputs, output))
+    return float(made(state.params, state, inputs, output, None)[0])
 
   head, encoder = state.params['head'], state.params['encoder']
   assert penalty(parseval=1.0) == pytest.approx(

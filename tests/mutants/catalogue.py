@@ -324,9 +324,8 @@ MUTANTS = (
   Mutant(
     'schedules-restart-with-the-groups',
     _ROOM + 'base.py',
-    '  opt_state = {**state.opt_state, **{g: fresh[g] for g in groups}}\n',
-    '  opt_state = fresh if len(groups) == 2 else {\n'
-    '      **state.opt_state, **{g: fresh[g] for g in groups}}\n',
+    'return fresh if group in groups else old\n',
+    'return fresh if len(groups) == 2 or group in groups else old\n',
     (
       _PROPERTIES + 'optimizer_state_starts_anew_where_promised'
       '[dqn_mlp-fresh-optimizer_reset]',

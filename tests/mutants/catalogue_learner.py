@@ -35,9 +35,9 @@ MUTANTS = (
     'all-leaves-on-the-wire',
     _BASE,
     # (Of gradients alone, XLA would drop what nobody reads.)
-    'return apply_gradients(net, state, gradients), metrics, outputs',
+    'return apply_gradients(net, state, gradients, **told), metrics, outputs',
     'state = state._replace(params=shard.mean(state.params))\n'
-    '  return apply_gradients(net, state, gradients), metrics, outputs',
+    '  return apply_gradients(net, state, gradients, **told), metrics, outputs',
     (_TESTS + 'what_learns_crosses_the_wire_and_nothing_else',),
   ),
   Mutant(
@@ -50,8 +50,8 @@ MUTANTS = (
   Mutant(
     'a-batch-in-one-part',
     _BASE,
-    'gradients_of, data, math.gcd(net.microbatches, size)',
-    'gradients_of, data, 1',
+    'data, math.gcd(net.microbatches, size)',
+    'data, 1',
     (_TESTS + 'parts_of_a_batch_are_taken_one_after_the_other',),
   ),
   Mutant(

@@ -8,6 +8,7 @@ _LOSSES = 'plasticity_rl/losses.py'
 _LOSSES_TESTS = 'tests/losses_test.py::test_'
 _REGULARIZERS = 'plasticity_rl/learner/regularizers/'
 _REGULARIZERS_TESTS = 'tests/learner/regularizers/'
+_C_CHAIN_TESTS = _REGULARIZERS_TESTS + 'c_chain_test.py::test_'
 _NETWORKS = 'plasticity_rl/networks/'
 _NETWORKS_TESTS = 'tests/networks/'
 _LEARNER = 'plasticity_rl/learner/'
@@ -49,12 +50,53 @@ MUTANTS = (
   Mutant(
     'infer-towards-the-present',
     _REGULARIZERS + 'registry.py',
-    'output, network.apply(initial, inputs), config.infer_scale',
+    'output, network.apply(state.initial, inputs), config.infer_scale',
     'output, output, config.infer_scale',
     (
       _REGULARIZERS_TESTS + 'registry_test.py::'
       'test_each_is_what_its_function_says[infer]',
     ),
+  ),
+  Mutant(
+    'churn-on-the-batch-of-the-update',
+    _LEARNER + 'learner.py',
+    'update_key, nets, batch, updates + i, shard, reference',
+    'update_key, nets, batch, updates + i, shard, None',
+    (_C_CHAIN_TESTS + 'the_learner_draws_a_second_batch',),
+  ),
+  Mutant(
+    'one-batch-on-the-host-for-both',
+    'plasticity_rl/training/host_programs.py',
+    'self.batches_per_update = 2 if agent.spec.has_reference else 1',
+    'self.batches_per_update = 1',
+    (
+      'tests/training/host_trainer_test.py::'
+      'test_an_update_with_a_second_batch_has_two',
+    ),
+  ),
+  Mutant(
+    'the-network-before-is-the-one-to-come',
+    _REGULARIZERS + 'c_chain.py',
+    'jax.tree.map(jnp.subtract, injection.trainable(state.params), last)',
+    'jax.tree.map(jnp.add, injection.trainable(state.params), last)',
+    (
+      _C_CHAIN_TESTS + 'the_network_before_is_that_before_the_last_'
+      'update[adam]',
+    ),
+  ),
+  Mutant(
+    'coefficient-by-the-loss-with-its-sign',
+    _REGULARIZERS + 'c_chain.py',
+    'losses = _DECAY * losses + jnp.abs(metrics[LOSS])',
+    'losses = _DECAY * losses + metrics[LOSS]',
+    (_C_CHAIN_TESTS + 'by_hand',),
+  ),
+  Mutant(
+    'a-reset-head-is-held-to-the-old-one',
+    'plasticity_rl/interventions/base.py',
+    "if n not in ('before', 'after', None)",
+    'if n is not None',
+    (_C_CHAIN_TESTS + 'a_reset_forgets_the_update_of_what_it_draws',),
   ),
   # --- Architectures.
   Mutant(
@@ -101,6 +143,42 @@ MUTANTS = (
     (
       _PROPERTIES + 'what_learns_changes_where_promised'
       '[dqn_normed-fresh-reset(scope="last")]',
+    ),
+  ),
+  Mutant(
+    'a-block-without-its-inputs',
+    _NETWORKS + 'simba.py',
+    'return h, x + outer(h)',
+    'return h, outer(h)',
+    (_NETWORKS_TESTS + 'simba_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'no-norm-before-the-last-layer',
+    _NETWORKS + 'sequential.py',
+    'norms = dataclasses.replace(norms, inputs=True)\n',
+    'pass\n',
+    (_NETWORKS_TESTS + 'simba_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'units-recycled-with-the-norm-of-their-inputs',
+    'plasticity_rl/methods/units.py',
+    'for k, x in into.items() if k not in INPUT_NORM}',
+    'for k, x in into.items() if x.shape[-1] == mask.size}\n'
+    '    of_units |= {k: x | mask.any() for k, x in into.items()\n'
+    '                 if k in INPUT_NORM}',
+    (
+      _PROPERTIES + 'what_learns_changes_where_promised'
+      '[dqn_simba-fresh-redo(tau=1e9)]',
+    ),
+  ),
+  Mutant(
+    'orthogonal-layers-of-a-sum-with-the-gain-of-relus',
+    _NETWORKS + 'sequential.py',
+    'gains = [1.0] * len(gains)\n',
+    'pass\n',
+    (
+      _NETWORKS_TESTS + 'simba_test.py::test_a_block_starts_from_hes_'
+      'distribution_and_others_keep_variance',
     ),
   ),
   # --- Optimizers.
@@ -152,6 +230,81 @@ MUTANTS = (
       'test_order_of_utilities_holds_where_none_is_positive',
     ),
     "the authors' code",
+  ),
+  Mutant(
+    'members-of-an-ensemble-as-one-matrix',
+    _LEARNER + 'muon.py',
+    'axes = 4 if w.ndim >= 4 else 2',
+    'axes = w.ndim',
+    (
+      _LEARNER_TESTS + 'muon_test.py::'
+      'test_filters_are_flattened_and_members_are_matrices_each',
+    ),
+  ),
+  Mutant(
+    'biases-of-members-as-matrices',
+    _LEARNER + 'muon.py',
+    "lambda path, _: [getattr(k, 'key', 0) for k in path[-1:]] == [_WEIGHT],",
+    'lambda path, x: x.ndim > 1,',
+    (_LEARNER_TESTS + 'muon_test.py::test_all_else_is_adams',),
+  ),
+  Mutant(
+    'muon-of-the-gradient-before',
+    _LEARNER + 'muon.py',
+    'ahead = optax.tree.update_moment(gradients, mu, momentum, 1)',
+    'ahead = mu',
+    (_LEARNER_TESTS + 'muon_test.py::test_momentum_looks_a_step_ahead',),
+  ),
+  Mutant(
+    'trac-of-the-step-for-the-way',
+    _LEARNER + 'trac.py',
+    'lambda new, old: scale * new - state.scale * old, total, state.total',
+    'lambda new, old: scale * (new - old), total, state.total',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'trac-discounts-squares-like-sums',
+    _LEARNER + 'trac.py',
+    'variance = betas**2 * state.variance + h**2',
+    'variance = betas * state.variance + h**2',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'trac-tuned-by-the-last-step',
+    _LEARNER + 'trac.py',
+    'h = optax.tree.vdot(gradients, state.total)',
+    'h = optax.tree.vdot(gradients, directions)',
+    (_LEARNER_TESTS + 'trac_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'sam-goes-downhill',
+    'plasticity_rl/agents/sam.py',
+    'lambda p, g: p + factor * g, params, gradients',
+    'lambda p, g: p - factor * g, params, gradients',
+    ('tests/agents/sam_test.py::test_goes_uphill_by_the_radius',),
+  ),
+  Mutant(
+    'sam-sees-frozen-heads',
+    'plasticity_rl/agents/sam.py',
+    'lambda one, g: g if one else jnp.zeros_like(g), learns, gradients',
+    'lambda one, g: g, learns, gradients',
+    (
+      'tests/agents/sam_test.py::'
+      'test_frozen_heads_stay_and_are_no_part_of_the_norm',
+    ),
+  ),
+  Mutant(
+    'sam-steps-from-uphill',
+    'plasticity_rl/agents/base.py',
+    'gradients, _, _ = gradients_at(sam(state.params, gradients,'
+    ' net.sam_radius))\n',
+    'state = state._replace('
+    'params=sam(state.params, gradients, net.sam_radius))\n'
+    '    gradients, _, _ = gradients_at(state.params)\n',
+    (
+      'tests/agents/sam_test.py::'
+      'test_a_step_takes_the_gradient_there_and_starts_here',
+    ),
   ),
   # --- Sizes.
   Mutant(

@@ -24,6 +24,7 @@ from plasticity_rl.agents import supervised
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.interventions import registry
 from plasticity_rl.learner import optimizers
+from plasticity_rl.learner.regularizers import registry as regularizers
 from plasticity_rl.networks import actor_critic
 from plasticity_rl.networks import pixels
 from plasticity_rl.networks import sequential
@@ -36,6 +37,12 @@ from plasticity_rl.types import Transition
 
 SEEDS, BATCH, ACTIONS, ACTION_SIZE = 2, 6, 3, 2
 HISTORIES = ('fresh', 'injected', 'slots')
+# DrQ is SAC on images; the others are DQN with a network or optimizer.
+FEWER = {
+  'drq_conv': ('fresh',),
+  'dqn_simba': ('fresh', 'injected'),
+  'dqn_trac': ('injected',),
+}
 INPUTS = (6,)
 IMAGES = (5, 4, 2)
 
@@ -152,6 +159,29 @@ def dqn_normed(slots):
   return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
 
 
+def dqn_simba(slots):
+  network, layers = split_network(
+    INPUTS, convolutions=(), hidden=(4,), residual_blocks=2, split=2
+  )
+  optimizer = optimizers.make(settings.OptimizerConfig(name='muon'))
+  net = NetSpec(network, optimizer, layers, has_target=True, sam_radius=0.05)
+  return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
+
+
+def dqn_trac(slots):
+  net = mlp(True, name='sgd')
+  config = settings.OptimizerConfig(name='trac')
+  net = dataclasses.replace(
+    net,
+    optimizer=optimizers.make(config, remember=True),
+    penalty=regularizers.make(
+      settings.RegularizerConfig(c_chain=0.1), net.network, net.layers
+    ),
+    has_reference=True,
+  )
+  return INPUTS, dqn.DQN(net, settings.DQNConfig(), slots=slots)
+
+
 def classifier(slots):
   net = mlp(False, name='adamw', weight_decay=0.1)
   return INPUTS, supervised.Supervised(net, slots=slots)
@@ -176,7 +206,16 @@ def drq_conv(slots):
 # `(slots) -> (shape of an observation, agent)`, by name.
 AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
   f.__name__: f
-  for f in (dqn_mlp, dqn_conv, dqn_normed, classifier, sac_mlp, drq_conv)
+  for f in (
+    dqn_mlp,
+    dqn_conv,
+    dqn_normed,
+    dqn_simba,
+    dqn_trac,
+    classifier,
+    sac_mlp,
+    drq_conv,
+  )
 }
 
 
@@ -189,7 +228,7 @@ def by_speed(names=None):
 
 
 def pairs(names=None):
-  """Agents with histories; of DrQ, which is SAC on images, the first.
+  """Agents with histories; of those that differ little from others, fewer.
 
   All but the first agent, injected, are for `make test` alone.
   """
@@ -202,8 +241,7 @@ def pairs(names=None):
       else [pytest.mark.slow],
     )
     for agent in by_speed(names)
-    for history in HISTORIES
-    if agent.values != ('drq_conv',) or history == HISTORIES[0]
+    for history in FEWER.get(agent.values[0], HISTORIES)
   ]
 
 
@@ -228,9 +266,12 @@ class Promise(NamedTuple):
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
       'last' for the last layer, 'weights' and 'biases' of all layers,
-      'recycled' for what `zeroed='recycled'` names.
+      'recycled' for what `zeroed='recycled'` names, 'fed' for the biases of
+      layers that units which can be recycled feed.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
+    by_weight: whether groups start anew weight by weight: what an optimizer
+      keeps of no single one (the scale of TRAC) goes on, counts apart.
     zeroed: moments that become zero, apart from those: 'recycled' for the
       weights into and out of every unit that can be recycled.
     counts: whether groups with such moments count anew.
@@ -248,6 +289,7 @@ class Promise(NamedTuple):
   changes: tuple[str, ...] = ()
   frozen: str = 'kept'
   groups: tuple[str, ...] = ()
+  by_weight: bool = False
   zeroed: tuple[str, ...] = ()
   counts: bool = False
   same_draw: bool = False
@@ -280,7 +322,7 @@ PROMISES = (
   # Of a first call with every unit mature, all of them.
   Promise(
     'continual_backprop(rate=1, maturity=0)',
-    changes=('recycled', 'last'),
+    changes=('recycled', 'fed'),
     zeroed=('recycled',),
     redraws=True,
     unseen_by=('dqn_normed',),
@@ -311,6 +353,7 @@ PROMISES = (
     'reset(scope="random", fraction=1)',
     changes=BOTH,
     groups=BOTH,
+    by_weight=True,
     same_draw=True,
     redraws=True,
   ),

@@ -28,6 +28,10 @@ WITH_TARGET = [
 ]
 
 
+# Of what is beside a layer's weights; `INPUT_NORM` is its inputs'.
+OF_UNITS = ('w', 'b', 'g', 'scale', 'offset')
+
+
 def by_path(tree):
   return {
     tuple(path): np.asarray(leaf)
@@ -54,11 +58,16 @@ def paths_of(net_spec, parts, history):
     if layer.hidden
     and (history == 'fresh' or feeds(layer, layers)[0].path[0] == layer.path[0])
   ]
+  fed = [x.path for layer in recycled for x in feeds(layer, layers)]
   known = {
     'last': [layers[-1].path],
     'weights': [(*layer.path, 'w') for layer in layers],
     'biases': [(*layer.path, 'b') for layer in layers],
-    'recycled': [*(layer.path for layer in recycled), (*layers[-1].path, 'w')],
+    'recycled': [
+      *((*layer.path, k) for layer in recycled for k in OF_UNITS),
+      *((*path, 'w') for path in fed),
+    ],
+    'fed': [(*path, 'b') for path in fed],
   }
   return [path for part in parts for path in known.get(part, [(part,)])]
 
@@ -67,7 +76,12 @@ def changing(net_spec, promise, history):
   paths = paths_of(net_spec, promise.changes, history)
   if 'recycled' in promise.changes:
     # Scaled, so that the weights that are left multiply as before.
-    paths.append((*net_spec.layers[-1].path, 'g'))
+    paths += [
+      (*x.path, 'g')
+      for layer in net_spec.layers
+      if layer.hidden
+      for x in feeds(layer, net_spec.layers)
+    ]
   return paths
 
 
@@ -218,19 +232,27 @@ def test_optimizer_state_starts_anew_where_promised(
         for x in (before.opt_state, after.opt_state, initial)
       )
       assert set(old) == set(new)
-      zeroed = [
-        jax.tree_util.keystr(tuple(map(jax.tree_util.DictKey, path[1:])))
-        for path in paths_of(spec, mine.zeroed, history)
-        if path[0] == group
-      ]
       for path, leaf in new.items():
-        counts = leaf.shape == (cases.SEEDS,) and mine.counts
-        if group in mine.groups and leaf.dtype == np.uint32:
+        # Stages for all groups may keep something of a group's weights.
+        parts = [part for part in cases.BOTH if f"['{part}']" in path]
+        owner = parts[0] if parts else group
+        zeroed = [
+          jax.tree_util.keystr(tuple(map(jax.tree_util.DictKey, where[1:])))
+          for where in paths_of(spec, mine.zeroed, history)
+          if where[0] == owner
+        ]
+        is_count = leaf.shape == (cases.SEEDS,) and leaf.dtype == np.int32
+        counts = is_count and mine.counts
+        if owner in mine.groups and leaf.dtype == np.uint32:
           # A key: drawn of the weights, or no weight's that goes on.
           assert np.array_equal(leaf, fresh[path]) or np.array_equal(
             leaf, old[path]
           )
-        elif group in mine.groups:
+        elif owner in mine.groups and not (
+          mine.by_weight
+          and leaf.dtype == np.float32
+          and not any(f"['{layer.path[-1]}']" in path for layer in spec.layers)
+        ):
           # Zeros, count included.
           np.testing.assert_array_equal(leaf, fresh[path], err_msg=path)
           assert not np.any(leaf)
@@ -351,7 +373,7 @@ def test_predictions_stay_where_promised(agent_name, history, promise):
     *(
       (name, 'slots')
       for name in cases.AGENTS
-      if name not in ('dqn_mlp', 'drq_conv')
+      if name != 'dqn_mlp' and 'slots' in cases.FEWER.get(name, ['slots'])
     ),
   ],
 )

@@ -18,6 +18,8 @@ VARIANTS = (
   *control.DQN,
   'pendulum,continual',
   'cartpole,gradual,ratio=4',
+  'pendulum,simba',
+  'cartpole,simba',
 )
 
 
@@ -33,7 +35,7 @@ def test_a_few_steps_of_every_variant(variant, tmp_path):
   config = control.get_config(variant)
   config.num_seeds = 2
   config.num_steps = config.segment_steps = 40
-  config.network.hidden = (8, 8)
+  config.network.hidden = (8,) * len(config.network.hidden)
   config.replay.min_size = 10
   config.evaluation.every_steps = config.diagnostics.every_steps = 40
   config.evaluation.max_steps = 20

@@ -74,6 +74,31 @@ def test_a_run_resumed_is_the_run_that_never_stopped(whole, tmp_path):
   assert small.metrics(resumed) == small.metrics(folder)
 
 
+def test_an_update_with_a_second_batch_has_two(monkeypatch, tmp_path):
+  counts, sample = [], host_data_source.HostDataSource.sample
+
+  def counted(*args, num_batches=None, **options):
+    counts.append(num_batches)
+    batch = sample(*args, num_batches=num_batches, **options)
+    assert num_batches is None or len(batch.frames[0]) == num_batches
+    return batch
+
+  monkeypatch.setattr(host_data_source.HostDataSource, 'sample', counted)
+  settings = make(
+    **{
+      'regularizer.c_chain': 0.1,
+      'replay.updates_per_step': 1.5,
+      'replay.priming_updates': 2,
+      'num_steps': 40,
+    }
+  )
+  run(settings, tmp_path / 'run')
+  # Of three updates and of two in advance; probes are one batch.
+  assert set(counts) == {6, 4, None}
+  churns = [row['train/churn'] for row in small.metrics(tmp_path / 'run')]
+  assert any(churn and float(churn) > 0 for churn in churns)
+
+
 @pytest.mark.slow
 def test_looking_does_not_move_training(whole, tmp_path):
   experiment, folder = whole

@@ -30,6 +30,19 @@ COMBINATIONS = {
     'network.precision': 'bfloat16',
     'optimizer.microbatches': 2,
   },
+  'muon': {
+    'optimizer.name': 'muon',
+    'optimizer.sam_radius': 0.05,
+    'network.residual_blocks': 1,
+    'regularizer.c_chain': 0.1,
+    'regularizer.l2': 1e-3,
+  },
+  'trac': {
+    'optimizer.name': 'trac',
+    'optimizer.microbatches': 2,
+    'regularizer.c_chain': 0.1,
+    'regularizer.l2': 1e-3,
+  },
 }
 
 

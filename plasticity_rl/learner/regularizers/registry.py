@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
+
 from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.layers import Layer
+from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
+from plasticity_rl.learner.regularizers import c_chain
 from plasticity_rl.learner.regularizers.infer import infer
 from plasticity_rl.losses import feature_norm
 from plasticity_rl.losses import l2
@@ -19,7 +23,15 @@ from plasticity_rl.weight_norm import effective_weight
 
 REGISTRY = {
   f.__name__: f
-  for f in (feature_norm, infer, l2, l2_init, parseval, spectral_norm)
+  for f in (
+    c_chain.c_chain,
+    feature_norm,
+    infer,
+    l2,
+    l2_init,
+    parseval,
+    spectral_norm,
+  )
 }
 
 
@@ -48,13 +60,35 @@ def make(
   Raises:
     UserError: the network does not have the layer that a regulariser acts on.
   """
+  terms = _terms(config, network, layers)
+  if not terms and not config.c_chain:
+    return None
+
+  def penalty(params, state, inputs, output, reference):
+    arguments = params, state, inputs, output
+    total = sum((c * term(*arguments) for c, term in terms), jnp.zeros([]))
+    if not config.c_chain:
+      return total, {}
+    outputs, before = (
+      network.apply(p, reference).outputs
+      for p in (params, c_chain.previous_params(state))
+    )
+    churn = c_chain.c_chain(outputs, before)
+    c = c_chain.coefficient(state, config.c_chain)
+    return total + c * churn, {c_chain.CHURN: churn}
+
+  return penalty
+
+
+def _terms(config, network, layers):
+  """Coefficients and penalties `(params, state, inputs, output) -> scalar`."""
   hidden = [layer for layer in layers if layer.hidden]
-  if config.parseval and not hidden:
+  inner = [layer for layer in layers if feeds(layer, layers)]
+  if config.parseval and not inner:
     raise UserError('regularizer.parseval: the network has no hidden layer')
 
   def over(some_layers, measure):
-    def total(params, initial, inputs, output):
-      del initial, inputs, output
+    def total(params, *_):
       plain = injection.trainable(params)
       return sum(
         measure(effective_weight(get_layer(plain, layer), layer.weight))
@@ -65,21 +99,19 @@ def make(
 
   terms = []
   if config.l2:
-    terms.append(
-      (config.l2, lambda params, initial, inputs, output: l2(params))
-    )
+    terms.append((config.l2, lambda params, *_: l2(params)))
   if config.l2_init:
     terms.append(
       (
         config.l2_init,
-        lambda params, initial, inputs, output: l2_init(params, initial),
+        lambda params, state, *_: l2_init(params, state.initial),
       )
     )
   if config.parseval:
     terms.append(
       (
         config.parseval,
-        over(hidden, lambda w: parseval(w, config.parseval_scale)),
+        over(inner, lambda w: parseval(w, config.parseval_scale)),
       )
     )
   if config.spectral_norm:
@@ -94,7 +126,7 @@ def make(
     terms.append(
       (
         config.feature_norm,
-        lambda params, initial, inputs, output: sum(
+        lambda params, state, inputs, output: sum(
           feature_norm(output.layers[name]) for name in names
         ),
       )
@@ -103,14 +135,12 @@ def make(
     terms.append(
       (
         config.infer,
-        lambda params, initial, inputs, output: infer(
-          output, network.apply(initial, inputs), config.infer_scale
+        lambda params, state, inputs, output: infer(
+          output, network.apply(state.initial, inputs), config.infer_scale
         ),
       )
     )
-  if not terms:
-    return None
-  return lambda *arguments: sum(c * term(*arguments) for c, term in terms)
+  return terms
 
 
 def _feature_names(where, hidden):
