@@ -1,0 +1,15 @@
+"""Deep RL with plasticity injection: does the talk hold on a small computer?
+
+A study of studies: each of `PARTS` is a study of its own in `talk_parts/`, with
+the claims that it decides on. The variant is that of every part: `small` takes
+two cores under two hours, `solid` a night, none a cluster; `tiny` is for tests.
+`talk.py:small,NAME` runs that part alone.
+"""
+
+from plasticity_rl.analysis.study.talk import Case
+
+# In the talk's order.
+PARTS = ('gain_by_learning_rate',)
+
+# The four of the figure that opens the page; each is a part.
+CASES: tuple[Case, ...] = ()
