@@ -6,10 +6,14 @@ two cores under two hours, `solid` a night, none a cluster; `tiny` is for tests.
 `talk.py:small,NAME` runs that part alone.
 """
 
-from plasticity_rl.analysis.study.talk import Case
+from plasticity_rl.analysis.study import talk
 
 # In the talk's order.
 PARTS = ('gain_by_learning_rate',)
 
 # The four of the figure that opens the page; each is a part.
-CASES: tuple[Case, ...] = ()
+CASES: tuple[talk.Case, ...] = ()
+
+
+def get_config(variant: str = ''):
+  return talk.config(PARTS, variant)

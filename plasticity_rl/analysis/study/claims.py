@@ -24,11 +24,11 @@ import dataclasses
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study.quantities import AT_FORK
 from plasticity_rl.analysis.study.quantities import Quantity
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict.statistics import Interval
@@ -243,27 +243,49 @@ def find(rule: Rule, study: studies.StudyResults) -> Finding:
   return Finding(rule, interval, p, seeds, outcome, tuple(notes))
 
 
-def check(listed: Any, plan: studies.StudyResults) -> None:
+def columns(claims: Sequence[Claim]) -> dict[str, str]:
+  """Columns of metrics.csv that claims read, each with the claim's name."""
+  found = {}
+  for claim in claims:
+    read = [c for rule in claim.rules for c in rule.quantity.columns]
+    found |= {c: claim.name for c in (claim.metric, *read) if '/' in c}
+  return {c: n for c, n in found.items() if not c.startswith(AT_FORK)}
+
+
+def listed(module: object, where: str) -> tuple[Claim, ...]:
+  """`CLAIMS` of a study file; () if it has none.
+
+  Args:
+    module: the file.
+    where: its name, for messages.
+
+  Raises:
+    UserError: it is no tuple of claims, or two have one name.
+  """
+  found = getattr(module, 'CLAIMS', ())
+  if not isinstance(found, tuple) or not all(
+    isinstance(claim, Claim) for claim in found
+  ):
+    raise UserError(f'{where}: CLAIMS is a tuple of Claim(...): {found!r}')
+  names = [claim.name for claim in found]
+  for name in names:
+    if names.count(name) > 1:
+      raise UserError(f'{where}: two claims are called {name!r}')
+  return found
+
+
+def check(claims: Sequence[Claim], plan: studies.StudyResults) -> None:
   """Refuses claims that the runs of a study could not decide on.
 
   Args:
-    listed: `CLAIMS` of a study file.
+    claims: of the study's file.
     plan: what the study would come to; its numbers do not matter.
 
   Raises:
-    UserError: it is no tuple of claims, two have one name, or a rule is about
-      an arm, a place or a step that the study does not have.
+    UserError: a rule is about an arm, a place or a step that the study does
+      not have.
   """
-  if (
-    not isinstance(listed, Sequence)
-    or not listed
-    or not all(isinstance(c, Claim) for c in listed)
-  ):
-    raise UserError(f'CLAIMS is a tuple of claims.Claim, not {listed!r}')
-  names = [claim.name for claim in listed]
-  for claim in listed:
-    if names.count(claim.name) > 1:
-      raise UserError(f'two claims are called {claim.name!r}')
+  for claim in claims:
     for rule in claim.rules:
       try:
         rule.quantity.of(plan)

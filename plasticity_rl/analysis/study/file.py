@@ -1,6 +1,5 @@
 """The figure function of the file that a study was launched from."""
 
-import importlib.util
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -20,17 +19,15 @@ def figure(
   """
   source = str(files.read_json(pathlib.Path(folder) / study.STUDY)['source'])
   try:
-    path = config_files.find(source)
+    config_files.find(source)
   except errors.UserError:
     missing = config_files.split(source)[0]
     return None, (
       f"The study's file, {missing}, is not here: this is the figure of studies"
       ' in general.'
     )
-  spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
-  module = importlib.util.module_from_spec(spec)
   try:
-    spec.loader.exec_module(module)
-  except Exception as error:  # Whatever a user's file raises.
-    return None, f"The study's file, {path}, does not load: {error}"
+    module = config_files.load(source)
+  except errors.UserError as error:
+    return None, f"The study's file does not load: {error}"
   return getattr(module, 'figure', None), ''

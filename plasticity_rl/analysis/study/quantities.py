@@ -79,6 +79,11 @@ class Level:
     """What it is, in words."""
     return f'{self.arm}{_where(self.at)}{_reading(self.column, self.step)}'
 
+  @property
+  def columns(self) -> tuple[str, ...]:
+    """What is read besides the score."""
+    return (self.column,) * bool(self.column)
+
   def moved(self, point: Mapping[str, Any]) -> 'Level':
     """The same at another place."""
     return dataclasses.replace(self, at={**self.at, **point})
@@ -134,6 +139,11 @@ class Contrast:
       f'{_reading(self.column, self.step)}{", percent" * self.percent}'
     )
 
+  @property
+  def columns(self) -> tuple[str, ...]:
+    """What is read besides the score."""
+    return (self.column,) * bool(self.column)
+
   def moved(self, point: Mapping[str, Any]) -> 'Contrast':
     """The same at another place."""
     return dataclasses.replace(self, at={**self.at, **point})
@@ -179,6 +189,11 @@ class Difference:
     """What it is, in words."""
     return f'({self.first.text}) − ({self.second.text})'
 
+  @property
+  def columns(self) -> tuple[str, ...]:
+    """What is read besides the score."""
+    return (*self.first.columns, *self.second.columns)
+
   def moved(self, point: Mapping[str, Any]) -> 'Difference':
     """The same at another place."""
     return Difference(self.first.moved(point), self.second.moved(point))
@@ -218,6 +233,11 @@ class Trend:
   def text(self) -> str:
     """What it is, in words."""
     return f'trend along {studies.leaf(self.axis)} of {self.quantity.text}'
+
+  @property
+  def columns(self) -> tuple[str, ...]:
+    """What is read besides the score."""
+    return self.quantity.columns
 
   def of(self, study: StudyResults) -> Values:
     """The rank correlation of each seed."""
