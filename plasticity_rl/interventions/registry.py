@@ -4,6 +4,7 @@ import inspect
 
 from plasticity_rl import errors
 from plasticity_rl.interventions import acting
+from plasticity_rl.interventions import mean_output
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.continual_backprop import continual_backprop
 from plasticity_rl.interventions.control import control
@@ -51,21 +52,23 @@ def make(expression: Expression, spec: AgentSpec) -> Intervention:
     )
   factory = REGISTRY[expression.name]
   known = [p for p in inspect.signature(factory).parameters if p != 'spec']
-  options = dict(expression.options)
-  who_acts = {k: options.pop(k) for k in acting.OPTIONS if k in options}
+  # Options that every intervention takes.
+  shared = (*acting.OPTIONS, *mean_output.OPTIONS)
+  given = {k: v for k, v in expression.options.items() if k in shared}
+  options = {k: v for k, v in expression.options.items() if k not in shared}
   for option in options:
     if option not in known:
       raise errors.UserError(
         errors.nearest(
-          f'option of {expression.name}', option, (*known, *acting.OPTIONS)
+          f'option of {expression.name}', option, (*known, *shared)
         )
       )
   try:
-    intervention = factory(spec, **options)
+    intervention = mean_output.with_mean_kept(
+      spec, factory(spec, **options), given.get('keep_mean', False)
+    )
     return acting.with_old_policy(
-      intervention,
-      who_acts.get('act_with', 'new'),
-      who_acts.get('act_steps', 0),
+      intervention, given.get('act_with', 'new'), given.get('act_steps', 0)
     )
   except TypeError as error:
     raise errors.UserError(f'{expression.text}: {error}') from None
