@@ -11,7 +11,8 @@ from plasticity_rl.analysis.study import talk
 # In the talk's order.
 PARTS = ('gain_by_learning_rate',)
 
-# The four of the figure that opens the page; each is a part.
+# Of the figure that opens the page; each is a part.
+HEADLINE = 'Four flat curves, four different answers'
 CASES: tuple[talk.Case, ...] = ()
 
 

@@ -36,6 +36,7 @@ from plasticity_rl.errors import UserError
 
 SHOWN, NOT_SHOWN = 'shown', 'not shown'
 OPPOSITE, UNFINISHED = 'opposite', 'unfinished'
+OUTCOMES = (SHOWN, NOT_SHOWN, OPPOSITE, UNFINISHED)
 _NAME = re.compile(r'[a-z0-9_]+')
 
 
@@ -236,7 +237,10 @@ def find(rule: Rule, study: studies.StudyResults) -> Finding:
   null = rule.bound if zero is None and not isinstance(rule, Within) else 0.0
   p = statistics.sign_flip_test(values - null)
   outcome = UNFINISHED if notes else rule.outcome(interval)
-  if seeds < statistics.STUDENT_BELOW:
+  if seeds < statistics.STUDENT_BELOW and statistics.ties(values):
+    outcome = UNFINISHED if notes else NOT_SHOWN
+    notes.append(f'{seeds} equal values say nothing of how seeds differ')
+  elif seeds < statistics.STUDENT_BELOW:
     notes.append(
       f"{seeds} seeds: Student's interval, which trusts in normality"
     )

@@ -292,7 +292,7 @@ def _read(
       raise UserError(f'{key} is never {value!r}: it is {known}')
   found = []
   for place, arms in every:
-    if arm not in arms or not _agrees(place, at):
+    if arm not in arms or not agrees(place, at):
       continue
     values = {}
     for sample in arms[arm]:
@@ -304,7 +304,8 @@ def _read(
   return found
 
 
-def _agrees(place: Place, at: Mapping[str, Any]) -> bool:
+def agrees(place: Place, at: Mapping[str, Any]) -> bool:
+  """Whether a place is one that `at` means."""
   return all(
     key in place and place[key] == studies.hashable(value)
     for key, value in at.items()
