@@ -2,7 +2,7 @@
 
 A study of studies: each of `PARTS` is a study of its own in `talk_parts/`, with
 the claims that it decides on. The variant is that of every part: `small` takes
-two cores under two hours, `solid` a night, none a cluster; `tiny` is for tests.
+two cores under two hours, `solid` a night; `tiny` is for tests.
 `talk.py:small,NAME` runs that part alone.
 """
 

@@ -42,11 +42,12 @@ class Panel:
 
   @property
   def subtitle(self) -> str:
-    """The task, and the first rule's effect."""
+    """The task, and the effect on which the claim's first rule decides."""
     first = self.judged.findings[0]
     if math.isnan(first.interval.estimate):
       return self.task
-    return f'{self.task}, {wording.interval(*first.interval)}'
+    effect = wording.interval(*first.interval)
+    return f'{self.task}: {first.rule.quantity.text} {effect}'
 
 
 def panels(talk: TalkResults) -> list[Panel]:
@@ -92,7 +93,7 @@ def draw(shown: Sequence[Panel], width: float) -> mpl_figure.Figure:
       fontweight='bold',
     )
     ax.annotate(
-      axes.clip(panel.subtitle, 56),
+      axes.clip(panel.subtitle, 54),
       (0, 1),
       xycoords='axes fraction',
       xytext=(0, 6),

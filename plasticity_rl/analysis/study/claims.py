@@ -256,17 +256,21 @@ def columns(claims: Sequence[Claim]) -> dict[str, str]:
   return {c: n for c, n in found.items() if not c.startswith(AT_FORK)}
 
 
-def listed(module: object, where: str) -> tuple[Claim, ...]:
+def listed(module: object, source: str) -> tuple[Claim, ...]:
   """`CLAIMS` of a study file; () if it has none.
 
   Args:
-    module: the file.
-    where: its name, for messages.
+    module: the file. There, `CLAIMS` is a tuple, or a function from the variant
+      to one.
+    source: its name, with the variant.
 
   Raises:
     UserError: it is no tuple of claims, or two have one name.
   """
+  where, _, variant = source.partition(':')
   found = getattr(module, 'CLAIMS', ())
+  if callable(found):
+    found = found(variant)
   if not isinstance(found, tuple) or not all(
     isinstance(claim, Claim) for claim in found
   ):
