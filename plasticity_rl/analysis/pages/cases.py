@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
+from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 
 from plasticity_rl.analysis import wording
@@ -22,6 +23,8 @@ from plasticity_rl.analysis.study.claims import Judged
 from plasticity_rl.analysis.study.study import Sample
 from plasticity_rl.analysis.study.talk_results import TalkResults
 from plasticity_rl.errors import UserError
+
+_MARGINS = 3  # That the vertical axis of a panel spans at least.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +87,7 @@ def draw(shown: Sequence[Panel], width: float) -> mpl_figure.Figure:
     ends = [
       curves_lib.plot(ax, c, markers=False) for c in _curves(panel, shown)
     ]
+    _stretch(ax, panel)
     axes.scale_steps(ax, 4)
     axes.label_ends(ax, ends)
     ax.set_title(
@@ -106,6 +110,14 @@ def draw(shown: Sequence[Panel], width: float) -> mpl_figure.Figure:
     ax.set_xlabel('steps after the fork' if forked else 'steps', loc='right')
     ax.set_ylabel(axes.clip(sample.series.metric, 30))
   return fig
+
+
+def _stretch(ax: mpl_axes.Axes, panel: Panel) -> None:
+  """Makes a gain that does not matter look small."""
+  margin = max(s.margin for many in panel.arms.values() for s in many)
+  low, high = ax.get_ylim()
+  more = max(0.0, _MARGINS * margin - (high - low)) / 2
+  ax.set_ylim(low - more, high + more)
 
 
 def _curves(panel: Panel, shown: Sequence[Panel]) -> list[Curve]:
