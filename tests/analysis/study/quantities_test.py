@@ -81,6 +81,22 @@ def test_a_point_of_the_sweep_or_the_mean_over_all():
   np.testing.assert_allclose(difference.of(study).values, [4, 5, 6])
 
 
+def test_a_difference_is_of_the_seeds_that_all_four_have():
+  study = made.study(
+    *(
+      made.sample('control', BASE, rate=1),
+      made.sample('injection', BASE[1:] + 1, seeds=[1001, 1002], rate=1),
+      made.sample('control', BASE, rate=2),
+      made.sample('injection', BASE + [1, 2, 4], rate=2),
+    )
+  )
+  late, early = (Contrast('injection', at={'rate': r}) for r in (2, 1))
+  found = Difference(late, early).of(study)
+  assert found.seeds == (1001, 1002)
+  np.testing.assert_allclose(found.values, [1, 3])
+  assert found.lacking[0] == 'seed 1000 of injection'
+
+
 def test_points_are_compared_with_each_other():
   primed = 'replay.priming_updates'
   study = made.study(
