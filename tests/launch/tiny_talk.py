@@ -6,7 +6,7 @@ from plasticity_rl.analysis.study.talk import Case
 PARTS = ('forked', 'trained')
 HEADLINE = 'Two curves, two answers'
 CASES = (
-  Case('healthy', part='forked', claim='gain', at={'fork.step': 200}),
+  Case('healthy', part='forked', claim='gain', at={'fork.step': 100}),
   Case('lost', part='trained', claim='order', arms=('control', 'reset')),
 )
 

@@ -352,16 +352,21 @@ def _numbers(sample: Sample, column: str, step: int | str) -> np.ndarray:
   if step == FORK and sample.prefix is None:
     raise UserError(f'run {sample.run!r} has no fork: give the step')
   wanted = {FORK: series.steps[:1], LAST: series.steps[-1:]}.get(step, [step])
-  if sample.prefix is not None and wanted and wanted[0] not in series.steps:
-    series = sample.prefix.table.series(column)
-  at = np.flatnonzero(np.isin(series.steps, wanted))
-  if not len(at):
-    close = series.steps[np.argsort(np.abs(series.steps - step))[:2]]
-    raise UserError(
-      f'run {sample.run!r} has no {column} at step {step:,}; next to it: '
-      + ', '.join(f'{s:,}' for s in sorted(close))
-    )
-  return series.values[:, at[0]]
+  every = [series]
+  if sample.prefix is not None and column in sample.prefix.table.columns:
+    every.append(sample.prefix.table.series(column))
+  for one in every:
+    at = np.flatnonzero(np.isin(one.steps, wanted))
+    if len(at):
+      return one.values[:, at[0]]
+  steps = np.unique(np.concatenate([one.steps for one in every]))
+  if not len(steps):
+    raise UserError(f'run {sample.run!r} has no {column}')
+  close = steps[np.argsort(np.abs(steps - step))[:2]]
+  raise UserError(
+    f'run {sample.run!r} has no {column} at step {step:,}; next to it: '
+    + ', '.join(f'{s:,}' for s in sorted(close))
+  )
 
 
 def _mean(parts: Sequence[BySeed], text: str) -> Values:

@@ -19,5 +19,5 @@ get_config = tiny_study.get_config
 def get_sweep(h):
   return h.chain(
     h.arm('control'),
-    h.arm('reset', {'interventions': ('reset(scope="head", at_steps=200)',)}),
+    h.arm('reset', {'interventions': ('reset(scope="head", at_steps=25)',)}),
   )
