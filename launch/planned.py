@@ -71,8 +71,8 @@ def _samples(study, run, columns):
     if settings.fork.step >= 0:
       fork = sharing.on_grid(settings.fork.step, settings)
     end = fork + sharing.on_grid(settings.fork.horizon, settings)
-    prefix = _run(settings, seeds, 0, fork, columns)
     metric = settings.fork.metric
+    prefix = _run(settings, seeds, 0, fork, {*columns, metric})
   else:
     arms, fork, prefix = [run.arm or 'all'], 0, None
     metric = diagnoses.DEFAULT_METRIC

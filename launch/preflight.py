@@ -51,7 +51,12 @@ def check(
     programs.setdefault(run.but_for_seed, run)
   unknown = []
   for run in tqdm.tqdm(
-    programs.values(), 'checking', unit='program', leave=False, delay=2
+    programs.values(),
+    'checking',
+    unit='program',
+    leave=False,
+    delay=2,
+    disable=None,  # Where nobody watches.
   ):
     try:
       known |= {*_build(command, run.settings).metrics()}

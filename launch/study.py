@@ -11,7 +11,7 @@ import ml_collections
 from plasticity_rl import config_files
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.analysis.study import talk as talk_file
+from plasticity_rl.analysis.study import talk as talks
 from plasticity_rl.errors import UserError
 from plasticity_rl.training import schedule as schedule_lib
 
@@ -76,11 +76,11 @@ def load(source: str) -> ModuleType:
     UserError: there is no such file, it raises an error, or it is not a study.
   """
   path, module = config_files.find(source), config_files.load(source)
-  if hasattr(module, 'PARTS'):
+  if talks.is_talk(source):
+    first = next(iter(talks.read(source).parts.values()))
     raise UserError(
-      f'{path} is a study of studies, which launch.local runs; elsewhere, '
-      'launch its parts alone, as in --config='
-      f'{talk_file.part_source(source, module.PARTS[0])}'
+      f'{path} is a talk, a study of studies, which launch.local runs; '
+      f'elsewhere, launch each part by itself, as in --config={first}'
     )
   for function in ('get_config', 'get_sweep'):
     if not callable(getattr(module, function, None)):

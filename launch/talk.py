@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from plasticity_rl.analysis import files
+from plasticity_rl.analysis.study import cases
 from plasticity_rl.analysis.study import talk as talks
 from plasticity_rl.errors import UserError
+from plasticity_rl.errors import nearest
 from plasticity_rl.run import run_folder
 
 from . import planned
@@ -45,15 +47,21 @@ def build(
           f'parts {other!r} and {name!r} both have a claim {claim.name!r}'
         )
   for case in talk.cases:
-    if case.part not in talk.parts:
-      talks.refuse(case, 'part', case.part, talk.parts)
-    if case.part in found:
-      study = found[case.part]
-      names = [claim.name for claim in study.claims]
-      if case.claim not in names:
-        talks.refuse(case, 'claim', case.claim, names)
-      talks.drawn(case, planned.results(study, ()))
+    _check_case(case, talk, found)
   return found
+
+
+def _check_case(case, talk, studies):
+  where = f'case {case.title!r}'
+  if case.part not in talk.parts:
+    raise UserError(f'{where}: {nearest("part", case.part, talk.parts)}')
+  if case.part not in studies:
+    return
+  study = studies[case.part]
+  claims = [claim.name for claim in study.claims]
+  if case.claim not in claims:
+    raise UserError(f'{where}: {nearest("claim", case.claim, claims)}')
+  cases.samples(case, planned.results(study, ()))
 
 
 def check(folder: pathlib.Path, talk: talks.Talk) -> None:

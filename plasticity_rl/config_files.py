@@ -58,6 +58,8 @@ def load(source: str) -> ModuleType:
   """
   path = find(source)
   spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
+  if spec is None or spec.loader is None:
+    raise errors.UserError(f'{path} is not a Python file: its name ends in .py')
   module = importlib.util.module_from_spec(spec)
   try:
     spec.loader.exec_module(module)

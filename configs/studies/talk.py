@@ -2,7 +2,7 @@
 
 A study of studies: each of `PARTS` is a study of its own in `talk_parts/`, with
 the claims that it decides on. The variant is that of every part: `small` takes
-two cores under two hours, `solid` a night, none a cluster; `tiny` is for tests.
+two cores under two hours, `solid` a night; `tiny` is for tests.
 `talk.py:small,NAME` runs that part alone.
 """
 
@@ -11,7 +11,8 @@ from plasticity_rl.analysis.study import talk
 # In the talk's order.
 PARTS = ('gain_by_learning_rate',)
 
-# The four of the figure that opens the page; each is a part.
+# Of the figure that opens the page; each is a part.
+HEADLINE = 'Four flat curves, four different answers'
 CASES: tuple[talk.Case, ...] = ()
 
 

@@ -1,7 +1,8 @@
 """Does injection gain more, the larger the learning rate?
 
-Continual Catch, forked after eight tasks. `small` has 20 seeds; five minutes on
-two cores. `tiny` is for tests.
+Continual Catch, forked after eight tasks. `small` has 20 seeds, ten minutes on
+two cores; `solid` 40, and twelve tasks; `tiny` is for tests. At full scale, on
+Atari: `configs/studies/replay_ratio_lr_width.py`.
 """
 
 from plasticity_rl.analysis.study.claims import Above
@@ -15,14 +16,15 @@ RATE = 'optimizer.learning_rate'
 
 
 def get_config(variant: str = ''):
-  if variant == 'small':
+  if variant in ('small', 'solid'):
+    seeds, tasks = {'small': (20, 8), 'solid': (40, 12)}[variant]
     config = continual_catch.get_config()
-    config.num_seeds = 20
-    config.num_steps = 8 * continual_catch.TASK_STEPS
+    config.num_seeds = seeds
+    config.num_steps = tasks * continual_catch.TASK_STEPS
   elif variant == 'tiny':
     config = continual_catch.get_config('tiny')
   else:
-    raise ValueError(f'unknown variant {variant!r}; valid: small, tiny')
+    raise ValueError(f'unknown variant {variant!r}; valid: small, solid, tiny')
   config.seed = 1000  # Settings were explored on seeds below 100.
   config.fork.arms = ('control', 'injection')
   return config

@@ -36,6 +36,7 @@ from plasticity_rl.errors import UserError
 
 SHOWN, NOT_SHOWN = 'shown', 'not shown'
 OPPOSITE, UNFINISHED = 'opposite', 'unfinished'
+OUTCOMES = (SHOWN, NOT_SHOWN, OPPOSITE, UNFINISHED)
 _NAME = re.compile(r'[a-z0-9_]+')
 
 
@@ -236,7 +237,10 @@ def find(rule: Rule, study: studies.StudyResults) -> Finding:
   null = rule.bound if zero is None and not isinstance(rule, Within) else 0.0
   p = statistics.sign_flip_test(values - null)
   outcome = UNFINISHED if notes else rule.outcome(interval)
-  if seeds < statistics.STUDENT_BELOW:
+  if seeds < statistics.STUDENT_BELOW and statistics.ties(values):
+    outcome = UNFINISHED if notes else NOT_SHOWN
+    notes.append(f'{seeds} equal values say nothing of how seeds differ')
+  elif seeds < statistics.STUDENT_BELOW:
     notes.append(
       f"{seeds} seeds: Student's interval, which trusts in normality"
     )
@@ -252,17 +256,21 @@ def columns(claims: Sequence[Claim]) -> dict[str, str]:
   return {c: n for c, n in found.items() if not c.startswith(AT_FORK)}
 
 
-def listed(module: object, where: str) -> tuple[Claim, ...]:
+def listed(module: object, source: str) -> tuple[Claim, ...]:
   """`CLAIMS` of a study file; () if it has none.
 
   Args:
-    module: the file.
-    where: its name, for messages.
+    module: the file. There, `CLAIMS` is a tuple, or a function from the variant
+      to one.
+    source: its name, with the variant.
 
   Raises:
     UserError: it is no tuple of claims, or two have one name.
   """
+  where, _, variant = source.partition(':')
   found = getattr(module, 'CLAIMS', ())
+  if callable(found):
+    found = found(variant)
   if not isinstance(found, tuple) or not all(
     isinstance(claim, Claim) for claim in found
   ):

@@ -115,7 +115,8 @@ class Contrast:
     base_at: what is otherwise at the base's place, such as
       `{'replay.priming_updates': 0}`.
     percent: `100 (x_s - b_s) / max(|b|, m)` instead, with b the base's mean
-      over seeds at that place and m its margin (see `tables.Gain`).
+      over seeds at that place and m its margin (0 of a column; see
+      `tables.Gain`).
     column: see `Level`.
     step: see `Level`.
   """
@@ -161,13 +162,21 @@ class Contrast:
     for place, by_seed in mine:
       base = _beside({**place, **self.base_at}, theirs, self.base)
       _, size = scale.get(place[studies.TASK], (0.0, 1.0))
-      if self.percent:
-        size = _percent(study, self.base, base)
       both = [s for s in by_seed if s in base]
+      if self.percent:
+        size = self._percent(study, [base[s] for s in both])
       parts.append({s: (by_seed[s] - base[s]) / size for s in both})
       lacking += _lacking(by_seed, base, self.arm, self.base)
     found = _mean(parts, self.text)
     return found._replace(lacking=(*dict.fromkeys(lacking), *found.lacking))
+
+  def _percent(self, study: StudyResults, base: Sequence[float]) -> float:
+    """What a percent of the base is; its margin is that of scores."""
+    margins = [s.margin for s in study.samples if s.arm == self.base]
+    size = abs(float(np.mean(base))) if base else 0.0
+    return (
+      max([size, *margins] if not self.column else [size]) / 100 or math.nan
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,7 +301,7 @@ def _read(
       raise UserError(f'{key} is never {value!r}: it is {known}')
   found = []
   for place, arms in every:
-    if arm not in arms or not _agrees(place, at):
+    if arm not in arms or not agrees(place, at):
       continue
     values = {}
     for sample in arms[arm]:
@@ -304,7 +313,8 @@ def _read(
   return found
 
 
-def _agrees(place: Place, at: Mapping[str, Any]) -> bool:
+def agrees(place: Place, at: Mapping[str, Any]) -> bool:
+  """Whether a place is one that `at` means."""
   return all(
     key in place and place[key] == studies.hashable(value)
     for key, value in at.items()
@@ -342,23 +352,21 @@ def _numbers(sample: Sample, column: str, step: int | str) -> np.ndarray:
   if step == FORK and sample.prefix is None:
     raise UserError(f'run {sample.run!r} has no fork: give the step')
   wanted = {FORK: series.steps[:1], LAST: series.steps[-1:]}.get(step, [step])
-  if sample.prefix is not None and wanted and wanted[0] not in series.steps:
-    series = sample.prefix.table.series(column)
-  at = np.flatnonzero(np.isin(series.steps, wanted))
-  if not len(at):
-    close = series.steps[np.argsort(np.abs(series.steps - step))[:2]]
-    raise UserError(
-      f'run {sample.run!r} has no {column} at step {step:,}; next to it: '
-      + ', '.join(f'{s:,}' for s in sorted(close))
-    )
-  return series.values[:, at[0]]
-
-
-def _percent(study: StudyResults, arm: str, base: BySeed) -> float:
-  """What a percent of the base is."""
-  margins = [s.margin for s in study.samples if s.arm == arm]
-  size = max(abs(float(np.mean([*base.values()]))), *margins) / 100
-  return size or math.nan
+  every = [series]
+  if sample.prefix is not None and column in sample.prefix.table.columns:
+    every.append(sample.prefix.table.series(column))
+  for one in every:
+    at = np.flatnonzero(np.isin(one.steps, wanted))
+    if len(at):
+      return one.values[:, at[0]]
+  steps = np.unique(np.concatenate([one.steps for one in every]))
+  if not len(steps):
+    raise UserError(f'run {sample.run!r} has no {column}')
+  close = steps[np.argsort(np.abs(steps - step))[:2]]
+  raise UserError(
+    f'run {sample.run!r} has no {column} at step {step:,}; next to it: '
+    + ', '.join(f'{s:,}' for s in sorted(close))
+  )
 
 
 def _mean(parts: Sequence[BySeed], text: str) -> Values:

@@ -1,9 +1,9 @@
 """A talk: a study of studies, told in order.
 
 Its file, `FILE.py`, has `PARTS`, the names of its parts in order, and perhaps
-`CASES`; each part is a study of its own, in `FILE_parts/NAME.py`, with `CLAIMS`
-(see `claims`). Its folder holds `talk.json`, and the study of each part in
-`NAME/`.
+`CASES` with a `HEADLINE`. Each part is a study of its own with `CLAIMS` (see
+`claims`), in `FILE_parts/NAME.py`. The folder of a talk holds `talk.json`, and
+the study of each part in `NAME/`.
 """
 
 import dataclasses
@@ -49,6 +49,7 @@ class Talk:
     parts: the source of each part by its name, in order.
     chosen: names of the parts that are meant: all, if none is named.
     cases: of the figure that opens the page.
+    headline: of that figure.
   """
 
   source: str
@@ -56,6 +57,7 @@ class Talk:
   parts: Mapping[str, str]
   chosen: tuple[str, ...]
   cases: tuple[Case, ...]
+  headline: str
 
 
 def config(parts: Sequence[str], variant: str) -> ml_collections.ConfigDict:
@@ -121,4 +123,5 @@ def read(source: str, chosen: ml_collections.ConfigDict | None = None) -> Talk:
     parts={name: part_source(source, name, chosen.variant) for name in parts},
     chosen=tuple(name for name in parts if name in chosen.parts),
     cases=tuple(getattr(module, 'CASES', ())),
+    headline=getattr(module, 'HEADLINE', 'Case by case'),
   )
