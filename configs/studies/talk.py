@@ -9,11 +9,38 @@ two cores under two hours, `solid` a night; `tiny` is for tests.
 from plasticity_rl.analysis.study import talk
 
 # In the talk's order.
-PARTS = ('gain_by_learning_rate',)
+PARTS = (
+  'priming',
+  'resets_by_replay_ratio',
+  'lost_asterix',
+  'exploration_limited',
+  'healthy',
+  'capacity_limited',
+  'gain_grid',
+  'bigger_net',
+  'resets_and_shrink',
+  'parts_of_injection',
+  'when',
+)
 
 # Of the figure that opens the page; each is a part.
 HEADLINE = 'Four flat curves, four different answers'
-CASES: tuple[talk.Case, ...] = ()
+CASES = (
+  talk.Case('lost', part='lost_asterix', claim='lost'),
+  talk.Case(
+    'limited by exploration',
+    part='exploration_limited',
+    claim='exploration_limited',
+    at={'agent.epsilon_decay_steps': 30_000},
+  ),
+  talk.Case('healthy', part='healthy', claim='healthy'),
+  talk.Case(
+    'limited by capacity',
+    part='capacity_limited',
+    claim='capacity_limited',
+    at={'network.hidden': (2,)},
+  ),
+)
 
 
 def get_config(variant: str = ''):

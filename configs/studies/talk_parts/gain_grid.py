@@ -1,5 +1,4 @@
-"""Does injection gain more at a larger learning rate and replay ratio, and less
-in a wider network?
+"""Where does injection gain most: learning rate, replay ratio, width?
 
 Continual Catch, forked after eight tasks. `small` has 10 seeds; `solid` 30 and
 a larger grid; the full one is two Atari games. `tiny` is for tests.
@@ -10,7 +9,6 @@ from plasticity_rl.analysis.study.claims import Below
 from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Trend
-from plasticity_rl.configs import continual_catch
 from plasticity_rl.configs.studies import replay_ratio_lr_width
 
 COMMAND = 'diagnose'

@@ -36,7 +36,7 @@ CLAIMS = (
   ),
   Claim(
     name='weights_not_optimizer',
-    sentence='The loss is in the weights: to reset the optimizer gains nothing.',
+    sentence='A reset of the optimizer alone gains nothing.',
     rules=(Within(Contrast('optimizer alone'), MARGIN),),
     doubt='A gain from fresh moments and counts alone.',
   ),
@@ -66,7 +66,7 @@ CLAIMS = (
   ),
   Claim(
     name='adaptive',
-    sentence='An injection that waits for dead units does as well as a timed one.',
+    sentence='An injection that waits for dead units does as well.',
     rules=(Above(Contrast('adaptive', 'injection'), -MARGIN),),
     doubt='A criterion that is met too early or too late.',
   ),

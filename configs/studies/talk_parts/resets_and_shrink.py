@@ -2,8 +2,8 @@
 
 Continual Catch, forked after twelve tasks; the replay is emptied at the switch,
 so that a reset has nothing to relearn. Shrink-and-perturb is the best of nine
-settings on other seeds. `small` has 20 seeds, `solid` 60; the full one is ten
-Atari games. `tiny` is for tests.
+settings, found on other seeds. `small` has 20 seeds, `solid` 60; the full one
+is ten Atari games. `tiny` is for tests.
 """
 
 from plasticity_rl.analysis.study.claims import Above
@@ -24,6 +24,13 @@ def get_config(variant: str = ''):
   config.num_seeds = SEEDS.get(variant, config.num_seeds)
   if variant in SEEDS:
     config.diagnostics.names = ('dormant_units',)
+    config.fork.arms = (
+      'control',
+      'injection',
+      'head_reset=reset(scope="head")',
+      'reset=reset(scope="everything")',
+      'shrink_and_perturb(shrink=0.2, perturb=0.5)',
+    )
   config.seed = 1000  # Settings were explored on seeds below 100.
   return config
 
@@ -43,9 +50,9 @@ CLAIMS = (
   ),
   Claim(
     name='against_shrink_and_perturb',
-    sentence='Injection is better than the best shrink-and-perturb.',
-    rules=(Above(Contrast('injection', 'shrink_and_perturb')),),
-    doubt='A setting of shrink and perturb, found on other seeds, that is not.',
+    sentence='Injection gains no less than the best shrink-and-perturb.',
+    rules=(Above(Contrast('injection', 'shrink_and_perturb'), -MARGIN),),
+    doubt='A setting that gains a tenth of the range of returns more.',
   ),
 )
 
