@@ -27,8 +27,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from plasticity_rl.analysis.study import quantities
 from plasticity_rl.analysis.study import study as studies
-from plasticity_rl.analysis.study.quantities import AT_FORK
 from plasticity_rl.analysis.study.quantities import Quantity
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict.statistics import Interval
@@ -251,9 +251,11 @@ def columns(claims: Sequence[Claim]) -> dict[str, str]:
   """Columns of metrics.csv that claims read, each with the claim's name."""
   found = {}
   for claim in claims:
-    read = [c for rule in claim.rules for c in rule.quantity.columns]
+    read = [c for r in claim.rules for c in quantities.columns(r.quantity)]
     found |= {c: claim.name for c in (claim.metric, *read) if '/' in c}
-  return {c: n for c, n in found.items() if not c.startswith(AT_FORK)}
+  return {
+    c: n for c, n in found.items() if not c.startswith(quantities.AT_FORK)
+  }
 
 
 def listed(module: object, source: str) -> tuple[Claim, ...]:

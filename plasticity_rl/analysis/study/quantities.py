@@ -79,15 +79,6 @@ class Level:
     """What it is, in words."""
     return f'{self.arm}{_where(self.at)}{_reading(self.column, self.step)}'
 
-  @property
-  def columns(self) -> tuple[str, ...]:
-    """What is read besides the score."""
-    return (self.column,) * bool(self.column)
-
-  def moved(self, point: Mapping[str, Any]) -> 'Level':
-    """The same at another place."""
-    return dataclasses.replace(self, at={**self.at, **point})
-
   def of(self, study: StudyResults) -> Values:
     """Its value of each seed."""
     found = _read(study, self.arm, self.at, self.column, self.step)
@@ -140,15 +131,6 @@ class Contrast:
       f'{_reading(self.column, self.step)}{", percent" * self.percent}'
     )
 
-  @property
-  def columns(self) -> tuple[str, ...]:
-    """What is read besides the score."""
-    return (self.column,) * bool(self.column)
-
-  def moved(self, point: Mapping[str, Any]) -> 'Contrast':
-    """The same at another place."""
-    return dataclasses.replace(self, at={**self.at, **point})
-
   def of(self, study: StudyResults) -> Values:
     """The difference of each seed that both arms have."""
     mine = _read(study, self.arm, self.at, self.column, self.step)
@@ -198,15 +180,6 @@ class Difference:
     """What it is, in words."""
     return f'({self.first.text}) − ({self.second.text})'
 
-  @property
-  def columns(self) -> tuple[str, ...]:
-    """What is read besides the score."""
-    return (*self.first.columns, *self.second.columns)
-
-  def moved(self, point: Mapping[str, Any]) -> 'Difference':
-    """The same at another place."""
-    return Difference(self.first.moved(point), self.second.moved(point))
-
   def of(self, study: StudyResults) -> Values:
     """The difference of each seed that both contrasts have."""
     a, b = self.first.of(study), self.second.of(study)
@@ -243,17 +216,12 @@ class Trend:
     """What it is, in words."""
     return f'trend along {studies.leaf(self.axis)} of {self.quantity.text}'
 
-  @property
-  def columns(self) -> tuple[str, ...]:
-    """What is read besides the score."""
-    return self.quantity.columns
-
   def of(self, study: StudyResults) -> Values:
     """The rank correlation of each seed."""
     if self.axis not in study.axes:
       raise UserError(nearest('axis of the sweep', self.axis, study.axes))
     points = [
-      self.quantity.moved({self.axis: value}).of(study)
+      _moved(self.quantity, {self.axis: value}).of(study)
       for value in study.axes[self.axis]
     ]
     seeds = sorted(set.intersection(*(set(p.seeds) for p in points)))
@@ -271,6 +239,24 @@ class Trend:
 
 
 Quantity = Level | Contrast | Difference | Trend
+
+
+def columns(quantity: Quantity) -> tuple[str, ...]:
+  """What a quantity reads besides scores."""
+  if isinstance(quantity, Trend):
+    return columns(quantity.quantity)
+  if isinstance(quantity, Difference):
+    return (*columns(quantity.first), *columns(quantity.second))
+  return (quantity.column,) if quantity.column else ()
+
+
+def _moved(quantity, point: Mapping[str, Any]):
+  """The same at another place."""
+  if isinstance(quantity, Difference):
+    return Difference(
+      _moved(quantity.first, point), _moved(quantity.second, point)
+    )
+  return dataclasses.replace(quantity, at={**quantity.at, **point})
 
 
 def _read(

@@ -9,6 +9,7 @@ from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Difference
 from plasticity_rl.analysis.study.quantities import Level
 from plasticity_rl.analysis.study.quantities import Trend
+from plasticity_rl.analysis.study.quantities import columns
 from plasticity_rl.errors import UserError
 from tests.analysis.study import made
 
@@ -251,6 +252,5 @@ def test_words():
   level = Level('control', column=DEAD, step=4000)
   assert level.text == f'control, {DEAD} at step 4,000'
   assert Trend(level, RATIO).text.startswith('trend along updates_per_step of')
-  assert Difference(at, at).columns == () and Trend(level, 'x').columns == (
-    DEAD,
-  )
+  assert columns(Difference(at, at)) == ()
+  assert columns(Trend(level, 'x')) == (DEAD,)
