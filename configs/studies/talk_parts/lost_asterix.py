@@ -72,13 +72,13 @@ CLAIMS = (
     doubt='A head reset that gains as much.',
   ),
   Claim(
-    name='offset',
+    name='not_the_offset',
     sentence=(
-      'It is the offset of the values that a reset head cannot fit: one that '
-      'keeps the mean prediction gains more.'
+      'It is not the offset of the values: a head reset that keeps the mean '
+      'prediction gains less than an injection, too.'
     ),
-    rules=(Above(Contrast('head_reset_mean', 'head_reset')),),
-    doubt='A reset that keeps the mean and stays as flat.',
+    rules=(Above(Contrast('injection', 'head_reset_mean')),),
+    doubt='A reset that keeps the mean and gains as much as an injection.',
   ),
 )
 
