@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -200,8 +200,20 @@ def from_records(
   )
 
 
-def describe(launch) -> str:
+def describe(launches: Sequence[Any]) -> str:
   """Describes the FLOPs and hours of all jobs that are left, in some lines."""
+  lines, total = [], 0.0
+  for launch in launches:
+    hours, found = _describe(launch)
+    total += hours
+    lines += [f'{launch.part}: {x}' if launch.part else x for x in found]
+  if len(launches) > 1:
+    lines.append(f'all parts: {total:.2g} h one after the other')
+  return '\n'.join(lines)
+
+
+def _describe(launch):
+  """Hours of a launch, and lines about them."""
   costs: dict[str, Cost | str] = {}
   hours = flops = 0.0
   unknown = 0
@@ -244,7 +256,7 @@ def describe(launch) -> str:
       lines.append(saving)
   for text in dict.fromkeys(c for c in costs.values() if isinstance(c, str)):
     lines.append(f'no estimate for {unknown} jobs: {text}')
-  return '\n'.join(lines)
+  return hours, lines
 
 
 def _of_program(spec):

@@ -14,8 +14,10 @@ import pathlib
 import time
 from typing import Any
 
+from plasticity_rl import config_files
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis import files
+from plasticity_rl.analysis.study import decided as decided_lib
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 from plasticity_rl.settings import arguments
@@ -178,9 +180,7 @@ def _run_spec(study, run, plan, folder):
 
 def _config(study, overrides):
   """The config of a command with these overrides."""
-  config = study_lib.load(study.source).get_config(
-    *filter(None, [study.source.partition(':')[2]])
-  )
+  config = study_lib.config_of(study.source)
   changed = study_lib.with_overrides(config, overrides)
   return settings_lib.to_dict(settings_lib.resolve(changed))
 
@@ -287,9 +287,12 @@ def _write(folder, study, jobs):
     # A job that is done keeps the spec that it was done by.
     if read_state(folder, name)['state'] != DONE or not (job / SPEC).exists():
       run_folder.write_atomically(job / SPEC, json.dumps(spec, indent=2))
-  before = {}
+  before, decided = {}, None
   if (folder / STUDY).exists():
-    before = read_study(folder).get('runs', {})
+    earlier = read_study(folder)
+    before, decided = earlier.get('runs', {}), earlier.get(decided_lib.KEY)
+  elif study.claims:
+    decided = decided_lib.stamp(config_files.find(study.source), study.claims)
   runs = {
     run.name: {
       'arm': run.arm,
@@ -306,6 +309,7 @@ def _write(folder, study, jobs):
     'code': sharing.code(),
     'origin': run_folder.origin(),
     'runs': {**before, **runs},
+    decided_lib.KEY: decided,
   }
   run_folder.write_atomically(folder / STUDY, json.dumps(record, indent=2))
 

@@ -10,6 +10,7 @@ from ml_collections import config_flags
 
 from plasticity_rl import cli
 from plasticity_rl import paths
+from plasticity_rl.analysis.study import talk as talks
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -35,6 +36,7 @@ class Launch:
     jobs: specs of all jobs by name; a prefix comes before the jobs that use it.
     todo: names of the jobs to do: those that are not done and, without --retry,
       have not failed.
+    part: its name in a talk, or ''.
   """
 
   study: study_lib.Study
@@ -42,6 +44,11 @@ class Launch:
   folder: pathlib.Path
   jobs: Mapping[str, Mapping[str, Any]]
   todo: tuple[str, ...]
+  part: str = ''
+
+  def label(self, name: str) -> str:
+    """What a job is called among those of other studies."""
+    return f'{self.part}/{name}' if self.part else name
 
 
 def define(argv: Sequence[str]) -> None:
@@ -106,20 +113,27 @@ def study_of_flags() -> study_lib.Study:
   """
   cli.require('config', flags.FLAGS.config)
   flag = flags.FLAGS['config']
-  source = config_flags.get_config_filename(flag)
-  command = getattr(study_lib.load(source), 'COMMAND', study_lib.TRAIN)
-  limit = flags.FLAGS.batch_seeds
-  if command == study_lib.DIAGNOSE:
-    limit = 1  # Merged seeds would share one verdict.
-  return study_lib.build(
-    source,
+  return _study(
+    config_flags.get_config_filename(flag),
     flags.FLAGS.config,
     axes=_axes(),
     common={
       k.removeprefix('config.'): v
       for k, v in config_flags.get_override_values(flag).items()
     },
+  )
+
+
+def _study(source, config=None, **given):
+  module = study_lib.load(source)
+  limit = flags.FLAGS.batch_seeds
+  if getattr(module, 'COMMAND', study_lib.TRAIN) == study_lib.DIAGNOSE:
+    limit = 1  # Merged seeds would share one verdict.
+  return study_lib.build(
+    source,
+    study_lib.config_of(source) if config is None else config,
     merge=lambda runs: batching.merge(runs, limit),
+    **given,
   )
 
 
@@ -141,18 +155,65 @@ def begin(
     UserError: a flag, the study or a run of it is not valid, or the folder
       cannot be used.
   """
+  folder, study = _workdir(argv), study_of_flags()
+  _check(study, folder, here)
+  return _launch(study, folder, make and not flags.FLAGS.dry_run)
+
+
+def begin_all(argv: Sequence[str]) -> tuple[Launch, ...]:
+  """The same of every part of a talk, on this machine; or of a study alone.
+
+  Nothing is created before all parts were checked.
+
+  Raises:
+    UserError: see `begin` and `talk.build`.
+  """
+  folder = _workdir(argv)
+  source = config_flags.get_config_filename(flags.FLAGS['config'])
+  if not talks.is_talk(source):
+    return (begin(argv),)
+  if _axes():
+    raise UserError(
+      f'--{_SWEEP}{next(iter(_axes()))} is of one study: launch a part alone'
+    )
+  from . import talk as talk_lib  # Imports scipy.
+
+  talk = talks.read(source, flags.FLAGS.config)
+  studies = talk_lib.build(talk, _study)
+  talk_lib.check(folder, talk)
+  for part, study in studies.items():
+    try:
+      _check(study, folder / part, True)
+    except UserError as error:
+      raise UserError(f'part {part!r}: {error}') from None
+  writes = not flags.FLAGS.dry_run
+  if writes:
+    talk_lib.write(folder, talk)
+  return tuple(
+    _launch(study, folder / part, writes, part)
+    for part, study in studies.items()
+  )
+
+
+def _workdir(argv):
   cli.refuse_positionals(argv)
   cli.require('config', flags.FLAGS.config)
-  folder = paths.given('--workdir', cli.require('workdir', flags.FLAGS.workdir))
-  study = study_of_flags()
-  plan = sharing.plan(study)
+  return paths.given('--workdir', cli.require('workdir', flags.FLAGS.workdir))
+
+
+def _check(study, folder, here):
+  """Refuses a study that cannot be run there."""
   folder_lib.check(folder, study)
   if here is not None:
     _preflight(study, folder, here and not flags.FLAGS.dry_run)
-  if flags.FLAGS.dry_run or not make:
-    jobs = folder_lib.specs(study, plan, folder)
-  else:
+
+
+def _launch(study, folder, writes, part=''):
+  plan = sharing.plan(study)
+  if writes:
     jobs = folder_lib.prepare(folder, study, plan)
+  else:
+    jobs = folder_lib.specs(study, plan, folder)
   todo = []
   for name in jobs:
     state = folder_lib.recorded(folder, name).get('state')
@@ -167,7 +228,7 @@ def begin(
     if jobs[name]['kind'] != 'prefix' or name in needed:
       wanted.append(name)
       needed.add(jobs[name]['past'])
-  return Launch(study, plan, folder, jobs, tuple(reversed(wanted)))
+  return Launch(study, plan, folder, jobs, tuple(reversed(wanted)), part)
 
 
 def _preflight(study, folder, here):
@@ -179,7 +240,9 @@ def _preflight(study, folder, here):
     for run in study.runs
     if folder_lib.recorded(folder, run.name).get('state') != folder_lib.DONE
   ]
-  unknown = preflight.check(study.command, runs, here=here)
+  unknown = preflight.check(
+    study.command, runs, columns=study_lib.columns(study), here=here
+  )
   if unknown:
     print(
       f'note: {len(unknown)} programs cannot be checked, since this machine '
@@ -196,7 +259,7 @@ def say(launch: Launch) -> None:
   """Prints the number of runs, and what is shared."""
   study = launch.study
   runs = [name for name in launch.todo if launch.jobs[name]['kind'] != 'prefix']
-  print(study.title)
+  print(f'{launch.part}: {study.title}' if launch.part else study.title)
   done = len(study.runs) - len(runs)
   print(
     f'{len(study.runs)} runs in {launch.folder}'
@@ -213,41 +276,49 @@ def say(launch: Launch) -> None:
     print(saving)
 
 
-def list_jobs(launch: Launch) -> None:
+def list_jobs(*launches: Launch) -> None:
   """Lists runs, commands and their estimated cost: the dry run."""
-  say(launch)
-  for name in launch.todo:
-    print(f'\n{name}')
-    print(f'  {commands.text(launch.jobs[name]["command"])}')
-  if not (flags.FLAGS.estimate and launch.todo):
+  for launch in launches:
+    say(launch)
+    for name in launch.todo:
+      print(f'\n{launch.label(name)}')
+      print(f'  {commands.text(launch.jobs[name]["command"])}')
+    print()
+  if not (flags.FLAGS.estimate and any(one.todo for one in launches)):
     return
   from . import estimate
 
-  print()
-  print(estimate.describe(launch))
+  print(estimate.describe(launches))
 
 
-def finish(launch: Launch, over: Mapping[str, str]) -> None:
+def finish(launches: Sequence[Launch], over: Mapping[str, str]) -> None:
   """Prints the commands for status and report after all jobs have ended.
+
+  Args:
+    launches: of a study, or of the parts of a talk.
+    over: the states of their jobs, by label.
 
   Raises:
     Interrupted: jobs are left.
     RunError: jobs have failed.
   """
-  folder = launch.folder
-  left = [n for n in launch.todo if over.get(n) != folder_lib.DONE]
-  failed = [n for n in left if over.get(n) == folder_lib.FAILED]
+  jobs = {one.label(name): (one, name) for one in launches for name in one.todo}
+  left = [label for label in jobs if over.get(label) != folder_lib.DONE]
+  failed = [label for label in left if over.get(label) == folder_lib.FAILED]
+  folder = launches[0].folder
+  folder = folder.parent if launches[0].part else folder
   print(f'status: python -m {__package__}.status {folder}')
   if len(left) > len(failed):
     raise Interrupted(
-      f'{len(left) - len(failed)} of {len(launch.todo)} jobs are left in '
+      f'{len(left) - len(failed)} of {len(jobs)} jobs are left in '
       f'{folder}; the same command continues'
     )
   if failed:
+    launch, name = jobs[failed[0]]
     raise RunError(
-      f'{len(failed)} of {len(launch.todo)} jobs failed, the first: '
+      f'{len(failed)} of {len(jobs)} jobs failed, the first: '
       f'{failed[0]}: '
-      f'{folder_lib.recorded(folder, failed[0]).get("error", "?")}'
+      f'{folder_lib.recorded(launch.folder, name).get("error", "?")}'
     )
   print(
     f'report: python -m plasticity_rl.report {folder} --out={folder / "report"}'

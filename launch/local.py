@@ -1,7 +1,10 @@
-"""Runs a study on this machine, several runs at a time.
+"""Runs a study, or a talk, on this machine, several runs at a time.
 
   python -m launch.local --config=configs/studies/when_to_inject.py:small \
       --workdir=runs/when [--max_parallel=2] [--sweep.KEY=V1,V2] [--dry_run]
+
+A talk is a study of studies: its parts are run as if they were one study, or
+some of them, as in `talk.py:small,NAME`.
 
 The same command does the jobs that are missing or failed. Ctrl-C saves and
 stops all runs.
@@ -33,21 +36,22 @@ def main(argv: list[str]) -> None:
     Interrupted: jobs are left.
     RunError: jobs have failed.
   """
-  launch = launcher.begin(argv)
+  launches = launcher.begin_all(argv)
   slots = slots_lib.make(_MAX_PARALLEL.value)
   if launcher.is_dry_run():
-    launcher.list_jobs(launch)
+    launcher.list_jobs(*launches)
     try:
-      pools.check_memory(launch, len(slots))
+      pools.check_memory(launches, len(slots))
     except UserError as error:  # The study may run on another machine.
       print(f'it would not start here: {error}')
     return
-  pools.check_memory(launch, len(slots))
-  launcher.say(launch)
-  pool = pools.Pool(launch, slots)
+  pools.check_memory(launches, len(slots))
+  for launch in launches:
+    launcher.say(launch)
+  pool = pools.Pool(launches, slots)
   preemption.listen(pool.stop)
   over = pool.run()
-  launcher.finish(launch, over)
+  launcher.finish(launches, over)
 
 
 if __name__ == '__main__':

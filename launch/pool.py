@@ -22,10 +22,16 @@ _POLL = 0.2
 class Pool:
   """Starts a job as soon as it is ready and a slot is free."""
 
-  def __init__(self, launch: launcher.Launch, slots: Sequence[slots_lib.Slot]):
-    """For the jobs of `launch.todo`."""
-    self._launch = launch
-    self._waiting = list(launch.todo)
+  def __init__(
+    self,
+    launches: Sequence[launcher.Launch],
+    slots: Sequence[slots_lib.Slot],
+  ):
+    """For the jobs of `todo` of every launch, which go by their labels."""
+    self._jobs = {
+      one.label(name): (one, name) for one in launches for name in one.todo
+    }
+    self._waiting = list(self._jobs)
     self._free = list(slots)
     self._running: dict[str, tuple[subprocess.Popen, slots_lib.Slot]] = {}
     self._over: dict[str, str] = {}  # Job -> its final state.
@@ -36,7 +42,7 @@ class Pool:
     self._stop = True
 
   def run(self) -> Mapping[str, str]:
-    """Runs until every job is done or failed; returns their states."""
+    """Runs until every job is done or failed; returns their states by label."""
     announced = False
     while self._running or (self._waiting and not self._stop):
       if self._stop and not announced:
@@ -54,22 +60,23 @@ class Pool:
     return self._over
 
   def _begin(self):
-    for name in list(self._waiting):
+    for label in list(self._waiting):
       if not self._free:
         return
-      prefix = self._launch.jobs[name]['past']
+      launch, name = self._jobs[label]
+      prefix = launch.label(launch.jobs[name]['past'])
       if prefix in self._waiting or prefix in self._running:
         continue
-      state = folder_lib.read_state(self._launch.folder, name)['state']
+      state = folder_lib.read_state(launch.folder, name)['state']
       if state == folder_lib.RUNNING:  # By another launcher; check again later.
         continue
-      self._waiting.remove(name)
+      self._waiting.remove(label)
       if state == folder_lib.DONE:
-        self._end(name, state)
+        self._end(label, state)
         continue
       slot = self._free.pop(0)
       arguments = commands.worker(
-        str(self._launch.folder),
+        str(launch.folder),
         name,
         f'--cores={",".join(map(str, slot.cores))}',
       )
@@ -79,26 +86,28 @@ class Pool:
         start_new_session=True,
         env={**os.environ, **slot.environment},
       )
-      self._running[name] = (process, slot)
+      self._running[label] = (process, slot)
 
   def _collect(self):
-    for name, (process, slot) in list(self._running.items()):
+    for label, (process, slot) in list(self._running.items()):
       code = process.poll()
       if code is None:
         continue
-      del self._running[name]
+      del self._running[label]
       self._free.append(slot)
       if code == job.BUSY:
-        self._waiting.append(name)
+        self._waiting.append(label)
         continue
-      state = folder_lib.recorded(self._launch.folder, name)
-      self._end(name, state.get('state', folder_lib.FAILED))
+      launch, name = self._jobs[label]
+      state = folder_lib.recorded(launch.folder, name)
+      self._end(label, state.get('state', folder_lib.FAILED))
 
-  def _end(self, name, state):
-    self._over[name] = state
-    facts = folder_lib.recorded(self._launch.folder, name)
+  def _end(self, label, state):
+    self._over[label] = state
+    launch, name = self._jobs[label]
+    facts = folder_lib.recorded(launch.folder, name)
     total = len(self._over) + len(self._waiting) + len(self._running)
-    line = f'[{len(self._over)}/{total}] {state}: {name}'
+    line = f'[{len(self._over)}/{total}] {state}: {label}'
     if state == folder_lib.FAILED:
       line += f': {facts.get("error", "?")} (log: {facts.get("log", "?")})'
     elif 'seconds' in facts:
@@ -107,11 +116,11 @@ class Pool:
 
 
 @process_lib.settled()
-def check_memory(launch: launcher.Launch, count: int) -> None:
+def check_memory(launches: Sequence[launcher.Launch], count: int) -> None:
   """Checks that the largest runs fit into memory together.
 
   Args:
-    launch: the launch.
+    launches: whose jobs are run together.
     count: runs at a time.
 
   Raises:
@@ -121,7 +130,8 @@ def check_memory(launch: launcher.Launch, count: int) -> None:
 
   available = memory.available()
   programs, sizes = {}, {}
-  for name in launch.todo:
+  jobs = [(one, name) for one in launches for name in one.todo]
+  for launch, name in jobs:
     config = launch.jobs[name]['config']
     # No other section of a config changes the memory.
     alike = repr(
@@ -139,7 +149,7 @@ def check_memory(launch: launcher.Launch, count: int) -> None:
     )
     if alike not in programs:
       programs[alike] = memory.of_run(settings_lib.resolve(config))
-    sizes[name] = programs[alike]
+    sizes[launch.label(name)] = programs[alike]
   largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:count]
   needed = sum(sizes[name] for name in largest)
   if available is not None and needed > available:

@@ -7,6 +7,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plasticity_rl.analysis import files
+from plasticity_rl.analysis.study import talk as talks
+
 from . import folder as folder_lib
 
 RETURNS = ('eval/return', 'train/return')
@@ -52,9 +55,19 @@ class Progress:
 def read(folder: pathlib.Path) -> list[Progress]:
   """Reads all jobs of a study: prefixes first, then runs in their order.
 
+  Of a talk, those of all parts that were launched, as PART/NAME.
+
   Raises:
-    UserError: the folder is not a study.
+    UserError: the folder is neither a study nor a talk.
   """
+  if (folder / talks.RECORD).exists():
+    parts = files.read_json(folder / talks.RECORD)['parts']
+    return [
+      dataclasses.replace(job, name=f'{part}/{job.name}')
+      for part in parts
+      if (folder / part / folder_lib.STUDY).exists()
+      for job in read(folder / part)
+    ]
   study = folder_lib.read_study(folder)
   names = [*study['runs']]
   prefixes = sorted(
@@ -63,6 +76,13 @@ def read(folder: pathlib.Path) -> list[Progress]:
     if path.name.startswith(folder_lib.PREFIX_JOB)
   )
   return [_one(folder, name) for name in (*prefixes, *names)]
+
+
+def title(folder: pathlib.Path) -> str:
+  """The question of a study, or of a talk."""
+  if (folder / talks.RECORD).exists():
+    return files.read_json(folder / talks.RECORD)['title']
+  return folder_lib.read_study(folder)['title']
 
 
 def _one(folder, name):

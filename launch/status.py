@@ -1,4 +1,4 @@
-"""Shows the progress of a study in the terminal.
+"""Shows the progress of a study, or of a talk, in the terminal.
 
 python -m launch.status DIR             a live table; Ctrl-C closes it
 python -m launch.status DIR --once      the same, once

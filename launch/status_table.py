@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
+import itertools
 import math
 import pathlib
 from collections.abc import Sequence
@@ -55,7 +57,7 @@ def table(
   from rich import text
 
   left = progress.duration(time_left(jobs))
-  title = folder_lib.read_study(folder)['title']
+  title = progress.title(folder)
   shown = tables.Table(
     title=text.Text(title),
     box=box.SIMPLE_HEAD,
@@ -68,7 +70,7 @@ def table(
   for name in ('done', 'steps/s', 'left', 'return'):
     shown.add_column(name, justify='right', no_wrap=True)
   shown.add_column('curve', no_wrap=True)
-  for job in jobs:
+  for job in collapsed(jobs):
     name, state, *rest = (text.Text(cell) for cell in cells(job))
     state.stylize(_COLORS[job.state])
     shown.add_row(name, state, *rest)
@@ -77,6 +79,29 @@ def table(
       error = f'  {job.error}' + (f'\n  log: {job.log}' if job.log else '')
       shown.add_row(text.Text(error, style='red' if failed else 'yellow'))
   return shown
+
+
+def collapsed(jobs: Sequence[progress.Progress]) -> list[progress.Progress]:
+  """Jobs, and one row for all of a talk's part that is done or not begun."""
+  found: list[progress.Progress] = []
+  for part, group in itertools.groupby(jobs, lambda j: j.name.split('/')[0]):
+    members = list(group)
+    states = {job.state for job in members}
+    whole = states in ({folder_lib.DONE}, {folder_lib.WAITING})
+    if len(members) == 1 or not whole or any(job.error for job in members):
+      found += members
+      continue
+    found.append(
+      dataclasses.replace(
+        members[0],
+        name=f'{part}: {len(members)} jobs',
+        done=sum(job.done for job in members),
+        total=sum(job.total for job in members),
+        last=math.nan,
+        curve=(),
+      )
+    )
+  return found
 
 
 def cells(job: progress.Progress) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """A study: a config file with `get_config` and `get_sweep`."""
 
 import dataclasses
-import importlib.util
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -12,6 +11,7 @@ import ml_collections
 from plasticity_rl import config_files
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.analysis.study import talk as talks
 from plasticity_rl.errors import UserError
 from plasticity_rl.training import schedule as schedule_lib
 
@@ -58,6 +58,7 @@ class Study:
     command: of each run, `train` or `diagnose`.
     common: overrides from the shell, for every run.
     runs: all runs, with unique names.
+    claims: that its file has decided on beforehand; checked as well.
   """
 
   source: str
@@ -65,6 +66,7 @@ class Study:
   command: str
   common: Mapping[str, Any]
   runs: tuple[Run, ...]
+  claims: tuple[Any, ...] = ()
 
 
 def load(source: str) -> ModuleType:
@@ -73,13 +75,13 @@ def load(source: str) -> ModuleType:
   Raises:
     UserError: there is no such file, it raises an error, or it is not a study.
   """
-  path = config_files.find(source)
-  spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
-  module = importlib.util.module_from_spec(spec)
-  try:
-    spec.loader.exec_module(module)
-  except Exception as error:  # A user's file may raise anything.
-    raise UserError(f'{path}: {type(error).__name__}: {error}') from error
+  path, module = config_files.find(source), config_files.load(source)
+  if talks.is_talk(source):
+    first = next(iter(talks.read(source).parts.values()))
+    raise UserError(
+      f'{path} is a talk, a study of studies, which launch.local runs; '
+      f'elsewhere, launch each part by itself, as in --config={first}'
+    )
   for function in ('get_config', 'get_sweep'):
     if not callable(getattr(module, function, None)):
       raise UserError(
@@ -90,6 +92,23 @@ def load(source: str) -> ModuleType:
   if command not in COMMANDS:
     raise UserError(errors.nearest(f'COMMAND in {path}', command, COMMANDS))
   return module
+
+
+def config_of(source: str) -> ml_collections.ConfigDict:
+  """The config of a study file, of the variant in its source.
+
+  Raises:
+    UserError: the file is not a study, or it has no such variant.
+  """
+  variant = source.partition(':')[2]
+  try:
+    return load(source).get_config(*filter(None, [variant]))
+  except UserError:
+    raise
+  except (
+    Exception
+  ) as error:  # Of an unknown variant; a file may raise anything.
+    raise UserError(f'{source.partition(":")[0]}: {error}') from error
 
 
 def build(
@@ -138,13 +157,27 @@ def build(
   _check_names(runs)
   _check_seeds(runs)
   title = (module.__doc__ or pathlib.Path(source).stem).strip().split('\n')[0]
-  return Study(
+  study = Study(
     source,
     title,
     getattr(module, 'COMMAND', TRAIN),
     dict(common or {}),
     tuple(runs),
   )
+  if not hasattr(module, 'CLAIMS'):
+    return study
+  from . import planned  # Imports scipy.
+
+  return dataclasses.replace(study, claims=planned.claims_of(module, study))
+
+
+def columns(study: Study) -> dict[str, str]:
+  """Columns of metrics.csv that claims read, each with the claim's name."""
+  if not study.claims:
+    return {}
+  from plasticity_rl.analysis.study import claims  # Imports scipy.
+
+  return claims.columns(study.claims)
 
 
 def _run(config, overrides):

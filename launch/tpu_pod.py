@@ -228,7 +228,7 @@ def main(argv: list[str]) -> None:
     print(f'{over[name]}: {name}', flush=True)
     if code == job.INTERRUPTED:
       break
-  launcher.finish(launch, over)
+  launcher.finish([launch], over)
 
 
 if __name__ == '__main__':

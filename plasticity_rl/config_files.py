@@ -1,6 +1,8 @@
 """Finds config files by their path or by the name of an installed config."""
 
+import importlib.util
 import pathlib
+from types import ModuleType
 
 from plasticity_rl import configs
 from plasticity_rl import errors
@@ -46,3 +48,24 @@ def find(source: str) -> pathlib.Path:
     f'there is no config file {wanted!r}; '
     + errors.nearest('config', name, known)
   )
+
+
+def load(source: str) -> ModuleType:
+  """Imports the file of a source; see `find`.
+
+  Raises:
+    UserError: there is no such file, or it raises an error.
+  """
+  path = find(source)
+  spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
+  if spec is None or spec.loader is None:
+    raise errors.UserError(f'{path} is not a Python file: its name ends in .py')
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+  except errors.UserError as error:
+    raise errors.UserError(f'{path}: {error}') from None
+  except Exception as error:  # A user's file may raise anything.
+    kind = type(error).__name__
+    raise errors.UserError(f'{path}: {kind}: {error}') from error
+  return module

@@ -6,6 +6,9 @@
       summary.csv and report.html: learning curves and IQM over the runs
   python -m plasticity_rl.report STUDY_DIR --out=DIR
       summary.csv, scores.csv and report.html of all runs of a study
+  python -m plasticity_rl.report TALK_DIR --out=DIR [--scores=FILE.csv]
+      report.html and claims.csv: what became of each claim of a study of
+      studies, and published scores beside it
   python -m plasticity_rl.report --scores=FILE.csv [--out=DIR]
       summary.csv: IQM with its interval for each algorithm and arm
 
@@ -76,7 +79,9 @@ def main(argv: list[str]) -> None:
     paths.given('a folder', folder)
   if _OUT.value is not None:
     paths.given('--out', _OUT.value)
-  if _SCORES.value is not None:
+  if any((pathlib.Path(f) / 'talk.json').is_file() for f in folders):
+    _report_talk(folders)
+  elif _SCORES.value is not None:
     if folders:
       raise UserError(f'give --scores or run folders, not both: {folders[0]}')
     _report_scores()
@@ -119,6 +124,26 @@ def _report_diagnosis(folders: list[str]) -> None:
   print(f'report: {pathlib.Path(_OUT.value or folders[0]) / "report.html"}')
 
 
+def _report_talk(folders: list[str]) -> None:
+  _refuse('a diagnosis', margin=_MARGIN)
+  _refuse('a study: a talk says the metric of each claim', metric=_METRIC)
+  _refuse_human_normalized()
+  if len(folders) > 1:
+    raise UserError('report a talk on its own, not with other folders')
+  if _OUT.value is None:
+    raise UserError('give --out=DIR to say where the report goes')
+  from plasticity_rl.analysis import report
+
+  text, path = report.talk(
+    folders[0],
+    _OUT.value,
+    scores_file=_SCORES.value,
+    interval=_INTERVAL.value,
+  )
+  print(text)
+  print(f'report: {path}')
+
+
 def _report_study(folders: list[str]) -> None:
   _refuse('a diagnosis', margin=_MARGIN)
   _refuse_human_normalized()
@@ -127,12 +152,8 @@ def _report_study(folders: list[str]) -> None:
   if _OUT.value is None:
     raise UserError('give --out=DIR to say where the report goes')
   from plasticity_rl.analysis import report
-  from plasticity_rl.analysis.study import file as study_file
 
-  figure, note = study_file.figure(folders[0])
-  written = report.study(
-    folders[0], _OUT.value, metric=_METRIC.value, figure=figure, note=note
-  )
+  written = report.study(folders[0], _OUT.value, metric=_METRIC.value)
   print(written.text)
   print(f'report: {written.path}')
 

@@ -25,6 +25,7 @@ ROOMS = (
   'compilation_cache',
   'output',
   'process',
+  'revision',
   'shard',
   'weight_norm',
   'layers',

@@ -60,13 +60,13 @@ def check_folder(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def write_all(
-  folder: str | os.PathLike[str], texts: Mapping[str, str]
+  folder: str | os.PathLike[str], contents: Mapping[str, str | bytes]
 ) -> list[pathlib.Path]:
   """Writes files of a folder, each under another name first, then renamed.
 
   Args:
     folder: made if it is not there.
-    texts: file name -> content.
+    contents: file name -> content.
 
   Returns:
     The paths written, in order.
@@ -75,10 +75,12 @@ def write_all(
   written: list[tuple[pathlib.Path, pathlib.Path]] = []
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
+    for name, content in contents.items():
       temporary = folder / f'.{name}.{os.getpid()}.tmp'
       written.append((temporary, folder / name))
-      temporary.write_text(text, encoding='utf-8', newline='')
+      if isinstance(content, str):  # Lines end as they do in the text.
+        content = content.encode()
+      temporary.write_bytes(content)
     for temporary, path in written:
       temporary.replace(path)
   except OSError as error:

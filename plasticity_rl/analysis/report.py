@@ -6,20 +6,29 @@ and a mistake in the folders should be told before.
 
 import json
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs as run_folders
 from plasticity_rl.analysis.curves import comparison
 from plasticity_rl.analysis.curves import question as question_lib
+from plasticity_rl.analysis.study import file as study_file
 from plasticity_rl.analysis.study import human_normalized as human
 from plasticity_rl.analysis.study import scores as scoring
 from plasticity_rl.analysis.study import study as studies
+from plasticity_rl.analysis.study import talk_results
 from plasticity_rl.analysis.verdict import diagnosis as diagnoses
 from plasticity_rl.analysis.verdict import proxies as proxies_lib
 from plasticity_rl.analysis.verdict import verdict as verdicts
-from plasticity_rl.errors import UserError
+
+_DRAWN = {
+  kind: f'the interval is a 95 % bootstrap {drawn} ({kind})'
+  for kind, drawn in (
+    ('pooled', 'of all run x task scores as one pool'),
+    ('stratified', 'of runs within each task'),
+  )
+}
 
 
 class Written(NamedTuple):
@@ -149,8 +158,6 @@ def study(
   out: str | pathlib.Path,
   *,
   metric: str | None = None,
-  figure: Callable[[studies.StudyResults], Any] | None = None,
-  note: str = '',
 ) -> Written:
   """Reports on a study: `report.html`, `summary.csv`, `scores.csv`.
 
@@ -158,23 +165,14 @@ def study(
     folder: that a launcher made.
     out: where to write.
     metric: column of metrics.csv; by default that of the fork, or eval/return.
-    figure: of the study's file: what answers its question.
-    note: said below the figure.
+      Claims are decided by their own.
   """
   out = files.check_folder(out)
   loaded = studies.load(folder, metric=metric)
-  from plasticity_rl.analysis.pages import study_figures
+  file = study_file.read(folder)
   from plasticity_rl.analysis.pages import study_page
   from plasticity_rl.analysis.study import tables as study_tables
 
-  answer = None
-  if figure is not None:
-    try:
-      answer = figure(loaded)
-    except UserError as error:  # Such as an axis of which one value is there.
-      note = f"The study's own figure cannot be drawn yet: {error}."
-  if answer is None:
-    answer = study_figures.default(loaded)
   values = study_tables.as_scores(loaded)
   rows = scoring.summarise(values, resampling='stratified')
   notes = [
@@ -195,10 +193,48 @@ def study(
     {
       'summary.csv': scoring.to_csv(rows),
       'scores.csv': table,
-      'report.html': study_page.build(loaded, answer, note),
+      'report.html': study_page.build(loaded, file),
     },
   )
   return Written(rows, _text(rows, notes, 'stratified'), path)
+
+
+def talk(
+  folder: str | pathlib.Path,
+  out: str | pathlib.Path,
+  *,
+  scores_file: str | pathlib.Path | None = None,
+  interval: str = 'stratified',
+) -> tuple[str, pathlib.Path]:
+  """Reports on a talk: `report.html`, `claims.csv`, `cases.svg`, `cases.png`.
+
+  Args:
+    folder: that launch.local made.
+    out: where to write.
+    scores_file: published scores to set beside it; see `scores`.
+    interval: of those; see `scores.summarise`.
+
+  Returns:
+    The claims as text, and the path of the page.
+  """
+  out = files.check_folder(out)
+  loaded = talk_results.load(folder)
+  from plasticity_rl.analysis.pages import cases
+  from plasticity_rl.analysis.pages import talk_page
+
+  published = None
+  if scores_file is not None:
+    values = scoring.read(scores_file)
+    rows = scoring.summarise(values, resampling=interval)
+    notes = scoring.notes(values, rows) + [_DRAWN[interval]]
+    published = talk_page.Published(rows, str(scores_file), notes)
+  panels = cases.panels(loaded)
+  written = {'claims.csv': talk_results.to_csv(loaded.parts)}
+  if panels:
+    written |= cases.pictures(panels, loaded.talk.headline)
+  written['report.html'] = talk_page.build(loaded, panels, published)
+  *_, path = files.write_all(out, written)
+  return talk_results.to_text(loaded), path
 
 
 def scores(
@@ -244,9 +280,5 @@ def _of_scale(values: Sequence[scoring.Score]) -> list[str]:
 def _text(
   rows: Sequence[scoring.Summary], notes: Sequence[str], interval: str
 ) -> str:
-  drawn = {
-    'pooled': 'of all run x task scores as one pool',
-    'stratified': 'of runs within each task',
-  }[interval]
-  notes = [f'the interval is a 95 % bootstrap {drawn} ({interval})', *notes]
+  notes = [_DRAWN[interval], *notes]
   return '\n'.join([scoring.to_text(rows), *(f'note: {n}' for n in notes)])

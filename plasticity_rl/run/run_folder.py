@@ -2,18 +2,17 @@
 
 import contextlib
 import fcntl
-import functools
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plasticity_rl import process
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.distributed import hosts
 from plasticity_rl.errors import RunError
@@ -213,7 +212,7 @@ def origin() -> dict[str, Any]:
       continue
   return {
     'versions': versions,
-    'git_revision': _git_revision(),
+    'git_revision': revision.of_code(),
     'command': _command(),
     'machine': (
       f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores'
@@ -227,22 +226,3 @@ def _command():
   spec = getattr(main, '__spec__', None)
   program = f'python -m {spec.name}' if spec else pathlib.Path(sys.argv[0]).name
   return ' '.join([program, *sys.argv[1:]])
-
-
-@functools.cache  # Every checkpoint records it, and git is slow.
-def _git_revision():
-  def git(*words):
-    return subprocess.run(
-      ['git', *words],
-      cwd=pathlib.Path(__file__).parent,
-      capture_output=True,
-      text=True,
-      timeout=10,
-      check=True,
-    ).stdout.strip()
-
-  try:
-    dirty = git('status', '--porcelain', '--untracked-files=no')
-    return git('rev-parse', 'HEAD') + (' (changed)' if dirty else '')
-  except (OSError, subprocess.SubprocessError):
-    return 'unknown'

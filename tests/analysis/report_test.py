@@ -2,8 +2,6 @@ import csv
 
 import pytest
 
-from plasticity_rl.analysis import report
-from plasticity_rl.analysis.pages import study_figures
 from tests.analysis.study_writer import RATES
 from tests.run import commands
 
@@ -41,14 +39,3 @@ def test_mistakes(folder, arguments, message):
   result = commands.call('report', folder, *arguments)
   assert result.code == 2 and message in result.err
   assert len(result.err.splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_a_figure_that_cannot_be_drawn_yet(folder, tmp_path):
-  report.study(
-    folder,
-    tmp_path,
-    figure=lambda study: study_figures.along_axis(study, 'network.hidden'),
-  )
-  page = (tmp_path / 'report.html').read_text()
-  assert 'own figure cannot be drawn yet: unknown axis' in page

@@ -69,7 +69,7 @@ def test_reports_keep_them_apart(tmp_path):
   folder_lib.prepare(folder, study, sharing.plan(study))
   recorded = folder_lib.read_study(folder)['runs']
   settings = [
-    results._setting(recorded[run.name]['axes']) for run in study.runs
+    results.setting_of(recorded[run.name]['axes']) for run in study.runs
   ]
   assert len(set(settings)) == len(ARGUMENTS)
 

@@ -1,9 +1,9 @@
 """Jobs whose commands are a line of Python each: nothing is trained."""
 
 import json
-import types
 
 from launch import folder as folder_lib
+from launch import launcher
 from plasticity_rl import settings as settings_lib
 
 CONFIG = settings_lib.to_dict(
@@ -51,7 +51,7 @@ def write(folder, jobs):
   )
 
 
-def launch(folder, jobs):
+def launch(folder, jobs, part=''):
   """What the launcher would hand to an engine."""
   write(folder, jobs)
-  return types.SimpleNamespace(folder=folder, jobs=jobs, todo=tuple(jobs))
+  return launcher.Launch(None, None, folder, jobs, tuple(jobs), part)

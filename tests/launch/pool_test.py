@@ -42,7 +42,7 @@ def test_all_is_done_prefixes_first_and_failures_do_not_stop_it(
     'b': fakes.spec('import sys; sys.exit("error: no luck")'),
     'c': fakes.spec(say, order, 'c'),
   }
-  pool = pools.Pool(fakes.launch(tmp_path, jobs), 2 * SLOTS)
+  pool = pools.Pool([fakes.launch(tmp_path, jobs)], 2 * SLOTS)
   pool._begin()
   assert set(pool._running) == {'prefix-p', 'b', 'c'}  # There was room for a.
   over = pool.run()
@@ -57,7 +57,7 @@ def test_another_launchers_run_is_waited_for(tmp_path):
   count = tmp_path / 'count'
   launch = fakes.launch(tmp_path, {'a': fakes.spec(fakes.DONE, count)})
   lease = lease_lib.acquire(folder_lib.job_folder(tmp_path, 'a'))
-  pool = pools.Pool(launch, SLOTS)
+  pool = pools.Pool([launch], SLOTS)
   pool._begin()
   assert not pool._running  # It is not begun while somebody has it.
   count.write_text('x')
@@ -65,6 +65,45 @@ def test_another_launchers_run_is_waited_for(tmp_path):
   lease.release()
   assert pool.run() == {'a': 'done'}
   assert count.read_text() == 'x'
+
+
+def test_the_parts_of_a_talk_share_the_slots(tmp_path, capsys):
+  """Jobs of one name in two folders are two jobs, each with its own prefix."""
+  order = tmp_path / 'order'
+  say = 'import sys; open(sys.argv[1], "a").write(sys.argv[2] + " ")'
+  launches = []
+  for part in ('one', 'two'):
+    folder = tmp_path / part
+    folder.mkdir()
+    trains = say + (
+      '; import pathlib; c = pathlib.Path(sys.argv[3]) / "checkpoints" / '
+      '"0000000050"; c.mkdir(parents=True)'
+    )
+    jobs = {
+      'prefix-p': fakes.spec(
+        trains,
+        order,
+        f'{part}-p',
+        folder / 'prefixes' / 'p',
+        kind='prefix',
+        folder='prefixes/p',
+      ),
+      'a': fakes.spec(say, order, f'{part}-a', past='prefix-p', past_step=50),
+    }
+    launches.append(fakes.launch(folder, jobs, part))
+  pool = pools.Pool(launches, SLOTS)
+  pool._begin()
+  assert {*pool._running} == {'one/prefix-p', 'two/prefix-p'}
+  over = pool.run()
+  assert over == {
+    f'{part}/{job}': 'done'
+    for part in ('one', 'two')
+    for job in ('prefix-p', 'a')
+  }
+  words = order.read_text().split()
+  for part in ('one', 'two'):
+    assert words.index(f'{part}-p') < words.index(f'{part}-a')
+  assert '[4/4] done: ' in capsys.readouterr().out
 
 
 def test_two_launchers_do_nothing_twice(tmp_path):
@@ -78,8 +117,9 @@ def test_two_launchers_do_nothing_twice(tmp_path):
     'import types; from launch import folder;'
     'path = pathlib.Path(sys.argv[1]); names = sys.argv[2:];'
     'jobs = {n: folder.read_spec(path, n) for n in names};'
-    'l = types.SimpleNamespace(folder=path, jobs=jobs, todo=tuple(names));'
-    'over = pools.Pool(l, [slots.Slot((0,), {})]).run();'
+    'l = types.SimpleNamespace(folder=path, jobs=jobs, todo=tuple(names),'
+    ' label=str);'
+    'over = pools.Pool([l], [slots.Slot((0,), {})]).run();'
     'assert set(over.values()) == {"done"} and len(over) == 6, over'
   )
   both = [
@@ -102,7 +142,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
   launch = fakes.launch(
     tmp_path, {'a': fakes.spec(code, flag), 'b': fakes.spec('')}
   )
-  pool = pools.Pool(launch, SLOTS[:1])
+  pool = pools.Pool([launch], SLOTS[:1])
   before = signal.signal(signal.SIGALRM, pool.stop)
   try:
     pool._begin()
@@ -113,7 +153,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
   finally:
     signal.signal(signal.SIGALRM, before)
   assert over == {'a': 'waiting'}  # And b was not begun.
-  assert pools.Pool(launch, SLOTS).run() == {'a': 'done', 'b': 'done'}
+  assert pools.Pool([launch], SLOTS).run() == {'a': 'done', 'b': 'done'}
 
 
 def test_slots_share_the_cores(monkeypatch):
@@ -191,9 +231,9 @@ def test_memory_is_checked_before_anything_starts(tmp_path, monkeypatch):
   assert 0 < small - memory.BASE_BYTES < 2**21
   monkeypatch.setattr(memory, 'available', lambda: large)
   with pytest.raises(UserError, match=r'large: 0\.9.*take --max_parallel=1'):
-    pools.check_memory(launch, 2)
-  pools.check_memory(launch, 1)
+    pools.check_memory([launch], 2)
+  pools.check_memory([launch], 1)
   monkeypatch.setattr(memory, 'available', lambda: large // 2)
   with pytest.raises(UserError, match='a smaller replay.capacity'):
-    pools.check_memory(launch, 1)
+    pools.check_memory([launch], 1)
   assert memory.available() is not None

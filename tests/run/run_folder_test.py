@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
@@ -40,9 +41,9 @@ def test_origin_is_recorded(tmp_path):
 
 def test_no_git_is_no_error(monkeypatch):
   monkeypatch.setenv('PATH', '')
-  run_folder._git_revision.cache_clear()
+  revision.of_code.cache_clear()
   assert run_folder.origin()['git_revision'] == 'unknown'
-  run_folder._git_revision.cache_clear()
+  revision.of_code.cache_clear()
 
 
 def test_another_config_is_refused_by_the_keys_that_differ(tmp_path):

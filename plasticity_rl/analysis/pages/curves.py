@@ -45,7 +45,7 @@ class Curve:
     return mean, low, high
 
 
-def _draw(ax: mpl_axes.Axes, curve: Curve, *, markers: bool = True) -> axes.End:
+def plot(ax: mpl_axes.Axes, curve: Curve, *, markers: bool = True) -> axes.End:
   """Draws a curve; returns its last finite mean, to be labelled."""
   bands = curve.bands()
   color = palette.arm_color(curve.color)
@@ -91,7 +91,7 @@ def learning_curves(
       left, ax = fig.subplots(
         1, 2, sharey=True, width_ratios=(share, 1 - share)
       )
-      _draw(left, prefix)
+      plot(left, prefix)
       axes.scale_steps(left, 3)
       title = f'before: {prefix_is}' if wide else 'before'
       left.set_title(title, loc='left', color=palette.MUTED)
@@ -99,7 +99,7 @@ def learning_curves(
       ax.set_title('after the fork', loc='left')
     else:
       left = ax = fig.subplots()
-    ends = [_draw(ax, c) for c in curves]
+    ends = [plot(ax, c) for c in curves]
     axes.scale_steps(ax, 6 if wide else 3)
     if fork is not None:
       ax.set_xlim(left=fork)
@@ -133,7 +133,7 @@ def small_curves(
   def draw(width: float) -> mpl_figure.Figure:
     fig, ax = figure.panel(width, 2.2)
     for curve in (*([prefix] if prefix is not None else []), *curves):
-      _draw(ax, curve, markers=False)
+      plot(ax, curve, markers=False)
     if fork is not None:
       axes.dashed(ax, fork, palette.MUTED, 1)
     axes.scale_steps(ax, 4)

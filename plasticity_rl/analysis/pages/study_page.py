@@ -11,9 +11,12 @@ from plasticity_rl.analysis.pages import study_panels
 from plasticity_rl.analysis.pages import template
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import compute
+from plasticity_rl.analysis.study import file as study_file
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.study.file import StudyFile
 from plasticity_rl.analysis.study.study import StudyResults
+from plasticity_rl.errors import UserError
 
 _BARS = 16  # Arms and settings whose scores are drawn.
 _COMPUTE = (
@@ -22,14 +25,26 @@ _COMPUTE = (
 ).split(',')
 
 
-def build(study: StudyResults, answer: Figure, note: str = '') -> str:
+def answer(study: StudyResults, file: StudyFile) -> tuple[Figure, str]:
+  """The study's own figure, or that of studies in general and why."""
+  note = file.note
+  if file.figure is not None:
+    try:
+      return file.figure(study), note
+    except UserError as error:  # Such as an axis of which one value is there.
+      note = f"The study's own figure cannot be drawn yet: {error}."
+  return study_figures.default(study), note
+
+
+def build(study: StudyResults, file: StudyFile | None = None) -> str:
   """`report.html` of a study.
 
   Args:
     study: as it was loaded.
-    answer: the study's own figure.
-    note: said below it, such as why it is another.
+    file: that it was launched from.
   """
+  file = file or StudyFile()
+  shown, note = answer(study, file)
   scores = tables.aggregates(study)
   where = {r.setting: studies.describe(r.setting, study.axes) for r in scores}
   compute_rows = _compute(study)
@@ -42,15 +57,17 @@ def build(study: StudyResults, answer: Figure, note: str = '') -> str:
     seeds=len({(s.run, int(x)) for s in study.samples for x in s.seeds}),
     flops=flops,
     seconds=seconds,
-    answer=answer,
+    answer=shown,
     note=note,
+    judged=study_file.judge(file, study),
+    decided=file.decided,
     scores=scores,
     where=where,
     iqm=_iqm(study, scores, where) if len(scores) <= _BARS else None,
     scale_note=study_figures.scale_note(study),
     profiles=study_panels.profiles(study),
-    bars=_bars(study, answer),
-    along=_along(study, answer),
+    bars=_bars(study, shown),
+    along=_along(study, shown),
     curves=study_panels.curves(study),
     cells=len(tables.cells(study)),
     diagnostics=study_panels.diagnostics(study),
@@ -59,12 +76,12 @@ def build(study: StudyResults, answer: Figure, note: str = '') -> str:
     compute_csv=files.csv_text(_COMPUTE, compute_rows),
     records={
       'The study': {**study.record.get('origin', {}), 'config': study.record},
-      f'Run {study.samples[0].run}': _first_record(study),
+      f'Run {study.samples[0].run}': first_record(study),
     },
   )
 
 
-def _first_record(study: StudyResults) -> dict:
+def first_record(study: StudyResults) -> dict:
   """Of the first run; of its last arm, if it has several."""
   run = study.samples[0].run
   return [s for s in study.samples if s.run == run][-1].record.record

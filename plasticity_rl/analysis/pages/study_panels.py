@@ -170,13 +170,13 @@ def _lines(study: StudyResults, arms: _Arms, metric: str) -> list[Curve]:
   """A curve for each arm of a cell that has the metric, control first."""
   tint = study_figures.colors(study)
   return [
-    _curve(arm, tint[arm], arms[arm], metric)
+    curve(arm, tint[arm], arms[arm], metric)
     for arm in study.arms
     if arm in arms and all(metric in s.record.table.metrics for s in arms[arm])
   ]
 
 
-def _curve(
+def curve(
   name: str, color: int, samples: Iterable[Sample], metric: str
 ) -> Curve:
   """Seeds of several runs at the steps that all of them have."""

@@ -1,36 +1,70 @@
-"""The figure function of the file that a study was launched from."""
+"""The file that a study was launched from: its figure, and what it claims."""
 
-import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from plasticity_rl import config_files
 from plasticity_rl import errors
 from plasticity_rl.analysis import files
-from plasticity_rl.analysis.study import study
+from plasticity_rl.analysis.study import claims as claims_lib
+from plasticity_rl.analysis.study import decided as decided_lib
+from plasticity_rl.analysis.study import study as studies
 
 
-def figure(
-  folder: str | pathlib.Path,
-) -> tuple[Callable[[study.StudyResults], Any] | None, str]:
-  """The function, or None; and what the reader should know of it.
+class StudyFile(NamedTuple):
+  """What a study's file says of its results.
+
+  Attributes:
+    figure: what draws the answer, or None.
+    claims: that it has decided on beforehand.
+    decided: when these were, or None without claims.
+    note: what the reader should know of the file; '' if nothing.
+  """
+
+  figure: Callable[[studies.StudyResults], Any] | None = None
+  claims: tuple[claims_lib.Claim, ...] = ()
+  decided: decided_lib.Decided | None = None
+  note: str = ''
+
+
+def read(folder: str | pathlib.Path) -> StudyFile:
+  """Reads the file of a study's folder.
 
   The file is looked for where it was launched from, as commands name it.
   """
-  source = str(files.read_json(pathlib.Path(folder) / study.STUDY)['source'])
+  record = files.read_json(pathlib.Path(folder) / studies.STUDY)
+  source = str(record['source'])
   try:
     path = config_files.find(source)
   except errors.UserError:
     missing = config_files.split(source)[0]
-    return None, (
-      f"The study's file, {missing}, is not here: this is the figure of studies"
-      ' in general.'
+    return StudyFile(
+      note=f"The study's file, {missing}, is not here: this is the figure of "
+      'studies in general.'
     )
-  spec = importlib.util.spec_from_file_location(f'study_{path.stem}', path)
-  module = importlib.util.module_from_spec(spec)
   try:
-    spec.loader.exec_module(module)
-  except Exception as error:  # Whatever a user's file raises.
-    return None, f"The study's file, {path}, does not load: {error}"
-  return getattr(module, 'figure', None), ''
+    module = config_files.load(source)
+    claims = claims_lib.listed(module, source)
+  except errors.UserError as error:
+    return StudyFile(note=f"The study's file does not load: {error}")
+  decided = None
+  if claims:
+    decided = decided_lib.compare(record.get(decided_lib.KEY), path, claims)
+  return StudyFile(getattr(module, 'figure', None), claims, decided)
+
+
+def judge(
+  file: StudyFile, study: studies.StudyResults
+) -> tuple[claims_lib.Judged, ...]:
+  """Decides on the claims of a study's file.
+
+  Args:
+    file: the file.
+    study: its results, of its own metric; read again for claims about others.
+  """
+  read_of = {'': study}
+  for claim in file.claims:
+    if claim.metric not in read_of:
+      read_of[claim.metric] = studies.load(study.path, metric=claim.metric)
+  return tuple(claims_lib.judge(c, read_of[c.metric]) for c in file.claims)

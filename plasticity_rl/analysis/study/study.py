@@ -23,7 +23,7 @@ from plasticity_rl.settings import arguments
 STUDY = 'study.json'
 CONTROL = diagnoses.CONTROL
 TAIL = 0.1  # Of a run without a fork, whose mean is its score.
-_TASK = 'environment.name'
+TASK = 'environment.name'  # An axis of its own.
 _SEEDS = ('seed', 'num_seeds')
 
 Setting = tuple[tuple[str, Any], ...]  # Axes with their values.
@@ -173,7 +173,7 @@ def load(
     metric=metric or samples[0].series.metric,
     samples=tuple(samples),
     missing=tuple(missing),
-    axes=_axes(samples),
+    axes=axes_of(samples),
     prefixes=tuple(
       runs.load(path.parent, metrics_required=False) for path in prefixes
     ),
@@ -195,7 +195,7 @@ def _missing(name, state, said):
 
 
 def _samples(path, name, facts, metric):
-  setting = _setting(facts.get('axes', {}))
+  setting = setting_of(facts.get('axes', {}))
   if diagnoses.is_diagnosis(path):
     return _arms(path, name, setting, metric)
   run = runs.load(path)
@@ -248,11 +248,12 @@ def _arms(path, name, setting, metric):
   ]
 
 
-def _setting(axes) -> Setting:
+def setting_of(axes: Mapping[str, Any]) -> Setting:
+  """The place of a run on the axes of its sweep."""
   return tuple(
-    (key, _hashable(_as_given(key, value)))
+    (key, hashable(_as_given(key, value)))
     for key, value in axes.items()
-    if key not in (_TASK, *_SEEDS)
+    if key not in (TASK, *_SEEDS)
   )
 
 
@@ -262,16 +263,17 @@ def _as_given(key, value):
   return arguments.resolve(value) if is_json else value
 
 
-def _hashable(value):
+def hashable(value: Any) -> Any:
   """JSON's lists as the tuples they were, such as convolutions of three."""
   if isinstance(value, dict):
     return repr(value)
   if isinstance(value, (list, tuple)):
-    return tuple(map(_hashable, value))
+    return tuple(map(hashable, value))
   return value
 
 
-def _axes(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:
+def axes_of(samples: Sequence[Sample]) -> dict[str, tuple[Any, ...]]:
+  """Values by key, of keys with two or more."""
   found: dict[str, dict[Any, None]] = {}
   for sample in samples:
     for key, value in sample.setting:
@@ -289,6 +291,11 @@ def _ordered(values):
   if all(isinstance(v, int | float) for v in values):
     return sorted(values)
   return values
+
+
+def place(task: str, setting: Setting) -> dict[str, Any]:
+  """Where a cell is, by key: the task among the axes."""
+  return {TASK: task, **dict(setting)}
 
 
 def leaf(key: str, keys: Sequence[str] = ()) -> str:
