@@ -23,7 +23,7 @@ def get_config(variant: str = ''):
   config.num_seeds = SEEDS.get(variant, config.num_seeds)
   if variant in SEEDS:
     config.diagnostics.every_steps = 500  # For the criterion.
-    config.diagnostics.names = ('dormant_units',)
+  config.diagnostics.names = ('dormant_units',)
   config.seed = 1000  # Settings were explored on seeds below 100.
   return config
 
@@ -36,9 +36,7 @@ def get_sweep(h, variant: str = ''):
   adaptive = h.arm(
     'adaptive', {'interventions': (adaptive,), 'network.slots': 1}
   )
-  if variant in SEEDS:
-    return h.chain(arms, adaptive)
-  return arms
+  return h.chain(arms, adaptive) if variant else arms
 
 
 CLAIMS = (

@@ -40,7 +40,13 @@ def get_sweep(h, variant: str = ''):
       h.sweep(RATE, [3e-4, 1e-3, 3e-3]),
       h.sweep(WIDTH, [(32, 32), (64, 64), (128, 128)]),
     )
-  return replay_ratio_lr_width.get_sweep(h, variant)
+  if variant == 'tiny':
+    return h.product(
+      h.sweep(RATIO, [0.5, 1.0]),
+      h.sweep(RATE, [1e-3, 3e-3]),
+      h.sweep(WIDTH, [(8, 8), (16, 16)]),
+    )
+  return replay_ratio_lr_width.get_sweep(h)
 
 
 CLAIMS = (
