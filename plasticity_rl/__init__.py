@@ -6,9 +6,10 @@ On arrays and networks of your own:
 
 - `pl.measures`: how many units are dead, what rank the features have, ...
 - `pl.losses`: penalties that keep a network plastic.
-- `pl.redo`, `pl.continual_backprop`, `pl.self_normalized_resets`,
-  `pl.reset_layers`, `pl.reset_weights`, `pl.shrink_and_perturb`: units and
-  weights of a network are drawn again. `pl.declare_layers` says where they are.
+- `pl.redo`, `pl.regrama`, `pl.continual_backprop`,
+  `pl.self_normalized_resets`, `pl.reset_layers`, `pl.reset_weights`,
+  `pl.shrink_and_perturb`, `pl.fire`: units and weights of a network are drawn
+  again, or made plastic otherwise. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
 - `pl.verdict`: whether scores of two arms say that plasticity was lost.
@@ -41,7 +42,9 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.methods.continual_backprop import (
     continual_backprop as continual_backprop,
   )
+  from plasticity_rl.methods.fire import fire as fire
   from plasticity_rl.methods.redo import redo as redo
+  from plasticity_rl.methods.regrama import regrama as regrama
   from plasticity_rl.methods.resets import reset_layers as reset_layers
   from plasticity_rl.methods.resets import reset_weights as reset_weights
   from plasticity_rl.methods.self_normalized_resets import (
@@ -63,6 +66,7 @@ __all__ = [
   'declare_layers',
   'default_config',
   'diagnose',
+  'fire',
   'grouped',
   'inject',
   'inject_params',
@@ -70,6 +74,7 @@ __all__ = [
   'masked',
   'measures',
   'redo',
+  'regrama',
   'reset_layers',
   'reset_weights',
   'self_normalized_resets',
@@ -87,11 +92,13 @@ _ROOMS = {
   'declare_layers': 'layers',
   'default_config': 'settings',
   'diagnose': 'api',
+  'fire': 'methods.fire',
   'grouped': 'injection',
   'inject': 'injection',
   'inject_params': 'injection',
   'masked': 'injection',
   'redo': 'methods.redo',
+  'regrama': 'methods.regrama',
   'reset_layers': 'methods.resets',
   'reset_weights': 'methods.resets',
   'self_normalized_resets': 'methods.self_normalized_resets',

@@ -18,6 +18,7 @@ from plasticity_rl.diagnostics.gradient import gradient_l0
 from plasticity_rl.diagnostics.gradient import gradient_l1
 from plasticity_rl.diagnostics.gradient import gradient_l2
 from plasticity_rl.diagnostics.gradient_covariance import gradient_covariance
+from plasticity_rl.diagnostics.grama import grama
 from plasticity_rl.diagnostics.hessian import hessian
 from plasticity_rl.diagnostics.ranks import effective_rank
 from plasticity_rl.diagnostics.ranks import feature_rank
@@ -53,6 +54,7 @@ _OF_ONLINE_NETWORKS = (
   gradient_l1,
   gradient_l2,
   gradient_covariance,
+  grama,
   update_ratio,
   churn,
   dormant.dormant_overlap,

@@ -9,6 +9,7 @@ from plasticity_rl.interventions.continual_backprop import continual_backprop
 from plasticity_rl.interventions.control import control
 from plasticity_rl.interventions.control import reseed
 from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.interventions.fire import fire
 from plasticity_rl.interventions.hare_and_tortoise import hare_and_tortoise
 from plasticity_rl.interventions.inject import injection
 from plasticity_rl.interventions.normalize_and_project import (
@@ -16,6 +17,7 @@ from plasticity_rl.interventions.normalize_and_project import (
 )
 from plasticity_rl.interventions.optimizer_reset import optimizer_reset
 from plasticity_rl.interventions.redo import redo
+from plasticity_rl.interventions.regrama import regrama
 from plasticity_rl.interventions.reset import reset
 from plasticity_rl.interventions.self_normalized_resets import (
   self_normalized_resets,
@@ -29,11 +31,13 @@ REGISTRY = {
   for f in (
     continual_backprop,
     control,
+    fire,
     hare_and_tortoise,
     injection,
     normalize_and_project,
     optimizer_reset,
     redo,
+    regrama,
     reseed,
     reset,
     self_normalized_resets,

@@ -4,12 +4,14 @@ They need no agent and no config of this package: take the features of a layer
 of any network, `[B, F]`, or its parameters, any tree of arrays.
 
 - `ranks`: how many dimensions the features of a layer span.
+- `gradients`: which units get little gradient.
 - `units`: which units are dead, dormant or active.
 - `weights`: how large the weights are, and how far they have come.
 
 `plasticity_rl.diagnostics` are the same measures by layer of a whole agent.
 """
 
+from plasticity_rl.measures.gradients import grama as grama
 from plasticity_rl.measures.ranks import effective_rank as effective_rank
 from plasticity_rl.measures.ranks import feature_rank as feature_rank
 from plasticity_rl.measures.ranks import srank as srank
@@ -33,6 +35,7 @@ __all__ = [
   'dormant_overlap',
   'effective_rank',
   'feature_rank',
+  'grama',
   'srank',
   'stable_rank',
   'update_ratio',

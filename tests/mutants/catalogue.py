@@ -291,7 +291,8 @@ MUTANTS = (
   Mutant(
     'every-seed-draws-alike',
     _ROOM + 'base.py',
-    '    keys = jax.random.split(key, len(names))\n',
+    '    del batch\n    keys = jax.random.split(key, len(names))\n',
+    '    del batch\n'
     '    keys = jax.random.split(\n'
     '        jax.random.PRNGKey(0), len(names))\n',
     (

@@ -8,6 +8,9 @@ _UNITS = 'tests/methods/units_test.py::test_'
 _REDO = 'tests/interventions/redo_test.py::test_'
 _CBP = 'tests/interventions/continual_backprop_test.py::test_'
 _SNR = 'tests/interventions/self_normalized_resets_test.py::test_'
+_FIRE = 'tests/methods/fire_test.py::test_'
+_GRAMA = 'tests/measures/gradients_test.py::test_'
+_REGRAMA = 'tests/interventions/regrama_test.py::test_'
 _WEIGHTS = 'tests/interventions/weights_test.py::test_'
 
 MUTANTS = (
@@ -233,6 +236,70 @@ MUTANTS = (
     'restart(own, own.drawn != marks[hidden.name])',
     'own',
     (_CBP + 'what_another_intervention_draws_again_is_new',),
+  ),
+  # --- Recycling by gradients.
+  Mutant(
+    'gradients-cancel-within-a-unit',
+    'plasticity_rl/measures/gradients.py',
+    'jnp.abs(gradient).reshape(-1, gradient.shape[-1]).mean(0)',
+    'jnp.abs(gradient.reshape(-1, gradient.shape[-1]).mean(0))',
+    (_GRAMA + 'scores_are_magnitudes_over_their_mean',),
+  ),
+  Mutant(
+    'units-at-the-threshold-stay',
+    'plasticity_rl/measures/gradients.py',
+    '  return gradient_scores(gradient) <= tau\n',
+    '  return gradient_scores(gradient) < tau\n',
+    (
+      _GRAMA + 'at_most_tau_counts[1.0-0.75]',
+      _REGRAMA + 'dead_units_are_recycled_as_by_redo[mlp]',
+    ),
+  ),
+  Mutant(
+    'units-by-the-targets-gradients',
+    _ROOM + 'gradients.py',
+    'gradient_of(losses[name], state.nets[name].params)',
+    'gradient_of(losses[name], state.nets[name].target)',
+    (_REGRAMA + 'the_threshold_is_of_the_gradients_score_and_included[mlp]',),
+  ),
+  # --- FIRE.
+  Mutant(
+    'isometry-scaled-the-other-way',
+    _METHODS + 'fire.py',
+    'math.sqrt(outputs / inputs)',
+    'math.sqrt(inputs / outputs)',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'isometry-over-the-root-of-the-kernel',
+    _METHODS + 'fire.py',
+    '/ math.prod(kernel)',
+    '/ math.sqrt(math.prod(kernel))',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'target-projected-by-itself',
+    _METHODS + 'fire.py',
+    'learns_of_target, layer, type(own)({**own, **new})',
+    'learns_of_target, layer, type(own)({**own, layer.weight: '
+    'scale_of(w) * polar(own[layer.weight], iterations)})',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'isometry-of-the-normalised-weights-parameter',
+    _METHODS + 'fire.py',
+    "({'g': norms(w)} if 'g' in own else {})",
+    '{}',
+    (_FIRE + 'with_weight_normalisation_what_multiplies_is_the_isometry',),
+  ),
+  Mutant(
+    'dense-layers-projected-all-the-same',
+    _ROOM + 'fire.py',
+    "    if dense != 'project':\n      projected = convolutions(",
+    "    if dense == 'keep':\n      projected = convolutions(",
+    (
+      'tests/interventions/fire_test.py::test_what_becomes_of_dense_layers[reset]',
+    ),
   ),
   # --- Other methods that act on weights and units.
   Mutant(

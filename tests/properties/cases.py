@@ -227,7 +227,8 @@ class Promise(NamedTuple):
   Attributes:
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
-      'last' for the last layer, 'weights' and 'biases' of all layers,
+      'last' for the last layer, 'weights', 'biases' and 'gains' (of weight
+      normalisation) of all layers,
       'recycled' for what `zeroed='recycled'` names.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
@@ -277,6 +278,9 @@ PROMISES = (
   _recycle('redo(tau=1e9)', counts=True),
   _recycle('redo(tau=1e9, count="keep")'),
   Promise('redo(tau=-1e-9)', predicts=True),
+  _recycle('regrama(tau=1e9)', counts=True),
+  _recycle('regrama(tau=1e9, count="keep")'),
+  Promise('regrama(tau=-1e-9)', predicts=True),
   # Of a first call with every unit mature, all of them.
   Promise(
     'continual_backprop(rate=1, maturity=0)',
@@ -289,6 +293,12 @@ PROMISES = (
   # Nothing can have been silent for long at a first call, and nothing has
   # moved since; `tests/interventions` makes many calls.
   Promise('self_normalized_resets', predicts=True),
+  Promise('fire', changes=('weights', 'gains'), groups=BOTH, same_draw=True),
+  Promise(
+    'fire(optimizer="keep", iterations=3)',
+    changes=('weights', 'gains'),
+    same_draw=True,
+  ),
   Promise('hare_and_tortoise(period=1)', predicts=True),
   Promise(
     'normalize_and_project', changes=('weights',), unseen_by=('dqn_normed',)

@@ -58,6 +58,7 @@ def paths_of(net_spec, parts, history):
     'last': [layers[-1].path],
     'weights': [(*layer.path, 'w') for layer in layers],
     'biases': [(*layer.path, 'b') for layer in layers],
+    'gains': [(*layer.path, 'g') for layer in layers],
     'recycled': [*(layer.path for layer in recycled), (*layers[-1].path, 'w')],
   }
   return [path for part in parts for path in known.get(part, [(part,)])]

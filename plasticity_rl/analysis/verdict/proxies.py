@@ -47,6 +47,7 @@ EXPECTED = {
   'gradient_l1': 0,
   'gradient_l2': 0,
   'gradient_covariance': 0,
+  'grama': 1,
   'hessian': 1,
   'churn': 0,
   'target_fitting': 1,
