@@ -8,7 +8,8 @@ On arrays and networks of your own:
 - `pl.losses`: penalties that keep a network plastic.
 - `pl.redo`, `pl.regrama`, `pl.continual_backprop`,
   `pl.self_normalized_resets`, `pl.reset_layers`, `pl.reset_weights`,
-  `pl.shrink_and_perturb`, `pl.fire`: units and weights of a network are drawn
+  `pl.selective_weight_reinitialization`, `pl.shrink_and_perturb`, `pl.fire`:
+  units and weights of a network are drawn
   again, or made plastic otherwise. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
@@ -47,6 +48,9 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.methods.regrama import regrama as regrama
   from plasticity_rl.methods.resets import reset_layers as reset_layers
   from plasticity_rl.methods.resets import reset_weights as reset_weights
+  from plasticity_rl.methods.selective_weight_reinitialization import (
+    selective_weight_reinitialization as selective_weight_reinitialization,
+  )
   from plasticity_rl.methods.self_normalized_resets import (
     self_normalized_resets as self_normalized_resets,
   )
@@ -77,6 +81,7 @@ __all__ = [
   'regrama',
   'reset_layers',
   'reset_weights',
+  'selective_weight_reinitialization',
   'self_normalized_resets',
   'shrink_and_perturb',
   'train',
@@ -101,6 +106,9 @@ _ROOMS = {
   'regrama': 'methods.regrama',
   'reset_layers': 'methods.resets',
   'reset_weights': 'methods.resets',
+  'selective_weight_reinitialization': (
+    'methods.selective_weight_reinitialization'
+  ),
   'self_normalized_resets': 'methods.self_normalized_resets',
   'shrink_and_perturb': 'methods.shrink_and_perturb',
   'train': 'api',

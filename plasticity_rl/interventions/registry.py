@@ -19,6 +19,9 @@ from plasticity_rl.interventions.optimizer_reset import optimizer_reset
 from plasticity_rl.interventions.redo import redo
 from plasticity_rl.interventions.regrama import regrama
 from plasticity_rl.interventions.reset import reset
+from plasticity_rl.interventions.selective_weight_reinitialization import (
+  selective_weight_reinitialization,
+)
 from plasticity_rl.interventions.self_normalized_resets import (
   self_normalized_resets,
 )
@@ -40,6 +43,7 @@ REGISTRY = {
     regrama,
     reseed,
     reset,
+    selective_weight_reinitialization,
     self_normalized_resets,
     shrink_and_perturb,
     weight_clipping,

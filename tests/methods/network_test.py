@@ -133,6 +133,12 @@ def without_bias():
       r"gradient\['first'\]\['w'\]: not all values are finite",
     ),
     (lambda: regrama(tau=None), 'regrama: tau must be a number'),
+    (
+      lambda: pl.selective_weight_reinitialization(
+        KEY, PARAMS, None, LAYERS, init=init
+      ),
+      "gradient: None, which utility='magnitude' alone can do without",
+    ),
     # Layers of which none need be hidden.
     (lambda: pl.fire(PARAMS, ()), 'layers: expected Layers'),
     (

@@ -11,6 +11,7 @@ _SNR = 'tests/interventions/self_normalized_resets_test.py::test_'
 _FIRE = 'tests/methods/fire_test.py::test_'
 _GRAMA = 'tests/measures/gradients_test.py::test_'
 _REGRAMA = 'tests/interventions/regrama_test.py::test_'
+_SWR = 'tests/methods/selective_weight_reinitialization_test.py::test_'
 _WEIGHTS = 'tests/interventions/weights_test.py::test_'
 
 MUTANTS = (
@@ -262,6 +263,35 @@ MUTANTS = (
     'gradient_of(losses[name], state.nets[name].target)',
     (_REGRAMA + 'the_threshold_is_of_the_gradients_score_and_included[mlp]',),
   ),
+  # --- Single weights.
+  Mutant(
+    'threshold-of-the-largest-utility',
+    _METHODS + 'selective_weight_reinitialization.py',
+    '    return utility <= factor * utility.mean()\n',
+    '    return utility <= factor * utility.max()\n',
+    (_SWR + 'the_threshold_is_a_share_of_the_mean_of_each_array',),
+  ),
+  Mutant(
+    'useful-weights-drawn-again',
+    _METHODS + 'selective_weight_reinitialization.py',
+    'jnp.argsort(utility.ravel())',
+    'jnp.argsort(-utility.ravel())',
+    (_SWR + 'a_number_of_the_lowest[0.25]',),
+  ),
+  Mutant(
+    'part-of-a-weight-never-drawn',
+    _METHODS + 'selective_weight_reinitialization.py',
+    ' + (jax.random.uniform(key) < wanted % 1)',
+    '',
+    (_SWR + 'the_rest_of_a_number_is_a_probability',),
+  ),
+  Mutant(
+    'utility-without-the-weight',
+    _METHODS + 'selective_weight_reinitialization.py',
+    'lambda w, g: jnp.abs(w * g), plain, gradient',
+    'lambda w, g: jnp.abs(g), plain, gradient',
+    (_SWR + 'the_threshold_is_a_share_of_the_mean_of_each_array',),
+  ),
   # --- FIRE.
   Mutant(
     'isometry-scaled-the-other-way',
@@ -350,8 +380,8 @@ MUTANTS = (
   Mutant(
     'another-subnetwork-in-the-target',
     _METHODS + 'resets.py',
-    '  return _redraw(state, mask, fresh, count)\n',
-    """  return _redraw(state, mask, fresh, count)._replace(
+    '  return redraw_masked(state, mask, fresh, count)\n',
+    """  return redraw_masked(state, mask, fresh, count)._replace(
         target=None if target is None else reset_weights(
             draw_key, target, fraction, init=init).params)
 """,

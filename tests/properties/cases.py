@@ -228,12 +228,13 @@ class Promise(NamedTuple):
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
       'last' for the last layer, 'weights', 'biases' and 'gains' (of weight
-      normalisation) of all layers,
+      normalisation) of all layers, 'layers' for all of them,
       'recycled' for what `zeroed='recycled'` names.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
-    zeroed: moments that become zero, apart from those: 'recycled' for the
-      weights into and out of every unit that can be recycled.
+    zeroed: moments that become zero, apart from those, as in `changes`:
+      'recycled' for the weights into and out of every unit that can be
+      recycled.
     counts: whether groups with such moments count anew.
     same_draw: whether what changes is equal in online and target afterwards.
     predicts: whether predictions stay.
@@ -325,6 +326,26 @@ PROMISES = (
     redraws=True,
   ),
   Promise('reset(scope="random", fraction=0)', predicts=True),
+  Promise(
+    'selective_weight_reinitialization(factor=1e9)',
+    changes=BOTH,
+    groups=BOTH,
+    same_draw=True,
+    redraws=True,
+  ),
+  Promise(
+    'selective_weight_reinitialization(utility="magnitude", '
+    'pruning="proportional", factor=1, count="keep")',
+    changes=BOTH,
+    zeroed=('layers',),
+    same_draw=True,
+    redraws=True,
+  ),
+  # No weight is exactly zero.
+  Promise(
+    'selective_weight_reinitialization(utility="magnitude", factor=0)',
+    predicts=True,
+  ),
   Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
   Promise(
     'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',

@@ -56,6 +56,7 @@ def paths_of(net_spec, parts, history):
   ]
   known = {
     'last': [layers[-1].path],
+    'layers': [layer.path for layer in layers],
     'weights': [(*layer.path, 'w') for layer in layers],
     'biases': [(*layer.path, 'b') for layer in layers],
     'gains': [(*layer.path, 'g') for layer in layers],
