@@ -7,9 +7,9 @@ On arrays and networks of your own:
 - `pl.measures`: how many units are dead, what rank the features have, ...
 - `pl.losses`: penalties that keep a network plastic.
 - `pl.redo`, `pl.regrama`, `pl.continual_backprop`,
-  `pl.self_normalized_resets`, `pl.reset_layers`, `pl.reset_weights`,
-  `pl.selective_weight_reinitialization`, `pl.shrink_and_perturb`, `pl.fire`:
-  units and weights of a network are drawn
+  `pl.self_normalized_resets`, `pl.continuous_partial_resets`,
+  `pl.reset_layers`, `pl.reset_weights`, `pl.selective_weight_reinitialization`,
+  `pl.shrink_and_perturb`, `pl.fire`: units and weights of a network are drawn
   again, or made plastic otherwise. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
@@ -43,6 +43,9 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.methods.continual_backprop import (
     continual_backprop as continual_backprop,
   )
+  from plasticity_rl.methods.continuous_partial_resets import (
+    continuous_partial_resets as continuous_partial_resets,
+  )
   from plasticity_rl.methods.fire import fire as fire
   from plasticity_rl.methods.redo import redo as redo
   from plasticity_rl.methods.regrama import regrama as regrama
@@ -67,6 +70,7 @@ __all__ = [
   'UserError',
   '__version__',
   'continual_backprop',
+  'continuous_partial_resets',
   'declare_layers',
   'default_config',
   'diagnose',
@@ -94,6 +98,7 @@ _ROOMS = {
   'SplitNetwork': 'injection',
   'UserError': 'errors',
   'continual_backprop': 'methods.continual_backprop',
+  'continuous_partial_resets': 'methods.continuous_partial_resets',
   'declare_layers': 'layers',
   'default_config': 'settings',
   'diagnose': 'api',

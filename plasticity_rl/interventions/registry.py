@@ -6,6 +6,9 @@ from plasticity_rl import errors
 from plasticity_rl.interventions import acting
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.continual_backprop import continual_backprop
+from plasticity_rl.interventions.continuous_partial_resets import (
+  continuous_partial_resets,
+)
 from plasticity_rl.interventions.control import control
 from plasticity_rl.interventions.control import reseed
 from plasticity_rl.interventions.expression import Expression
@@ -33,6 +36,7 @@ REGISTRY = {
   f.__name__: f
   for f in (
     continual_backprop,
+    continuous_partial_resets,
     control,
     fire,
     hare_and_tortoise,

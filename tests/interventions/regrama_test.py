@@ -10,21 +10,6 @@ from tests.interventions import nets
 each_kind = pytest.mark.parametrize('kind', nets.SHAPES)
 
 
-def gradient(made, state, kind):
-  """That of the mean loss by the weights, by layer."""
-  q = state.nets['q']
-
-  def loss(params):
-    found = made.spec.losses(
-      jax.random.PRNGKey(0),
-      {'q': q._replace(params=params)},
-      nets.batch(kind),
-    )
-    return found['q'](params)[0].mean()
-
-  return nets.weights(made.spec.nets['q'], jax.grad(loss)(q.params))
-
-
 @each_kind
 def test_dead_units_are_recycled_as_by_redo(kind):
   """Behind a ReLU the dead are those without gradient; the rest is ReDo's."""
@@ -51,7 +36,7 @@ def test_dead_units_are_recycled_as_by_redo(kind):
 def test_the_threshold_is_of_the_gradients_score_and_included(kind):
   made = nets.agent(kind)
   before = nets.state(kind)
-  by_layer = gradient(made, before, kind)
+  by_layer = nets.gradient(made, before, kind)
   hidden = list(nets.DEAD[kind])
   scores = {n: np.asarray(gradient_scores(by_layer[n]['w'])) for n in hidden}
   tau = float(np.sort(scores[hidden[0]])[1]) * (1 + 1e-5)

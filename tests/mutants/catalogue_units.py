@@ -12,6 +12,7 @@ _FIRE = 'tests/methods/fire_test.py::test_'
 _GRAMA = 'tests/measures/gradients_test.py::test_'
 _REGRAMA = 'tests/interventions/regrama_test.py::test_'
 _SWR = 'tests/methods/selective_weight_reinitialization_test.py::test_'
+_CPR = 'tests/interventions/continuous_partial_resets_test.py::test_'
 _WEIGHTS = 'tests/interventions/weights_test.py::test_'
 
 MUTANTS = (
@@ -262,6 +263,35 @@ MUTANTS = (
     'gradient_of(losses[name], state.nets[name].params)',
     'gradient_of(losses[name], state.nets[name].target)',
     (_REGRAMA + 'the_threshold_is_of_the_gradients_score_and_included[mlp]',),
+  ),
+  # --- Partial resets.
+  Mutant(
+    'outgoing-weights-mixed-too',
+    _METHODS + 'continuous_partial_resets.py',
+    '    w = (1 - r_in) * (1 - r_out) * w + r_in * w_fresh\n',
+    '    w = (1 - r_in) * (1 - r_out) * w + (r_in + r_out) * w_fresh\n',
+    (_CPR + 'weights_are_mixed_by_hand[mlp]',),
+  ),
+  Mutant(
+    'outgoing-weights-do-not-decay',
+    _METHODS + 'continuous_partial_resets.py',
+    '    w = (1 - r_in) * (1 - r_out) * w + r_in * w_fresh\n',
+    '    w = (1 - r_in) * w + r_in * w_fresh\n',
+    (_CPR + 'weights_are_mixed_by_hand[mlp]',),
+  ),
+  Mutant(
+    'utility-goes-on-after-a-reset',
+    _METHODS + 'continuous_partial_resets.py',
+    'jnp.where(is_due, 1, utility)',
+    'jnp.where(is_due, utility, utility)',
+    (_CPR + 'utility_is_an_average_that_starts_anew',),
+  ),
+  Mutant(
+    'utility-of-what-was-drawn-again-goes-on',
+    _METHODS + 'continuous_partial_resets.py',
+    'jnp.where(own.drawn != mark, 1, own.utility)',
+    'own.utility',
+    (_CPR + 'what_another_intervention_draws_again_is_new',),
   ),
   # --- Single weights.
   Mutant(

@@ -229,7 +229,8 @@ class Promise(NamedTuple):
     changes: what of the part that learns becomes another: 'encoder', 'head',
       'last' for the last layer, 'weights', 'biases' and 'gains' (of weight
       normalisation) of all layers, 'layers' for all of them,
-      'recycled' for what `zeroed='recycled'` names.
+      'recycled' for what `zeroed='recycled'` names, 'mixed' for the weights
+      (and gains) among it.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
     zeroed: moments that become zero, apart from those, as in `changes`:
@@ -291,6 +292,13 @@ PROMISES = (
     unseen_by=('dqn_normed',),
   ),
   Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
+  Promise(
+    'continuous_partial_resets(period=1, rate=1, sharpness=0)',
+    changes=('mixed',),
+  ),
+  # Not yet at a first call.
+  Promise('continuous_partial_resets', predicts=True),
+  Promise('continuous_partial_resets(period=1, rate=0)', predicts=True),
   # Nothing can have been silent for long at a first call, and nothing has
   # moved since; `tests/interventions` makes many calls.
   Promise('self_normalized_resets', predicts=True),

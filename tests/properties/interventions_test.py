@@ -62,6 +62,9 @@ def paths_of(net_spec, parts, history):
     'gains': [(*layer.path, 'g') for layer in layers],
     'recycled': [*(layer.path for layer in recycled), (*layers[-1].path, 'w')],
   }
+  known['mixed'] = [
+    (*layer.path, key) for layer in (*recycled, layers[-1]) for key in 'wg'
+  ]
   return [path for part in parts for path in known.get(part, [(part,)])]
 
 
