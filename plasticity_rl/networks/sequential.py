@@ -185,15 +185,18 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     with_layers=True,
     example=jax.ShapeDtypeStruct((1, *config.observation_shape), jnp.float32),
   )
-  layers = tuple(
-    Layer(
+
+  def declared(i: int, name: str) -> Layer:
+    path = ('encoder' if i < split else 'head', name)
+    if i == config.num_layers - 1:
+      return Layer(name, path, hidden=False)
+    activation = ACTIVATIONS[config.activation]
+    return Layer(
       name,
-      ('encoder' if i < split else 'head', name),
-      hidden=i < config.num_layers - 1,
-      features_per_unit=(
-        config.features_per_unit if i < config.num_layers - 1 else 1
-      ),
+      path,
+      features_per_unit=activation.features_per_unit,
+      bounds=activation.bounds,
     )
-    for i, name in enumerate(names)
-  )
+
+  layers = tuple(declared(i, name) for i, name in enumerate(names))
   return network, layers

@@ -283,8 +283,8 @@ MUTANTS = (
   Mutant(
     'reset-draws-at-another-scale',
     _METHODS + 'resets.py',
-    'return _redraw(state, mask, network.draw(key, init, plain), count)\n',
-    'return _redraw(state, mask, jax.tree.map(\n'
+    'return redraw_masked(state, mask, network.draw(key, init, plain), count)\n',
+    'return redraw_masked(state, mask, jax.tree.map(\n'
     '      lambda x: 1.5 * x, network.draw(key, init, plain)), count)\n',
     (_DRAWN + '[dqn_conv]',),
   ),
