@@ -283,8 +283,8 @@ MUTANTS = (
   Mutant(
     'reset-draws-at-another-scale',
     _METHODS + 'resets.py',
-    'return redraw_masked(state, mask, network.draw(key, init, plain), count)\n',
-    'return redraw_masked(state, mask, jax.tree.map(\n'
+    'redraw_masked(state, mask, network.draw(key, init, plain), count)\n',
+    'redraw_masked(state, mask, jax.tree.map(\n'
     '      lambda x: 1.5 * x, network.draw(key, init, plain)), count)\n',
     (_DRAWN + '[dqn_conv]',),
   ),

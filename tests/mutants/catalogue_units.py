@@ -266,6 +266,13 @@ MUTANTS = (
   ),
   # --- Partial resets.
   Mutant(
+    'parts-perturbed-as-they-shrink',
+    _METHODS + 'shrink_and_perturb.py',
+    '    spread(perturb, plain),\n',
+    '    spread(shrink, plain),\n',
+    ('tests/interventions/shrink_and_perturb_test.py::test_by_part_and_layer',),
+  ),
+  Mutant(
     'outgoing-weights-mixed-too',
     _METHODS + 'continuous_partial_resets.py',
     '    w = (1 - r_in) * (1 - r_out) * w + r_in * w_fresh\n',

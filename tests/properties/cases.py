@@ -366,6 +366,12 @@ PROMISES = (
     same_draw=True,
   ),
   Promise(
+    'shrink_and_perturb(shrink={"encoder": 1, "head": 0}, '
+    'perturb={"encoder": 0, "head": 1}, optimizer="keep")',
+    changes=('head',),
+    same_draw=True,
+  ),
+  Promise(
     'shrink_and_perturb(shrink=1, perturb=0, optimizer="keep")',
     predicts=True,
   ),
