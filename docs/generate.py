@@ -51,12 +51,12 @@ python -m plasticity_rl.diagnose --config=configs/continual_catch.py \\
 
 The difference of the arm `fresh` in the report, of mean scores over the
 horizon, times `config.fork.horizon` is the regret; above zero the trained
-network learns worse than a fresh one. Fork where a task ends (`config.fork.step`): in the
-middle of one the fresh network is behind by what it does not know, and the
-regret is negative however much plasticity was lost. The injection keeps
-predictions, and so separates the two. `reset(..., act_with="old",
-act_steps=N)` lets the trained network collect the data, so that what is
-compared is learning alone.""",
+network learns worse than a fresh one. Fork where a task ends
+(`config.fork.step`): in the middle of one the fresh network is behind by what
+it does not know, and the regret is negative however much plasticity was lost.
+The injection keeps predictions, and so separates the two. `reset(...,
+act_with="old", act_steps=N)` lets the trained network collect the data, so that
+what is compared is learning alone.""",
 }
 _SECTION = re.compile(
   r'^(Args|Returns|Raises|Attributes|Yields|Example):$', re.M
