@@ -62,9 +62,8 @@ def ntk_rank(gradients: Any, delta: float = 0.01) -> jax.Array:
 
   Args:
     gradients: of the output of each of n examples by the parameters, `[n, ...]`
-      or a tree of such. Of a network with several outputs, let those of one
-      example be further entries: `[n, outputs, ...]` gives another kernel than
-      the sum over outputs, see the module.
+      or a tree of such; `[n, outputs, ...]` of several outputs, over which the
+      kernel is summed.
     delta: the share of the trace that may be left out.
 
   Returns:
