@@ -25,7 +25,7 @@ from plasticity_rl.training import experiment as experiment_lib
 
 REPEATS = 3
 DEAR = ('hessian', 'target_fitting')
-CHEAP = tuple(name for name in registry.REGISTRY if name not in DEAR)
+CHEAP = tuple(name for name in registry.FOR_ALL if name not in DEAR)
 # Of target_fitting only so much is done; what it takes grows in proportion.
 FIT = {'fit_steps': 20, 'fit_draws': 2}
 

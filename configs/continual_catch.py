@@ -27,7 +27,7 @@ def measure_proxies(config) -> None:
   most of the time.
   """
   config.diagnostics.every_steps = 10 * config.num_steps
-  config.diagnostics.names = tuple(registry.REGISTRY)
+  config.diagnostics.names = registry.FOR_ALL
   config.diagnostics.fit_steps = 1000
   config.diagnostics.fit_draws = 5
 

@@ -46,6 +46,30 @@ KINDS = {
     )
   },
 }
+# What is said of a kind before its methods.
+ABOUT = {
+  'Diagnostics': """\
+These look at a network as it is. What the past costs it is one fork away,
+*regret against fresh*: how much more would an agent have had that goes on from
+here, with the same replay and environment, but with a network that has learned
+nothing yet?
+
+```
+python -m plasticity_rl.diagnose --config=configs/continual_catch.py \\
+  --workdir=runs/regret \\
+  --config.fork.arms='("control", "injection",
+    "fresh=reset(scope=\\"everything\\")")'
+```
+
+The difference of the arm `fresh` in the report, of mean scores over the
+horizon, times `config.fork.horizon` is the regret; above zero the trained
+network learns worse than a fresh one. Fork where a task ends
+(`config.fork.step`): in the middle of one the fresh network is behind by what
+it does not know, and the regret is negative however much plasticity was lost.
+The injection keeps predictions, and so separates the two. `reset(...,
+act_with="old", act_steps=N)` lets the trained network collect the data, so that
+what is compared is learning alone.""",
+}
 _SECTION = re.compile(
   r'^(Args|Returns|Raises|Attributes|Yields|Example):$', re.M
 )
@@ -133,6 +157,8 @@ def pages() -> dict[str, str]:
   ]
   for kind, registry in KINDS.items():
     index += [f'## {kind}', '']
+    if kind in ABOUT:
+      index += [ABOUT[kind], '']
     for name, function in sorted(registry.items()):
       found[f'{name}.md'] = page(function)
       first = (inspect.getdoc(function) or '').split('\n\n')[0]

@@ -6,9 +6,11 @@ On arrays and networks of your own:
 
 - `pl.measures`: how many units are dead, what rank the features have, ...
 - `pl.losses`: penalties that keep a network plastic.
-- `pl.redo`, `pl.continual_backprop`, `pl.self_normalized_resets`,
-  `pl.reset_layers`, `pl.reset_weights`, `pl.shrink_and_perturb`: units and
-  weights of a network are drawn again. `pl.declare_layers` says where they are.
+- `pl.redo`, `pl.regrama`, `pl.continual_backprop`,
+  `pl.self_normalized_resets`, `pl.continuous_partial_resets`,
+  `pl.reset_layers`, `pl.reset_weights`, `pl.selective_weight_reinitialization`,
+  `pl.shrink_and_perturb`, `pl.fire`: units and weights of a network are drawn
+  again, or made plastic otherwise. `pl.declare_layers` says where they are.
 - `pl.SplitNetwork`, `pl.inject`, `pl.inject_params`, `pl.masked`, `pl.grouped`:
   plasticity injection on the parameters and optimizer of any JAX library.
 - `pl.verdict`: whether scores of two arms say that plasticity was lost;
@@ -43,9 +45,17 @@ if TYPE_CHECKING:  # For editors; at run time `__getattr__` finds them.
   from plasticity_rl.methods.continual_backprop import (
     continual_backprop as continual_backprop,
   )
+  from plasticity_rl.methods.continuous_partial_resets import (
+    continuous_partial_resets as continuous_partial_resets,
+  )
+  from plasticity_rl.methods.fire import fire as fire
   from plasticity_rl.methods.redo import redo as redo
+  from plasticity_rl.methods.regrama import regrama as regrama
   from plasticity_rl.methods.resets import reset_layers as reset_layers
   from plasticity_rl.methods.resets import reset_weights as reset_weights
+  from plasticity_rl.methods.selective_weight_reinitialization import (
+    selective_weight_reinitialization as selective_weight_reinitialization,
+  )
   from plasticity_rl.methods.self_normalized_resets import (
     self_normalized_resets as self_normalized_resets,
   )
@@ -62,9 +72,11 @@ __all__ = [
   'UserError',
   '__version__',
   'continual_backprop',
+  'continuous_partial_resets',
   'declare_layers',
   'default_config',
   'diagnose',
+  'fire',
   'grouped',
   'inject',
   'inject_params',
@@ -72,8 +84,10 @@ __all__ = [
   'masked',
   'measures',
   'redo',
+  'regrama',
   'reset_layers',
   'reset_weights',
+  'selective_weight_reinitialization',
   'self_normalized_resets',
   'shrink_and_perturb',
   'train',
@@ -87,16 +101,22 @@ _ROOMS = {
   'SplitNetwork': 'injection',
   'UserError': 'errors',
   'continual_backprop': 'methods.continual_backprop',
+  'continuous_partial_resets': 'methods.continuous_partial_resets',
   'declare_layers': 'layers',
   'default_config': 'settings',
   'diagnose': 'api',
+  'fire': 'methods.fire',
   'grouped': 'injection',
   'inject': 'injection',
   'inject_params': 'injection',
   'masked': 'injection',
   'redo': 'methods.redo',
+  'regrama': 'methods.regrama',
   'reset_layers': 'methods.resets',
   'reset_weights': 'methods.resets',
+  'selective_weight_reinitialization': (
+    'methods.selective_weight_reinitialization'
+  ),
   'self_normalized_resets': 'methods.self_normalized_resets',
   'shrink_and_perturb': 'methods.shrink_and_perturb',
   'train': 'api',

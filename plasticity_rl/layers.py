@@ -45,6 +45,8 @@ class Layer:
     weight: key of its weights, `[inputs, units]` of a dense layer, `[height,
       width, inputs, units]` of a convolution: 'kernel' in Flax, 'w' in Haiku.
     bias: key of its bias, `[units]`; None for a layer without one.
+    bounds: the range of its activation, (-1, 1) of tanh; None where that has no
+      bounds, or where nothing saturates at them.
 
   Raises:
     UserError: a path that is no sequence of keys.
@@ -70,6 +72,7 @@ class Layer:
   side_inputs: int = 0
   weight: str = 'w'
   bias: str | None = 'b'
+  bounds: tuple[float, float] | None = None
 
   def __post_init__(self) -> None:
     object.__setattr__(self, 'path', _as_path(self.name, self.path))

@@ -12,6 +12,7 @@ from plasticity_rl import injection
 from plasticity_rl.layers import Layer
 from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
+from plasticity_rl.measures import kernels
 from plasticity_rl.measures import ranks
 from plasticity_rl.types import Key
 from plasticity_rl.types import Loss
@@ -95,6 +96,46 @@ class Probe:
         values[layer.name] = ranks.singular_values(features)
     return values
 
+  @functools.cached_property
+  def _ntk_eigenvalues(self) -> dict[int, jax.Array]:
+    """What `ntk_eigenvalues` has computed, by number of examples."""
+    return {}
+
+  def ntk_eigenvalues(self, examples: int) -> jax.Array:
+    """Of the tangent kernel on the first examples, descending, `[examples]`.
+
+    As many as there are, if there are fewer. See `diagnostics.ntk`.
+    """
+    examples = min(examples, jax.tree.leaves(self.inputs)[0].shape[0])
+    if examples not in self._ntk_eigenvalues:
+      kernel = self._ntk(jax.tree.map(lambda x: x[:examples], self.inputs))
+      self._ntk_eigenvalues[examples] = kernels.eigenvalues(kernel)
+    return self._ntk_eigenvalues[examples]
+
+  def _ntk(self, inputs: Any) -> jax.Array:
+    """The tangent kernel on `n` inputs, summed over outputs, `[n, n]`."""
+
+    def outputs(learns: Params, one: Any) -> jax.Array:
+      """Of one example, `[outputs]`."""
+      found = self.net.network.apply(
+        self.with_learning(learns), jax.tree.map(lambda x: x[None], one)
+      ).outputs
+      return jnp.concatenate([y.ravel() for y in jax.tree.leaves(found)])
+
+    first = jax.tree.map(lambda x: x[0], inputs)
+    number = jax.eval_shape(outputs, self.learns, first).size
+    examples = jax.tree.leaves(inputs)[0].shape[0]
+
+    def add(total: jax.Array, a: jax.Array) -> tuple[jax.Array, None]:
+      gradients = jax.vmap(
+        jax.grad(lambda p, x: outputs(p, x)[a]), in_axes=(None, 0)
+      )(self.learns, inputs)
+      return total + kernels.gram(gradients), None
+
+    # One output at a time: the gradients of all may not fit into memory.
+    zeros = jnp.zeros([examples, examples])
+    return jax.lax.scan(add, zeros, jnp.arange(number))[0]
+
   def key_for(self, name: str) -> Key:
     """A key for the diagnostic of that name, whatever others there are."""
     return jax.random.fold_in(self.key, name_tag(name))
@@ -152,12 +193,12 @@ def with_parts(
   """Values of units by hidden layer, and side by side by part.
 
   Returns:
-    `units`, and as many more for each of 'encoder' and 'head' that has hidden
+    `units`, and as many more for each of 'encoder' and 'head' that has such
     layers.
   """
   parts = {}
   for layer in net.layers:
-    if layer.hidden:
+    if layer.name in units:
       parts.setdefault(layer.path[0], []).append(units[layer.name])
   return {**units, **{k: jnp.concatenate(v) for k, v in parts.items()}}
 

@@ -14,15 +14,22 @@ from plasticity_rl.diagnostics.base import Diagnostic
 from plasticity_rl.diagnostics.base import Probe
 from plasticity_rl.diagnostics.churn import churn
 from plasticity_rl.diagnostics.dead_units import dead_units
+from plasticity_rl.diagnostics.deviation_from_isometry import (
+  deviation_from_isometry,
+)
 from plasticity_rl.diagnostics.gradient import gradient_l0
 from plasticity_rl.diagnostics.gradient import gradient_l1
 from plasticity_rl.diagnostics.gradient import gradient_l2
 from plasticity_rl.diagnostics.gradient_covariance import gradient_covariance
+from plasticity_rl.diagnostics.grama import grama
 from plasticity_rl.diagnostics.hessian import hessian
+from plasticity_rl.diagnostics.ntk import ntk_condition
+from plasticity_rl.diagnostics.ntk import ntk_rank
 from plasticity_rl.diagnostics.ranks import effective_rank
 from plasticity_rl.diagnostics.ranks import feature_rank
 from plasticity_rl.diagnostics.ranks import srank
 from plasticity_rl.diagnostics.ranks import stable_rank
+from plasticity_rl.diagnostics.saturation import saturation
 from plasticity_rl.diagnostics.target_fitting import target_fitting
 from plasticity_rl.diagnostics.weight_change import distance_from_init
 from plasticity_rl.diagnostics.weight_change import update_ratio
@@ -39,6 +46,7 @@ _OF_ANY_NETWORK = (
   weight_norm,
   weight_growth,
   distance_from_init,
+  deviation_from_isometry,
   srank,
   effective_rank,
   feature_rank,
@@ -46,6 +54,7 @@ _OF_ANY_NETWORK = (
   dead_units,
   dormant.dormant_units,
   active_units,
+  saturation,
 )
 # What needs the loss, an update, or a memory: of online networks only.
 _OF_ONLINE_NETWORKS = (
@@ -53,6 +62,9 @@ _OF_ONLINE_NETWORKS = (
   gradient_l1,
   gradient_l2,
   gradient_covariance,
+  grama,
+  ntk_rank,
+  ntk_condition,
   update_ratio,
   churn,
   dormant.dormant_overlap,
@@ -63,6 +75,9 @@ REGISTRY: dict[str, Diagnostic] = {
   f.__name__: f for f in (*_OF_ANY_NETWORK, *_OF_ONLINE_NETWORKS)
 }
 OF_TARGETS = tuple(f.__name__ for f in _OF_ANY_NETWORK)
+# What looks at layers with `bounds` alone: the others are for every agent.
+OF_BOUNDED = (saturation.__name__,)
+FOR_ALL = tuple(name for name in REGISTRY if name not in OF_BOUNDED)
 
 # Where the dormant sets of the last measurement are kept, among the own states
 # of interventions: no label of one can begin so.
@@ -109,14 +124,7 @@ def make(
     target: whether those of `OF_TARGETS` are measured of target networks as
       well, as 'plasticity/NET_target/...'.
   """
-  for name in names:
-    if name not in REGISTRY:
-      raise errors.UserError(errors.nearest('diagnostic', name, REGISTRY))
-  if target and not any(net.has_target for net in spec.nets.values()):
-    raise errors.UserError(
-      'config.diagnostics.target: no network of this agent has a target: '
-      + ', '.join(spec.nets)
-    )
+  _check(spec, names, target)
   remembers = dormant.dormant_overlap.__name__
   options_of = {name: options.get(name, {}) for name in names}
   looked_at = {name: net for name, net in spec.nets.items() if net.layers}
@@ -160,6 +168,25 @@ def make(
     }
 
   return Diagnostics(init, measure)
+
+
+def _check(spec, names, target):
+  """Refuses what is unknown, and what this agent has nothing for."""
+  for name in names:
+    if name not in REGISTRY:
+      raise errors.UserError(errors.nearest('diagnostic', name, REGISTRY))
+  if target and not any(net.has_target for net in spec.nets.values()):
+    raise errors.UserError(
+      'config.diagnostics.target: no network of this agent has a target: '
+      + ', '.join(spec.nets)
+    )
+  if set(names) & set(OF_BOUNDED) and not any(
+    layer.bounds for net in spec.nets.values() for layer in net.layers
+  ):
+    raise errors.UserError(
+      'config.diagnostics.names: saturation is of bounded activations, and no'
+      ' layer of this agent has one; network.activation "tanh" is one'
+    )
 
 
 def _probes(spec, looked_at, update, key, nets, batch, memory):

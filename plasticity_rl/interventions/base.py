@@ -67,6 +67,42 @@ def on_nets(
   return stateless(apply, nets_only=True)
 
 
+def looking(
+  spec: AgentSpec,
+  names: Sequence[str],
+  look: Callable[[Key, TrainState, Transition], tuple[Key, Mapping[str, Any]]],
+  transform: Callable[[Key, NetSpec, NetState, Any, Any], tuple[NetState, Any]],
+  init: Callable[[NetSpec, NetState], Any],
+) -> Intervention:
+  """Transforms each of `names` by what it shows on the batch.
+
+  Args:
+    spec: the agent.
+    names: networks to act on, checked.
+    look: `(key, state, batch) -> (key, what is seen by network)`; the key is
+      consumed.
+    transform: `(key, net, state, own, seen) -> (state, own)`.
+    init: `(net, state) -> own`, the intervention's own state of a network.
+  """
+
+  def init_all(state: TrainState) -> dict[str, Any]:
+    return {name: init(spec.nets[name], state.nets[name]) for name in names}
+
+  def apply(
+    key: Key, state: TrainState, own: Any, batch: Transition
+  ) -> tuple[TrainState, Any]:
+    key, seen = look(key, state, batch)
+    nets, own = dict(state.nets), dict(own)
+    keys = jax.random.split(key, len(names))
+    for name, k in zip(names, keys, strict=True):
+      nets[name], own[name] = transform(
+        k, spec.nets[name], state.nets[name], own[name], seen[name]
+      )
+    return state._replace(nets=nets), own
+
+  return Intervention(init_all, apply, nets_only=True)
+
+
 def check_nets(spec: AgentSpec, nets: Sequence[str] | None) -> tuple[str, ...]:
   """The networks to act on; an unknown one is refused."""
   if nets is None:

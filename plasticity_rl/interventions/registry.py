@@ -7,9 +7,13 @@ from plasticity_rl.interventions import acting
 from plasticity_rl.interventions import mean_output
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.continual_backprop import continual_backprop
+from plasticity_rl.interventions.continuous_partial_resets import (
+  continuous_partial_resets,
+)
 from plasticity_rl.interventions.control import control
 from plasticity_rl.interventions.control import reseed
 from plasticity_rl.interventions.expression import Expression
+from plasticity_rl.interventions.fire import fire
 from plasticity_rl.interventions.hare_and_tortoise import hare_and_tortoise
 from plasticity_rl.interventions.inject import injection
 from plasticity_rl.interventions.normalize_and_project import (
@@ -17,7 +21,11 @@ from plasticity_rl.interventions.normalize_and_project import (
 )
 from plasticity_rl.interventions.optimizer_reset import optimizer_reset
 from plasticity_rl.interventions.redo import redo
+from plasticity_rl.interventions.regrama import regrama
 from plasticity_rl.interventions.reset import reset
+from plasticity_rl.interventions.selective_weight_reinitialization import (
+  selective_weight_reinitialization,
+)
 from plasticity_rl.interventions.self_normalized_resets import (
   self_normalized_resets,
 )
@@ -29,14 +37,18 @@ REGISTRY = {
   f.__name__: f
   for f in (
     continual_backprop,
+    continuous_partial_resets,
     control,
+    fire,
     hare_and_tortoise,
     injection,
     normalize_and_project,
     optimizer_reset,
     redo,
+    regrama,
     reseed,
     reset,
+    selective_weight_reinitialization,
     self_normalized_resets,
     shrink_and_perturb,
     weight_clipping,

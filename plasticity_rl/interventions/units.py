@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-
 from plasticity_rl.interventions import base
 from plasticity_rl.methods.base import UnitMethod
 from plasticity_rl.methods.units import ByLayer
@@ -15,6 +13,19 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
+
+
+def check_hidden(
+  spec: AgentSpec, nets: Sequence[str] | None
+) -> tuple[str, ...]:
+  """The networks to act on; one without hidden units is refused."""
+  names = base.check_nets(spec, nets)
+  base.check_able(
+    names,
+    'hidden units',
+    {name: hidden_layers(net.layers) for name, net in spec.nets.items()},
+  )
+  return names
 
 
 def on_features(
@@ -36,32 +47,19 @@ def on_features(
       the loop: on the batch just learned from, after the update).
     init: `(net, state) -> own`, the intervention's own state of a network.
   """
-  names = base.check_nets(spec, nets)
-  base.check_able(
-    names,
-    'hidden units',
-    {name: hidden_layers(net.layers) for name, net in spec.nets.items()},
-  )
+  names = check_hidden(spec, nets)
 
-  def init_all(state: TrainState) -> dict[str, Any]:
-    return {name: init(spec.nets[name], state.nets[name]) for name in names}
-
-  def apply(
-    key: Key, state: TrainState, own: Any, batch: Transition
-  ) -> tuple[TrainState, Any]:
+  def look(
+    key: Key, state: TrainState, batch: Transition
+  ) -> tuple[Key, dict[str, ByLayer]]:
     params = {name: net.params for name, net in state.nets.items()}
     inputs = spec.inputs(params, batch)
-    nets, own = dict(state.nets), dict(own)
-    keys = jax.random.split(key, len(names))
-    for name, k in zip(names, keys, strict=True):
-      net = spec.nets[name]
-      features = net.network.apply(params[name], inputs[name]).layers
-      nets[name], own[name] = transform(
-        k, net, state.nets[name], own[name], features
-      )
-    return state._replace(nets=nets), own
+    return key, {
+      name: spec.nets[name].network.apply(params[name], inputs[name]).layers
+      for name in names
+    }
 
-  return base.Intervention(init_all, apply, nets_only=True)
+  return base.looking(spec, names, look, transform, init)
 
 
 def by_method(

@@ -59,6 +59,15 @@ def is_active(
   return active.reshape(features_per_unit, -1).any(0)
 
 
+def saturation_of(
+  features: jax.Array, low: float, high: float, margin: float = 0.05
+) -> jax.Array:
+  """Share of examples on which each unit is near a bound, `[U]`."""
+  width = margin * (high - low)
+  near = (features <= low + width) | (features >= high - width)
+  return near.reshape(-1, features.shape[-1]).mean(0)
+
+
 def overlap_of(now: jax.Array, before: jax.Array) -> jax.Array:
   """|N & M| / min(|N|, |M|) of sets, bool `[U]`; NaN where one is empty."""
   chex.assert_equal_shape([now, before])
@@ -235,3 +244,51 @@ def dormant_overlap(
     is_dormant(features, features_per_unit, tau),
     is_dormant(earlier, features_per_unit, tau),
   )
+
+
+def saturation(
+  features: jax.Array,
+  low: float = -1.0,
+  high: float = 1.0,
+  margin: float = 0.05,
+) -> jax.Array:
+  """Share of outputs of a bounded activation that are near one of its bounds.
+
+  Near is within `margin` of the range from `low` to `high`, whose derivative is
+  small: of tanh h > 0.9 or h < -0.9, where 1 - h^2 < 0.19, of a sigmoid
+  h > 0.95 or h < 0.05, where h (1 - h) < 0.0475, both 19 % of the largest.
+  Glorot and Bengio, "Understanding the Difficulty of Training Deep Feedforward
+  Neural Networks", 2010, watch units saturate; the margin is our choice.
+
+  Args:
+    features: of a layer after its activation, `[B, U]` or `[B, ..., U]`.
+    low: the lower bound; 0 of a sigmoid, -1 of tanh.
+    high: the upper bound.
+    margin: share of the range, 0 to 0.5.
+
+  Returns:
+    The share over examples, positions and units, float32 `[]`.
+
+  Raises:
+    UserError: features that are no batch, empty, not finite or out of the
+      bounds, bounds in the wrong order, or a margin out of its range.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> features = np.array([[0.95, -0.2, -1.0], [0.99, 0.1, 0.3]])
+    >>> float(pl.measures.saturation(features))
+    0.5
+  """
+  checks.number('margin', margin, 0, 0.5)
+  if not low < high:
+    raise UserError(f'low must be below high: {low} and {high}')
+  found = checks.features(features)
+  if not isinstance(found, jax.core.Tracer) and (
+    found.min() < low or found.max() > high
+  ):
+    raise UserError(
+      f'features are not within {low:g} and {high:g}, the bounds of their'
+      ' activation'
+    )
+  return saturation_of(found, low, high, margin).mean()

@@ -8,9 +8,11 @@ Functions that end in `_of` take trees as they are and check nothing.
 """
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from plasticity_rl import checks
+from plasticity_rl.errors import UserError
 from plasticity_rl.types import Params
 
 
@@ -32,6 +34,15 @@ def growth_of(now: Params, initial: Params) -> jax.Array:
 def ratio_of(new: Params, old: Params) -> jax.Array:
   """||theta' - theta||_2 / ||theta||_2."""
   return distance_of(new, old) / optax.tree.norm(old)
+
+
+def isometry_deviation_of(weights: jax.Array, scale: float = 1.0) -> jax.Array:
+  """||W^T W - I||_F^2 of W / scale, summed over positions of a kernel."""
+  matrices = weights / scale
+  if weights.shape[-1] > weights.shape[-2]:
+    matrices = matrices.swapaxes(-2, -1)
+  gram = jnp.matmul(matrices.swapaxes(-2, -1), matrices, precision='highest')
+  return jnp.sum(jnp.square(gram - jnp.eye(gram.shape[-1])))
 
 
 def weight_norm(params: Params) -> jax.Array:
@@ -142,3 +153,51 @@ def update_ratio(updated: Params, params: Params) -> jax.Array:
     0.5
   """
   return ratio_of(*checks.learning(updated=updated, params=params))
+
+
+def deviation_from_isometry(
+  weights: jax.Array, scale: float = 1.0
+) -> jax.Array:
+  """DfI: ||W^T W - I||_F^2, zero where columns are orthonormal.
+
+  Of a wide matrix rows are meant, W W^T: it cannot have orthonormal columns. Of
+  a convolution it is summed over the positions of the kernel, each a matrix.
+
+  Han et al., "FIRE: Frobenius-Isometry Reinitialization for Balancing the
+  Stability-Plasticity Tradeoff", 2026, of which we could read what others
+  wrote: there it bounds the Hessian's norm, the rank of features and how
+  dormant units are. `losses.parseval` is about the same of rows, as a penalty.
+
+  Args:
+    weights: W of a layer, without its bias, `[inputs, units]` or
+      `[..., inputs, units]`.
+    scale: what W is divided by first, positive. `fire` leaves isometries times
+      a scale.
+
+  Returns:
+    The deviation, `[]`.
+
+  Raises:
+    UserError: weights that are empty, not finite or a vector (a bias?), or a
+      scale that is not positive.
+
+  Example:
+    >>> import numpy as np
+    >>> import plasticity_rl as pl
+    >>> float(pl.measures.deviation_from_isometry(np.eye(3)[:2]))
+    0.0
+    >>> float(pl.measures.deviation_from_isometry(np.diag([1.0, 2.0])))
+    9.0
+    >>> float(pl.measures.deviation_from_isometry(2 * np.eye(3), scale=2.0))
+    0.0
+  """
+  checks.number('scale', scale, 0)
+  if not scale:
+    raise UserError('scale must be above 0: 0')
+  found = checks.numbers('weights', weights)
+  if found.ndim < 2:
+    raise UserError(
+      'weights: expected a matrix [..., inputs, units], found shape'
+      f' {found.shape}'
+    )
+  return isometry_deviation_of(found, scale)

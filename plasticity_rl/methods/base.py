@@ -69,6 +69,21 @@ class UnitMethod(NamedTuple):
   step: StepFunction
 
 
+class GradientMethod(NamedTuple):
+  """A pair of pure functions, as a `UnitMethod`, that looks at gradients.
+
+  Attributes:
+    init: `(params, initial=None) -> statistics`, a NamedTuple of arrays by
+      layer.
+    step: `(key, statistics, params, gradient, *, target=None, opt_state=None,
+      initial=None) -> (NetState, statistics)`, as `StepFunction`, with the
+      gradient of the loss by the parameters or by what learns of them.
+  """
+
+  init: InitFunction
+  step: Callable[..., tuple[NetState, Any]]
+
+
 class Observed(NamedTuple):
   """What a step sees of a hidden layer.
 

@@ -91,17 +91,7 @@ def check_layers(
   Raises:
     UserError: layers that do not fit the parameters or one another.
   """
-  layers = tuple(layers)
-  if not layers or not all(isinstance(layer, Layer) for layer in layers):
-    raise UserError(
-      'layers: expected Layers in the order of the forward pass, found'
-      f' {layers!r}; see declare_layers'
-    )
-  names = [layer.name for layer in layers]
-  if len(set(names)) != len(names):
-    raise UserError(f'layers: a name is there twice: {names}')
-  for layer in layers:
-    _check_layer(params, layer)
+  check_weights(params, layers)
   if not any(layer.hidden for layer in layers):
     raise UserError('layers: none is hidden, so that there is no unit')
   for hidden in hidden_layers(layers):
@@ -117,6 +107,37 @@ def check_layers(
           f'layers: {follower.name!r} needs a bias, into which mean features of'
           ' replaced units are moved'
         )
+
+
+def check_weights(params: Params, layers: Sequence[Layer]) -> None:
+  """Refuses layers that the parameters do not have.
+
+  Raises:
+    UserError: no layers, or one that does not fit the parameters.
+  """
+  layers = tuple(layers)
+  if not layers or not all(isinstance(layer, Layer) for layer in layers):
+    raise UserError(
+      'layers: expected Layers in the order of the forward pass, found'
+      f' {layers!r}; see declare_layers'
+    )
+  names = [layer.name for layer in layers]
+  if len(set(names)) != len(names):
+    raise UserError(f'layers: a name is there twice: {names}')
+  for layer in layers:
+    _check_layer(params, layer)
+
+
+def check_gradient(params: Params, gradient: Any) -> Params:
+  """A gradient by what learns, given by that or by all of the parameters.
+
+  Raises:
+    UserError: it differs from what learns in structure or shapes, or is not
+      finite.
+  """
+  found = checks.tree('gradient', trainable(gradient))
+  checks.alike('gradient', found, 'params', params)
+  return found
 
 
 def check_features(

@@ -96,7 +96,7 @@ def reset_layers(
       lambda x: jnp.ones(x.shape, bool), get_path(plain, path)
     )
     mask = put_path(mask, path, ones)
-  return _redraw(state, mask, network.draw(key, init, plain), count)
+  return redraw_masked(state, mask, network.draw(key, init, plain), count)
 
 
 def reset_weights(
@@ -161,10 +161,10 @@ def reset_weights(
     lambda u: u < fraction,
     optax.tree.random_like(mask_key, fresh, sampler=jax.random.uniform),
   )
-  return _redraw(state, mask, fresh, count)
+  return redraw_masked(state, mask, fresh, count)
 
 
-def _redraw(
+def redraw_masked(
   state: NetState, mask: Params, fresh: Params, count: str
 ) -> NetState:
   """The weights of `mask` become those of `fresh`, online and target alike."""

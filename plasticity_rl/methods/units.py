@@ -125,11 +125,11 @@ def drawn(
 
 
 class Weights(NamedTuple):
-  """Masks over what learns, trees of bool as `split.trainable(params)`.
+  """Values of units at their weights, trees as `split.trainable(params)`.
 
   Attributes:
-    incoming: weights and biases into chosen units.
-    outgoing: weights out of them.
+    incoming: at weights and biases into each unit.
+    outgoing: at weights out of it.
   """
 
   incoming: Params
@@ -143,21 +143,29 @@ class Weights(NamedTuple):
 def weights_of(
   layers: Sequence[Layer], plain: Params, units: ByLayer
 ) -> Weights:
-  """The weights of `units`, bool `[U]` by layer; a layer may be left out."""
-  none = jax.tree.map(lambda p: jnp.zeros(p.shape, bool), plain)
+  """The weights of `units`, `[U]` by layer; a layer may be left out.
+
+  Of bools they are masks; numbers must not be negative, and are zero elsewhere.
+  """
+  dtype = jnp.result_type(*units.values()) if units else bool
+  none = jax.tree.map(lambda p: jnp.zeros(p.shape, dtype), plain)
   incoming, outgoing = none, none
   for hidden in hidden_layers(layers):
     if hidden.name not in units:
       continue
     mask = units[hidden.name]
     into = get_layer(none, hidden.layer)
-    of_units = {k: x | mask for k, x in into.items() if k not in INPUT_NORM}
+    of_units = {
+      k: jnp.maximum(x, mask) for k, x in into.items() if k not in INPUT_NORM
+    }
     incoming = put_layer(incoming, hidden.layer, {**into, **of_units})
     for follower in hidden.followers:
       out_of = get_layer(none, follower)
       w = out_of[follower.weight]
       fed = rows(follower, w.shape[-2], of_features(hidden.layer, mask))
       outgoing = put_layer(
-        outgoing, follower, {**out_of, follower.weight: w | fed[:, None]}
+        outgoing,
+        follower,
+        {**out_of, follower.weight: jnp.maximum(w, fed[:, None])},
       )
   return Weights(incoming, outgoing)

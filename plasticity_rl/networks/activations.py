@@ -17,10 +17,12 @@ class Activation(NamedTuple):
     function: `[B, ..., U] -> [B, ..., U * features_per_unit]`.
     features_per_unit: number of features for each unit; features i, i + U, ...
       belong to unit i.
+    bounds: between which it saturates, if it does.
   """
 
   function: Callable[[jax.Array], jax.Array]
   features_per_unit: int = 1
+  bounds: tuple[float, float] | None = None
 
 
 ACTIVATIONS = {
@@ -31,5 +33,5 @@ ACTIVATIONS = {
   'elu': Activation(jax.nn.elu),
   'gelu': Activation(jax.nn.gelu),
   'silu': Activation(jax.nn.silu),
-  'tanh': Activation(jnp.tanh),
+  'tanh': Activation(jnp.tanh, bounds=(-1.0, 1.0)),
 }

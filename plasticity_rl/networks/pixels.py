@@ -28,6 +28,7 @@ from plasticity_rl.split import SplitNetwork
 from plasticity_rl.types import Params
 
 TRUNK = 'trunk'
+TRUNK_BOUNDS = (-1.0, 1.0)  # Of tanh.
 
 
 def check(config: Sequential) -> None:
@@ -115,7 +116,11 @@ def critic(
     *declared[:count],
     # Its input is the flattened output of the last convolution.
     dataclasses.replace(
-      declared[count], name=TRUNK, path=('head', TRUNK), hidden=True
+      declared[count],
+      name=TRUNK,
+      path=('head', TRUNK),
+      hidden=True,
+      bounds=TRUNK_BOUNDS,
     ),
     *(
       dataclasses.replace(layer, side_inputs=action_size)
@@ -167,7 +172,7 @@ def actor(config: Sequential, latent: int, action_size: int) -> Built:
     example=jax.ShapeDtypeStruct(
       (1, *sequential.image_sizes(config)[-1]), jnp.float32
     ),
-  ), (Layer(TRUNK, ('head', TRUNK)), *mlp_layers)
+  ), (Layer(TRUNK, ('head', TRUNK), bounds=TRUNK_BOUNDS), *mlp_layers)
 
 
 def _mlp(config, size, **changes):

@@ -164,12 +164,14 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     with_layers=True,
     example=jax.ShapeDtypeStruct((1, *config.observation_shape), jnp.float32),
   )
+  activation = ACTIVATIONS[config.activation]
   layers = tuple(
     Layer(
       name,
       ('encoder' if i < split else 'head', name),
       hidden=hidden,
-      features_per_unit=config.features_per_unit if hidden else 1,
+      features_per_unit=activation.features_per_unit if hidden else 1,
+      bounds=activation.bounds if hidden else None,
     )
     for i, part in enumerate(parts)
     for name, hidden in zip(part.names, part.hidden, strict=True)

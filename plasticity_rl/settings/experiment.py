@@ -63,7 +63,8 @@ class DiagnosticsConfig:
       the mean of its layer.
     delta: threshold of the effective rank srank_delta.
     target: whether weights and features of target networks are measured too.
-    covariance_examples: gradients in gradient_covariance.
+    covariance_examples: gradients of single examples in gradient_covariance,
+      ntk_rank and ntk_condition.
     hessian_iterations: iterations of Lanczos.
     fit_steps: updates in target_fitting.
     fit_draws: draws of targets in target_fitting.

@@ -313,7 +313,7 @@ def check_metric(experiment: Experiment, metric: str, what: str) -> None:
 
 def _diagnostics(agent, config):
   """The diagnostics of the config, with their options."""
-  tau = {'tau': config.tau}
+  tau, examples = {'tau': config.tau}, {'examples': config.covariance_examples}
   return diagnostics.make(
     agent.spec,
     agent.update,
@@ -322,7 +322,9 @@ def _diagnostics(agent, config):
       'dormant_units': tau,
       'dormant_overlap': tau,
       'srank': {'delta': config.delta},
-      'gradient_covariance': {'examples': config.covariance_examples},
+      'gradient_covariance': examples,
+      'ntk_rank': examples,
+      'ntk_condition': examples,
       'hessian': {'iterations': config.hessian_iterations},
       'target_fitting': {'steps': config.fit_steps, 'draws': config.fit_draws},
     },

@@ -8,6 +8,7 @@ from plasticity_rl.diagnostics.gradient import gradient_l0
 from plasticity_rl.diagnostics.gradient import gradient_l1
 from plasticity_rl.diagnostics.gradient import gradient_l2
 from plasticity_rl.diagnostics.gradient_covariance import gradient_covariance
+from plasticity_rl.diagnostics.grama import grama
 from tests.diagnostics.probes import floats
 from tests.diagnostics.probes import injected
 from tests.diagnostics.probes import regression
@@ -34,12 +35,23 @@ def test_gradient_norms(of):
   )
 
 
+@pytest.mark.parametrize('of', (lambda p: p, injected))
+def test_grama(of):
+  """Mean |gradient| of the hidden units: 1.5, 5 and 0, by w alone."""
+  probe = regression(of(two_layers()), X, Y)
+  third = {'first': 1 / 3, 'encoder': 1 / 3}
+  assert floats(grama(probe)) == pytest.approx(third)
+  # 1.5 over their mean, 6.5 / 3, is 0.692.
+  assert floats(grama(probe, tau=0.69)) == pytest.approx(third)
+  assert floats(grama(probe, tau=0.7))['first'] == pytest.approx(2 / 3)
+
+
 def test_gradient_is_computed_once():
   calls = []
   probe = regression(two_layers(), X, Y)
   loss = probe.loss
   object.__setattr__(probe, 'loss', lambda p: calls.append(p) or loss(p))
-  gradient_l0(probe), gradient_l1(probe), gradient_l2(probe)
+  gradient_l0(probe), gradient_l1(probe), gradient_l2(probe), grama(probe)
   assert len(calls) == 1
 
 

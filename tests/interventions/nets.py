@@ -142,6 +142,21 @@ def weights(net, params):
   }
 
 
+def gradient(made, state, kind):
+  """That of the mean loss by the weights, by layer."""
+  q = state.nets['q']
+
+  def loss(params):
+    found = made.spec.losses(
+      jax.random.PRNGKey(0),
+      {'q': q._replace(params=params)},
+      batch(kind),
+    )
+    return found['q'](params)[0].mean()
+
+  return weights(made.spec.nets['q'], jax.grad(loss)(q.params))
+
+
 def masks(kind, names=None):
   """Those of the planted units, by layer."""
   net = agent(kind).spec.nets['q']

@@ -57,3 +57,22 @@ def test_gaussian_noise_is_standard_normal():
   assert every.mean() == pytest.approx(0, abs=error)
   assert every.std() == pytest.approx(1, abs=error)
   assert np.abs(every).max() > 2.5  # Not cut.
+
+
+def test_by_part_and_layer():
+  made = nets.agent('mlp')
+  before = nets.state('mlp')
+  part = '{"encoder": {"dense_0": 0.25, "dense_1": 1.0}, "head": 0.75}'
+  after = nets.apply(
+    f'shrink_and_perturb(shrink={part}, perturb=0.0)', made, before, 'mlp'
+  )
+  net = made.spec.nets['q']
+  old, new = (
+    nets.weights(net, n['q'].params) for n in (before.nets, after.nets)
+  )
+  factors = {'dense_0': 0.25, 'dense_1': 1, 'dense_2': 0.75, 'dense_3': 0.75}
+  for name, factor in factors.items():
+    for key in 'wb':
+      np.testing.assert_allclose(
+        new[name][key], factor * old[name][key], rtol=1e-6
+      )

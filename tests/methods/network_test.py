@@ -33,6 +33,10 @@ def redo(params=PARAMS, features=FEATURES, layers=LAYERS, **options):
   return pl.redo(KEY, params, features, layers, **options)
 
 
+def regrama(gradient=PARAMS, **options):
+  return pl.regrama(KEY, PARAMS, gradient, LAYERS, init=init, **options)
+
+
 def replaced(value, *path):
   """`PARAMS` with another value at a path."""
   group, name = path
@@ -115,6 +119,37 @@ def without_bias():
       lambda: redo(features={'first': np.full([5, 4], np.nan)}),
       r"features\['first'\]: not all values are finite",
     ),
+    # Gradients.
+    (
+      lambda: regrama({'first': PARAMS['first']}),
+      'gradient and params are trees of different structure',
+    ),
+    (
+      lambda: regrama(replaced(np.ones([3, 5]), 'first', 'w')),
+      'gradient and params have arrays of different shapes',
+    ),
+    (
+      lambda: regrama(replaced(np.full([3, 4], np.nan), 'first', 'w')),
+      r"gradient\['first'\]\['w'\]: not all values are finite",
+    ),
+    (lambda: regrama(tau=None), 'regrama: tau must be a number'),
+    (
+      lambda: pl.selective_weight_reinitialization(
+        KEY, PARAMS, None, LAYERS, init=init
+      ),
+      "gradient: None, which utility='magnitude' alone can do without",
+    ),
+    # Layers of which none need be hidden.
+    (lambda: pl.fire(PARAMS, ()), 'layers: expected Layers'),
+    (
+      lambda: pl.fire(PARAMS, pl.declare_layers({'a': ('more',)})),
+      r"layer 'a': params have no 'more' at \[\]",
+    ),
+    (
+      lambda: pl.fire(PARAMS, LAYERS, target={'w': np.ones(3)}),
+      'target and params are trees of',
+    ),
+    (lambda: pl.fire(PARAMS, LAYERS, iterations=0), 'fire: iterations must be'),
     # The initialiser.
     (lambda: redo(init=PARAMS), r'init: expected a function \(key\) -> params'),
     (

@@ -284,15 +284,16 @@ MUTANTS = (
   Mutant(
     'reset-draws-at-another-scale',
     _METHODS + 'resets.py',
-    'return _redraw(state, mask, network.draw(key, init, plain), count)\n',
-    'return _redraw(state, mask, jax.tree.map(\n'
+    'redraw_masked(state, mask, network.draw(key, init, plain), count)\n',
+    'redraw_masked(state, mask, jax.tree.map(\n'
     '      lambda x: 1.5 * x, network.draw(key, init, plain)), count)\n',
     (_DRAWN + '[dqn_conv]',),
   ),
   Mutant(
     'every-seed-draws-alike',
     _ROOM + 'base.py',
-    '    keys = jax.random.split(key, len(names))\n',
+    '    del batch\n    keys = jax.random.split(key, len(names))\n',
+    '    del batch\n'
     '    keys = jax.random.split(\n'
     '        jax.random.PRNGKey(0), len(names))\n',
     (

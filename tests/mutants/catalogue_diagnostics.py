@@ -283,4 +283,53 @@ MUTANTS = (
       '::test_the_fresh_start_is_not_the_network_that_makes_the_targets',
     ),
   ),
+  # --- Isometries, kernels, saturation.
+  Mutant(
+    'wide-weights-by-their-columns',
+    _MEASURES + 'weights.py',
+    '  if weights.shape[-1] > weights.shape[-2]:\n',
+    '  if weights.shape[-1] < weights.shape[-2]:\n',
+    (_LOOKED + 'deviation_from_isometry_test.py::test_by_singular_values',),
+  ),
+  Mutant(
+    'isometry-of-the-raw-weights',
+    _LOOKS + 'deviation_from_isometry.py',
+    'weights.isometry_deviation_of(w, scale_of(w))',
+    'weights.isometry_deviation_of(w)',
+    (_LOOKED + 'deviation_from_isometry_test.py::test_after_fire_it_is_zero',),
+  ),
+  Mutant(
+    'kernel-of-the-first-output',
+    _LOOKS + 'base.py',
+    'outputs(p, x)[a]',
+    'outputs(p, x)[0 * a]',
+    (
+      _LOOKED + 'ntk_test.py'
+      '::test_summed_over_outputs_as_by_all_their_gradients[dqn_mlp-q]',
+    ),
+  ),
+  Mutant(
+    'kernel-of-singular-values',
+    _MEASURES + 'kernels.py',
+    'return values[0] / jnp.maximum(values[-1], floor)',
+    'return jnp.sqrt(values[0] / jnp.maximum(values[-1], floor))',
+    (_LOOKED + 'ntk_test.py::test_by_hand',),
+  ),
+  Mutant(
+    'condition-of-what-is-rounding',
+    _MEASURES + 'kernels.py',
+    '/ jnp.maximum(values[-1], floor)',
+    '/ values[-1]',
+    (
+      'tests/measures/kernels_test.py'
+      '::test_a_singular_kernel_is_as_bad_as_can_be_told',
+    ),
+  ),
+  Mutant(
+    'saturated-at-the-upper-bound-alone',
+    _MEASURES + 'units.py',
+    '(features <= low + width) | (features >= high - width)',
+    '(features >= high - width)',
+    (_LOOKED + 'saturation_test.py::test_near_either_bound_counts',),
+  ),
 )

@@ -8,6 +8,11 @@ _UNITS = 'tests/methods/units_test.py::test_'
 _REDO = 'tests/interventions/redo_test.py::test_'
 _CBP = 'tests/interventions/continual_backprop_test.py::test_'
 _SNR = 'tests/interventions/self_normalized_resets_test.py::test_'
+_FIRE = 'tests/methods/fire_test.py::test_'
+_GRAMA = 'tests/measures/gradients_test.py::test_'
+_REGRAMA = 'tests/interventions/regrama_test.py::test_'
+_SWR = 'tests/methods/selective_weight_reinitialization_test.py::test_'
+_CPR = 'tests/interventions/continuous_partial_resets_test.py::test_'
 _WEIGHTS = 'tests/interventions/weights_test.py::test_'
 
 MUTANTS = (
@@ -234,6 +239,135 @@ MUTANTS = (
     'own',
     (_CBP + 'what_another_intervention_draws_again_is_new',),
   ),
+  # --- Recycling by gradients.
+  Mutant(
+    'gradients-cancel-within-a-unit',
+    'plasticity_rl/measures/gradients.py',
+    'jnp.abs(gradient).reshape(-1, gradient.shape[-1]).mean(0)',
+    'jnp.abs(gradient.reshape(-1, gradient.shape[-1]).mean(0))',
+    (_GRAMA + 'scores_are_magnitudes_over_their_mean',),
+  ),
+  Mutant(
+    'units-at-the-threshold-stay',
+    'plasticity_rl/measures/gradients.py',
+    '  return gradient_scores(gradient) <= tau\n',
+    '  return gradient_scores(gradient) < tau\n',
+    (
+      _GRAMA + 'at_most_tau_counts[1.0-0.75]',
+      _REGRAMA + 'dead_units_are_recycled_as_by_redo[mlp]',
+    ),
+  ),
+  Mutant(
+    'units-by-the-targets-gradients',
+    _ROOM + 'gradients.py',
+    'gradient_of(losses[name], state.nets[name].params)',
+    'gradient_of(losses[name], state.nets[name].target)',
+    (_REGRAMA + 'the_threshold_is_of_the_gradients_score_and_included[mlp]',),
+  ),
+  # --- Partial resets.
+  Mutant(
+    'parts-perturbed-as-they-shrink',
+    _METHODS + 'shrink_and_perturb.py',
+    '    spread(perturb, plain),\n',
+    '    spread(shrink, plain),\n',
+    ('tests/interventions/shrink_and_perturb_test.py::test_by_part_and_layer',),
+  ),
+  Mutant(
+    'outgoing-weights-mixed-too',
+    _METHODS + 'continuous_partial_resets.py',
+    '    w = (1 - r_in) * (1 - r_out) * w + r_in * w_fresh\n',
+    '    w = (1 - r_in) * (1 - r_out) * w + (r_in + r_out) * w_fresh\n',
+    (_CPR + 'weights_are_mixed_by_hand[mlp]',),
+  ),
+  Mutant(
+    'outgoing-weights-do-not-decay',
+    _METHODS + 'continuous_partial_resets.py',
+    '    w = (1 - r_in) * (1 - r_out) * w + r_in * w_fresh\n',
+    '    w = (1 - r_in) * w + r_in * w_fresh\n',
+    (_CPR + 'weights_are_mixed_by_hand[mlp]',),
+  ),
+  Mutant(
+    'utility-goes-on-after-a-reset',
+    _METHODS + 'continuous_partial_resets.py',
+    'jnp.where(is_due, 1, utility)',
+    'jnp.where(is_due, utility, utility)',
+    (_CPR + 'utility_is_an_average_that_starts_anew',),
+  ),
+  Mutant(
+    'utility-of-what-was-drawn-again-goes-on',
+    _METHODS + 'continuous_partial_resets.py',
+    'jnp.where(own.drawn != mark, 1, own.utility)',
+    'own.utility',
+    (_CPR + 'what_another_intervention_draws_again_is_new',),
+  ),
+  # --- Single weights.
+  Mutant(
+    'threshold-of-the-largest-utility',
+    _METHODS + 'selective_weight_reinitialization.py',
+    '    return utility <= factor * utility.mean()\n',
+    '    return utility <= factor * utility.max()\n',
+    (_SWR + 'the_threshold_is_a_share_of_the_mean_of_each_array',),
+  ),
+  Mutant(
+    'useful-weights-drawn-again',
+    _METHODS + 'selective_weight_reinitialization.py',
+    'jnp.argsort(utility.ravel())',
+    'jnp.argsort(-utility.ravel())',
+    (_SWR + 'a_number_of_the_lowest[0.25]',),
+  ),
+  Mutant(
+    'part-of-a-weight-never-drawn',
+    _METHODS + 'selective_weight_reinitialization.py',
+    ' + (jax.random.uniform(key) < wanted % 1)',
+    '',
+    (_SWR + 'the_rest_of_a_number_is_a_probability',),
+  ),
+  Mutant(
+    'utility-without-the-weight',
+    _METHODS + 'selective_weight_reinitialization.py',
+    'lambda w, g: jnp.abs(w * g), plain, gradient',
+    'lambda w, g: jnp.abs(g), plain, gradient',
+    (_SWR + 'the_threshold_is_a_share_of_the_mean_of_each_array',),
+  ),
+  # --- FIRE.
+  Mutant(
+    'isometry-scaled-the-other-way',
+    _METHODS + 'fire.py',
+    'math.sqrt(outputs / inputs)',
+    'math.sqrt(inputs / outputs)',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'isometry-over-the-root-of-the-kernel',
+    _METHODS + 'fire.py',
+    '/ math.prod(kernel)',
+    '/ math.sqrt(math.prod(kernel))',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'target-projected-by-itself',
+    _METHODS + 'fire.py',
+    'learns_of_target, layer, type(own)({**own, **new})',
+    'learns_of_target, layer, type(own)({**own, layer.weight: '
+    'scale_of(w) * polar(own[layer.weight], iterations)})',
+    (_FIRE + 'kernels_position_by_position_and_biases_not_at_all',),
+  ),
+  Mutant(
+    'isometry-of-the-normalised-weights-parameter',
+    _METHODS + 'fire.py',
+    "({'g': norms(w)} if 'g' in own else {})",
+    '{}',
+    (_FIRE + 'with_weight_normalisation_what_multiplies_is_the_isometry',),
+  ),
+  Mutant(
+    'dense-layers-projected-all-the-same',
+    _ROOM + 'fire.py',
+    "    if dense != 'project':\n      projected = convolutions(",
+    "    if dense == 'keep':\n      projected = convolutions(",
+    (
+      'tests/interventions/fire_test.py::test_what_becomes_of_dense_layers[reset]',
+    ),
+  ),
   # --- Other methods that act on weights and units.
   Mutant(
     'silence-by-one-rate-for-all',
@@ -283,8 +417,8 @@ MUTANTS = (
   Mutant(
     'another-subnetwork-in-the-target',
     _METHODS + 'resets.py',
-    '  return _redraw(state, mask, fresh, count)\n',
-    """  return _redraw(state, mask, fresh, count)._replace(
+    '  return redraw_masked(state, mask, fresh, count)\n',
+    """  return redraw_masked(state, mask, fresh, count)._replace(
         target=None if target is None else reset_weights(
             draw_key, target, fraction, init=init).params)
 """,

@@ -265,15 +265,18 @@ class Promise(NamedTuple):
   Attributes:
     text: the intervention, as in a config.
     changes: what of the part that learns becomes another: 'encoder', 'head',
-      'last' for the last layer, 'weights' and 'biases' of all layers,
-      'recycled' for what `zeroed='recycled'` names, 'fed' for the biases of
-      layers that units which can be recycled feed.
+      'last' for the last layer, 'weights', 'biases' and 'gains' (of weight
+      normalisation) of all layers, 'layers' for all of them,
+      'recycled' for what `zeroed='recycled'` names, 'mixed' for the weights
+      (and gains) among it, 'fed' for the biases of layers that units which can
+      be recycled feed.
     frozen: what becomes of frozen heads: 'kept', 'dropped', or 'added'.
     groups: optimizer groups that start anew.
     by_weight: whether groups start anew weight by weight: what an optimizer
       keeps of no single one (the scale of TRAC) goes on, counts apart.
-    zeroed: moments that become zero, apart from those: 'recycled' for the
-      weights into and out of every unit that can be recycled.
+    zeroed: moments that become zero, apart from those, as in `changes`:
+      'recycled' for the weights into and out of every unit that can be
+      recycled.
     counts: whether groups with such moments count anew.
     same_draw: whether what changes is equal in online and target afterwards.
     predicts: whether predictions stay.
@@ -319,6 +322,9 @@ PROMISES = (
   _recycle('redo(tau=1e9)', counts=True),
   _recycle('redo(tau=1e9, count="keep")'),
   Promise('redo(tau=-1e-9)', predicts=True),
+  _recycle('regrama(tau=1e9)', counts=True),
+  _recycle('regrama(tau=1e9, count="keep")'),
+  Promise('regrama(tau=-1e-9)', predicts=True),
   # Of a first call with every unit mature, all of them.
   Promise(
     'continual_backprop(rate=1, maturity=0)',
@@ -328,9 +334,22 @@ PROMISES = (
     unseen_by=('dqn_normed',),
   ),
   Promise('continual_backprop(rate=0, maturity=0)', predicts=True),
+  Promise(
+    'continuous_partial_resets(period=1, rate=1, sharpness=0)',
+    changes=('mixed',),
+  ),
+  # Not yet at a first call.
+  Promise('continuous_partial_resets', predicts=True),
+  Promise('continuous_partial_resets(period=1, rate=0)', predicts=True),
   # Nothing can have been silent for long at a first call, and nothing has
   # moved since; `tests/interventions` makes many calls.
   Promise('self_normalized_resets', predicts=True),
+  Promise('fire', changes=('weights', 'gains'), groups=BOTH, same_draw=True),
+  Promise(
+    'fire(optimizer="keep", iterations=3)',
+    changes=('weights', 'gains'),
+    same_draw=True,
+  ),
   Promise('hare_and_tortoise(period=1)', predicts=True),
   Promise(
     'normalize_and_project', changes=('weights',), unseen_by=('dqn_normed',)
@@ -358,6 +377,26 @@ PROMISES = (
     redraws=True,
   ),
   Promise('reset(scope="random", fraction=0)', predicts=True),
+  Promise(
+    'selective_weight_reinitialization(factor=1e9)',
+    changes=BOTH,
+    groups=BOTH,
+    same_draw=True,
+    redraws=True,
+  ),
+  Promise(
+    'selective_weight_reinitialization(utility="magnitude", '
+    'pruning="proportional", factor=1, count="keep")',
+    changes=BOTH,
+    zeroed=('layers',),
+    same_draw=True,
+    redraws=True,
+  ),
+  # No weight is exactly zero.
+  Promise(
+    'selective_weight_reinitialization(utility="magnitude", factor=0)',
+    predicts=True,
+  ),
   Promise('shrink_and_perturb', changes=BOTH, groups=BOTH),
   Promise(
     'shrink_and_perturb(noise="gaussian", perturb=0.01, optimizer="keep")',
@@ -367,6 +406,12 @@ PROMISES = (
     'shrink_and_perturb(shrink=0, perturb=1)',
     changes=BOTH,
     groups=BOTH,
+    same_draw=True,
+  ),
+  Promise(
+    'shrink_and_perturb(shrink={"encoder": 1, "head": 0}, '
+    'perturb={"encoder": 0, "head": 1}, optimizer="keep")',
+    changes=('head',),
     same_draw=True,
   ),
   Promise(

@@ -61,14 +61,19 @@ def paths_of(net_spec, parts, history):
   fed = [x.path for layer in recycled for x in feeds(layer, layers)]
   known = {
     'last': [layers[-1].path],
+    'layers': [layer.path for layer in layers],
     'weights': [(*layer.path, 'w') for layer in layers],
     'biases': [(*layer.path, 'b') for layer in layers],
+    'gains': [(*layer.path, 'g') for layer in layers],
     'recycled': [
       *((*layer.path, k) for layer in recycled for k in OF_UNITS),
       *((*path, 'w') for path in fed),
     ],
     'fed': [(*path, 'b') for path in fed],
   }
+  known['mixed'] = [
+    (*path, key) for path in (*(x.path for x in recycled), *fed) for key in 'wg'
+  ]
   return [path for part in parts for path in known.get(part, [(part,)])]
 
 
