@@ -73,7 +73,10 @@ def rank(measure, features, **options):
   """The rank of one layer's features."""
   probe = probe_of(
     {'second': features},
-    layers=(Layer('second', ('head', 'second')),),
+    layers=(
+      Layer('second', ('head', 'second')),
+      Layer('last', ('head', 'last'), hidden=False),
+    ),
     inputs=np.zeros([len(features), 1]),
   )
   return float(measure(probe, **options)['second'])
