@@ -90,9 +90,11 @@ class Probe:
     values = {}
     for layer in layers:
       parts = {follower.path[0] for follower in feeds(layer, layers)}
+      if not parts:  # The last one: predictions.
+        continue
       features = self.output.layers[layer.name]
       ends_encoder = layer.path[0] == 'encoder' and 'head' in parts
-      if ends_encoder or (parts and features.ndim == 2):
+      if ends_encoder or features.ndim == 2:
         values[layer.name] = ranks.singular_values(features)
     return values
 
