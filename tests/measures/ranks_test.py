@@ -11,7 +11,10 @@ from tests.diagnostics.probes import floats
 from tests.diagnostics.probes import probe_of
 
 RANKS = ('effective_rank', 'feature_rank', 'srank', 'stable_rank')
-LAYERS = (Layer('second', ('head', 'second')),)
+LAYERS = (
+  Layer('second', ('head', 'second')),
+  Layer('last', ('head', 'last'), hidden=False),
+)
 
 
 def draw(shape=(9, 7)):

@@ -381,6 +381,7 @@ PROMISES = (
     'selective_weight_reinitialization(factor=1e9)',
     changes=BOTH,
     groups=BOTH,
+    by_weight=True,
     same_draw=True,
     redraws=True,
   ),

@@ -290,7 +290,9 @@ def test_initial_weights_follow_what_is_drawn_again(
       there = drawn[path][new]
       # (A `g` of normalised weights is scaled where they were set to zero.)
       if path[-1].key != 'g' or redraws:
-        assert np.all((leaf[new] == there) | (there == 0))
+        # Up to rounding, which is the compiler's in either copy.
+        same = np.isclose(leaf[new], there, rtol=1e-6, atol=0)
+        assert np.all(same | (there == 0))
       seen |= new.any()
     assert seen == (redraws or mine.redraws)
 

@@ -1,5 +1,7 @@
 """Compiled training: counts with toys, equalities with a DQN."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,9 +23,11 @@ from tests.training import small
 class Toy:
   """Counts its updates; the loss is the batch."""
 
+  spec = types.SimpleNamespace(has_reference=False)
+
   @staticmethod
-  def update(key, nets, batch, updates, shard):
-    del key, shard
+  def update(key, nets, batch, updates, shard, reference):
+    del key, shard, reference
     return nets + 1, {'loss': batch, 'before': updates * 1.0}
 
 
@@ -151,9 +155,11 @@ def test_bad_loss_that_was_no_update_is_none():
 class KeyKeeper:
   """Its networks are the key of their last update."""
 
+  spec = types.SimpleNamespace(has_reference=False)
+
   @staticmethod
-  def update(key, nets, batch, updates, shard):
-    del nets, batch, updates, shard
+  def update(key, nets, batch, updates, shard, reference):
+    del nets, batch, updates, shard, reference
     return key, {'loss': jnp.array(1.0)}
 
 

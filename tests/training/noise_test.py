@@ -1,5 +1,6 @@
 """What must differ from step to step, between environments and seeds."""
 
+import types
 from typing import NamedTuple
 
 import jax
@@ -225,14 +226,16 @@ def test_batches_on_the_host_are_not_those_of_the_step_before():
 class NoteTaker:
   """Its network is a list of what its updates drew: the batch and noise."""
 
+  spec = types.SimpleNamespace(has_reference=False)
+
   @staticmethod
   def act(key, nets, observations, step):
     del key, nets, step
     return jnp.zeros(observations.shape[:1], jnp.int32)
 
   @staticmethod
-  def update(key, nets, batch, updates, shard):
-    del shard
+  def update(key, nets, batch, updates, shard, reference):
+    del shard, reference
     notes = jnp.stack([batch, jax.random.uniform(key)])
     return nets.at[updates].set(notes), {'loss': jnp.array(0.0)}
 
