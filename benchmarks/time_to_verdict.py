@@ -17,16 +17,9 @@ import subprocess
 import sys
 
 from benchmarks import studies
+from plasticity_rl import config_files
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.configs import continual_catch
-from plasticity_rl.configs import control
-from plasticity_rl.configs import minatar
 
-MODULES = {
-  'continual_catch': continual_catch,
-  'minatar': minatar,
-  'control': control,
-}
 # By name: the config, what is otherwise, and that with `--quick`.
 CASES = {
   'catch': ('continual_catch:demo', {}, {'num_steps': 3000}),
@@ -86,8 +79,8 @@ def measure(case: str, quick: bool) -> list[dict]:
     {'how': how, **timed(f'{prefix}_{how}', diagnose, cache, *words)}
     for how in ('cold', 'warm')
   ]
-  module, _, variant = source.partition(':')
-  config = MODULES[module].get_config(variant)
+  variant = config_files.split(source)[1].removeprefix(':')
+  config = config_files.load(source).get_config(variant)
   config.update_from_flattened_dict(changes)
   settings = settings_lib.resolve(config)
   apart = []

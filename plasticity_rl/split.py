@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from plasticity_rl.types import Loss
 from plasticity_rl.types import NetworkOutput
 from plasticity_rl.types import Params
 
@@ -204,6 +205,13 @@ def replace_trainable(params: Params, new: Params) -> Params:
     new,
     is_leaf=_is_injected,
   )
+
+
+def gradient_of(loss: Loss, params: Params) -> Params:
+  """The gradient of the mean loss by what learns, without any penalty."""
+  return jax.grad(
+    lambda learns: loss(replace_trainable(params, learns))[0].mean()
+  )(trainable(params))
 
 
 def _is_injected(node: Any) -> bool:

@@ -14,6 +14,7 @@ from plasticity_rl.layers import feeds
 from plasticity_rl.layers import get_layer
 from plasticity_rl.measures import kernels
 from plasticity_rl.measures import ranks
+from plasticity_rl.split import gradient_of
 from plasticity_rl.types import Key
 from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
@@ -74,9 +75,7 @@ class Probe:
   @functools.cached_property
   def gradient(self) -> Params:
     """That of the mean loss, without any penalty, by what learns."""
-    return jax.grad(lambda p: self.loss(self.with_learning(p))[0].mean())(
-      self.learns
-    )
+    return gradient_of(self.loss, self.params)
 
   @functools.cached_property
   def singular_values(self) -> dict[str, jax.Array]:

@@ -103,6 +103,33 @@ def looking(
   return Intervention(init_all, apply, nets_only=True)
 
 
+def of_method(
+  make: Callable[[NetSpec], Any], seen_as: str
+) -> tuple[
+  Callable[[Key, NetSpec, NetState, Any, Any], tuple[NetState, Any]],
+  Callable[[NetSpec, NetState], Any],
+]:
+  """`transform` and `init` for `looking`, by a method with its own state.
+
+  Args:
+    make: the method on a network, an `(init, step)` of `methods`.
+    seen_as: the keyword by which its `step` takes what is seen.
+  """
+
+  def init(net: NetSpec, state: NetState) -> Any:
+    return make(net).init(state.params, state.initial)
+
+  def transform(
+    key: Key, net: NetSpec, state: NetState, own: Any, seen: Any
+  ) -> tuple[NetState, Any]:
+    changed: tuple[NetState, Any] = make(net).step(
+      key, own, **{seen_as: seen}, **state._asdict()
+    )
+    return changed
+
+  return transform, init
+
+
 def check_nets(spec: AgentSpec, nets: Sequence[str] | None) -> tuple[str, ...]:
   """The networks to act on; an unknown one is refused."""
   if nets is None:

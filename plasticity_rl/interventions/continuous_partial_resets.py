@@ -1,7 +1,6 @@
 """Continuous partial resets, CPR: units of little gradient are mixed anew."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
@@ -9,10 +8,7 @@ from plasticity_rl.interventions.gradients import on_gradients
 from plasticity_rl.methods import continuous_partial_resets as method
 from plasticity_rl.methods.base import GradientMethod
 from plasticity_rl.types import AgentSpec
-from plasticity_rl.types import Key
 from plasticity_rl.types import NetSpec
-from plasticity_rl.types import NetState
-from plasticity_rl.types import Params
 
 
 def continuous_partial_resets(
@@ -73,12 +69,6 @@ def continuous_partial_resets(
       period=period,
     )
 
-  def init(net: NetSpec, state: NetState) -> Any:
-    return on(net).init(state.params, state.initial)
-
-  def transform(
-    key: Key, net: NetSpec, state: NetState, own: Any, gradient: Params
-  ) -> tuple[NetState, Any]:
-    return on(net).step(key, own, gradient=gradient, **state._asdict())
-
-  return on_gradients(spec, units.check_hidden(spec, nets), transform, init)
+  return on_gradients(
+    spec, units.check_hidden(spec, nets), *base.of_method(on, 'gradient')
+  )

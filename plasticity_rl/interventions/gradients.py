@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 
-from plasticity_rl import injection as core
 from plasticity_rl.interventions import base
+from plasticity_rl.split import gradient_of
 from plasticity_rl.types import AgentSpec
 from plasticity_rl.types import Key
-from plasticity_rl.types import Loss
 from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
@@ -49,10 +48,3 @@ def on_gradients(
     }
 
   return base.looking(spec, names, look, transform, init)
-
-
-def gradient_of(loss: Loss, params: Params) -> Params:
-  """That of the mean loss by what learns."""
-  return jax.grad(
-    lambda learns: loss(core.replace_trainable(params, learns))[0].mean()
-  )(core.trainable(params))

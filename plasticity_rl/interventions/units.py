@@ -74,13 +74,4 @@ def by_method(
     nets: as in `on_features`.
     make: the method on a network.
   """
-
-  def init(net: NetSpec, state: NetState) -> Any:
-    return make(net).init(state.params, state.initial)
-
-  def transform(
-    key: Key, net: NetSpec, state: NetState, own: Any, features: ByLayer
-  ) -> tuple[NetState, Any]:
-    return make(net).step(key, own, features=features, **state._asdict())
-
-  return on_features(spec, nets, transform, init)
+  return on_features(spec, nets, *base.of_method(make, 'features'))
