@@ -124,19 +124,26 @@ def _report_diagnosis(folders: list[str]) -> None:
   print(f'report: {pathlib.Path(_OUT.value or folders[0]) / "report.html"}')
 
 
+def _out_of(folders: list[str], what: str) -> str:
+  """--out, which is needed; several folders are refused."""
+  if len(folders) > 1:
+    raise UserError(f'report {what} on its own, not with other folders')
+  if _OUT.value is None:
+    raise UserError('give --out=DIR to say where the report goes')
+  out: str = _OUT.value
+  return out
+
+
 def _report_talk(folders: list[str]) -> None:
   _refuse('a diagnosis', margin=_MARGIN)
   _refuse('a study: a talk says the metric of each claim', metric=_METRIC)
   _refuse_human_normalized()
-  if len(folders) > 1:
-    raise UserError('report a talk on its own, not with other folders')
-  if _OUT.value is None:
-    raise UserError('give --out=DIR to say where the report goes')
+  out = _out_of(folders, 'a talk')
   from plasticity_rl.analysis import report
 
   text, path = report.talk(
     folders[0],
-    _OUT.value,
+    out,
     scores_file=_SCORES.value,
     interval=_INTERVAL.value,
   )
@@ -147,13 +154,10 @@ def _report_talk(folders: list[str]) -> None:
 def _report_study(folders: list[str]) -> None:
   _refuse('a diagnosis', margin=_MARGIN)
   _refuse_human_normalized()
-  if len(folders) > 1:
-    raise UserError('report a study on its own, not with other folders')
-  if _OUT.value is None:
-    raise UserError('give --out=DIR to say where the report goes')
+  out = _out_of(folders, 'a study')
   from plasticity_rl.analysis import report
 
-  written = report.study(folders[0], _OUT.value, metric=_METRIC.value)
+  written = report.study(folders[0], out, metric=_METRIC.value)
   print(written.text)
   print(f'report: {written.path}')
 
