@@ -249,3 +249,25 @@ def test_injection_and_resets_take_any_key_and_dtype(implementation, x64):
     )
     updates, _ = optimizer.update(injected, state, injected)
     assert_alike(optax.apply_updates(injected, updates), injected)
+
+
+@pytest.mark.parametrize(
+  'devices, given, devices_set, threads',
+  (
+    (1, {}, None, None),
+    (2, {}, '2', 2),
+    (1, {'JAX_NUM_CPU_DEVICES': '3'}, '3', 3),
+    (1, {'XLA_FLAGS': '-x --xla_force_host_platform_device_count=4'}, None, 4),
+    (2, {'PJRT_NPROC': '7'}, '2', None),
+  ),
+)
+def test_devices_of_the_cpu_leave_threads_free(
+  devices, given, devices_set, threads
+):
+  environ = dict(given)
+  process.divide_cpu(devices, environ)
+  assert environ.get('JAX_NUM_CPU_DEVICES') == devices_set
+  if threads is None:
+    assert environ.get('PJRT_NPROC') == given.get('PJRT_NPROC')
+  else:
+    assert int(environ['PJRT_NPROC']) == threads + os.cpu_count()

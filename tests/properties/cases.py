@@ -426,11 +426,11 @@ def with_promises(names=None, promises=PROMISES):
   """(agent, history, promise): all of them, for `make test-exhaustive`.
 
   `make test` takes every promise of the first agent after every history. Of
-  another agent it takes one promise of each intervention and those about
-  networks beside the default ones, its histories in turn: how an argument acts
-  is the same code for every agent.
+  another agent it takes one promise of each intervention and of what it
+  changes, and those about networks beside the default ones, its histories in
+  turn: how another argument acts is the same code for every agent.
   """
-  kinds = {p.text.split('(')[0]: p for p in reversed(promises)}
+  kinds = {(p.text.split('(')[0], p.changes): p for p in reversed(promises)}
   found = []
   for agent in by_speed(names):
     name = agent.values[0]
@@ -447,7 +447,7 @@ def with_promises(names=None, promises=PROMISES):
             history,
             promise,
             marks=marks,
-            id=f'{promise.text}-{name}-{history}',
+            id=f'{name}-{history}-{promise.text}',
           )
         )
   return found
