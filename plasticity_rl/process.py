@@ -63,17 +63,30 @@ _is_settled = contextvars.ContextVar('is_settled', default=False)
 def divide_cpu(
   devices: int, environ: MutableMapping[str, str] = os.environ
 ) -> None:
-  """Has jax divide the CPU into so many devices, if it is not started yet.
+  """Has jax divide the CPU into so many devices.
 
   With one device nothing is set: what the user's own variables say stays.
 
   Args:
     devices: how many.
     environ: the environment; changed.
+
+  Raises:
+    UserError: jax has started in this process with another number.
   """
   if devices > 1:
     environ[_DEVICES] = str(devices)
   _give_threads(environ)
+  if devices > 1 and 'jax' in sys.modules:  # Which has read its variables.
+    jax = sys.modules['jax']
+    try:
+      if jax.config.jax_num_cpu_devices != devices:
+        jax.config.update('jax_num_cpu_devices', devices)
+    except RuntimeError:
+      raise UserError(
+        f'--cpu_devices={devices}: jax has started in this process with '
+        f'{jax.device_count()}: give it to a process of its own'
+      ) from None
 
 
 def _give_threads(environ: MutableMapping[str, str]) -> None:

@@ -9,9 +9,7 @@ from tests import tiers
 TESTS = pathlib.Path(__file__).parent
 
 
-@pytest.mark.parametrize(
-  'name', (*tiers.SLOW, *tiers.EXHAUSTIVE, *tiers.FIRST)
-)
+@pytest.mark.parametrize('name', (*tiers.SLOW, *tiers.EXHAUSTIVE, *tiers.FIRST))
 def test_a_name_begins_that_of_a_test(name):
   path, _, test = name.partition('::')
   files = [

@@ -112,6 +112,7 @@ def _test(folder: str, tests, said: str) -> None:
           '-q',
           '--no-header',
           '--tb=short',
+          '-m=',  # All of them, exhaustive ones too.
           '-p',
           'no:cacheprovider',
           *tests,
