@@ -16,7 +16,10 @@ MUTANTS = (
     _LOOP,
     '    if every and counters.step > 0 and counters.step % every == 0:\n',
     '    if every and counters.step < 0:\n',
-    ('tests/training/changing_tasks_test.py',),
+    (
+      'tests/training/changing_tasks_test.py'
+      '::test_a_replay_on_the_host_is_emptied_at_the_switch',
+    ),
   ),
   Mutant(
     'environments-not-put-back',
