@@ -77,13 +77,16 @@ def test_each_seed_is_the_run_of_that_seed_alone(in_turn):
 def test_segments_and_priming_take_seeds_alike(turn, seen, monkeypatch):
   """By one rule, both see one seed at a time or all three."""
   counts = {}
-  for name in ('segment', 'prime'):
 
-    def recorded(state, *args, name=name, real=getattr(device_loop, name)):
+  def record(name, real):
+    def recorded(state, *args):
       counts[name] = len(state.keys.run)
       return real(state, *args)
 
     monkeypatch.setattr(device_loop, name, recorded)
+
+  record('segment', device_loop.segment)
+  record('prime', device_loop.prime)
   monkeypatch.setattr(
     device_trainer.seeds_lib, 'are_better_in_turn', lambda params: turn
   )
