@@ -1,13 +1,14 @@
 """Small networks on control problems, inside the compiled loop.
 
-SAC where actions are continuous, Double DQN where they are discrete. Variants,
-joined by commas: a problem (`pendulum` by default, `cartpole`, `acrobot`,
-`mountain_car`, `mountain_car_continuous`, `cartpole_swingup`,
-`cartpole_swingup_sparse`), `ratio=1` to `ratio=32` for so many updates a step,
-`simba` for a residual block instead of a dense layer, and decayed weights,
-`continual` for ten tasks of other physics, each half as long as a run without
-it, and `gradual` for the same, but physics drifts. What is learned in 20k steps
-(60k of `mountain_car`), and how long these take: `results/control/README.md`.
+SAC where actions are continuous, Double DQN where they are discrete, and DrQ
+from pictures. Variants, joined by commas: a problem (`pendulum` by default,
+`cartpole`, `acrobot`, `mountain_car`, `mountain_car_continuous`,
+`cartpole_swingup`, `cartpole_swingup_sparse`, `pendulum_pixels`), `ratio=1` to
+`ratio=32` for so many updates a step, `simba` for a residual block instead of a
+dense layer, and decayed weights, `continual` for ten tasks of other physics,
+each half as long as a run without it, and `gradual` for the same, but physics
+drifts. What is learned in 20k steps (60k of `mountain_car`), and how long these
+take: `results/control/README.md`.
 """
 
 from plasticity_rl import settings
@@ -21,6 +22,7 @@ SAC = (
   'cartpole_swingup_sparse',
 )
 DQN = ('cartpole', 'acrobot', 'mountain_car')
+DRQ = ('pendulum_pixels',)
 RATIOS = tuple(f'ratio={n}' for n in (1, 2, 4, 8, 16, 32))
 OTHERS = ('continual', 'gradual', 'simba', *RATIOS)
 
@@ -28,13 +30,13 @@ OTHERS = ('continual', 'gradual', 'simba', *RATIOS)
 def get_config(variant: str = ''):
   problem, words = variants.parse(
     variant,
-    (*SAC, *DQN),
+    (*SAC, *DQN, *DRQ),
     OTHERS,
     default='pendulum',
     kind='any control problem here',
   )
   ratios = [int(word.split('=')[1]) for word in words if word in RATIOS]
-  agent = 'sac' if problem in SAC else 'dqn'
+  agent = 'sac' if problem in SAC else 'drq' if problem in DRQ else 'dqn'
   config = settings.default_config(agent, problem)
   config.num_seeds = 10
   config.num_steps = 20_000
@@ -54,7 +56,12 @@ def get_config(variant: str = ''):
   config.replay.min_size = 1000
   config.replay.batch_size = 64
   config.replay.updates_per_step = float(ratios[-1] if ratios else 1)
-  if agent == 'sac':
+  if agent == 'drq':
+    config.network.convolutions = ((8, 3, 2), (16, 3, 2))
+    config.network.split = 2
+    config.agent.shift = 2
+    config.agent.initial_temperature = 1.0
+  if agent != 'dqn':
     config.agent.random_steps = 1000
   else:
     # With the Huber loss values of some hundred steps do not converge.

@@ -5,12 +5,13 @@
   --config.environment.name=jax:my_package.my_module:make_env
 
 It runs inside the compiled loop; see docs/environments.md. Variants: the agent,
-`dqn` (discrete actions, the default) or `sac` (continuous ones, from vectors).
+`dqn` (discrete actions, the default), `sac` (continuous ones, from vectors) or
+`drq` (continuous ones, from pictures).
 """
 
 from plasticity_rl import settings
 
-AGENTS = ('dqn', 'sac')
+AGENTS = ('dqn', 'sac', 'drq')
 
 
 def get_config(variant: str = ''):
@@ -34,4 +35,8 @@ def get_config(variant: str = ''):
     config.network.initializer = 'orthogonal'
     config.optimizer.learning_rate = 1e-3
     config.agent.random_steps = 1000
+  if agent == 'drq':
+    config.network.convolutions = ((16, 3, 2), (32, 3, 2))
+    config.network.split = 2
+    config.optimizer.learning_rate = 3e-4
   return config

@@ -23,7 +23,7 @@ class System(NamedTuple):
 
   Attributes:
     name: of the problem.
-    observation_shape: shape of one observation, which is float32.
+    observation_shape: shape of one observation.
     actions: `Discrete` or `Continuous`.
     return_range: lowest and highest return to expect of an episode; see
       `base.Environment`.
@@ -36,6 +36,7 @@ class System(NamedTuple):
     max_frames: frames after which an episode is truncated, where this belongs
       to the problem; 0 for no limit.
     shortest_episode: see `base.Environment`.
+    observation_dtype: dtype of observations.
   """
 
   name: str
@@ -50,6 +51,7 @@ class System(NamedTuple):
   frames_per_step: int = 1
   max_frames: int = 0
   shortest_episode: int = 1
+  observation_dtype: Any = jnp.float32
 
 
 def environment(system: System) -> base.Environment:
@@ -72,7 +74,7 @@ def environment(system: System) -> base.Environment:
     base.Environment(
       name=system.name,
       observation_shape=system.observation_shape,
-      observation_dtype=jnp.float32,
+      observation_dtype=system.observation_dtype,
       actions=system.actions,
       return_range=system.return_range,
       range_frames=system.range_frames,

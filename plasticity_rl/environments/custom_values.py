@@ -20,8 +20,9 @@ class UnfitError(ValueError):
 
 def described(value: Any) -> str:
   """A value in a few words: for example 'a tuple of 4'."""
-  if isinstance(value, np.ndarray):
-    return f'an array of shape {value.shape} and dtype {value.dtype}'
+  # Arrays of other packages too, whose values may be unknown yet.
+  if hasattr(value, 'dtype') and getattr(value, 'shape', ()):
+    return f'an array of shape {tuple(value.shape)} and dtype {value.dtype}'
   if isinstance(value, (tuple, list)):
     return f'a {type(value).__name__} of {len(value)}'
   if value is None:

@@ -91,6 +91,12 @@ _ENTRIES: Mapping[str, _Entry] = {
   'pendulum': _Entry(
     'pendulum', time_limit=200, physics=('gravity', 'length', 'mass')
   ),
+  'pendulum_pixels': _Entry(
+    'pendulum_pixels',
+    options={'size': 20, 'stack_frames': 3},
+    time_limit=200,
+    physics=('gravity', 'length', 'mass'),
+  ),
 }
 
 # Options of every environment on the device. See `continual`, `varying` and

@@ -290,14 +290,15 @@ def _check_together(settings: Settings) -> None:
   _check_optimizer(settings)
   _check_agent(settings)
   env, replay = settings.environment, settings.replay
+  options = settings.environment_options
   if isinstance(env, (EnvironmentConfig, HostEnvironmentConfig)) and isinstance(
     replay, data_settings.ReplayConfig
   ):
-    _check_replay(env, replay, settings.segment_steps)
-  if isinstance(env, EnvironmentConfig):
-    _check_tasks(env, settings.environment_options)
-  elif isinstance(env, HostEnvironmentConfig):
-    _check_host_tasks(env, settings.environment_options)
+    _check_replay(env, replay, options, settings.segment_steps)
+    if isinstance(env, EnvironmentConfig):
+      _check_tasks(env, options)
+    else:
+      _check_host_tasks(env, replay, options)
 
 
 def _check_optimizer(settings: Settings) -> None:
@@ -324,13 +325,12 @@ def _check_agent(settings: Settings) -> None:
 def _check_replay(
   env: EnvironmentConfig | HostEnvironmentConfig,
   replay: data_settings.ReplayConfig,
+  options: Mapping[str, Any],
   segment_steps: int,
 ) -> None:
+  length = 'switch_every_steps'
   for label, steps in (
-    (
-      'environment.switch_every_steps',
-      getattr(env, 'switch_every_steps', 0),
-    ),
+    (f'environment.{length}', getattr(env, length, options.get(length, 0))),
     ('segment_steps', segment_steps),
     ('replay.capacity', replay.capacity),
   ):
@@ -386,14 +386,14 @@ def _check_tasks(env: EnvironmentConfig, options: Mapping[str, Any]) -> None:
 
 
 def _check_host_tasks(
-  env: HostEnvironmentConfig, options: Mapping[str, Any]
+  env: HostEnvironmentConfig,
+  replay: data_settings.ReplayConfig,
+  options: Mapping[str, Any],
 ) -> None:
-  if env.name != host_registry.SEQUENCE:
-    return
-  host_registry.check_tasks(options['tasks'])
-  steps = options['switch_every_steps']
-  if steps % env.num_envs:
+  if env.name == host_registry.SEQUENCE:
+    host_registry.check_tasks(options['tasks'])
+  elif replay.clear_on_switch:
     raise errors.UserError(
-      f'config.environment.switch_every_steps ({steps}) must be a multiple of '
-      f'environment.num_envs ({env.num_envs})'
+      f'config.replay.clear_on_switch is True, but {env.name} is a single '
+      f'task: take False, or {host_registry.SEQUENCE}'
     )

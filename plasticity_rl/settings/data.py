@@ -25,6 +25,9 @@ class ReplayConfig:
     later_patience: measurements in a row that must meet the criterion.
     priming_updates: updates on the first `min_size` transitions, before more
       transitions are collected ("heavy priming"); 0 for none.
+    clear_on_switch: delete all transitions when the task changes; updates then
+      wait for `min_size` transitions of the new task. Otherwise those of
+      earlier tasks stay until newer ones replace them.
   """
 
   capacity: int = setting(10_000, low=1)
@@ -37,17 +40,12 @@ class ReplayConfig:
   later_when: str = ''
   later_patience: int = setting(1, low=1)
   priming_updates: int = setting(0, low=0)
+  clear_on_switch: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class DeviceReplayConfig(ReplayConfig):
-  """A replay on the device.
-
-  Attributes:
-    clear_on_switch: delete all transitions when the task changes.
-  """
-
-  clear_on_switch: bool = False
+  """A replay on the device."""
 
 
 @dataclasses.dataclass(frozen=True)

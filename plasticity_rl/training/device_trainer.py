@@ -76,9 +76,14 @@ class DeviceTrainer(trainer_lib.Trainer):
     self.host_axes = self._sharded_data.host_axes
     self.batch = self._batch_shapes()
 
+    def compiled(step):
+      return self._sharded_data.jit(
+        seeds_lib.in_turn(step) if self._in_turn else step
+      )
+
     def segment_at(schedule):
-      def segment(state):
-        return device_loop.segment(
+      return compiled(
+        lambda state: device_loop.segment(
           state,
           self._num_rows,
           agent,
@@ -87,20 +92,18 @@ class DeviceTrainer(trainer_lib.Trainer):
           hooks,
           layout.shard,
         )
-
-      return self._sharded_data.jit(
-        seeds_lib.in_turn(segment) if self._in_turn else segment, metrics=True
       )
 
     def prime_chunk(state):
       updates = min(settings.replay.priming_updates, settings_lib.PRIMING_CHUNK)
       return device_loop.prime(
         state, updates, agent, sharded, hooks, layout.shard
-      )
+      ), {}
 
+    prime = compiled(prime_chunk)
     self.segment = segment_at(schedule)
     self.segment_later = segment_at(later_schedule) if later_schedule else None
-    self.prime = self._sharded_data.jit(prime_chunk)
+    self.prime = lambda state: prime(state)[0]
     self._init_all = layout.jit(
       self._init_seeds, seeds=parallel.Axes((0,), AXES)
     )

@@ -53,6 +53,9 @@ class HostSegment:
     # Networks and intervention states for acting, on one device.
     self._acting = state.nets, state.interventions
     self._num_learned = 0
+    self._clear_every = 0  # Steps of a task, if its end empties the replays.
+    if settings.replay.clear_on_switch:
+      self._clear_every = settings.environment_options['switch_every_steps']
     self._returns = self._env.episode_return.copy()
     self._episodes, self._return_sum = np.zeros((2, data.num_seeds))
 
@@ -79,6 +82,7 @@ class HostSegment:
     """Every environment steps once, and updates if they are due."""
     counters = self._counters
     step = counters.step
+    self._clear_at_a_switch()
     due = self._schedule.due(step // self._data.num_envs)
     # With overlap, an update runs while the environments step. It does not use
     # the data of this step, and the next step is the first with its networks.
@@ -102,6 +106,14 @@ class HostSegment:
     counters.stored += 1
     if due and not overlap and self._is_ready():
       self._learn(step, self._sample(step))
+
+  def _clear_at_a_switch(self):
+    """Before the first row of a task, as on the device."""
+    counters, every = self._counters, self._clear_every
+    if every and counters.step > 0 and counters.step % every == 0:
+      for replay in self._state.replay.by_seed:
+        replay.clear()
+      counters.cleared = counters.stored
 
   def _is_ready(self):
     stored = self._counters.stored - self._counters.cleared

@@ -35,36 +35,31 @@ class ShardedData:
     self.is_sharded = is_sharded
     self._take_first = layout.jit(lambda env: jax.tree.map(lambda x: x[0], env))
 
-  def jit(
-    self, function: Callable[..., Any], metrics: bool = False
-  ) -> Callable[..., Any]:
+  def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function of states, over seeds or devices.
 
     Args:
-      function: `(state) -> state`, or `(state) -> (state, metrics)`.
-      metrics: whether it returns metrics.
+      function: `(state) -> (state, metrics)`.
 
     Returns:
       The compiled function, which donates its state.
     """
     axis = 0 if self.is_sharded else None
     state = TrainState(None, axis, axis, None, None, None)
-    seeds = (trainer_lib.AXES, 0) if metrics else trainer_lib.AXES
     run = self._layout.jit(
       function,
       donate=(0,),
-      seeds=parallel.Axes((trainer_lib.AXES,), seeds),
-      data=parallel.Axes((state,), (state, None) if metrics else state),
+      seeds=parallel.Axes((trainer_lib.AXES,), (trainer_lib.AXES, 0)),
+      data=parallel.Axes((state,), (state, None)),
     )
     if self._layout.mode != 'data':
       return run
 
     def run_and_collect(state):
-      result = run(state)
-      if not metrics:
-        return self._to_first_device(result)
-      return self._to_first_device(result[0]), self._layout.to_first_device(
-        result[1]
+      state, metrics = run(state)
+      return (
+        self._to_first_device(state),
+        self._layout.to_first_device(metrics),
       )
 
     return run_and_collect

@@ -124,7 +124,7 @@ def test_options():
     ('branching', 'is not made of pure functions of JAX: Attempted boolean'),
     ('multi', 'must be a Discrete or a Box, not a MultiDiscrete'),
     ('unbounded', 'actions need finite bounds'),
-    ('reset alone', 'reset() returned'),
+    ('reset alone', 'reset() returned an array of shape (2,)'),
     ('no brax state', 'step() returned a tuple of 2; expected a state'),
     ('brax dict', 'observations must be one array, not a dict of 1 arrays'),
   ],

@@ -181,6 +181,18 @@ class BoxLine(Line):
     return super().step_env(key, state, action.reshape(()), params)
 
 
+class PictureLine(BoxLine):
+  """Pictures `[H, W, C]` of the place (a column) and the time (a row)."""
+
+  def observation_space(self, params):
+    return Box(0, 255, (12, 12, 2), jnp.uint8)
+
+  def observe(self, state):
+    column = jnp.clip(3 * state.place, 0, 11).astype(jnp.int32)
+    picture = jnp.zeros((12, 12, 2), jnp.uint8)
+    return picture.at[:, column, 0].set(255).at[state.time, :, 1].set(255)
+
+
 class Wrapper:
   """As gymnax's: what it lacks is the inner environment's."""
 

@@ -183,6 +183,7 @@ def test_table_of_options():
     'mountain_car': 200,
     'mountain_car_continuous': 999,
     'pendulum': 200,
+    'pendulum_pixels': 200,
   }
   for name, limit in limits.items():
     assert registry.OPTIONS[name]['max_episode_steps'] == limit

@@ -6,6 +6,17 @@ _ROOM = 'plasticity_rl/environments/'
 _TESTS = 'tests/environments/'
 
 MUTANTS = (
+  Mutant(
+    'the-pictures-of-before-are-lost',
+    'plasticity_rl/environments/pendulum_pixels.py',
+    '      lambda old, new: jnp.append(old[1:], new), state.recent, after\n',
+    '      lambda old, new: jnp.full_like(old, new), state.recent, after\n',
+    (
+      _TESTS
+      + 'pendulum_pixels_test.py'
+      + '::test_it_is_the_pendulum_with_its_last_pictures',
+    ),
+  ),
   # --- Equations of motion, and the ends of episodes.
   Mutant(
     'cartpole-moves-by-the-new-velocity',

@@ -12,6 +12,16 @@ _NOISE = 'tests/training/noise_test.py::test_'
 
 MUTANTS = (
   Mutant(
+    'replays-keep-the-earlier-task',
+    _LOOP,
+    '    if every and counters.step > 0 and counters.step % every == 0:\n',
+    '    if every and counters.step < 0:\n',
+    (
+      'tests/training/changing_tasks_test.py'
+      '::test_a_replay_on_the_host_is_emptied_at_the_switch',
+    ),
+  ),
+  Mutant(
     'environments-not-put-back',
     _DATA,
     '      if not is_current:\n',

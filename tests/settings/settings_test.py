@@ -246,6 +246,7 @@ def test_a_sequence_of_games_that_is_none_is_refused(changes, message):
 )
 def test_a_sequence_of_tasks_that_is_none_is_refused(changes, message):
   config = settings_lib.default_config('sac', 'dmc_sequence')
+  assert not config.replay.clear_on_switch  # As on the device.
   config.environment.update(changes)
   with pytest.raises(UserError, match=message):
     settings_lib.resolve(config)

@@ -5,6 +5,12 @@ import numpy as np
 import pytest
 
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.environments import host_registry
+from plasticity_rl.environments import spaces as spaces_lib
+from plasticity_rl.environments import task_sequence
+from plasticity_rl.environments import vector
+from plasticity_rl.training import experiment as experiment_lib
+from tests.environments import task_sequence_test
 from tests.training import small
 
 
@@ -57,6 +63,53 @@ def test_physics_changes_at_the_switch_and_is_the_same_in_all_environments():
   assert (factors[1] != factors[2]).all()
   # Seeds have tasks of their own.
   assert (factors[:, 0] != factors[:, 1]).all()
+
+
+def stand_ins(name, num_envs, *, evaluation, switch_every_steps, **_):
+  """Two tasks on the host, of which nothing is drawn and nothing ends."""
+  assert name == 'dmc_sequence'
+  spaces = spaces_lib.Spaces((1,), np.float32, spaces_lib.Continuous(1))
+  tasks = [
+    vector.SyncVectorEnv(
+      [task_sequence_test.Endless(task) for _ in range(num_envs)],
+      spaces,
+      return_range=(0, 1),
+      range_frames=0,
+    )
+    for task in range(2)
+  ]
+  return task_sequence.TaskSequence(
+    ('a', 'b'), tasks, switch_every_steps, evaluation=evaluation
+  )
+
+
+@pytest.mark.parametrize('clear', (True, False))
+def test_a_replay_on_the_host_is_emptied_at_the_switch(monkeypatch, clear):
+  """As on the device: before the first row of the new task, or not at all."""
+  monkeypatch.setattr(host_registry, 'make', stand_ins)
+  config = settings_lib.default_config('sac', 'dmc_sequence')
+  small.shorten(config)
+  config.num_seeds = 1
+  config.agent.random_steps = 80
+  config.environment.switch_every_steps = 40
+  config.environment.overlap = False
+  config.replay.update({'capacity': 80, 'clear_on_switch': clear})
+  experiment = experiment_lib.build(settings_lib.resolve(config))
+  state, seen = experiment.init(), []
+  for _ in range(4):
+    state = experiment.trainer.segment(state)[0]
+    (ring,) = state.replay.by_seed
+    tasks = ring.batch(np.array(ring.ids)).r_t  # The reward is the task.
+    counts = [int((tasks == task).sum()) for task in range(2)]
+    seen.append((*counts, int(state.counters.updates)))
+  # Updates, one a row, begin with four rows; at step 40 the task changes.
+  if clear:
+    assert seen == [(20, 0, 7), (40, 0, 17), (0, 20, 24), (0, 40, 34)]
+  else:
+    assert seen == [(20, 0, 7), (40, 0, 17), (40, 20, 27), (40, 40, 37)]
+  # What a copy of the state has, it has too.
+  replays = experiment.trainer.snapshots(state)
+  assert [len(r.ids) for r in replays.values()] == [40 if clear else 80]
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 VARIANTS = (
   *control.SAC,
   *control.DQN,
+  *control.DRQ,
   'pendulum,continual',
   'cartpole,gradual,ratio=4',
   'pendulum,simba',
@@ -41,8 +42,10 @@ def test_a_few_steps_of_every_variant(variant, tmp_path):
   config.evaluation.max_steps = 20
   config.diagnostics.names = ('weight_norm',)
   config.diagnostics.probe_size = 8
-  if config.agent.name == 'sac':
+  if config.agent.name != 'dqn':
     config.agent.random_steps = 20
+  if config.agent.name == 'drq':
+    config.network.update({'convolutions': ((4, 3, 4),), 'split': 1})
   if config.environment.switch_every_steps:
     config.environment.switch_every_steps = 20
   config.log.progress = False

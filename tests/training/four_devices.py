@@ -14,6 +14,7 @@ import numpy as np
 
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
+from tests.training import continuous_actions_test
 from tests.training import host_trainer_test
 from tests.training import small
 
@@ -67,6 +68,53 @@ def fewer_devices():
   }
 
 
+def trained(**changes):
+  """SAC's trainer and its state after 40 steps, of which 24 are random."""
+  made = small.build(continuous_actions_test.sac(**changes))
+  state = made.init()
+  for _ in range(2):
+    state, metrics = jax.block_until_ready(made.trainer.segment(state))
+  return made.trainer, state, metrics
+
+
+def sac_against_one(mode):
+  """As `against_one`, without what is between segments."""
+  changes = {
+    'num_seeds': 4,
+    'environment.num_envs': 1,
+    'replay.updates_per_step': 1.0,
+  }
+  _, one, _ = trained(parallel='none', **changes)
+  _, many, _ = trained(parallel=mode, **changes)
+  return distance(many.nets, one.nets)
+
+
+def shared_tasks():
+  """SAC on physics that change at step 20, an environment on each device."""
+  trainer, state, metrics = trained(
+    **{
+      'parallel': 'data',
+      'environment.num_envs': 4,
+      'environment.vary': ('gravity', 'length'),
+      'environment.switch_every_steps': 20,
+      'replay.clear_on_switch': True,
+    }
+  )
+  saved = trainer.to_checkpoint(state)
+  return {
+    'actions': state.replay.a_tm1.shape,
+    # Of devices, seeds, environments, constants.
+    'factors': np.asarray(state.env.state.inner.factors).tolist(),
+    'places': np.asarray(state.env.observation)[:, 0, 0].tolist(),
+    'cleared': int(state.counters.cleared),
+    'loss': np.asarray(metrics['train/loss']).tolist(),
+    'same': distance(
+      trainer.load(jax.device_get(saved), pathlib.Path())._replace(keys=()),
+      state._replace(keys=()),
+    ),
+  }
+
+
 def main():
   one_env = {'environment.num_envs': 1, 'replay.updates_per_step': 1.0}
   print(
@@ -74,6 +122,9 @@ def main():
       {
         'device data': against_one(small.dqn, 'data', num_seeds=1, **one_env),
         'device seeds': against_one(small.dqn, 'seeds', num_seeds=4),
+        'sac data': sac_against_one('data'),
+        'sac seeds': sac_against_one('seeds'),
+        'shared tasks': shared_tasks(),
         'host data': against_one(host_trainer_test.make, 'data'),
         'host seeds': against_one(host_trainer_test.make, 'seeds', num_seeds=4),
         'fewer devices': fewer_devices(),

@@ -359,10 +359,8 @@ def test_a_replay_larger_than_memory_is_refused_with_what_fits(monkeypatch):
 def test_what_does_not_fit_is_refused():
   with pytest.raises(UserError, match='pickles'):
     make('pickles')
-  with pytest.raises(UserError, match='clear_on_switch'):
-    config = settings_lib.default_config('dqn', COPIED).to_dict()
-    config['replay']['clear_on_switch'] = True
-    settings_lib.resolve(config)
+  with pytest.raises(UserError, match='clear_on_switch is True, but .* single'):
+    make(**{'replay.clear_on_switch': True})
 
 
 @pytest.mark.slow

@@ -34,11 +34,27 @@ def sac():
   )
 
 
-@pytest.fixture(name='case', scope='module', params=['dqn', 'sac'])
+def drq():
+  """DrQ on pictures, of the kind of gymnax."""
+  return settings(
+    'drq',
+    'PictureLine',
+    **{
+      'agent.random_steps': 24,
+      'agent.shift': 1,
+      'network.convolutions': ((4, 3, 2),),
+      'replay.capacity': 64,
+    },
+  )
+
+
+CASES = {'dqn': settings, 'sac': sac, 'drq': drq}
+
+
+@pytest.fixture(name='case', scope='module', params=CASES)
 def fixture_case(request, tmp_path_factory):
   """An experiment and its run of 80 steps."""
-  made = settings() if request.param == 'dqn' else sac()
-  experiment = small.build(made)
+  experiment = small.build(CASES[request.param]())
   return experiment, small.run(
     experiment, tmp_path_factory.mktemp('own') / 'run'
   )
@@ -122,7 +138,7 @@ def test_options_are_looked_at_when_the_config_is_read(key, value, said):
 
 
 def test_the_config_to_start_from():
-  for agent in ('', 'sac'):
+  for agent in ('', 'sac', 'drq'):
     made = own_jax_environment.get_config(agent)
     made.environment.name = f'{STAND_INS}:Line'
     assert settings_lib.resolve(made).agent.name == (agent or 'dqn')
@@ -133,6 +149,8 @@ def test_the_config_to_start_from():
   [
     ('dqn', 'BoxLine', "'dqn'.*continuous actions of size 1; what can: sac"),
     ('sac', 'Line', "'sac'.*2 discrete actions; what can: dqn"),
+    ('sac', 'PictureLine', r"'sac'.*\(12, 12, 2\).*what can: drq"),
+    ('drq', 'BoxLine', r"'drq'.*\(2,\).*what can: sac"),
   ],
 )
 def test_an_agent_for_other_actions_is_refused(agent, name, said):

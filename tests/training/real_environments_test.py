@@ -54,6 +54,7 @@ def sequence():
       'environment.tasks': ('walker_stand', 'walker_walk'),
       'environment.num_envs': 2,
       'environment.switch_every_steps': 50,
+      'replay.clear_on_switch': True,
       'replay.updates_per_step': 0.5,
     },
   )

@@ -8,6 +8,7 @@ import pytest
 from configs import continual_catch
 from configs import minatar
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.training import device_loop
 from plasticity_rl.training import device_trainer
 from plasticity_rl.training import experiment as experiment_lib
 from plasticity_rl.training import seeds
@@ -17,12 +18,19 @@ from tests.training import small
 
 def settings(num_seeds, seed=1):
   """Continual Catch, past a switch; a replay that is full and emptied."""
-  return small.dqn(num_seeds=num_seeds, seed=seed, segment_steps=80)
+  return small.dqn(
+    num_seeds=num_seeds,
+    seed=seed,
+    segment_steps=80,
+    **{'replay.priming_updates': 5},
+  )
 
 
 def segment(settings):
-  experiment = experiment_lib.build(settings)
-  return experiment.trainer.segment(experiment.init())
+  """A segment, and five updates more."""
+  trainer = experiment_lib.build(settings).trainer
+  state, metrics = trainer.segment(trainer.init())
+  return trainer.prime(state), metrics
 
 
 def assert_close(a, b):
@@ -50,6 +58,7 @@ def test_as_at_once(in_turn, monkeypatch):
   assert_close(metrics, metrics_at_once)
   # A counter each would have been added up.
   assert int(state.counters.step) == 80
+  assert int(state.counters.updates) == int(metrics['updates'][0]) + 5
 
 
 @pytest.mark.slow
@@ -62,6 +71,29 @@ def test_each_seed_is_the_run_of_that_seed_alone(in_turn):
       (metrics, alone_metrics),
     ):
       small.assert_equal(jax.tree.map(lambda x, k=k: x[k : k + 1], a), b)
+
+
+@pytest.mark.parametrize('turn, seen', [(True, 1), (False, 3)])
+def test_segments_and_priming_take_seeds_alike(turn, seen, monkeypatch):
+  """By one rule, both see one seed at a time or all three."""
+  counts = {}
+
+  def record(name, real):
+    def recorded(state, *args):
+      counts[name] = len(state.keys.run)
+      return real(state, *args)
+
+    monkeypatch.setattr(device_loop, name, recorded)
+
+  record('segment', device_loop.segment)
+  record('prime', device_loop.prime)
+  monkeypatch.setattr(
+    device_trainer.seeds_lib, 'are_better_in_turn', lambda params: turn
+  )
+  trainer = experiment_lib.build(settings(3)).trainer
+  for function in (trainer.segment, trainer.prime):
+    jax.eval_shape(function, trainer.shapes())
+  assert counts == {'segment': seen, 'prime': seen}
 
 
 @pytest.mark.parametrize('width, better', [(127, False), (128, True)])
