@@ -149,7 +149,9 @@ _BY_KEY = {
 _SETTINGS = {'continual_catch': 'continual Catch', 'random_labels': 'labels'}
 # Of every intervention and diagnostic: no choice of the user.
 _GIVEN = ('spec', 'probe')
-_COMMAND = re.compile(r'(?:^    |`)((?:python -m|make) [^`\n]+)', re.M)
+_COMMAND = re.compile(
+  r'(?:^    |`)((?:taskset -c \d )?(?:python -m|make) [^`\n]+)', re.M
+)
 
 
 def options(function: Callable) -> str:
