@@ -146,7 +146,10 @@ _BY_KEY = {
   'optimizer.name = upgd': 'scale_by_upgd',
   'optimizer.name = adam_upgd': 'scale_by_upgd',
 }
-_SETTINGS = {'continual_catch': 'continual Catch', 'random_labels': 'labels'}
+_SETTINGS = {
+  'continual_catch': 'continual Catch',
+  'random_labels': 'random labels',
+}
 # Of every intervention and diagnostic: no choice of the user.
 _GIVEN = ('spec', 'probe')
 _COMMAND = re.compile(

@@ -18,7 +18,9 @@ from docs import stage
 from tests.docs import pages
 
 CHROMIUM = next(
-  filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'chrome'))),
+  filter(
+    None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))
+  ),
   None,
 )
 PHONE, DESKTOP = 390, 1280
