@@ -35,14 +35,15 @@ FIND_PYTHON = \
 PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-lowest lint calibrate mutants docs \
+.PHONY: help setup demo test test-fast test-exhaustive test-lowest lint calibrate mutants docs \
   durability constraints clean
 
 help:
 	@echo 'make setup        install into $(VENV) what the rest needs'
 	@echo 'make demo         diagnose continual Catch; report in $(DEMO_DIR)'
-	@echo 'make test         all tests'
+	@echo 'make test         the tests'
 	@echo 'make test-fast    all but the slow ones'
+	@echo 'make test-exhaustive  further combinations of what make test covers'
 	@echo 'make lint         ruff and mypy'
 	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
@@ -76,7 +77,12 @@ test: setup
 	@$(BIN)/python -m pytest tests $(XDIST) $(PYTEST_ARGS)
 
 test-fast: setup
-	@$(BIN)/python -m pytest tests -m 'not slow' $(XDIST) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests -m 'not slow and not exhaustive' \
+	  $(XDIST) $(PYTEST_ARGS)
+
+# The combinations that `make test` leaves out.
+test-exhaustive: setup
+	@$(BIN)/python -m pytest tests -m exhaustive $(XDIST) $(PYTEST_ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check --quiet .
@@ -103,7 +109,7 @@ test-lowest:
 	"$$python" -m venv --clear build/lowest; \
 	build/lowest/bin/python -m pip install -qq \
 	  -c constraints/lowest.txt -e '.[dev]'; \
-	build/lowest/bin/python -m pytest tests -m 'not slow' $(XDIST) \
+	build/lowest/bin/python -m pytest tests -m 'not slow and not exhaustive' $(XDIST) \
 	  $(PYTEST_ARGS)
 test-lowest: PYTHON := $(or $(PYTHON),python3.11)
 

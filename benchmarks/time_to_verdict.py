@@ -3,15 +3,18 @@
   python -m benchmarks.time_to_verdict [--case=catch ...] [--quick]
 
 Each case is diagnosed twice by the command that users type: with an empty
-compilation cache, and with what that left. Then the same work is done as runs
-of their own: for each arm a training from the start with its intervention at
-the step of the fork, ten seeds in a program, with a warm cache as well. Writes
+compilation cache, and with what that left. The same on one device and on two
+that the CPU is divided into (`--cpu_devices`), each with half of the seeds.
+Then the same work is done as runs of their own on as many devices as was
+quicker: for each arm a training from the start with its intervention at the
+step of the fork, ten seeds in a program, with a warm cache as well. Writes
 `results/time_to_verdict.md`; every command's times are kept beside its folder,
 so that an interrupted benchmark goes on.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -76,9 +79,21 @@ def measure(case: str, quick: bool) -> list[dict]:
   cache = studies.RUNS / 'time_to_verdict' / f'{prefix}_cache'
   diagnose = 'plasticity_rl.diagnose'
   rows = [
-    {'how': how, **timed(f'{prefix}_{how}', diagnose, cache, *words)}
+    {
+      'how': f'{how}, {number} device{"s" if number > 1 else ""}',
+      **timed(
+        f'{prefix}_{how}_{number}',
+        diagnose,
+        cache.with_name(f'{cache.name}_{number}'),
+        *words,
+        f'--cpu_devices={number}',
+      ),
+    }
+    for number in range(1, min(2, os.cpu_count() or 1) + 1)
     for how in ('cold', 'warm')
   ]
+  warm = [row['whole'] for row in rows[1::2]]
+  words.append(f'--cpu_devices={warm.index(min(warm)) + 1}')
   variant = config_files.split(source)[1].removeprefix(':')
   config = config_files.load(source).get_config(variant)
   config.update_from_flattened_dict(changes)

@@ -53,6 +53,8 @@ KINDS = {
 # Where the pages of a kind are.
 FOLDERS = {kind: 'methods' for kind in KINDS} | {'Diagnostics': 'measures'}
 
+# Files of results/ that are no pages.
+NOTES = ('EXPLORED.md', 'NOTES.md')
 # The results, by what they are about.
 FINDINGS = {
   'What was found': (
@@ -300,6 +302,18 @@ def command(text: str) -> str:
   return match[1] if match else ''
 
 
+def findings() -> dict[str, tuple[str, ...]]:
+  """All pages of results/ by group; at the end those that FINDINGS lacks."""
+  named = {name for names in FINDINGS.values() for name in names}
+  there = sorted(
+    path.relative_to(RESULTS).with_suffix('').as_posix()
+    for path in RESULTS.rglob('*.md')
+    if path.name not in NOTES
+  )
+  more = tuple(name for name in there if name not in named)
+  return {**FINDINGS, **({'More': more} if more else {})}
+
+
 def results_index() -> str:
   """All results, each with the command that makes it."""
   lines = [
@@ -309,7 +323,7 @@ def results_index() -> str:
     'its commands, of which the first is here, and the commit and machine.',
     '',
   ]
-  for group, names in FINDINGS.items():
+  for group, names in findings().items():
     lines += [f'## {group}', '']
     for name in names:
       text = (RESULTS / f'{name}.md').read_text()

@@ -54,7 +54,7 @@ def _navigation() -> Iterator[tuple[str, str]]:
     caption = kind if folder == 'methods' else ''
     yield f'{folder}/index.md', _tree(caption, sorted(registry))
   yield 'api/index.md', _tree('', tuple(generate.FACE))
-  for group, names in generate.FINDINGS.items():
+  for group, names in generate.findings().items():
     yield 'results/index.md', _tree(group, names)
 
 

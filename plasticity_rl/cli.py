@@ -36,6 +36,14 @@ _CACHE = flags.DEFINE_string(
   'Folder in which jax keeps compiled programs for later runs; off: none; '
   "auto: in the user's cache folder, if jaxlib can read it (see doctor).",
 )
+_CPU_DEVICES = flags.DEFINE_integer(
+  'cpu_devices',
+  1,
+  'Devices that jax divides the CPU into, at most its cores: each trains a '
+  'part of the seeds (config.parallel), beside the others.',
+  lower_bound=1,
+  upper_bound=os.cpu_count(),
+)
 T = TypeVar('T')
 _HELP_FLAGS = frozenset({'help', 'helpshort', 'helpfull', 'helpxml', '?'})
 
@@ -220,10 +228,14 @@ def _find_by_name(parser: Any) -> None:
   parser.parse = found
 
 
-def _start_cache(args: Sequence[str]) -> None:
-  """Reads --compilation_cache before the rest: a config may import jax."""
-  *_, chosen = _CACHE.default, *_values(_CACHE.name, args)
-  compilation_cache.start(chosen)
+def _prepare_jax(args: Sequence[str]) -> None:
+  """Reads what jax is started with before the rest: a config may import it."""
+  *_, cache = _CACHE.default, *_values(_CACHE.name, args)
+  compilation_cache.start(cache)
+  flag = flags.FLAGS[_CPU_DEVICES.name]
+  for text in _values(flag.name, args):
+    flag.parse(text)
+  process.divide_cpu(flag.value)
 
 
 def run(
@@ -251,7 +263,7 @@ def run(
 
   def parse(args: Sequence[str]) -> list[str]:
     try:
-      _start_cache(args)
+      _prepare_jax(args)
       if define is not None:
         define(args)
       _check_config(args)

@@ -46,6 +46,7 @@ _PROXIES = flags.DEFINE_bool(
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the diagnosis.')
 flags.declare_key_flag('compilation_cache')
+flags.declare_key_flag('cpu_devices')
 
 
 def define(argv: Sequence[str]) -> None:

@@ -12,8 +12,9 @@ not use this: they take x64 and typed keys as they come.
 import contextlib
 import contextvars
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from absl import logging
@@ -45,6 +46,7 @@ _VARIABLES: tuple[str, ...] = (
   'XLA_',
   'OMP_',
   'OPENBLAS_',
+  'PJRT_NPROC',
   'PYTHONOPTIMIZE',
   'CUDA_VISIBLE_DEVICES',
   'NVIDIA_TF32_OVERRIDE',
@@ -52,7 +54,53 @@ _VARIABLES: tuple[str, ...] = (
 )
 
 
+_DEVICES, _THREADS = 'JAX_NUM_CPU_DEVICES', 'PJRT_NPROC'
+_FORCED = r'--xla_force_host_platform_device_count=(\d+)'
+
 _is_settled = contextvars.ContextVar('is_settled', default=False)
+
+
+def divide_cpu(
+  devices: int, environ: MutableMapping[str, str] = os.environ
+) -> None:
+  """Has jax divide the CPU into so many devices.
+
+  With one device nothing is set: what the user's own variables say stays.
+
+  Args:
+    devices: how many.
+    environ: the environment; changed.
+
+  Raises:
+    UserError: jax has started in this process with another number.
+  """
+  if devices > 1:
+    environ[_DEVICES] = str(devices)
+  _give_threads(environ)
+  if devices > 1 and 'jax' in sys.modules:  # Which has read its variables.
+    jax = sys.modules['jax']
+    try:
+      if jax.config.jax_num_cpu_devices != devices:
+        jax.config.update('jax_num_cpu_devices', devices)
+    except RuntimeError:
+      raise UserError(
+        f'--cpu_devices={devices}: jax has started in this process with '
+        f'{jax.device_count()}: give it to a process of its own'
+      ) from None
+
+
+def _give_threads(environ: MutableMapping[str, str]) -> None:
+  """More threads than devices of the CPU, unless the user set a number.
+
+  XLA has as many threads as there are cores, and a program on several devices
+  holds one for each of them. Where it needs another and there is none, it waits
+  for ever, as the program of the diagnostics was seen to do on two cores.
+  """
+  flags = re.findall(_FORCED, environ.get('XLA_FLAGS', ''))
+  asked = [environ.get(_DEVICES, ''), *flags]
+  devices = max(int(text) if text.isdecimal() else 1 for text in asked)
+  if devices > 1:
+    environ.setdefault(_THREADS, str(devices + (os.cpu_count() or 1)))
 
 
 def check_interpreter() -> None:
@@ -139,6 +187,7 @@ def _jax() -> Any:
 
 
 def _check_devices(jax: Any) -> None:
+  _give_threads(os.environ)  # If jax has not started yet.
   try:
     jax.devices()
   except (RuntimeError, AssertionError) as error:

@@ -63,6 +63,7 @@ _HOST_TIMEOUT = flags.DEFINE_float(
   lower_bound=1,
 )
 flags.declare_key_flag('compilation_cache')
+flags.declare_key_flag('cpu_devices')
 
 
 def main(argv: list[str]) -> None:

@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from tests import compiler
+from tests import tiers
 
 # The tests' numbers and times are those of a CPU. What needs several devices
 # asks for them in a process of its own: forcing host devices here would change
@@ -96,70 +97,19 @@ def pytest_runtest_teardown():
   _limit[0] = max(_LEAST_BYTES, _memory() + _MORE_BYTES)
 
 
-# Whole files that take many seconds: for `make test` alone.
-_SLOW = (
-  'agents/drq_test',
-  'agents/sac_test',
-  'benchmarks/accelerator_test',
-  'benchmarks/recorded_test',
-  'diagnostics/hessian_test',
-  'diagnostics/registry_test',
-  'environments/dmc_test',
-  'environments/minatar_sequence_test',
-  'environments/registry_test',
-  'environments/shortest_episode_test',
-  'environments/varying_test',
-  'examples_test',
-  'forks/diagnosis_test',
-  'forks/fork_test',
-  'forks/proxies_test',
-  'interventions/',
-  'launch/engines_test',
-  'launch/job_test',
-  'launch/pool_test',
-  'launch/studies_test',
-  'learner/regularizers/registry_test',
-  'methods/libraries_test',
-  'methods/units_test',
-  'networks/ensemble_test',
-  'networks/precision_test',
-  'process_test',
-  'properties/',
-  'replay/device_ring_test',
-  'replay/earlier_layout_test',
-  'run/memory_test',
-  'run/triggers_test',
-  'training/acting_test',
-  'training/changing_tasks_test',
-  'training/continuous_actions_test',
-  'training/hooks_test',
-  'training/noise_test',
-  'training/own_jax_environment_test',
-  'training/rollout_test',
-)
-
-
-# Files that take a minute and more, in processes of their own: first, so that
-# at the end no process of tests waits for another.
-_FIRST = (
-  'launch/slurm_test',
-  'run/hosts_test',
-  'distributed/parallel_test',
-  'training/parallel_test',
-  'launch/end_to_end_test',
-  'test_calibration',
-)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-  """Marks the tests of slow files, before any is chosen by its mark."""
+  """Marks tests by their names, before any is chosen by its mark."""
   here = pathlib.Path(__file__).parent
 
   def is_among(item, names):
-    return item.path.relative_to(here).as_posix().startswith(names)
+    name = item.nodeid.partition('::')[2]
+    path = item.path.relative_to(here).as_posix()
+    return f'{path}::{name}'.startswith(names)
 
   for item in items:
-    if is_among(item, _SLOW):
+    if is_among(item, tiers.SLOW):
       item.add_marker(pytest.mark.slow)
-  items.sort(key=lambda item: not is_among(item, _FIRST))
+    if is_among(item, tiers.EXHAUSTIVE):
+      item.add_marker(pytest.mark.exhaustive)
+  items.sort(key=lambda item: not is_among(item, tiers.FIRST))

@@ -249,3 +249,31 @@ def test_injection_and_resets_take_any_key_and_dtype(implementation, x64):
     )
     updates, _ = optimizer.update(injected, state, injected)
     assert_alike(optax.apply_updates(injected, updates), injected)
+
+
+def test_devices_of_a_jax_that_has_started():
+  jax.devices()
+  process.divide_cpu(1, {})
+  with pytest.raises(pl.UserError, match='=7: jax has started .* with 1: '):
+    process.divide_cpu(7, {})
+
+
+@pytest.mark.parametrize(
+  'devices, given, devices_set, threads',
+  (
+    (1, {}, None, None),
+    (1, {'JAX_NUM_CPU_DEVICES': '3'}, '3', 3),
+    (1, {'XLA_FLAGS': '-x --xla_force_host_platform_device_count=4'}, None, 4),
+    (1, {'JAX_NUM_CPU_DEVICES': '3', 'PJRT_NPROC': '7'}, '3', None),
+  ),
+)
+def test_devices_of_the_cpu_leave_threads_free(
+  devices, given, devices_set, threads
+):
+  environ = dict(given)
+  process.divide_cpu(devices, environ)
+  assert environ.get('JAX_NUM_CPU_DEVICES') == devices_set
+  if threads is None:
+    assert environ.get('PJRT_NPROC') == given.get('PJRT_NPROC')
+  else:
+    assert int(environ['PJRT_NPROC']) == threads + os.cpu_count()

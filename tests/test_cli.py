@@ -1,6 +1,8 @@
 """What every command does before it begins."""
 
+import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -179,3 +181,32 @@ def test_letters_that_an_encoding_lacks_are_escaped():
     text=True,
   )
   assert (done.returncode, done.stdout) == (0, '\\xb1 1\n'), done.stderr
+
+
+@pytest.mark.parametrize('count', ('0', 'two', str(os.cpu_count() + 1)))
+def test_devices_that_the_cpu_does_not_have(train, count):
+  result, _ = train('--config=CONFIG', f'--cpu_devices={count}')
+  assert result.code == 2
+  assert result.err.startswith(f'error: flag --cpu_devices={count}: ')
+  assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.cpu_count() < 2, reason='one core')
+def test_two_devices_of_the_cpu_share_the_seeds(tmp_path):
+  done = subprocess.run(
+    [
+      *(sys.executable, '-m', 'plasticity_rl.diagnose', '--cpu_devices=2'),
+      *('--config=configs/continual_catch.py:tiny', f'--workdir={tmp_path}'),
+      "--config.fork.arms=('control', 'injection')",
+      '--config.log.progress=False',
+    ],
+    cwd=pathlib.Path(__file__).parents[1],
+    capture_output=True,
+    text=True,
+    timeout=500,
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'verdict: ' in done.stdout
+  config = json.loads((tmp_path / 'prefix' / 'config.json').read_text())
+  assert config['process']['devices'] == ['cpu', 'cpu']

@@ -113,21 +113,7 @@ class Checkpoints:
     # serialized at once, because the objects in them change too.
     arrays = {k: np.array(v) for k, v in leaves.items()}
     partition = _partition(axes)
-    leaves = {
-      k: [
-        checkpoint_hosts.global_shape(v.shape, partition.get(k)),
-        str(v.dtype),
-      ]
-      for k, v in arrays.items()
-    }
-    record = json.dumps(
-      {
-        **meta,
-        'step': step,
-        'leaves': leaves,
-        'parts': {'count': hosts.count(), 'axes': partition},
-      }
-    )
+    record = _record(step, meta, arrays, partition)
     self._pending = self._pool.submit(
       self._write, step, arrays, record, dict(snapshots or {}), partition
     )
@@ -306,6 +292,19 @@ def _partition(axes):
   if hosts.count() == 1 or axes is None:
     return {}
   return {k: axis for k, axis in by_path(axes).items() if axis >= 0}
+
+
+def _record(step, meta, arrays, partition):
+  """`meta.json`: what a run needs beside its arrays, and the arrays' shapes."""
+  leaves = {
+    k: [
+      checkpoint_hosts.global_shape(v.shape, partition.get(k)),
+      str(v.dtype),
+    ]
+    for k, v in arrays.items()
+  }
+  parts = {'count': hosts.count(), 'axes': partition}
+  return json.dumps({**meta, 'step': step, 'leaves': leaves, 'parts': parts})
 
 
 def _difference(saved, leaves):

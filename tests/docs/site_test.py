@@ -71,7 +71,7 @@ def fixture_read(site):
 @pytest.mark.slow
 def test_every_page_is_there(site):
   for name in stage.pages():
-    if not name.endswith(('NOTES.md', 'EXPLORED.md')):
+    if not name.endswith(generate.NOTES):
       assert (site / name).with_suffix('.html').is_file(), name
 
 
@@ -168,18 +168,21 @@ def test_nothing_reaches_beyond_the_edge(site, width, tmp_path):
 # --- Without building it ----------------------------------------------------
 
 
-def test_every_result_is_listed_with_its_command():
-  listed = [name for names in generate.FINDINGS.values() for name in names]
-  assert len(set(listed)) == len(listed)
-  there = {
-    path.relative_to(generate.RESULTS).with_suffix('').as_posix()
-    for path in generate.RESULTS.rglob('*.md')
-    if path.name not in ('NOTES.md', 'EXPLORED.md')
-  }
-  assert set(listed) == there
-  for name in listed:
-    text = (generate.RESULTS / f'{name}.md').read_text()
-    assert generate.command(text), name
+def test_every_result_is_listed_once_with_its_command():
+  names = [name for names in generate.findings().values() for name in names]
+  assert len(set(names)) == len(names)
+  index = generate.results_index()
+  for name in names:
+    command = generate.command((generate.RESULTS / f'{name}.md').read_text())
+    assert command, name
+    assert f']({name}.md)\n\n    {command}\n' in index
+
+
+def test_a_result_that_has_no_group_comes_last(monkeypatch):
+  monkeypatch.setattr(generate, 'FINDINGS', {'One': ('null',)})
+  groups = generate.findings()
+  assert [*groups] == ['One', 'More']
+  assert 'calibration' in groups['More'] and 'null' not in groups['More']
 
 
 def test_the_face_is_described_whole():

@@ -142,7 +142,7 @@ MUTANTS = (
     "        k: ones[k] for k in ('w', 'b')}})\n",
     (
       _PROPERTIES + 'what_learns_changes_where_promised'
-      '[dqn_normed-fresh-reset(scope="last")]',
+      '[dqn_normed-injected-reset(scope="last")]',
     ),
   ),
   Mutant(

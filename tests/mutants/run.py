@@ -112,6 +112,7 @@ def _test(folder: str, tests, said: str) -> None:
           '-q',
           '--no-header',
           '--tb=short',
+          '-m=',  # All of them, exhaustive ones too.
           '-p',
           'no:cacheprovider',
           *tests,
@@ -121,9 +122,11 @@ def _test(folder: str, tests, said: str) -> None:
   )
 
 
-def run_tests(folder: pathlib.Path, tests) -> tuple[int, str]:
+def run_tests(
+  folder: pathlib.Path, tests, file: str = 'said.txt'
+) -> tuple[int, str]:
   """The exit code of pytest on `tests` in `folder`, and what it said."""
-  said = folder / 'said.txt'
+  said = folder / file
   process = _CONTEXT.Process(target=_test, args=(str(folder), tests, str(said)))
   process.start()
   process.join(WALL_SECONDS)
@@ -176,13 +179,12 @@ def try_none(mutants, jobs: int) -> str:
   for test in sorted({test for mutant in mutants for test in mutant.tests}):
     by_function.setdefault(test.partition('[')[0], []).append(test)
   with tempfile.TemporaryDirectory() as temporary:
+    folder = pathlib.Path(temporary)
+    copy_project(folder)
 
     def run(index_and_tests):
       index, tests = index_and_tests
-      folder = pathlib.Path(temporary) / str(index)
-      folder.mkdir()
-      copy_project(folder)
-      return run_tests(folder, tests)
+      return run_tests(folder, tests, f'said_{index}.txt')
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
       outcomes = list(pool.map(run, enumerate(by_function.values())))

@@ -2,7 +2,8 @@
 
 A new agent is one more entry of `AGENTS`, a new intervention one or more rows
 of `PROMISES`: every test here then runs over it, fresh, injected before, and
-with slots. A state has `SEEDS` seeds, in the layout of a run.
+with slots (`with_promises` says which of these `make test` takes). A state has
+`SEEDS` seeds, in the layout of a run.
 """
 
 import dataclasses
@@ -35,6 +36,7 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
+_SLOW = pytest.mark.slow
 SEEDS, BATCH, ACTIONS, ACTION_SIZE = 2, 6, 3, 2
 HISTORIES = ('fresh', 'injected', 'slots')
 # DrQ is SAC on images; the others are DQN with a network or optimizer.
@@ -222,7 +224,7 @@ AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
 def by_speed(names=None):
   """Agents for tests; all but the first are for `make test` alone."""
   return [
-    pytest.param(name, marks=[pytest.mark.slow] if i else [])
+    pytest.param(name, marks=[_SLOW] if i else [])
     for i, name in enumerate(names or AGENTS)
   ]
 
@@ -236,9 +238,7 @@ def pairs(names=None):
     pytest.param(
       *agent.values,
       history,
-      marks=[]
-      if not agent.marks and history == 'injected'
-      else [pytest.mark.slow],
+      marks=[] if not agent.marks and history == 'injected' else [_SLOW],
     )
     for agent in by_speed(names)
     for history in FEWER.get(agent.values[0], HISTORIES)
@@ -420,6 +420,37 @@ PROMISES = (
     predicts=True,
   ),
 )
+
+
+def with_promises(names=None, promises=PROMISES):
+  """(agent, history, promise): all of them, for `make test-exhaustive`.
+
+  `make test` takes every promise of the first agent after every history. Of
+  another agent it takes one promise of each intervention and of what it
+  changes, and those about networks beside the default ones, its histories in
+  turn: how another argument acts is the same code for every agent.
+  """
+  kinds = {(p.text.split('(')[0], p.changes): p for p in reversed(promises)}
+  found = []
+  for agent in by_speed(names):
+    name = agent.values[0]
+    histories = FEWER.get(name, HISTORIES)
+    for i, promise in enumerate(promises):
+      covers = promise in kinds.values() or bool(promise.elsewhere)
+      for j, history in enumerate(histories):
+        marks = [] if not agent.marks and history == 'injected' else [_SLOW]
+        if agent.marks and not (covers and j == i % len(histories)):
+          marks = [pytest.mark.exhaustive]
+        found.append(
+          pytest.param(
+            name,
+            history,
+            promise,
+            marks=marks,
+            id=f'{name}-{history}-{promise.text}',
+          )
+        )
+  return found
 
 
 def make(text, agent):

@@ -13,9 +13,8 @@ from plasticity_rl.interventions import registry
 from plasticity_rl.layers import feeds
 from tests.properties import cases
 
-each_case = pytest.mark.parametrize('agent_name, history', cases.pairs())
 each_promise = pytest.mark.parametrize(
-  'promise', cases.PROMISES, ids=[p.text for p in cases.PROMISES]
+  'agent_name, history, promise', cases.with_promises()
 )
 
 
@@ -130,7 +129,6 @@ def test_every_intervention_promises_something():
 
 
 @each_promise
-@each_case
 def test_nothing_but_networks_changes(agent_name, history, promise):
   before = cases.case(agent_name, history).state
   after = cases.outcome(agent_name, history, promise.text)
@@ -159,7 +157,6 @@ def test_nothing_but_networks_changes(agent_name, history, promise):
 
 
 @each_promise
-@each_case
 def test_what_learns_changes_where_promised(agent_name, history, promise):
   for spec, before, after, mine in nets(agent_name, history, promise):
     paths = changing(spec, mine, history)
@@ -175,7 +172,6 @@ def test_what_learns_changes_where_promised(agent_name, history, promise):
 
 
 @each_promise
-@each_case
 def test_frozen_heads_change_only_where_promised(agent_name, history, promise):
   for _, before, after, mine in nets(agent_name, history, promise):
     for old, new in online_and_target(before, after):
@@ -222,7 +218,6 @@ def check_added(old, new, history, two_terms):
 
 
 @each_promise
-@each_case
 def test_optimizer_state_starts_anew_where_promised(
   agent_name, history, promise
 ):
@@ -270,7 +265,6 @@ def test_optimizer_state_starts_anew_where_promised(
 
 
 @each_promise
-@each_case
 def test_initial_weights_follow_what_is_drawn_again(
   agent_name, history, promise
 ):
@@ -297,8 +291,9 @@ def test_initial_weights_follow_what_is_drawn_again(
     assert seen == (redraws or mine.redraws)
 
 
-@pytest.mark.parametrize('promise', DRAWING, ids=[p.text for p in DRAWING])
-@pytest.mark.parametrize('agent_name, history', cases.pairs(WITH_TARGET))
+@pytest.mark.parametrize(
+  'agent_name, history, promise', cases.with_promises(WITH_TARGET, DRAWING)
+)
 def test_online_and_target_receive_the_same(agent_name, history, promise):
   for spec, before, after, mine in nets(agent_name, history, promise):
     if not spec.has_target:
@@ -352,7 +347,6 @@ def predictor(network):
 
 
 @each_promise
-@each_case
 def test_predictions_stay_where_promised(agent_name, history, promise):
   agent, state, batch = cases.case(agent_name, history)
   inputs_by_net = jax.vmap(agent.spec.inputs, in_axes=(0, None))(

@@ -14,6 +14,14 @@ import pytest
 from plasticity_rl.run.preemption import PreemptionHandler
 
 
+@pytest.fixture(autouse=True)
+def fixture_not_under_nohup():
+  """nohup has SIGHUP ignored, in processes that tests start as well."""
+  before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+  yield
+  signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
   'number', (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 )

@@ -70,35 +70,16 @@ def load(
       ' not show that plasticity was lost.'
     )
   verdict = dataclasses.replace(verdict, notes=(*verdict.notes, *notes))
-  path = pathlib.Path(given[0])
   record = {'config': _record(found, paired, question, window)}
-  others_of = _by_metric(found.others, arms, seeds)
+  before, after = _tables(pathlib.Path(given[0]), found, paired, window)
   return diagnoses.Diagnosis(
-    path,
-    runs.RunResults(
-      path,
-      record,
-      _table(path, seeds, _before(found.metric, arms[control], window)),
-      None,
-      None,
-    ),
+    before.path,
+    runs.RunResults(before.path, record, before, None, None),
     {
-      _label(arm, control): runs.RunResults(
-        path,
-        record,
-        _table(
-          path,
-          seeds,
-          {
-            metric: _after(of[arm], of, window)
-            for metric, of in ({found.metric: arms} | others_of).items()
-            if metric == found.metric or _covers(of, window)
-          },
-        ),
-        None,
-        None,
+      diagnoses.CONTROL if arm == control else arm: runs.RunResults(
+        table.path, record, table, None, None
       )
-      for arm in arms
+      for arm, table in after.items()
     },
     window.fork,
     window.horizon,
@@ -106,6 +87,30 @@ def load(
     verdict,
     foreign=True,
   )
+
+
+def _tables(
+  path: pathlib.Path,
+  found: reader.Found,
+  paired: pairing.Paired,
+  window: pairing.Window,
+) -> tuple[tables.Table, dict[str, tables.Table]]:
+  """Control before the fork, and each arm after it with all it measured."""
+  arms, seeds = paired.arms, paired.seeds
+  measured = {found.metric: arms} | {
+    metric: of
+    for metric, of in _by_metric(found.others, arms, seeds).items()
+    if metric == found.metric or _covers(of, window)
+  }
+  control = next(iter(arms.values()))
+  return _table(path, seeds, _before(found.metric, control, window)), {
+    arm: _table(
+      path,
+      seeds,
+      {metric: _after(of[arm], of, window) for metric, of in measured.items()},
+    )
+    for arm in arms
+  }
 
 
 def _label(arm: str, control: str) -> str:
