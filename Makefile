@@ -48,7 +48,7 @@ help:
 	@echo 'make calibrate    are known cases called right? (an hour)'
 	@echo 'make mutants      do the tests notice faults put in on purpose?'
 	@echo 'make durability   is anything lost by 50 kills? (half an hour)'
-	@echo 'make docs         pages of the methods, from their docstrings'
+	@echo 'make docs         the site of the documentation, in build/site'
 	@echo 'make test-lowest  fast tests with the oldest versions in setup.py'
 	@echo 'make constraints  resolve and pin the newest versions in setup.py'
 	@echo 'make clean        remove $(VENV) and caches; runs/ stays'
@@ -99,7 +99,9 @@ durability: setup
 	@$(BIN)/python -m benchmarks.durability
 
 docs: setup
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.stage build/docs
+	@$(BIN)/python -m sphinx --fail-on-warning -q build/docs build/site
+	@echo 'build/site/index.html'
 
 # In a virtual environment of its own. Python 3.11, as the oldest one.
 test-lowest:

@@ -64,7 +64,13 @@ XMANAGER = [
   'protobuf>=6.33.5,<7',
   'python-dateutil>=2.9.0,<3',
 ]
+DOCS = [
+  'furo>=2025.7.19,<2027',
+  'myst-parser>=4.0.0,<6',
+  'sphinx>=8.1.0,<10',
+]
 DEV = [
+  *DOCS,
   *MINATAR,
   *ATARI,
   *DMC,
@@ -73,7 +79,11 @@ DEV = [
   *SLURM,
   *XMANAGER,
   'hypothesis>=6.150.0,<7',
+  # The notebooks are run.
+  'ipykernel>=6.30.0,<8',
   'mypy>=2.4.0,<3',
+  'nbclient>=0.10.2,<0.12',
+  'nbformat>=5.10.4,<6',
   'pytest>=9.0.0,<10',
   'pytest-xdist>=3.8.0,<4',
   'ruff>=0.17.0,<0.18',
@@ -147,6 +157,7 @@ setuptools.setup(
     'wandb': WANDB,
     'slurm': SLURM,
     'xmanager': XMANAGER,
+    'docs': DOCS,
     'dev': DEV,
     'all': sorted(
       {

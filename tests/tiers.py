@@ -65,6 +65,7 @@ EXHAUSTIVE = (
   'interventions/self_normalized_resets_test.py::'
   'test_units_that_fell_silent_are_recycled_without_a_trace[conv]',
   'launch/end_to_end_test.py::test_diagnoses_that_share_their_prefix',
+  'notebooks_test.py::test_a_notebook_runs[diagnose_catch]',
   'process_test.py::test_a_run_is_the_same_in_every_process[host]',
   'properties/checkpoints_test.py::'
   'test_every_outcome_comes_back_to_the_bit[drq_conv',
