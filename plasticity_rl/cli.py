@@ -235,7 +235,7 @@ def _prepare_jax(args: Sequence[str]) -> None:
   flag = flags.FLAGS[_CPU_DEVICES.name]
   for text in _values(flag.name, args):
     flag.parse(text)
-  process.divide_cpu(flag.value)
+  process.divide_cpu(flag.value or 1)
 
 
 def run(
