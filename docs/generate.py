@@ -204,9 +204,11 @@ def method_page(function: Callable, rows: list[str]) -> str:
     lines += _shown(shown)
   if rows:
     lines += ['## Measured', '', *_HEADER, *rows, '', _READ, '']
-  if name in pl.__all__:
-    link = f'{{py:func}}`pl.{name} <plasticity_rl.{name}>`'
-    lines += ['## On your own network', '', f'{link} does the same.', '']
+  described = {known for _, names in FACE.values() for known in names}
+  for own in (name, f'measures.{name}', f'losses.{name}'):
+    if own in described:
+      link = f'{{py:func}}`pl.{own} <plasticity_rl.{own}>`'
+      lines += ['## On your own network', '', f'{link} does the same.', '']
   module = inspect.getmodule(function)
   about = (module.__doc__ or '').strip().splitlines()[0]
   lines += ['## Source', '', f'`{module.__name__}`: {about}', '']

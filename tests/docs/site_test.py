@@ -227,6 +227,18 @@ def test_what_was_measured_of_a_method_is_on_its_page():
   assert made['methods/redo.md'].count('| ReDo |') == 2
 
 
+@pytest.mark.parametrize(
+  'page, name',
+  [
+    ('methods/redo', 'redo'),
+    ('methods/l2', 'losses.l2'),
+    ('measures/srank', 'measures.srank'),
+  ],
+)
+def test_a_page_leads_to_what_the_face_has_of_it(page, name):
+  assert f'<plasticity_rl.{name}>' in generate.pages()[f'{page}.md']
+
+
 def test_links_of_pages_outside_the_site_are_files():
   for name in (*pages.OUTSIDE, 'CHANGELOG.md'):
     text = (pages.ROOT / name).read_text()
