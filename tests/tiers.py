@@ -86,6 +86,7 @@ EXHAUSTIVE = (
   'run/triggers_test.py::test_each_seed_by_itself',
   'run/triggers_test.py::test_inside_the_loop_is_as_after_each_update[sup',
   'test_calibration.py::test_continual_catch',
+  'test_cli.py::test_two_devices_of_the_cpu_share_the_seeds',
   'training/acting_test.py::test_replay_ratio_is_raised_when_it_is_time',
   'training/acting_test.py::test_runs_and_resumes_to_the_bit',
   'training/changing_tasks_test.py::test_a_gradual_change_takes_as_long',
@@ -106,7 +107,11 @@ EXHAUSTIVE = (
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
   'upgd]',
   'training/own_jax_environment_test.py::'
+  'test_seeds_differ_and_both_ends_are_stored[drq]',
+  'training/own_jax_environment_test.py::'
   'test_seeds_differ_and_both_ends_are_stored[sac]',
+  'training/own_jax_environment_test.py::'
+  'test_the_control_arm_is_the_unforked_run[drq]',
   'training/own_jax_environment_test.py::'
   'test_the_control_arm_is_the_unforked_run[sac]',
   'training/parallel_test.py::',
@@ -114,6 +119,7 @@ EXHAUSTIVE = (
   'test_resumed_it_is_the_run_that_never_stopped[drq]',
   'training/real_environments_test.py::'
   'test_resumed_it_is_the_run_that_never_stopped[sequence]',
+  'training/seeds_test.py::test_as_at_once',
   'wheel_test.py::test_a_study_by_the_installed_command',
 )
 
