@@ -35,8 +35,8 @@ FIND_PYTHON = \
 PY_TAG = -c 'import sys; print("%d%d" % sys.version_info[:2])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-exhaustive test-lowest lint calibrate mutants docs \
-  durability constraints clean
+.PHONY: help setup demo test test-fast test-exhaustive test-lowest lint \
+  calibrate mutants docs durability constraints clean
 
 help:
 	@echo 'make setup        install into $(VENV) what the rest needs'
@@ -77,8 +77,7 @@ test: setup
 	@$(BIN)/python -m pytest tests $(XDIST) $(PYTEST_ARGS)
 
 test-fast: setup
-	@$(BIN)/python -m pytest tests -m 'not slow and not exhaustive' \
-	  $(XDIST) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests -m 'not slow' $(XDIST) $(PYTEST_ARGS)
 
 # The combinations that `make test` leaves out.
 test-exhaustive: setup
@@ -109,7 +108,7 @@ test-lowest:
 	"$$python" -m venv --clear build/lowest; \
 	build/lowest/bin/python -m pip install -qq \
 	  -c constraints/lowest.txt -e '.[dev]'; \
-	build/lowest/bin/python -m pytest tests -m 'not slow and not exhaustive' $(XDIST) \
+	build/lowest/bin/python -m pytest tests -m 'not slow' $(XDIST) \
 	  $(PYTEST_ARGS)
 test-lowest: PYTHON := $(or $(PYTHON),python3.11)
 

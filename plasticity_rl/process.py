@@ -76,17 +76,16 @@ def divide_cpu(
   """
   if devices > 1:
     environ[_DEVICES] = str(devices)
+    if jax := sys.modules.get('jax'):  # It has read its variables.
+      try:
+        if jax.config.jax_num_cpu_devices != devices:
+          jax.config.update('jax_num_cpu_devices', devices)
+      except RuntimeError:
+        raise UserError(
+          f'--cpu_devices={devices}: jax has started in this process with '
+          f'{jax.device_count()}: give it to a process of its own'
+        ) from None
   _give_threads(environ)
-  if devices > 1 and 'jax' in sys.modules:  # Which has read its variables.
-    jax = sys.modules['jax']
-    try:
-      if jax.config.jax_num_cpu_devices != devices:
-        jax.config.update('jax_num_cpu_devices', devices)
-    except RuntimeError:
-      raise UserError(
-        f'--cpu_devices={devices}: jax has started in this process with '
-        f'{jax.device_count()}: give it to a process of its own'
-      ) from None
 
 
 def _give_threads(environ: MutableMapping[str, str]) -> None:

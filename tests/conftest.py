@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items):
     return f'{path}::{name}'.startswith(names)
 
   for item in items:
-    if is_among(item, tiers.SLOW):
+    if is_among(item, (*tiers.SLOW, *tiers.EXHAUSTIVE)):
       item.add_marker(pytest.mark.slow)
     if is_among(item, tiers.EXHAUSTIVE):
       item.add_marker(pytest.mark.exhaustive)

@@ -36,7 +36,6 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import TrainState
 from plasticity_rl.types import Transition
 
-_SLOW = pytest.mark.slow
 SEEDS, BATCH, ACTIONS, ACTION_SIZE = 2, 6, 3, 2
 HISTORIES = ('fresh', 'injected', 'slots')
 # DrQ is SAC on images; the others are DQN with a network or optimizer.
@@ -221,27 +220,12 @@ AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
 }
 
 
-def by_speed(names=None):
-  """Agents for tests; all but the first are for `make test` alone."""
-  return [
-    pytest.param(name, marks=[_SLOW] if i else [])
-    for i, name in enumerate(names or AGENTS)
-  ]
-
-
 def pairs(names=None):
-  """Agents with histories; of those that differ little from others, fewer.
-
-  All but the first agent, injected, are for `make test` alone.
-  """
+  """Agents with histories; of those that differ little from others, fewer."""
   return [
-    pytest.param(
-      *agent.values,
-      history,
-      marks=[] if not agent.marks and history == 'injected' else [_SLOW],
-    )
-    for agent in by_speed(names)
-    for history in FEWER.get(agent.values[0], HISTORIES)
+    pytest.param(agent_name, history)
+    for agent_name in names or AGENTS
+    for history in FEWER.get(agent_name, HISTORIES)
   ]
 
 
@@ -432,21 +416,18 @@ def with_promises(names=None, promises=PROMISES):
   """
   kinds = {(p.text.split('(')[0], p.changes): p for p in reversed(promises)}
   found = []
-  for agent in by_speed(names):
-    name = agent.values[0]
+  for is_other, name in enumerate(names or AGENTS):
     histories = FEWER.get(name, HISTORIES)
     for i, promise in enumerate(promises):
       covers = promise in kinds.values() or bool(promise.elsewhere)
       for j, history in enumerate(histories):
-        marks = [] if not agent.marks and history == 'injected' else [_SLOW]
-        if agent.marks and not (covers and j == i % len(histories)):
-          marks = [pytest.mark.exhaustive]
+        left_out = is_other and not (covers and j == i % len(histories))
         found.append(
           pytest.param(
             name,
             history,
             promise,
-            marks=marks,
+            marks=[pytest.mark.exhaustive] if left_out else [],
             id=f'{name}-{history}-{promise.text}',
           )
         )

@@ -7,7 +7,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.interventions import registry
 from tests.properties import cases
 
-each_agent = pytest.mark.parametrize('agent_name', cases.by_speed())
+each_agent = pytest.mark.parametrize('agent_name', list(cases.AGENTS))
 # An expression, and what the message has to name.
 REFUSED = {
   'injectoin': ['injectoin', "'injection'", 'reset'],

@@ -76,7 +76,7 @@ def load(
     before.path,
     runs.RunResults(before.path, record, before, None, None),
     {
-      diagnoses.CONTROL if arm == control else arm: runs.RunResults(
+      _label(arm, control): runs.RunResults(
         table.path, record, table, None, None
       )
       for arm, table in after.items()
