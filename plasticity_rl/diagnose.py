@@ -98,6 +98,7 @@ def main(argv: list[str]) -> None:
         '--step is for one fork: with --proxies set --config.fork.proxy_steps'
       )
     settings = _with_fork(settings, step=_STEP.value)
+  cli.give_threads(settings)
   source = paths.given('--from', _FROM.value) if _FROM.value else None
   if _PROXIES.value:
     _proxies(settings, source, workdir)

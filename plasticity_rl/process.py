@@ -95,11 +95,28 @@ def _give_threads(environ: MutableMapping[str, str]) -> None:
   holds one for each of them. Where it needs another and there is none, it waits
   for ever, as the program of the diagnostics was seen to do on two cores.
   """
-  flags = re.findall(_FORCED, environ.get('XLA_FLAGS', ''))
-  asked = [environ.get(_DEVICES, ''), *flags]
-  devices = max(int(text) if text.isdecimal() else 1 for text in asked)
+  devices = _devices(environ)
   if devices > 1:
     environ.setdefault(_THREADS, str(devices + (os.cpu_count() or 1)))
+
+
+def _devices(environ: MutableMapping[str, str]) -> int:
+  """How many devices the CPU is divided into by these variables."""
+  flags = re.findall(_FORCED, environ.get('XLA_FLAGS', ''))
+  asked = [environ.get(_DEVICES, ''), *flags]
+  return max(int(text) if text.isdecimal() else 1 for text in asked)
+
+
+def use_one_thread(environ: MutableMapping[str, str] = os.environ) -> None:
+  """Gives XLA one thread of the CPU, if it has not started yet.
+
+  Nothing is set where the user set a number, or for several devices.
+
+  Args:
+    environ: the environment; changed.
+  """
+  if _devices(environ) == 1:
+    environ.setdefault(_THREADS, '1')
 
 
 def check_interpreter() -> None:

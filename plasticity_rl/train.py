@@ -83,6 +83,8 @@ def main(argv: list[str]) -> None:
     _PROCESS_ID.value,
     _DISTRIBUTED.value,
   )
+  if where is None:
+    cli.give_threads(settings)
   with hosts.joined(
     where, start_timeout=_START_TIMEOUT.value, timeout=_HOST_TIMEOUT.value
   ):

@@ -277,3 +277,18 @@ def test_devices_of_the_cpu_leave_threads_free(
     assert environ.get('PJRT_NPROC') == given.get('PJRT_NPROC')
   else:
     assert int(environ['PJRT_NPROC']) == threads + os.cpu_count()
+
+
+@pytest.mark.parametrize(
+  'given, threads',
+  (
+    ({}, '1'),
+    ({'PJRT_NPROC': '3'}, '3'),
+    ({'JAX_NUM_CPU_DEVICES': '2'}, None),
+    ({'XLA_FLAGS': '--xla_force_host_platform_device_count=2'}, None),
+  ),
+)
+def test_one_thread_where_nothing_else_was_asked(given, threads):
+  environ = dict(given)
+  process.use_one_thread(environ)
+  assert environ.get('PJRT_NPROC') == threads

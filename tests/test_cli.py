@@ -1,5 +1,6 @@
 """What every command does before it begins."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,6 +11,8 @@ import pytest
 
 from plasticity_rl import api
 from plasticity_rl import cli
+from plasticity_rl import process
+from plasticity_rl import settings as settings_lib
 from tests.run import commands
 
 
@@ -210,3 +213,25 @@ def test_two_devices_of_the_cpu_share_the_seeds(tmp_path):
   assert 'verdict: ' in done.stdout
   config = json.loads((tmp_path / 'prefix' / 'config.json').read_text())
   assert config['process']['devices'] == ['cpu', 'cpu']
+
+
+@pytest.mark.parametrize(
+  'name, changes, small',
+  (
+    ('catch', {}, True),
+    ('catch', {'hidden': (64, 65)}, False),
+    ('catch', {'convolutions': ((16, 3, 1),)}, False),
+    ('jax:mine:make', {}, False),
+  ),
+)
+def test_one_thread_for_small_networks(name, changes, small, monkeypatch):
+  settings = settings_lib.resolve(settings_lib.default_config('dqn', 'catch'))
+  settings = dataclasses.replace(
+    settings,
+    network=dataclasses.replace(settings.network, **changes),
+    environment=dataclasses.replace(settings.environment, name=name),
+  )
+  asked = []
+  monkeypatch.setattr(process, 'use_one_thread', lambda: asked.append(1))
+  cli.give_threads(settings)
+  assert bool(asked) == small

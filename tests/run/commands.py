@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import pathlib
 import runpy
 import sys
@@ -41,6 +42,7 @@ def call(
   try:
     with (
       mock.patch.object(sys, 'argv', argv),
+      mock.patch.dict(os.environ),  # What a command sets is its process's.
       mock.patch.object(app, 'run', run),
       contextlib.chdir(ROOT),
       contextlib.redirect_stdout(out),
