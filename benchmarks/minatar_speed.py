@@ -1,12 +1,13 @@
-"""Environment steps per second of DQN on MinAtar Breakout, one update a step.
+"""Steps per second of small networks, one update a step: DQN on MinAtar.
 
   taskset -c 0 python -m benchmarks.minatar_speed [--peer='COMMAND ...']
 
 Convolution 16 3x3, dense 128, batch 32, one batch-32 update a step; 1 and 8
-seeds in one program, in our convolution form and in `lax.conv`. In the same
-run: the machine's matrix-product rate, from which the bound of an update
-follows, and a peer, if its command is given (it prints `RESULT {json}` with
-`steps_per_s`). Writes results/minatar_speed.md.
+seeds in one program, in our convolution form and in `lax.conv`; and without
+convolutions DQN on Catch and CartPole and SAC on Pendulum. In the same run: the
+machine's matrix-product rate, from which the bound of an update follows, and a
+peer, if its command is given (it prints `RESULT {json}` with `steps_per_s`).
+Writes results/minatar_speed.md.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import studies
+from configs import continual_catch
+from configs import control
 from configs import minatar
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import flops as flops_lib
@@ -30,6 +33,12 @@ from plasticity_rl.training import trainer_builder
 
 STEPS = 2000
 REPEATS = 5
+# Dense layers alone, by what the page calls them.
+DENSE = {
+  'Catch, DQN': (continual_catch, 'demo'),
+  'CartPole, DQN': (control, 'cartpole'),
+  'Pendulum, SAC': (control, 'pendulum'),
+}
 
 
 def matmul_gflops(size: int = 1024) -> float:
@@ -50,28 +59,34 @@ def build(
 ) -> experiment_lib.Experiment:
   config = minatar.get_config('breakout')
   config.optimizer.name = optimizer
+  config.network.convolution = form
+  return _built(config, seeds)
+
+
+def _built(config, seeds):
   config.num_seeds = seeds
   config.segment_steps = STEPS
   config.num_steps = 10 * STEPS
-  config.network.convolution = form
   config.replay.min_size = 100
   return experiment_lib.build(settings_lib.resolve(config))
 
 
-def measure(seeds: int, form: str) -> dict:
+def measure(experiment: experiment_lib.Experiment) -> dict:
   """Steps a second, summed over seeds, and where the time goes."""
-  experiment = build(seeds, form)
+  seeds = experiment.settings.num_seeds
   state, _ = experiment.trainer.segment(experiment.init())
-  rates = []
+  rates, updates = [], int(state.counters.updates)
   for _ in range(REPEATS):
     begun = time.perf_counter()
     state, metrics = experiment.trainer.segment(state)
     jax.block_until_ready((state, metrics))
     rates.append(seeds * STEPS / (time.perf_counter() - begun))
+  updates = int(state.counters.updates) - updates
+  if updates != REPEATS * STEPS:
+    raise ValueError(f'{updates} updates in {REPEATS * STEPS} steps')
   costs = flops_lib.costs(experiment.agent, experiment.trainer.batch, state)
   return {
     'seeds': seeds,
-    'form': form,
     'rate': statistics.median(rates),
     'low': min(rates),
     'high': max(rates),
@@ -185,6 +200,20 @@ def peer(command: str) -> dict:
   return json.loads(line.removeprefix('RESULT '))
 
 
+def _beside_bound(measured, gflops):
+  """Columns of a row: the rate, and a step's time over its update's bound."""
+  step_ms = 1e3 / measured['rate']
+  bound_ms = measured['update_flops'] / gflops / 1e6
+  rate, low, high = (f'{measured[key]:.0f}' for key in ('rate', 'low', 'high'))
+  return {
+    'steps/s (all seeds)': f'{rate} [{low}, {high}]',
+    'ms a step and seed': f'{step_ms:.4f}',
+    'of it, acting and environment': f'{measured["collect_ms"]:.4f}',
+    'bound of an update, ms': f'{bound_ms:.4f}',
+    'x bound': f'{step_ms / bound_ms:.2f}',
+  }
+
+
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--peer', default='')
@@ -192,7 +221,14 @@ def main() -> None:
   cores = len(os.sched_getaffinity(0))
   gflops = matmul_gflops()
   measured = [
-    measure(seeds, form) for seeds in (1, 8) for form in ('slices', 'lax')
+    {'form': form, **measure(build(seeds, form))}
+    for seeds in (1, 8)
+    for form in ('slices', 'lax')
+  ]
+  dense = [
+    {'form': name, **measure(_built(module.get_config(variant), seeds))}
+    for name, (module, variant) in DENSE.items()
+    for seeds in (1, 10)
   ]
   where = parts()
   other = peer(arguments.peer) if arguments.peer else None
@@ -201,19 +237,13 @@ def main() -> None:
     plain = next(
       o for o in measured if o['seeds'] == m['seeds'] and o['form'] == 'lax'
     )
-    step_ms = 1e3 / m['rate']
-    bound_ms = m['update_flops'] / gflops / 1e6
     rows.append(
       {
         'seeds': m['seeds'],
         'convolution': m['form'],
-        'steps/s (all seeds)': f'{m["rate"]:.0f} [{m["low"]:.0f}, {m["high"]:.0f}]',
         'x plain form': f'{m["rate"] / plain["rate"]:.2f}',
         'x peer': (f'{m["rate"] / other["steps_per_s"]:.2f}' if other else '-'),
-        'ms a step and seed': f'{step_ms:.3f}',
-        'of it, acting and environment': f'{m["collect_ms"]:.3f}',
-        'bound of an update, ms': f'{bound_ms:.3f}',
-        'x bound': f'{step_ms / bound_ms:.2f}',
+        **_beside_bound(m, gflops),
       }
     )
   lines = [
@@ -226,6 +256,15 @@ def main() -> None:
     f'a 1024^3 matrix product in the same run ({gflops:.0f} GFLOP/s).',
     '',
     studies.table(rows),
+    '',
+    'The same of layers of 64 x 64, as their configs have them:',
+    '',
+    studies.table(
+      [
+        {'': m['form'], 'seeds': m['seeds'], **_beside_bound(m, gflops)}
+        for m in dense
+      ]
+    ),
     '',
     'Where the time of an update goes (1 seed, slices), each line timed '
     'with those above it in a scan:',
