@@ -7,7 +7,8 @@ compilation cache, and with what that left. The same on one device and on two
 that the CPU is divided into (`--cpu_devices`), each with half of the seeds.
 Then the same work is done as runs of their own on as many devices as was
 quicker: for each arm a training from the start with its intervention at the
-step of the fork, ten seeds in a program, with a warm cache as well. Writes
+step of the fork, ten seeds in a program, with a warm cache as well. Of MinAtar,
+whose runs apart would take half an hour, only the diagnoses. Writes
 `results/time_to_verdict.md`; every command's times are kept beside its folder,
 so that an interrupted benchmark goes on.
 """
@@ -38,6 +39,7 @@ CASES = {
   ),
   'control': ('control:pendulum', {}, {'num_steps': 3000}),
 }
+NOT_APART = ('minatar',)
 PARTS = (
   'import',
   'tracing',
@@ -92,6 +94,8 @@ def measure(case: str, quick: bool) -> list[dict]:
     for number in range(1, min(2, os.cpu_count() or 1) + 1)
     for how in ('cold', 'warm')
   ]
+  if case in NOT_APART:
+    return rows
   warm = [row['whole'] for row in rows[1::2]]
   words.append(f'--cpu_devices={warm.index(min(warm)) + 1}')
   variant = config_files.split(source)[1].removeprefix(':')

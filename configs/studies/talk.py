@@ -15,6 +15,7 @@ PARTS = (
   'lost_asterix',
   'exploration_limited',
   'healthy',
+  'learned',
   'capacity_limited',
   'gain_grid',
   'bigger_net',
@@ -33,7 +34,7 @@ CASES = (
     claim='exploration_limited',
     at={'agent.epsilon_decay_steps': 30_000},
   ),
-  talk.Case('healthy', part='healthy', claim='healthy'),
+  talk.Case('healthy', part='learned', claim='learned'),
   talk.Case(
     'limited by capacity',
     part='capacity_limited',

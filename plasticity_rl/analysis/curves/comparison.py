@@ -42,7 +42,9 @@ def load(
       f' {diagnoses.CONTROL!r}: call that one otherwise, or leave it out'
     )
   window, of_window = pairing.window(arms, step, horizon)
-  unfair = pairing.unfair(arms, window, question.optimizer_rebuilt)
+  unfair = pairing.unfair(
+    arms, window, question.optimizer_rebuilt, fork_given=step is not None
+  )
   joined = not pairing.same_steps(arms, window)
   scores = {
     arm: np.array([pairing.score(c, window, joined=joined) for c in curves])

@@ -279,13 +279,17 @@ def on_grid(curve: Curve, at: Window, steps: np.ndarray) -> np.ndarray:
   )
 
 
-def unfair(arms: Arms, at: Window, rebuilt: Sequence[str]) -> tuple[str, ...]:
+def unfair(
+  arms: Arms, at: Window, rebuilt: Sequence[str], *, fork_given: bool = True
+) -> tuple[str, ...]:
   """What makes the comparison one of more than the intervention, in sentences.
 
   Args:
     arms: paired runs, control first.
     at: the window.
     rebuilt: arms whose optimizer began anew at the fork.
+    fork_given: whether the fork is where the user said; where it was guessed,
+      nothing tells what is before it.
 
   Raises:
     UserError: `rebuilt` names an arm that is not there.
@@ -299,7 +303,7 @@ def unfair(arms: Arms, at: Window, rebuilt: Sequence[str]) -> tuple[str, ...]:
     differ = []
     for a, b in zip(arms[control], arms[arm], strict=True):
       before = [c.between(-np.inf, at.fork - 1) for c in (a, b)]
-      if all(len(c.steps) for c in before):
+      if fork_given and all(len(c.steps) for c in before):
         seen = True
         if not _equal(*before):
           differ.append(int(a.seed or 0))
@@ -313,6 +317,9 @@ def unfair(arms: Arms, at: Window, rebuilt: Sequence[str]) -> tuple[str, ...]:
     notes.append(
       'No arm has a curve before the fork, so these curves cannot show that'
       ' the arms began from one state.'
+      if fork_given
+      else 'Without --fork_step, nothing shows that the arms began from one'
+      ' state.'
     )
   begun = [arm for arm in arms if arm in rebuilt]
   kept = [arm for arm in arms if arm not in rebuilt]

@@ -181,6 +181,8 @@ def test_arms_that_differ_before_the_fork_are_told():
   assert 'differ before the fork at step 10 (seed 1, 2)' in note
   steps = arms(other=((0, 5, 10, 20), (1, 1, 5, 6)))
   assert 'differ before' in pairing.unfair(steps, at, ())[0]
+  [note] = pairing.unfair(other, at, (), fork_given=False)
+  assert 'Without --fork_step' in note
   [note] = pairing.unfair(arms(), pairing.Window(0, 20), ())
   assert 'cannot show that the arms began from one state' in note
 
