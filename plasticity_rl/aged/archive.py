@@ -26,15 +26,19 @@ def pack(run: pathlib.Path, checkpoint: pathlib.Path, out: pathlib.Path) -> str:
   Returns:
     The SHA-256 digest of the file.
   """
+  run, checkpoint = run.absolute(), checkpoint.absolute()
   names = [run / run_folder.CONFIG, run / metrics.CSV]
   names += sorted(p for p in checkpoint.rglob('*') if p.is_file())
   temporary = out.with_name(f'.{out.name}')
-  with zipfile.ZipFile(temporary, 'w') as file:
-    for path in names:
-      if path.name != KEPT:
-        info = zipfile.ZipInfo(path.relative_to(run).as_posix(), _TIME)
-        file.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-  temporary.replace(out)
+  try:
+    with zipfile.ZipFile(temporary, 'w') as file:
+      for path in names:
+        if path.name != KEPT:
+          info = zipfile.ZipInfo(path.relative_to(run).as_posix(), _TIME)
+          file.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    temporary.replace(out)
+  finally:
+    temporary.unlink(missing_ok=True)
   return digest(out)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import shutil
 
 import pytest
@@ -37,7 +38,8 @@ def fixture_made(tmp_path_factory):
   config = settings_lib.to_dict(small.dqn())
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(aged, 'get_config', lambda name: config)
-    one = making.make(NAME, folder)
+    patch.chdir(folder.parent)
+    one = making.make(NAME, pathlib.Path(folder.name))
   assert (one.step, one.seeds) == (80, 2)
   assert sorted(p.name for p in folder.iterdir()) == [
     f'{NAME}.zip',
