@@ -7,18 +7,11 @@ afterwards.
 """
 
 from plasticity_rl import errors
-
-# What each checkpoint is, and how long it takes to make it on one core.
-ABOUT = {
-  'catch_12': 'Double DQN on continual Catch after 12 tasks; half a minute',
-  'labels_20': 'a classifier after 20 sets of random labels; half a minute',
-  'pendulum_32': (
-    'SAC on a pendulum, 32 updates a step, after 10,000 steps; 5 minutes'
-  ),
-  'space_invaders_400k': (
-    'Double DQN on MinAtar Space Invaders after 400,000 steps; half an hour'
-  ),
-}
+from plasticity_rl.aged.names import ABOUT
+from plasticity_rl.configs import continual_catch
+from plasticity_rl.configs import control
+from plasticity_rl.configs import minatar
+from plasticity_rl.configs import random_labels
 
 
 def get_config(variant: str = 'catch_12'):
@@ -32,12 +25,7 @@ def get_config(variant: str = 'catch_12'):
   }[variant]()
 
 
-# Imported where they are needed, since they import jax, and names do not.
-
-
 def _catch():
-  from plasticity_rl.configs import continual_catch
-
   config = continual_catch.get_config()
   config.num_seeds = 6
   return config
@@ -45,8 +33,6 @@ def _catch():
 
 def _labels():
   """A smaller network than that of the study, and fewer inputs."""
-  from plasticity_rl.configs import random_labels
-
   config = random_labels.get_config()
   config.num_seeds = 6
   config.environment.examples = 400
@@ -56,8 +42,6 @@ def _labels():
 
 
 def _pendulum():
-  from plasticity_rl.configs import control
-
   config = control.get_config('pendulum,ratio=32')
   config.num_seeds = 6
   config.num_steps = 10_000
@@ -69,8 +53,6 @@ def _pendulum():
 
 def _space_invaders():
   """Returns had fallen from their peak by then in a search of settings."""
-  from plasticity_rl.configs import minatar
-
   config = minatar.get_config('space_invaders')
   config.num_seeds = 6
   config.num_steps = 400_000

@@ -11,6 +11,7 @@ A name goes wherever a run folder is forked or watched:
 """
 
 import pathlib
+from collections.abc import Iterable
 
 from absl import flags
 
@@ -18,7 +19,7 @@ from plasticity_rl import cli
 from plasticity_rl import errors
 from plasticity_rl import paths
 from plasticity_rl.aged import shelf
-from plasticity_rl.configs import aged
+from plasticity_rl.aged.names import ABOUT
 from plasticity_rl.errors import UserError
 
 _OUT = flags.DEFINE_string(
@@ -46,14 +47,14 @@ def main(argv: list[str]) -> None:
     return
   if words[0] != 'make':
     raise UserError(errors.nearest('word', words[0], ['make']))
-  if len(words) != 2 or words[1] not in (*aged.ABOUT, _ALL):
+  if len(words) != 2 or words[1] not in (*ABOUT, _ALL):
     named = ' '.join(words[1:])
-    raise UserError(errors.nearest('checkpoint', named, (*aged.ABOUT, _ALL)))
-  _make(aged.ABOUT if words[1] == _ALL else words[1:])
+    raise UserError(errors.nearest('checkpoint', named, (*ABOUT, _ALL)))
+  _make(ABOUT if words[1] == _ALL else words[1:])
 
 
 def _list() -> None:
-  for name, about in aged.ABOUT.items():
+  for name, about in ABOUT.items():
     one = shelf.find(name)
     if one is None:
       print(f'{name}: not made yet. {about}')
@@ -66,7 +67,7 @@ def _list() -> None:
     )
 
 
-def _make(names) -> None:
+def _make(names: Iterable[str]) -> None:
   for name in names:
     if _OUT.value is None:
       folder, one = shelf.made_here(), shelf.find(name)

@@ -21,7 +21,7 @@ def make(name: str, folder: pathlib.Path) -> shelf.Aged:
   """Trains a checkpoint's network to its end, and packs it.
 
   Args:
-    name: one of `configs.aged.ABOUT`.
+    name: one of `names.ABOUT`.
     folder: where the zip file goes, made if it is not there. The run is beside
       it until it is packed, so that the same call goes on with it.
 

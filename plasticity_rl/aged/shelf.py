@@ -18,7 +18,7 @@ from typing import Any
 from plasticity_rl import errors
 from plasticity_rl import paths
 from plasticity_rl.aged import archive
-from plasticity_rl.configs import aged
+from plasticity_rl.aged.names import ABOUT
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 
@@ -110,8 +110,8 @@ def find(name: str) -> Aged | None:
   Raises:
     UserError: there is no checkpoint of that name; the message names all.
   """
-  if name not in aged.ABOUT:
-    raise UserError(errors.nearest('checkpoint', name, aged.ABOUT))
+  if name not in ABOUT:
+    raise UserError(errors.nearest('checkpoint', name, ABOUT))
   found = [read_index(folder).get(name) for folder in (SHIPPED, made_here())]
   there = [one for one in found if one is not None]
   return next((one for one in there if not one.problem()), None) or next(
@@ -133,7 +133,7 @@ def intact(name: str) -> Aged:
   one = find(name)
   make = f'`plasticity-rl checkpoints make {name}`'
   if one is None:
-    about = aged.ABOUT[name]
+    about = ABOUT[name]
     raise UserError(
       f'checkpoint {name!r} does not come with the package ({about}): {make} '
       'makes it'
@@ -158,16 +158,13 @@ def source(flag: str, text: str | os.PathLike[str]) -> pathlib.Path:
     UserError: it cannot be a path, or there is no intact checkpoint so named.
   """
   if isinstance(text, str) and is_named(text):
-    return _unpacked(intact(text.removeprefix(PREFIX)))
+    one = intact(text.removeprefix(PREFIX))
+    return _unpacked(one.path, one.sha256)
   return paths.given(flag, text)
 
 
-def _unpacked(one: Aged) -> pathlib.Path:
-  return _unpacked_once(one.path, one.sha256)
-
-
 @functools.cache
-def _unpacked_once(path: pathlib.Path, sha256: str) -> pathlib.Path:
+def _unpacked(path: pathlib.Path, sha256: str) -> pathlib.Path:
   del sha256  # Another file, another folder.
   folder = pathlib.Path(tempfile.mkdtemp(prefix='plasticity_rl-'))
   atexit.register(shutil.rmtree, folder, ignore_errors=True)

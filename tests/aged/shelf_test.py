@@ -10,6 +10,7 @@ import pytest
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.aged import archive
 from plasticity_rl.aged import making
+from plasticity_rl.aged import names
 from plasticity_rl.aged import shelf
 from plasticity_rl.configs import aged
 from plasticity_rl.errors import UserError
@@ -83,7 +84,7 @@ def test_a_path_stays_a_path(tmp_path):
 def test_an_unknown_name():
   line = refusal('checkpoint:catch_13')
   assert "unknown checkpoint 'catch_13'; did you mean 'catch_12'" in line
-  assert all(name in line for name in aged.ABOUT)
+  assert all(name in line for name in names.ABOUT)
 
 
 def test_one_that_was_not_made(monkeypatch, tmp_path):
@@ -144,7 +145,7 @@ def test_what_made_it_is_recorded(made):
 
 def test_the_shipped_ones():
   shipped = shelf.read_index(shelf.SHIPPED)
-  assert {NAME, 'labels_20', 'pendulum_32'} <= {*shipped} <= {*aged.ABOUT}
+  assert {NAME, 'labels_20', 'pendulum_32'} <= {*shipped} <= {*names.ABOUT}
   assert {p.name for p in shelf.SHIPPED.iterdir()} == {
     shelf.INDEX,
     *(f'{name}.zip' for name in shipped),
@@ -166,7 +167,7 @@ def test_a_shipped_one_is_of_its_config_and_can_be_forked(name):
 
 
 def test_every_config_can_be_made():
-  for name in aged.ABOUT:
+  for name in names.ABOUT:
     settings_lib.resolve(aged.get_config(name))
   with pytest.raises(UserError, match="unknown checkpoint 'x'"):
     aged.get_config('x')

@@ -282,12 +282,10 @@ def test_every_folder_is_a_run_of_its_own(tmp_path, tracked):
 
 def test_trackio_itself(tmp_path, monkeypatch):
   """Where it is installed: what was logged can be read again, offline."""
-  trackio = pytest.importorskip('trackio')
+  monkeypatch.setenv('TRACKIO_DIR', str(tmp_path / 'trackio'))
+  pytest.importorskip('trackio')
   from trackio.sqlite_storage import SQLiteStorage
 
-  for name in ('TRACKIO_DIR', 'TRACKIO_LOGO_DIR'):
-    if hasattr(trackio, name):
-      monkeypatch.setattr(trackio, name, tmp_path / 'trackio')
   project = f'plasticity_{os.getpid()}'
   log = settings.LogConfig(trackio=project)
   for step in (10, 20):  # The second time it goes on.
