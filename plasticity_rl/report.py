@@ -146,7 +146,8 @@ def _films(folder: str) -> dict[str, bytes]:
     (p for p in (pathlib.Path(folder) / 'arms').iterdir() if p.is_dir()),
     key=lambda path: (path.name != 'control', path.name),
   )
-  return {arm.name: film.take(arm).gif for arm in arms}
+  takes = {a.name: film.take(a, episodes=3, max_steps=100) for a in arms}
+  return {name: one.gif for name, one in takes.items()}
 
 
 def _out_of(folders: list[str], what: str) -> str:

@@ -202,8 +202,8 @@ def test_a_report_with_videos(diagnosis, tmp_path):
   assert result.code == 0, result.err
   page = (tmp_path / 'report.html').read_text()
   assert page.count('<img src="data:image/gif;base64,R0lGOD') == 2
-  assert page.index('A greedy episode of control') < page.index(
-    'A greedy episode of injection'
+  assert page.index('Greedy episodes of control') < page.index(
+    'Greedy episodes of injection'
   )
   json.loads((tmp_path / 'verdict.json').read_text())
 
