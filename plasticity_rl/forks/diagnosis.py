@@ -214,7 +214,7 @@ def check_source(settings: settings_lib.Settings, source: pathlib.Path) -> None:
   same = {'fork': settings.fork, 'log': settings.log}
   if dataclasses.replace(theirs, **same) != settings:
     raise UserError(
-      f'with --from only config.fork.* and config.log.* can be changed: '
+      'with --from only config.fork.* and config.log.* can be changed: '
       f'{source} was trained with other settings'
     )
 
