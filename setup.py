@@ -30,6 +30,7 @@ BASE = [
   'optax>=0.2.6,<0.3',
   'orbax-checkpoint>=0.11.32,<0.13',
   'packaging>=25.0,<27',
+  'pillow>=12.0.0,<14',
   'rich>=14.1.0,<16',
   'rlax>=0.1.8,<0.2',
   'scipy>=1.15.0,<1.19',
@@ -142,7 +143,10 @@ setuptools.setup(
   python_requires='>=3.11,<3.13',
   package_dir=package_dir,
   packages=packages,
-  package_data={'': ['*.css', '*.html', '*.j2', '*.js', '*.sh']},
+  package_data={
+    '': ['*.css', '*.html', '*.j2', '*.js', '*.sh'],
+    'plasticity_rl.aged': ['shipped/*'],
+  },
   entry_points={
     'console_scripts': ['plasticity-rl = plasticity_rl.__main__:main']
   },

@@ -23,6 +23,8 @@ _TOP = (
     'How to',
     (
       'fork_your_own_agent',
+      'checkpoints',
+      'watch',
       'environments',
       'own_method',
       'launching',

@@ -15,6 +15,8 @@ _COMMANDS = {
   'diagnose': ('diagnose', 'diagnoses whether an agent loses plasticity'),
   'report': ('report', 'reports on runs, diagnoses, studies and scores'),
   'verdict': ('verdict', 'judges learning curves of any program'),
+  'watch': ('watch', 'films the agent of a run'),
+  'checkpoints': ('checkpoints', 'lists and makes networks that have aged'),
   'doctor': ('doctor', 'shows what is installed, and what works'),
   'status': ('launch.status', 'shows how far a study is'),
 }

@@ -19,6 +19,7 @@ import numpy as np
 from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.aged import shelf
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -121,8 +122,9 @@ def diagnose(
       where to fork and into what.
     workdir: folder of the diagnosis, made if it is not there. The page to read
       is its `report.html`.
-    source: a run folder to fork instead of training a prefix; its config must
-      agree with `config`.
+    source: a run folder to fork instead of training a prefix, or
+      'checkpoint:NAME' (see `plasticity-rl checkpoints`); its config must agree
+      with `config`.
 
   Returns:
     The verdict, of which `.statement` is a sentence.
@@ -144,7 +146,7 @@ def diagnose(
   return run_diagnosis(
     _resolved(config),
     paths.given('workdir', workdir),
-    None if source is None else paths.given('source', source),
+    None if source is None else shelf.source('source', source),
   )
 
 

@@ -7,6 +7,8 @@ compares them:
       --workdir=runs/diagnosis
   python -m plasticity_rl.diagnose --from=runs/catch --step=24000 \
       --workdir=runs/diagnosis --config.fork.horizon=3000
+  python -m plasticity_rl.diagnose --from=checkpoint:catch_12 \
+      --workdir=runs/diagnosis
 
 With --proxies it forks at many steps instead, and correlates each diagnostic
 with the gain from an injection:
@@ -29,11 +31,15 @@ from plasticity_rl import cli
 from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
+from plasticity_rl.aged import shelf
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 
 _FROM = flags.DEFINE_string(
-  'from', None, 'Run folder to fork, instead of training a prefix.'
+  'from',
+  None,
+  'Run folder to fork, instead of training a prefix; or checkpoint:NAME, see '
+  '`plasticity-rl checkpoints`.',
 )
 _STEP = flags.DEFINE_integer(
   'step', None, 'Checkpoint to fork from (with --from; default: the newest).'
@@ -68,7 +74,7 @@ def define(argv: Sequence[str]) -> None:
     )
     return
   settings = settings_lib.resolve(
-    run_folder.read_config(paths.given('--from', source))
+    run_folder.read_config(shelf.source('--from', source))
   )
   config = ml_collections.ConfigDict(settings_lib.to_dict(settings))
   cli.check_overrides(config, argv)  # Defining the flag applies them.
@@ -99,7 +105,7 @@ def main(argv: list[str]) -> None:
       )
     settings = _with_fork(settings, step=_STEP.value)
   cli.give_threads(settings)
-  source = paths.given('--from', _FROM.value) if _FROM.value else None
+  source = shelf.source('--from', _FROM.value) if _FROM.value else None
   if _PROXIES.value:
     _proxies(settings, source, workdir)
   else:

@@ -1,7 +1,8 @@
 """Reports on runs, diagnoses, studies, or scores from elsewhere.
 
-  python -m plasticity_rl.report DIAGNOSIS_DIR [--out=DIR]
-      verdict.json and report.html: is the agent losing plasticity?
+  python -m plasticity_rl.report DIAGNOSIS_DIR [--out=DIR] [--videos]
+      verdict.json and report.html: is the agent losing plasticity? With
+      --videos the page also shows each arm at play
   python -m plasticity_rl.report RUN_DIR... --out=DIR
       summary.csv and report.html: learning curves and IQM over the runs
   python -m plasticity_rl.report STUDY_DIR --out=DIR
@@ -49,6 +50,12 @@ _MARGIN = flags.DEFINE_float(
   'Smallest gain that matters, in units of the metric; by default '
   'config.fork.margin of the diagnosis.',
 )
+_VIDEOS = flags.DEFINE_bool(
+  'videos',
+  False,
+  "Show each arm of a diagnosis at play, by its newest checkpoint's agent. The "
+  'agents are run for it, and nothing is trained.',
+)
 _INTERVAL = flags.DEFINE_enum(
   'interval',
   'stratified',
@@ -79,6 +86,9 @@ def main(argv: list[str]) -> None:
     paths.given('a folder', folder)
   if _OUT.value is not None:
     paths.given('--out', _OUT.value)
+  is_diagnosis = any((pathlib.Path(f) / 'arms').is_dir() for f in folders)
+  if _VIDEOS.value and not is_diagnosis:
+    raise UserError('--videos is for a diagnosis; `watch` films a run')
   if any((pathlib.Path(f) / 'talk.json').is_file() for f in folders):
     _report_talk(folders)
   elif _SCORES.value is not None:
@@ -89,7 +99,7 @@ def main(argv: list[str]) -> None:
     raise UserError('give run folders or --scores=FILE.csv; see --help')
   elif any((pathlib.Path(f) / 'study.json').is_file() for f in folders):
     _report_study(folders)
-  elif any((pathlib.Path(f) / 'arms').is_dir() for f in folders):
+  elif is_diagnosis:
     _report_diagnosis(folders)
   else:
     _report_runs(folders)
@@ -117,11 +127,27 @@ def _report_diagnosis(folders: list[str]) -> None:
   from plasticity_rl.analysis import report
 
   verdict = report.diagnosis(
-    folders[0], _OUT.value, metric=_METRIC.value, margin=_MARGIN.value
+    folders[0],
+    _OUT.value,
+    metric=_METRIC.value,
+    margin=_MARGIN.value,
+    films=lambda: _films(folders[0]) if _VIDEOS.value else {},
   )
   print(verdict.table())
   print(f'verdict: {verdict.line}')
   print(f'report: {pathlib.Path(_OUT.value or folders[0]) / "report.html"}')
+
+
+def _films(folder: str) -> dict[str, bytes]:
+  """A film of each arm of a diagnosis, control first."""
+  from plasticity_rl.videos import film
+
+  arms = sorted(
+    (p for p in (pathlib.Path(folder) / 'arms').iterdir() if p.is_dir()),
+    key=lambda path: (path.name != 'control', path.name),
+  )
+  takes = {a.name: film.take(a, episodes=3, max_steps=100) for a in arms}
+  return {name: one.gif for name, one in takes.items()}
 
 
 def _out_of(folders: list[str], what: str) -> str:

@@ -21,7 +21,7 @@ def run(*words):
 def test_help_lists_every_command_without_jax(capsys):
   assert command.main(['--help']) == 0
   out = capsys.readouterr().out
-  for name in ('train', 'diagnose', 'report', 'verdict', 'doctor', 'status'):
+  for name in command._COMMANDS:
     assert f'\n  {name} ' in out
   for name in ('local', 'slurm', 'xmanager', 'tpu_pod'):
     assert f'\n  launch {name} ' in out
@@ -38,7 +38,7 @@ def test_help_lists_every_command_without_jax(capsys):
     (['trian'], "unknown command 'trian'; did you mean 'train'"),
     (['launch', 'slrum'], "unknown way to launch 'slrum'; did you mean 'slurm"),
     (['launch'], 'which way to launch? valid: local, slurm, tpu_pod, xmanager'),
-    ([], 'which command? valid: diagnose, doctor, launch, report'),
+    ([], 'which command? valid: checkpoints, diagnose, doctor, launch'),
   ),
 )
 def test_a_command_that_there_is_not(capsys, words, message):
@@ -54,6 +54,8 @@ def test_a_command_that_there_is_not(capsys, words, message):
     (['diagnose'], '--proxies'),
     (['report'], '--human_normalized'),
     (['verdict'], '--fork_step'),
+    (['watch'], '--arm'),
+    (['checkpoints'], 'make NAME|all'),
     (['doctor'], 'what works'),
     (['status'], '--once'),
     (['launch', 'local'], '--max_parallel'),

@@ -96,8 +96,11 @@ def test_step_goes_with_from(refused):
   (
     (['--step=15'], 'no checkpoint of step 15'),
     (['--step=-3'], '--step must not be negative: -3'),
-    (['--config.num_seeds=5'], 'only config.fork.* can be changed'),
-    (['--config.network.split=0'], 'only config.fork.* can be changed'),
+    (['--config.num_seeds=5'], 'only config.fork.* and config.log.* can be'),
+    (
+      ['--config.network.split=0'],
+      'only config.fork.* and config.log.* can be',
+    ),
     (['--config.fork.metric=eval/x'], 'unknown config.fork.metric'),
     (['--config.frok.step=3'], "did you mean 'fork'"),
     (

@@ -47,7 +47,9 @@ ROOMS = (
   'replay',
   'training',
   'run',
+  'aged',
   'forks',
+  'videos',
   'analysis',
   'api',
   'cli',
@@ -55,6 +57,8 @@ ROOMS = (
   'report',
   'verdict',
   'diagnose',
+  'checkpoints',
+  'watch',
   'doctor',
   'launch',
   '__main__',
@@ -73,7 +77,8 @@ FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob('*.py'))}
 def _commands() -> list[str]:
   """Modules that can be run, and that have come to exist."""
   paths = [
-    PACKAGE / f'{n}.py' for n in ('train', 'diagnose', 'report', 'verdict')
+    PACKAGE / f'{n}.py'
+    for n in ('train', 'diagnose', 'report', 'verdict', 'checkpoints', 'watch')
   ]
   paths += [PACKAGE / 'doctor.py', *sorted((ROOT / 'launch').glob('*.py'))]
   return [

@@ -128,6 +128,25 @@ def test_a_diagnosis_by_the_installed_command(call, command, tmp_path):
   assert (tmp_path / 'w' / 'report.html').is_file()
 
 
+def test_aged_checkpoints_come_with_it(wheel, call, command, tmp_path):
+  """To list, to watch and to fork, and the wheel is small all the same."""
+  assert wheel.stat().st_size < 3e6
+  listed = call(command, 'checkpoints')
+  for name in ('catch_12', 'labels_20', 'pendulum_32'):
+    assert f'{name}: verified, ' in listed
+  out = call(command, 'watch', 'checkpoint:catch_12')
+  assert out.endswith('film: catch_12_seed1_step36000.gif\n')
+  assert (tmp_path / 'catch_12_seed1_step36000.gif').read_bytes()[:3] == b'GIF'
+  out = call(
+    command,
+    'diagnose',
+    '--from=checkpoint:labels_20',
+    '--workdir=w',
+    "--config.fork.arms=('control','injection')",
+  )
+  assert '\nverdict: losing plasticity' in out
+
+
 def test_a_verdict_by_the_installed_command(call, command, tmp_path):
   lines = ['arm,seed,step,return']
   for seed in range(6):

@@ -6,7 +6,7 @@ and a mistake in the folders should be told before.
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from plasticity_rl.analysis import files
@@ -51,6 +51,7 @@ def diagnosis(
   *,
   metric: str | None = None,
   margin: float | None = None,
+  films: Callable[[], Mapping[str, bytes]] = dict,
 ) -> verdicts.Verdict:
   """Judges a diagnosis folder; writes `verdict.json` and `report.html`.
 
@@ -59,18 +60,24 @@ def diagnosis(
     out: where to write; the folder itself by default.
     metric: see `diagnosis.load`.
     margin: see `diagnosis.load`.
+    films: called once all is checked, for an animated GIF of each arm that the
+      page is to show at play.
   """
   out = files.check_folder(folder if out is None else out)
   loaded = diagnoses.load(folder, metric=metric, margin=margin)
-  _write_diagnosis(loaded, out)
+  _write_diagnosis(loaded, out, films())
   return loaded.verdict
 
 
-def _write_diagnosis(loaded: diagnoses.Diagnosis, out: pathlib.Path) -> None:
+def _write_diagnosis(
+  loaded: diagnoses.Diagnosis,
+  out: pathlib.Path,
+  films: Mapping[str, bytes] | None = None,
+) -> None:
   from plasticity_rl.analysis.pages import diagnosis_page
 
   record = json.dumps(loaded.verdict.to_json(), indent=2, allow_nan=False)
-  page = diagnosis_page.build(loaded)
+  page = diagnosis_page.build(loaded, films)
   files.write_all(out, {'verdict.json': record + '\n', 'report.html': page})
 
 

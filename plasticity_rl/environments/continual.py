@@ -13,6 +13,7 @@ from typing import NamedTuple
 import dm_env
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from plasticity_rl.environments import base
 from plasticity_rl.environments import gradual
@@ -184,3 +185,23 @@ def _see(permute, inputs, observation):
   if permute == 'channels':
     return observation[..., inputs]
   return observation
+
+
+def as_played(
+  permute: str, inputs: np.ndarray | None, seen: np.ndarray
+) -> np.ndarray:
+  """The observation of the game, from what a task shows of it.
+
+  Args:
+    permute: as in `continual`.
+    inputs: of the task's `State`.
+    seen: the observation that the agent sees.
+  """
+  if permute == 'none' or inputs is None:
+    return seen
+  played = np.empty_like(seen)
+  if permute == 'inputs':
+    played.reshape(-1)[inputs] = seen.reshape(-1)
+  else:
+    played[..., inputs] = seen
+  return played

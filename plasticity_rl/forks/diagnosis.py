@@ -205,18 +205,17 @@ def _resolve_fork(settings, schedule, source):
 
 
 def check_source(settings: settings_lib.Settings, source: pathlib.Path) -> None:
-  """Checks that settings differ from those of a run only in the fork.
+  """Checks that settings differ from those of a run only in fork and log.
 
   Raises:
     UserError: they differ in more, or the folder is not a run.
   """
   theirs = settings_lib.resolve(run_folder.read_config(source))
-  if dataclasses.replace(theirs, fork=settings.fork) != dataclasses.replace(
-    settings, fork=settings.fork
-  ):
+  same = {'fork': settings.fork, 'log': settings.log}
+  if dataclasses.replace(theirs, **same) != settings:
     raise UserError(
-      f'with --from only config.fork.* can be changed: {source} was '
-      'trained with other settings'
+      'with --from only config.fork.* and config.log.* can be changed: '
+      f'{source} was trained with other settings'
     )
 
 

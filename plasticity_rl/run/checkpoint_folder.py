@@ -15,7 +15,7 @@ from absl import logging
 from plasticity_rl.distributed import hosts
 
 # A file that protects its checkpoint from pruning; not in the manifest.
-_KEPT = 'kept'
+KEPT = 'kept'
 # Suffix of a checkpoint that is being replaced, until the new one is in place.
 _REPLACED = '~'
 
@@ -56,7 +56,7 @@ class CheckpointFolder:
   def keep(self, step: int) -> None:
     """Protects a checkpoint from pruning, by other processes too."""
     try:
-      (self.path(step) / _KEPT).touch()
+      (self.path(step) / KEPT).touch()
     except OSError as error:
       logging.warning(
         'the checkpoint of step %d in %s cannot be marked as kept (%s): '
@@ -76,8 +76,8 @@ class CheckpointFolder:
     """Moves a complete checkpoint to its place, which may be taken."""
     final = self._folder / f'{step:010d}'
     before = self.path(step)
-    if (before / _KEPT).exists():
-      (temporary / _KEPT).touch()
+    if (before / KEPT).exists():
+      (temporary / KEPT).touch()
     if before == final and final.exists():
       os.rename(final, final.with_name(final.name + _REPLACED))
     os.rename(temporary, final)
@@ -87,7 +87,7 @@ class CheckpointFolder:
     prunable = [
       s
       for s in self.steps()
-      if s not in self._keep_steps and not (self.path(s) / _KEPT).exists()
+      if s not in self._keep_steps and not (self.path(s) / KEPT).exists()
     ]
     for old in prunable[: -self._keep]:
       os.rename(self.path(old), self.temporary_path(old))

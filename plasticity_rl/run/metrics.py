@@ -1,4 +1,4 @@
-"""Writers of metrics.csv, events.jsonl, TensorBoard and Weights & Biases."""
+"""Writers of metrics.csv, events.jsonl, TensorBoard, W&B and Trackio."""
 
 import contextlib
 import csv
@@ -111,7 +111,7 @@ class Writers:
       frames_per_step: environment frames of one step.
 
     Raises:
-      UserError: TensorBoard or Weights & Biases is not installed.
+      UserError: TensorBoard, Weights & Biases or Trackio is not installed.
       RunError: a file cannot be written.
     """
     self._first_seed = first_seed
@@ -126,20 +126,14 @@ class Writers:
       run_folder.write_atomically(
         self._events, ''.join(f'{line}\n' for line in kept)
       )
-    self._tensorboard = self._wandb = None
+    modules = check(log)
+    self._tensorboard = None
     if log.tensorboard:
-      tensorboard = _optional('tensorboardX', 'tensorboard')
+      tensorboard = modules['tensorboardX']
       self._tensorboard = tensorboard.SummaryWriter(
         str(folder / 'tb'), purge_step=resume_step + 1
       )
-    if log.wandb:
-      self._wandb = _optional('wandb', 'wandb').init(
-        project=log.wandb,
-        dir=str(folder),
-        name=folder.name,
-        id=_wandb_id(folder),
-        resume='allow',
-      )
+    self._trackers = _trackers(folder, log, modules)
 
   def write(
     self,
@@ -179,7 +173,7 @@ class Writers:
         for i in range(num_seeds)
       ]
     )
-    if self._tensorboard or self._wandb:
+    if self._tensorboard or self._trackers:
       # The mean over seeds: curves by seed are in metrics.csv.
       means = {
         k: float(v[~missing[k]].mean())
@@ -189,8 +183,8 @@ class Writers:
       if self._tensorboard:
         for name, value in means.items():
           self._tensorboard.add_scalar(name, value, step)
-      if self._wandb:
-        self._wandb.log(means, step=step)
+      for tracker in self._trackers:
+        tracker.log(means, step=step)
 
   def event(self, step: int, **facts: Any) -> None:
     """Appends an event and its reason to events.jsonl.
@@ -205,8 +199,8 @@ class Writers:
     """Flushes and closes the writers."""
     if self._tensorboard:
       self._tensorboard.close()
-    if self._wandb:
-      self._wandb.finish()
+    for tracker in self._trackers:
+      tracker.finish()
 
 
 def unmeasured(
@@ -255,20 +249,63 @@ def _event_step(line):
     return float('inf')
 
 
-def _wandb_id(folder):
-  """An ID kept in the folder, since different runs have equal names."""
+def check(log: settings_lib.LogConfig) -> dict[str, Any]:
+  """Imports what a run logs to; returns the modules by name.
+
+  Raises:
+    UserError: one is not installed.
+  """
+  wanted = {}
+  if log.tensorboard:
+    wanted['tensorboardX'] = errors.install_command('tensorboard')
+  if log.wandb:
+    wanted['wandb'] = errors.install_command('wandb')
+  if log.trackio:
+    # No extra: Trackio wants an older Pillow than the newest one.
+    wanted['trackio'] = 'pip install trackio'
+  return {name: _optional(name, install) for name, install in wanted.items()}
+
+
+def _trackers(folder, log, modules):
+  """Runs at Weights & Biases and Trackio, which have the same methods.
+
+  A run that goes on here goes on there: its ID is kept in the folder, since
+  different runs have folders of equal names, such as the arms of two diagnoses.
+  """
+  path = folder / run_folder.CONFIG
+  config = run_folder.read_config(folder) if path.exists() else {}
+  common = {'config': config, 'resume': 'allow'}
+  found = []
+  if log.wandb:
+    found.append(
+      modules['wandb'].init(
+        project=log.wandb,
+        dir=str(folder),
+        name=folder.name,
+        id=_run_id(folder),
+        **common,
+      )
+    )
+  if log.trackio:  # It knows a run by its name alone.
+    name = f'{folder.name}-{_run_id(folder)[:8]}'
+    found.append(
+      modules['trackio'].init(project=log.trackio, name=name, **common)
+    )
+  return found
+
+
+def _run_id(folder):
   path = folder / WANDB_ID
   if not path.exists():
     run_folder.write_atomically(path, uuid.uuid4().hex)
   return path.read_text()
 
 
-def _optional(module, extra):
-  """Imports a module that an extra of this package installs."""
+def _optional(module, install):
+  """Imports a module that this package can do without."""
   try:
     return __import__(module)
   except ImportError:
     raise errors.UserError(
-      f'config.log asks for {module}, which is not installed: '
-      + errors.install_command(extra)
+      f'config.log asks for {module}, which is not installed: {install}'
     ) from None

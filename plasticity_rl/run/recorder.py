@@ -50,7 +50,7 @@ class Recorder:
       name: on the progress bar.
 
     Raises:
-      UserError: TensorBoard or Weights & Biases is not installed.
+      UserError: TensorBoard, Weights & Biases or Trackio is not installed.
       RunError: a file cannot be written.
     """
     self._experiment = experiment

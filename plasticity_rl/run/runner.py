@@ -9,6 +9,7 @@ from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import RunError
 from plasticity_rl.run import accounts as accounts_lib
 from plasticity_rl.run import divergence
+from plasticity_rl.run import metrics as metrics_lib
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import start as start_lib
 from plasticity_rl.run.checkpoint import Checkpoints
@@ -21,11 +22,14 @@ from plasticity_rl.types import structure
 
 
 def check(experiment: Experiment) -> None:
-  """Checks that all interventions of the config are possible.
+  """Checks that all interventions and logs of the config are possible.
 
   Raises:
-    UserError: an intervention is not possible.
+    UserError: an intervention is not possible, or what it logs to is not
+      installed.
   """
+  if hosts.is_first():
+    metrics_lib.check(experiment.settings.log)
   for one in experiment.schedule.interventions:
     experiment.intervene(one.expression)
   Triggers(experiment)

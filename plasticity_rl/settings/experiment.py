@@ -106,11 +106,13 @@ class LogConfig:
     progress: show a progress bar in the terminal.
     tensorboard: write event files to `tb/`.
     wandb: name of a project in Weights & Biases; '' for none.
+    trackio: name of a project in Trackio; '' for none.
   """
 
   progress: bool = True
   tensorboard: bool = False
   wandb: str = ''
+  trackio: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

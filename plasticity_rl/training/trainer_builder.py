@@ -9,6 +9,7 @@ from plasticity_rl.agents.base import Agent
 from plasticity_rl.distributed import parallel
 from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import registry as environments
+from plasticity_rl.environments.base import Environment
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.learner import learner
@@ -43,7 +44,19 @@ def build_agent_and_data(
       settings, _spaces((task.input_size,), task.classes)
     )
     return agent, datasets.RandomLabels(agent, settings)
-  environment = environments.make(
+  environment = build_environment(settings)
+  agent = agent_builder.make(settings, environment.spaces)
+  return agent, rollout.EnvironmentSource(agent, environment, settings)
+
+
+def build_environment(settings: settings_lib.Settings) -> Environment:
+  """Builds the environment of a run that acts in one on the device.
+
+  Raises:
+    UserError: the settings do not fit the environment.
+  """
+  task = settings.environment
+  return environments.make(
     task.name,
     permute=task.permute,
     permute_actions=task.permute_actions,
@@ -53,8 +66,6 @@ def build_agent_and_data(
     max_episode_steps=task.max_episode_steps,
     **settings.environment_options,
   )
-  agent = agent_builder.make(settings, environment.spaces)
-  return agent, rollout.EnvironmentSource(agent, environment, settings)
 
 
 def _spaces(shape, count):

@@ -313,12 +313,15 @@ def test_bad_fork_of_a_run_is_refused(labels, changes, message):
     diagnosis.plan(settings, source)
 
 
-def test_only_the_fork_of_a_run_may_change(labels):
+def test_only_fork_and_log_of_a_run_may_change(labels):
   _, whole = labels
   source = whole / 'prefix'
   settings = settings_lib.resolve(run_folder.read_config(source))
+  log = dataclasses.replace(settings.log, progress=not settings.log.progress)
+  settings = dataclasses.replace(settings, log=log)
+  diagnosis.plan(settings, source)
   settings = dataclasses.replace(settings, num_seeds=5)
-  with pytest.raises(UserError, match=r'only config\.fork\.\* can be changed'):
+  with pytest.raises(UserError, match=r'only config\.fork\.\* and config\.log'):
     diagnosis.plan(settings, source)
 
 

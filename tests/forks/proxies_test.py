@@ -224,7 +224,7 @@ def test_a_run_of_one_checkpoint_is_refused(forked, tmp_path):
   with pytest.raises(UserError, match='there would be 1 checkpoint of'):
     proxies.plan(settings, source)
   other = dataclasses.replace(settings, num_seeds=4)
-  with pytest.raises(UserError, match=r'only config\.fork\.\* can be changed'):
+  with pytest.raises(UserError, match=r'only config\.fork\.\* and config\.log'):
     proxies.plan(other, source)
 
 

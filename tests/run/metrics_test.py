@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from plasticity_rl.errors import RunError
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import metrics
 from plasticity_rl.run import run_folder
+from tests.training import small
 
 NOTHING = {'a': np.zeros(1, bool)}  # Is missing.
+NOTHING_OF_TWO = {'a': np.zeros(2, bool)}
 LOG = settings.LogConfig(progress=False)
 
 
@@ -125,10 +129,14 @@ def test_events_are_lines_of_json_and_resume_with_the_run(tmp_path):
 
 
 def test_missing_logger_is_named_with_its_extra(tmp_path, monkeypatch):
-  monkeypatch.setitem(__import__('sys').modules, 'wandb', None)
+  for name in ('wandb', 'trackio'):
+    monkeypatch.setitem(sys.modules, name, None)
   log = settings.LogConfig(progress=False, wandb='project')
   with pytest.raises(UserError, match=r"wandb.*pip install -e '.*\[wandb\]'"):
     metrics.Writers(tmp_path, log, -1, 1)
+  log = settings.LogConfig(progress=False, trackio='project')
+  with pytest.raises(UserError, match='trackio.*: pip install trackio$'):
+    metrics.check(log)
 
 
 @pytest.mark.parametrize('name', ('metrics.csv', 'events.jsonl'))
@@ -189,7 +197,7 @@ def test_tensorboard_gets_the_mean_over_seeds(
       def close(self):
         seen.append('closed')
 
-  monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake)
+  monkeypatch.setitem(sys.modules, 'tensorboardX', Fake)
   writers = metrics.Writers(
     tmp_path, settings.LogConfig(tensorboard=True), resume_step, first_seed=1
   )
@@ -209,26 +217,84 @@ def test_tensorboard_gets_the_mean_over_seeds(
   ]
 
 
-def test_every_folder_is_a_run_of_its_own_at_wandb(tmp_path, monkeypatch):
+@pytest.fixture(name='tracked')
+def fixture_tracked(monkeypatch):
+  """Modules of the shape of wandb and trackio; what they were told."""
   seen = []
 
-  class Fake:
-    def init(self, **options):
-      seen.append((options['id'], options['name']))
-      return self
+  class Run:
+    def __init__(self, name):
+      self.name = name
+
+    def log(self, metrics, step=None):
+      seen.append((self.name, metrics, step))
 
     def finish(self):
-      pass
+      seen.append((self.name, 'finished'))
 
-  monkeypatch.setattr(metrics, '_optional', lambda module, extra: Fake())
-  log = settings.LogConfig(wandb='project')
+  def wandb(*, project, dir, name, id, config, resume):
+    seen.append(('wandb', project, dir, name, id, config, resume))
+    return Run('wandb')
+
+  def trackio(project, name=None, *, config=None, resume='never'):
+    seen.append(('trackio', project, name, config, resume))
+    return Run('trackio')
+
+  for function in (wandb, trackio):
+    module = types.ModuleType(function.__name__)
+    module.init = function
+    monkeypatch.setitem(sys.modules, function.__name__, module)
+  return seen
+
+
+def test_trackers_get_the_config_and_the_mean_over_seeds(tmp_path, tracked):
+  folder = tmp_path / 'run'
+  run_folder.prepare(folder, small.supervised())
+  log = settings.LogConfig(wandb='a', trackio='b')
+  writers = metrics.Writers(folder, log, -1, first_seed=1)
+  found = {'x': np.array([1.0, np.nan]), 'y': np.array([np.nan, np.nan])}
+  writers.write(10, 5, 1.0, found, {k: np.isnan(v) for k, v in found.items()})
+  writers.close()
+  config = run_folder.read_config(folder)
+  name = (folder / metrics.WANDB_ID).read_text()
+  assert tracked == [
+    ('wandb', 'a', str(folder), 'run', name, config, 'allow'),
+    ('trackio', 'b', f'run-{name[:8]}', config, 'allow'),
+    ('wandb', {'x': 1.0}, 10),
+    ('trackio', {'x': 1.0}, 10),
+    ('wandb', 'finished'),
+    ('trackio', 'finished'),
+  ]
+
+
+def test_every_folder_is_a_run_of_its_own(tmp_path, tracked):
+  log = settings.LogConfig(wandb='project', trackio='project')
   # Arms of two diagnoses; the first goes on later.
   for name in 'aba':
     folder = tmp_path / name / 'arms' / 'control'
     folder.mkdir(parents=True, exist_ok=True)
     metrics.Writers(folder, log, -1, first_seed=1).close()
-  (a, name), (b, _), (again, _) = seen
-  assert name == 'control' and a == again and a != b
+  a, b, again = [x[4] for x in tracked if x[0] == 'wandb' and len(x) > 2]
+  assert a == again and a != b
+  a, b, again = [x[2] for x in tracked if x[0] == 'trackio' and len(x) > 2]
+  assert a == again and a != b and a.startswith('control-')
+
+
+def test_trackio_itself(tmp_path, monkeypatch):
+  """Where it is installed: what was logged can be read again, offline."""
+  monkeypatch.setenv('TRACKIO_DIR', str(tmp_path / 'trackio'))
+  pytest.importorskip('trackio')
+  from trackio.sqlite_storage import SQLiteStorage
+
+  project = f'plasticity_{os.getpid()}'
+  log = settings.LogConfig(trackio=project)
+  for step in (10, 20):  # The second time it goes on.
+    writers = metrics.Writers(tmp_path, log, step - 10, first_seed=1)
+    writers.write(step, 5, 1.0, {'a': np.array([1.0, 3.0])}, NOTHING_OF_TWO)
+    writers.close()
+  (run,) = SQLiteStorage.get_runs(project)
+  logged = SQLiteStorage.get_logs(project, run)
+  assert [(row['a'], row['step']) for row in logged] == [(2.0, 10), (2.0, 20)]
 
 
 def test_what_was_not_measured_is_not_a_nan():

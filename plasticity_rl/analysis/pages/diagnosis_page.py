@@ -1,5 +1,6 @@
 """The page of a diagnosis: the verdict first, then what it rests on."""
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -87,8 +88,15 @@ _PROMISES = {
 }
 
 
-def build(diagnosis: diagnoses.Diagnosis) -> str:
-  """`report.html` of a diagnosis."""
+def build(
+  diagnosis: diagnoses.Diagnosis, films: Mapping[str, bytes] | None = None
+) -> str:
+  """`report.html` of a diagnosis.
+
+  Args:
+    diagnosis: what the page is about.
+    films: an animated GIF for each arm to be shown, which the page holds.
+  """
   colors = _colors(diagnosis)
   verdict = diagnosis.verdict
   return template.render(
@@ -101,6 +109,10 @@ def build(diagnosis: diagnoses.Diagnosis) -> str:
     colors=colors,
     learning_curves=_learning_curves(diagnosis, colors),
     differences=_differences(diagnosis, colors),
+    films={
+      arm: base64.b64encode(film).decode()
+      for arm, film in (films or {}).items()
+    },
     at_fork=_at_fork(diagnosis, colors),
     through_time=_through_time(diagnosis, colors),
     compute=_compute(diagnosis),

@@ -1,0 +1,1 @@
+"""Checkpoints of networks that have aged, to fork at once."""

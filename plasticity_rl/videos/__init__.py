@@ -1,0 +1,1 @@
+"""Videos of the greedy agent of a saved run."""
