@@ -19,7 +19,7 @@ import numpy as np
 from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.errors import UserError
 from plasticity_rl.errors import nearest
 
@@ -146,7 +146,7 @@ def diagnose(
   return run_diagnosis(
     _resolved(config),
     paths.given('workdir', workdir),
-    None if source is None else shelf.source('source', source),
+    None if source is None else store.source('source', source),
   )
 
 

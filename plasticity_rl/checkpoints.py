@@ -18,7 +18,7 @@ from absl import flags
 from plasticity_rl import cli
 from plasticity_rl import errors
 from plasticity_rl import paths
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.aged.names import ABOUT
 from plasticity_rl.errors import UserError
 
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
 
 def _list() -> None:
   for name, about in ABOUT.items():
-    one = shelf.find(name)
+    one = store.find(name)
     if one is None:
       print(f'{name}: not made yet. {about}')
       continue
@@ -70,10 +70,10 @@ def _list() -> None:
 def _make(names: Iterable[str]) -> None:
   for name in names:
     if _OUT.value is None:
-      folder, one = shelf.made_here(), shelf.find(name)
+      folder, one = store.made_here(), store.find(name)
     else:
       folder = paths.given('--out', _OUT.value)
-      one = shelf.read_index(folder).get(name)
+      one = store.read_index(folder).get(name)
     if one is not None and not one.problem():
       print(f'{name}: there already, and verified: {one.path}')
       continue

@@ -31,7 +31,7 @@ from plasticity_rl import cli
 from plasticity_rl import paths
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
 
@@ -74,7 +74,7 @@ def define(argv: Sequence[str]) -> None:
     )
     return
   settings = settings_lib.resolve(
-    run_folder.read_config(shelf.source('--from', source))
+    run_folder.read_config(store.source('--from', source))
   )
   config = ml_collections.ConfigDict(settings_lib.to_dict(settings))
   cli.check_overrides(config, argv)  # Defining the flag applies them.
@@ -105,7 +105,7 @@ def main(argv: list[str]) -> None:
       )
     settings = _with_fork(settings, step=_STEP.value)
   cli.give_threads(settings)
-  source = shelf.source('--from', _FROM.value) if _FROM.value else None
+  source = store.source('--from', _FROM.value) if _FROM.value else None
   if _PROXIES.value:
     _proxies(settings, source, workdir)
   else:

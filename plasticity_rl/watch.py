@@ -15,7 +15,7 @@ from absl import flags
 from plasticity_rl import cli
 from plasticity_rl import errors
 from plasticity_rl import paths
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.errors import UserError
 
 _ARM = flags.DEFINE_string(
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
   """
   if len(argv) != 2:
     raise UserError('give one folder of a run, or checkpoint:NAME; see --help')
-  run = folder_of(shelf.source('a folder', argv[1]), _ARM.value)
+  run = folder_of(store.source('a folder', argv[1]), _ARM.value)
   out = None if _OUT.value is None else paths.given('--out', _OUT.value)
   if out is not None and out.suffix != '.gif':
     raise UserError(f'--out must be a name that ends in .gif: {out}')

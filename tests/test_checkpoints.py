@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plasticity_rl.aged import names
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from tests.run import commands
 
 
@@ -19,7 +19,7 @@ def test_a_list_with_digests_and_origins():
   assert result.code == 0 and not result.err
   for name in names.ABOUT:
     (line,) = [x for x in result.out.splitlines() if x.startswith(f'{name}: ')]
-    one = shelf.find(name)
+    one = store.find(name)
     if one is None:
       assert 'not made yet' in line
     else:
@@ -30,9 +30,9 @@ def test_a_list_with_digests_and_origins():
 def test_a_changed_file_is_shown_as_such(tmp_path, monkeypatch):
   folder = tmp_path / 'shipped'
   folder.mkdir()
-  shelf.put(folder, 'catch_12', sha256='0', step=1, seeds=1, made_by={})
+  store.put(folder, 'catch_12', sha256='0', step=1, seeds=1, made_by={})
   (folder / 'catch_12.zip').write_text('x')
-  monkeypatch.setattr(shelf, 'SHIPPED', folder)
+  monkeypatch.setattr(store, 'SHIPPED', folder)
   assert 'catch_12: HAS CHANGED' in commands.call('checkpoints').out
 
 

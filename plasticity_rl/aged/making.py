@@ -7,7 +7,7 @@ import plasticity_rl
 from plasticity_rl import process
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.aged import archive
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.configs import aged
 from plasticity_rl.errors import UserError
 from plasticity_rl.run import run_folder
@@ -17,7 +17,7 @@ from plasticity_rl.training import experiment as experiment_lib
 
 
 @process.settled()
-def make(name: str, folder: pathlib.Path) -> shelf.Aged:
+def make(name: str, folder: pathlib.Path) -> store.Aged:
   """Trains a checkpoint's network to its end, and packs it.
 
   Args:
@@ -42,7 +42,7 @@ def make(name: str, folder: pathlib.Path) -> shelf.Aged:
     digest = archive.pack(
       run, Checkpoints(run).path(step), folder / f'{name}.zip'
     )
-    shelf.put(
+    store.put(
       folder,
       name,
       sha256=digest,
@@ -53,7 +53,7 @@ def make(name: str, folder: pathlib.Path) -> shelf.Aged:
   except OSError as error:
     raise UserError(f'cannot write to {folder}: {error}') from None
   shutil.rmtree(run)
-  return shelf.read_index(folder)[name]
+  return store.read_index(folder)[name]
 
 
 def _made_by() -> dict[str, str]:

@@ -11,7 +11,7 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.aged import archive
 from plasticity_rl.aged import making
 from plasticity_rl.aged import names
-from plasticity_rl.aged import shelf
+from plasticity_rl.aged import store
 from plasticity_rl.configs import aged
 from plasticity_rl.errors import UserError
 from plasticity_rl.forks import diagnosis
@@ -44,7 +44,7 @@ def fixture_made(tmp_path_factory):
   assert (one.step, one.seeds) == (80, 2)
   assert sorted(p.name for p in folder.iterdir()) == [
     f'{NAME}.zip',
-    shelf.INDEX,
+    store.INDEX,
   ]
   return folder
 
@@ -52,33 +52,33 @@ def fixture_made(tmp_path_factory):
 @pytest.fixture(name='only')
 def fixture_only(home, made, monkeypatch, tmp_path):
   """The folder of the only checkpoint that there is, of this user."""
-  monkeypatch.setattr(shelf, 'SHIPPED', tmp_path / 'none')
+  monkeypatch.setattr(store, 'SHIPPED', tmp_path / 'none')
   shutil.copytree(made, home)
   return home
 
 
-def refusal(text=f'{shelf.PREFIX}{NAME}'):
+def refusal(text=f'{store.PREFIX}{NAME}'):
   with pytest.raises(UserError) as error:
-    shelf.source('--from', text)
+    store.source('--from', text)
   return str(error.value)
 
 
 def test_unpacked_it_is_the_run_to_the_bit(tmp_path, only):
   experiment = small.build(small.dqn())
   whole = small.run(experiment, tmp_path / 'run')
-  source = shelf.source('--from', f'{shelf.PREFIX}{NAME}')
+  source = store.source('--from', f'{store.PREFIX}{NAME}')
   assert source.name == NAME
   assert small.metrics(source) == small.metrics(whole)
   small.assert_equal(
     small.saved(experiment, source, 80), small.saved(experiment, whole, 80)
   )
   # Once a process.
-  assert shelf.source('--from', f'{shelf.PREFIX}{NAME}') == source
+  assert store.source('--from', f'{store.PREFIX}{NAME}') == source
 
 
 def test_a_path_stays_a_path(tmp_path):
-  assert shelf.source('--from', str(tmp_path)) == tmp_path
-  assert shelf.source('source', tmp_path) == tmp_path
+  assert store.source('--from', str(tmp_path)) == tmp_path
+  assert store.source('source', tmp_path) == tmp_path
 
 
 def test_an_unknown_name():
@@ -88,7 +88,7 @@ def test_an_unknown_name():
 
 
 def test_one_that_was_not_made(monkeypatch, tmp_path):
-  monkeypatch.setattr(shelf, 'SHIPPED', tmp_path)
+  monkeypatch.setattr(store, 'SHIPPED', tmp_path)
   assert f'`plasticity-rl checkpoints make {NAME}` makes it' in refusal()
 
 
@@ -104,8 +104,8 @@ def test_an_altered_file(only):
 
 @pytest.mark.parametrize('text', ('{', '[]', '{"catch_12": {"step": 3}}'))
 def test_a_damaged_index(only, text):
-  (only / shelf.INDEX).write_text(text)
-  assert f'{only / shelf.INDEX} is damaged' in refusal()
+  (only / store.INDEX).write_text(text)
+  assert f'{only / store.INDEX} is damaged' in refusal()
 
 
 def test_an_intact_one_comes_before_one_that_is_not(
@@ -113,23 +113,23 @@ def test_an_intact_one_comes_before_one_that_is_not(
 ):
   shipped = tmp_path / 'shipped'
   shutil.copytree(made, shipped)
-  monkeypatch.setattr(shelf, 'SHIPPED', shipped)
-  assert shelf.find(NAME).path.parent == shipped
+  monkeypatch.setattr(store, 'SHIPPED', shipped)
+  assert store.find(NAME).path.parent == shipped
   (shipped / f'{NAME}.zip').write_bytes(b'')
-  assert shelf.find(NAME).path.parent == home
+  assert store.find(NAME).path.parent == home
 
 
 def test_another_structure_is_refused(tmp_path, only):
   """Such as after a change of the package: the digest is right all the same."""
   run = tmp_path / 'run'
-  shutil.copytree(shelf.source('--from', f'{shelf.PREFIX}{NAME}'), run)
+  shutil.copytree(store.source('--from', f'{store.PREFIX}{NAME}'), run)
   recorded = json.loads((run / run_folder.CONFIG).read_text())
   recorded['config']['network']['hidden'] = [16]
   (run / run_folder.CONFIG).write_text(json.dumps(recorded))
   digest = archive.pack(run, Checkpoints(run).path(80), only / f'{NAME}.zip')
-  facts = dataclasses.asdict(shelf.find(NAME)) | {'sha256': digest}
+  facts = dataclasses.asdict(store.find(NAME)) | {'sha256': digest}
   del facts['name'], facts['path']
-  shelf.put(only, NAME, **facts)
+  store.put(only, NAME, **facts)
   result = commands.call(
     'diagnose', f'--from=checkpoint:{NAME}', f'--workdir={tmp_path / "out"}'
   )
@@ -138,16 +138,16 @@ def test_another_structure_is_refused(tmp_path, only):
 
 
 def test_what_made_it_is_recorded(made):
-  one = shelf.read_index(made)[NAME]
+  one = store.read_index(made)[NAME]
   assert set(one.made_by) == {'plasticity_rl', 'jax', 'python', 'commit'}
   assert f'jax {one.made_by["jax"]}' in one.origin()
 
 
 def test_the_shipped_ones():
-  shipped = shelf.read_index(shelf.SHIPPED)
+  shipped = store.read_index(store.SHIPPED)
   assert {NAME, 'labels_20', 'pendulum_32'} <= {*shipped} <= {*names.ABOUT}
-  assert {p.name for p in shelf.SHIPPED.iterdir()} == {
-    shelf.INDEX,
+  assert {p.name for p in store.SHIPPED.iterdir()} == {
+    store.INDEX,
     *(f'{name}.zip' for name in shipped),
   }
   for one in shipped.values():
@@ -160,7 +160,7 @@ def test_the_shipped_ones():
 def test_a_shipped_one_is_of_its_config_and_can_be_forked(name):
   """Shapes alone: nothing is run."""
   settings = settings_lib.resolve(aged.get_config(name))
-  source = shelf.source('--from', f'{shelf.PREFIX}{name}')
+  source = store.source('--from', f'{store.PREFIX}{name}')
   plan = diagnosis.plan(settings, source)
   assert plan.step == settings.num_steps
   assert settings.num_seeds >= 6  # Below, no loss can be shown.
