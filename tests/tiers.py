@@ -57,10 +57,20 @@ EXHAUSTIVE = (
   'benchmarks/accelerator_test.py::test_a_part_in_its_smallest_form[u',
   'diagnostics/ntk_test.py::test_summed_over_outputs_as_by_all_their_gradients['
   'dqn_normed',
+  'diagnostics/ntk_test.py::test_summed_over_outputs_as_by_all_their_gradients['
+  'sac_mlp',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[dqn_normed',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[dqn_simba',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[dqn_trac',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[sac_mlp-fresh',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[sac_mlp-slots',
   'diagnostics/registry_test.py::test_what_is_measured_is_a_number[classifier',
   'diagnostics/registry_test.py::test_what_is_measured_is_a_number[dqn_conv',
+  'diagnostics/registry_test.py::test_what_is_measured_is_a_number[sac_mlp',
+  'benchmarks/recorded_test.py::test_the_illustration_small',
   'distributed/parallel_test.py::test_single_precision_agrees_in_norm',
   'distributed/parallel_test.py::test_what_a_step_asks_of_its_host',
+  'environments/minatar_sequence_test.py::test_games_come_in_turn_and_round',
   'interventions/redo_test.py::test_first_step_of_recycled_weights[reset-0.9',
   'interventions/self_normalized_resets_test.py::'
   'test_units_that_fell_silent_are_recycled_without_a_trace[conv]',
@@ -69,6 +79,12 @@ EXHAUSTIVE = (
   'process_test.py::test_a_run_is_the_same_in_every_process[host]',
   'properties/checkpoints_test.py::'
   'test_every_outcome_comes_back_to_the_bit[drq_conv',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[classifier',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[dqn_conv',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[dqn_normed',
   'properties/updates_test.py::'
   'test_the_updates_own_metrics_see_the_injected_network',
   'properties/updates_test.py::'
@@ -86,6 +102,7 @@ EXHAUSTIVE = (
   'run/triggers_test.py::test_each_seed_by_itself',
   'run/triggers_test.py::test_inside_the_loop_is_as_after_each_update[sup',
   'test_calibration.py::test_continual_catch',
+  'test_calibration.py::test_random_labels_early',
   'test_cli.py::test_two_devices_of_the_cpu_share_the_seeds',
   'training/acting_test.py::test_replay_ratio_is_raised_when_it_is_time',
   'training/acting_test.py::test_runs_and_resumes_to_the_bit',
@@ -105,7 +122,11 @@ EXHAUSTIVE = (
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
   'muon]',
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
+  'trac]',
+  'training/networks_test.py::test_stopped_after_an_injection_and_continued['
   'upgd]',
+  'training/own_jax_environment_test.py::'
+  'test_resumed_it_is_the_run_that_never_stopped[drq]',
   'training/own_jax_environment_test.py::'
   'test_seeds_differ_and_both_ends_are_stored[drq]',
   'training/own_jax_environment_test.py::'
@@ -117,6 +138,8 @@ EXHAUSTIVE = (
   'training/parallel_test.py::',
   'training/real_environments_test.py::'
   'test_resumed_it_is_the_run_that_never_stopped[drq]',
+  'training/real_environments_test.py::'
+  'test_resumed_it_is_the_run_that_never_stopped[sac]',
   'training/real_environments_test.py::'
   'test_resumed_it_is_the_run_that_never_stopped[sequence]',
   'training/seeds_test.py::test_as_at_once',

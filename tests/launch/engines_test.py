@@ -293,10 +293,11 @@ def test_a_host_that_was_lost_is_tried_again(gcloud, tmp_path, monkeypatch):
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 i = int(sys.argv[-1].split('=')[1])
-mine, lost = (pathlib.Path(sys.argv[1]) / f'host{n}' for n in (i, 1))
-tries = len(mine.read_text()) + 1 if mine.exists() else 1
-mine.write_text(tries * 'x')
-while not lost.exists() or len(lost.read_text()) < tries:
+both = [pathlib.Path(sys.argv[1]) / f'host{n}' for n in range(2)]
+tries = len(both[i].read_text()) + 1 if both[i].exists() else 1
+both[i].write_text(tries * 'x')
+# Neither ends before both have come so far that they ignore the signal.
+while any(not p.exists() or len(p.read_text()) < tries for p in both):
   time.sleep(0.05)
 sys.exit([75, 137][i] if tries == 1 else 0)
 """
