@@ -41,6 +41,7 @@ many; `tiny` is for tests. `fire_vs_injection.py:small,catch` runs a part alone.
 
 from plasticity_rl.analysis.study import talk
 from plasticity_rl.analysis.study.claims import Above
+from plasticity_rl.analysis.study.claims import Below
 from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
@@ -84,13 +85,14 @@ def arms(*, shrink: float, c_chain: float, regrama: str, target: bool = True):
   )
 
 
-def claims(part: str, margin: float, *, target: bool = True):
+def claims(part: str, margin: float, *, target: bool = True, lost: bool = True):
   """What is claimed of a part, decided before it is run.
 
   Args:
     part: its name, which ends the name of each claim.
     margin: a difference up to which does not count.
     target: whether the agent has a target network.
+    lost: whether it is plasticity that is lost there.
   """
 
   def claim(name, sentence, rule, doubt):
@@ -107,6 +109,13 @@ def claims(part: str, margin: float, *, target: bool = True):
       'Injection restores learning.',
       Above(Contrast('injection')),
       'A control that learns as well.',
+    )
+    if lost
+    else claim(
+      'not_lost',
+      'Injection, which keeps what was predicted, does not help.',
+      Below(Contrast('injection'), margin),
+      'A gain of a margin.',
     ),
     claim(
       'fire',

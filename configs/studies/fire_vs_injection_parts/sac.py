@@ -15,7 +15,7 @@ from plasticity_rl.configs.studies.talk_parts import priming
 COMMAND = 'diagnose'
 SEEDS = {'small': 10, 'solid': 30, 'tiny': 2}
 MARGIN = priming.MARGIN  # A tenth of the range of returns.
-CLAIMS = fire_vs_injection.claims('sac', MARGIN)
+CLAIMS = fire_vs_injection.claims('sac', MARGIN, lost=False)
 
 
 def get_config(variant: str = ''):
@@ -27,7 +27,7 @@ def get_config(variant: str = ''):
   config.replay.priming_updates = priming.UPDATES[variant]
   config.diagnostics.names = ('dormant_units',)
   config.fork.arms = fire_vs_injection.arms(
-    shrink=0.2, c_chain=0.01, regrama='tau=0.01, every_updates=1000'
+    shrink=0.5, c_chain=0.01, regrama='tau=0.01, every_updates=500'
   )
   return config
 
