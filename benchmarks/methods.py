@@ -40,8 +40,8 @@ TASKS = {
   'random_labels': {'of': 'random_labels', 'task': 500, 'count': 12},
   'continual_control': {
     'of': 'control:pendulum,continual',
-    'task': 4000,
-    'count': 6,
+    'task': 6000,
+    'count': 8,
   },
 }
 PLAIN = 'plain'
@@ -209,6 +209,7 @@ def _settings(name, overrides, seed, num_seeds):
   config = importlib.import_module(f'configs.{module}').get_config(variant)
   config.seed, config.num_seeds = seed, num_seeds
   config.num_steps = task * count
+  config.segment_steps = 500
   config.environment.switch_every_steps = task
   config.diagnostics.every_steps = task * count
   config.diagnostics.names = ('weight_norm',)

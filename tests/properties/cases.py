@@ -438,6 +438,11 @@ PROMISES = (
 )
 
 
+def applies(agent_name, text):
+  """Whether an agent takes the intervention of this text."""
+  return text.split('(')[0] not in REFUSES.get(agent_name, ())
+
+
 def with_promises(names=None, promises=PROMISES):
   """(agent, history, promise): all of them, for `make test-exhaustive`.
 
@@ -451,7 +456,7 @@ def with_promises(names=None, promises=PROMISES):
   for is_other, name in enumerate(names or AGENTS):
     histories = FEWER.get(name, HISTORIES)
     for i, promise in enumerate(promises):
-      if promise.text.split('(')[0] in REFUSES.get(name, ()):
+      if not applies(name, promise.text):
         continue
       covers = promise in kinds.values() or bool(promise.elsewhere)
       for j, history in enumerate(histories):
