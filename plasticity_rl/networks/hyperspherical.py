@@ -9,17 +9,23 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl import sphere
-from plasticity_rl.networks import initializers
+from plasticity_rl.methods.fire import polar
 from plasticity_rl.networks.product import product
 
 EXPANSION = 4  # Units of the inner layer for each of the block's features.
 SHIFT = 3.0  # c: the input that keeps the length of an observation.
-_ORTHOGONAL = initializers.orthogonal([1.0])
+ITERATIONS = 30
 
 
 def _columns(shape: Any, dtype: Any) -> jax.Array:
-  """Orthogonal, with columns of length 1 even where there are more of them."""
-  return sphere.project(_ORTHOGONAL(shape, dtype))
+  """Orthogonal, with columns of length 1 even where there are more of them.
+
+  The isometry nearest to a normal draw is as random as any. It is found by
+  products: of `hk.initializers.Orthogonal` several in one program, with an axis
+  of seeds, can wait for each other for ever on a CPU (jaxlib 0.10.2).
+  """
+  draw = jax.random.normal(hk.next_rng_key(), shape, dtype)
+  return sphere.project(polar(draw, ITERATIONS))
 
 
 class _Spherical(hk.Module):

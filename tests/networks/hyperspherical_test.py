@@ -106,6 +106,8 @@ def test_what_is_drawn():
     lengths = np.linalg.norm(head[layer.name]['w'], axis=0)
     np.testing.assert_allclose(lengths, 1, rtol=1e-6)
     assert ('b' in head[layer.name]) == (layer.bias is not None)
+  w = head['dense_2']['w']  # Fewer units than inputs: orthogonal.
+  np.testing.assert_allclose(w.T @ w, np.eye(16), atol=1e-3)
   np.testing.assert_allclose(head['dense_0']['scale'], np.sqrt(2 / 16))
   np.testing.assert_allclose(head['dense_1']['scale'], np.sqrt(2 / 16) / 2)
   np.testing.assert_allclose(head['dense_2']['step'], 1 / 4)
@@ -126,7 +128,7 @@ def test_lengths_of_observations_are_seen(whole):
 def test_features_that_are_all_zero_have_gradients():
   network, _ = sequential.build(CONFIG)
   params = drawn(network)
-  params['head']['dense_1']['scale'] *= 0
+  params['head']['dense_0']['scale'] *= 0
   gradients = jax.grad(
     lambda p: network.apply(p, jnp.ones([2, 2, 3])).outputs.sum()
   )(params)
