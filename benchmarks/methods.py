@@ -1,4 +1,4 @@
-"""All methods on two sequences of tasks, with the same code and budget.
+"""All methods on three sequences of tasks, with the same code and budget.
 
   python -m benchmarks.methods [--only=TASK] [METHOD ...]
 
@@ -34,9 +34,15 @@ from plasticity_rl.training import experiment as experiment_lib
 
 TUNING_SEEDS, FINAL_SEEDS = 3, 10
 TUNING_SEED, FINAL_SEED = 9001, 9101
+# Each with its config, the length and the number of its tasks.
 TASKS = {
-  'continual_catch': {'task': 3000, 'count': 8},
-  'random_labels': {'task': 500, 'count': 12},
+  'continual_catch': {'of': 'continual_catch', 'task': 3000, 'count': 8},
+  'random_labels': {'of': 'random_labels', 'task': 500, 'count': 12},
+  'continual_control': {
+    'of': 'control:pendulum,continual',
+    'task': 6000,
+    'count': 8,
+  },
 }
 PLAIN = 'plain'
 OUT = studies.RESULTS / 'methods'
@@ -79,10 +85,35 @@ def methods(task: int) -> dict[str, list[dict]]:
       0.999,
       0.99,
     ),
+    # The head starts anew, and the encoder is mixed with a fresh draw.
+    'reset head, mixed encoder': [
+      {
+        'interventions': (
+          f'shrink_and_perturb(shrink={{"encoder": {kept}, "head": 0.0}}, '
+          f'perturb={{"encoder": {round(1 - kept, 1)}, "head": 1.0}}, '
+          f'{per_task})',
+        )
+      }
+      for kept in (0.2, 0.5, 0.8)
+    ],
+    'FIRE': _each('fire(every_steps={})', task, 2 * task, 4 * task),
+    'FIRE, reset head': _each(
+      'fire(dense="reset_head", every_steps={})', task, 2 * task, 4 * task
+    ),
     'optimizer reset': _each(
       'optimizer_reset(every_steps={})', task, 2 * task, 4 * task
     ),
     'ReDo': _each('redo(tau={}, every_steps=500)', 0.0, 0.025, 0.1),
+    'ReGraMa': _each('regrama(tau={}, every_steps=500)', 0.0, 0.01, 0.1),
+    'selective weight reinitialization': _each(
+      'selective_weight_reinitialization(factor={}, every_steps=500)',
+      0.001,
+      0.01,
+      0.1,
+    ),
+    'continuous partial resets': _each(
+      'continuous_partial_resets(rate={}, every_updates=1)', 0.01, 0.1, 0.5
+    ),
     'continual backprop': _each(
       'continual_backprop(rate={}, every_updates=1)', 1e-5, 1e-4, 1e-3
     ),
@@ -174,9 +205,12 @@ def methods(task: int) -> dict[str, list[dict]]:
 
 def _settings(name, overrides, seed, num_seeds):
   task, count = TASKS[name]['task'], TASKS[name]['count']
-  config = importlib.import_module(f'configs.{name}').get_config()
+  module, _, variant = TASKS[name]['of'].partition(':')
+  config = importlib.import_module(f'configs.{module}').get_config(variant)
   config.seed, config.num_seeds = seed, num_seeds
   config.num_steps = task * count
+  config.segment_steps = 500
+  config.environment.switch_every_steps = task
   config.diagnostics.every_steps = task * count
   config.diagnostics.names = ('weight_norm',)
   config.checkpoint.every_steps = task * count

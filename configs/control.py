@@ -5,10 +5,11 @@ from pictures. Variants, joined by commas: a problem (`pendulum` by default,
 `cartpole`, `acrobot`, `mountain_car`, `mountain_car_continuous`,
 `cartpole_swingup`, `cartpole_swingup_sparse`, `pendulum_pixels`), `ratio=1` to
 `ratio=32` for so many updates a step, `simba` for a residual block instead of a
-dense layer, and decayed weights, `continual` for ten tasks of other physics,
-each half as long as a run without it, and `gradual` for the same, but physics
-drifts. What is learned in 20k steps (60k of `mountain_car`), and how long these
-take: `results/control/README.md`.
+dense layer, normalised observations and decayed weights, `simbav2` for SAC with
+SimBaV2's networks, critics and scaled rewards, `continual` for ten tasks of
+other physics, each half as long as a run without it, and `gradual` for the
+same, but physics drifts. What is learned in 20k steps (60k of `mountain_car`),
+and how long these take: `results/control/README.md`.
 """
 
 from plasticity_rl import settings
@@ -24,7 +25,7 @@ SAC = (
 DQN = ('cartpole', 'acrobot', 'mountain_car')
 DRQ = ('pendulum_pixels',)
 RATIOS = tuple(f'ratio={n}' for n in (1, 2, 4, 8, 16, 32))
-OTHERS = ('continual', 'gradual', 'simba', *RATIOS)
+OTHERS = ('continual', 'gradual', 'simba', 'simbav2', *RATIOS)
 
 
 def get_config(variant: str = ''):
@@ -46,11 +47,23 @@ def get_config(variant: str = ''):
   config.network.split = 1
   config.optimizer.learning_rate = 1e-3
   if 'simba' in words:
+    config.environment.normalize_observations = agent != 'drq'
     config.network.hidden = (64,)
     config.network.residual_blocks = 1
     config.network.initializer = 'orthogonal'
     config.optimizer.name = 'adamw'
     config.optimizer.weight_decay = 1e-2
+
+  if 'simbav2' in words:
+    if agent != 'sac':
+      raise ValueError(f'simbav2 is for SAC, which learns {", ".join(SAC)}')
+    config.environment.normalize_observations = True
+    config.environment.scale_rewards = config.agent.v_max
+    config.network.hidden = (64,)
+    config.network.residual_blocks = 1
+    config.network.hyperspherical = True
+    config.agent.bins = 101
+    config.agent.initial_temperature = 0.01
 
   config.replay.capacity = 20_000
   config.replay.min_size = 1000

@@ -7,7 +7,8 @@ networks, targets and optimizers every 200k steps, the replay kept; the paper's
 SAC), `sr` (scaled by resets: every 2.56M updates instead), `rr2` to `rr32` for
 so many updates a step, `primed` for 100k updates on the first 100 transitions,
 `simba` for the networks, optimizer and temperature of SimBa (Lee et al., 2025),
-who make two updates a step (`rr2`) and have one critic and a smaller actor.
+who make two updates a step (`rr2`) and have one critic and a smaller actor,
+`simbav2` for those of SimBaV2, its distributional critics and scaled rewards.
 """
 
 from plasticity_rl import settings
@@ -15,7 +16,7 @@ from plasticity_rl.environments import host_registry
 from plasticity_rl.settings import variants
 
 RATIOS = ('rr2', 'rr4', 'rr8', 'rr16', 'rr32')
-OTHERS = ('resets', 'sr', 'primed', 'simba', *RATIOS)
+OTHERS = ('resets', 'sr', 'primed', 'simba', 'simbav2', *RATIOS)
 
 
 def get_config(variant: str = ''):
@@ -58,6 +59,16 @@ def get_config(variant: str = ''):
     config.optimizer.name = 'adamw'
     config.optimizer.weight_decay = 1e-2
     config.optimizer.learning_rate = 1e-4
+    config.agent.initial_temperature = 0.01
+  if 'simbav2' in words:
+    config.environment.normalize_observations = True
+    config.environment.scale_rewards = config.agent.v_max
+    config.network.hidden = (512,)
+    config.network.residual_blocks = 2
+    config.network.hyperspherical = True
+    config.network.split = -3
+    config.optimizer.learning_rate = 1e-4
+    config.agent.bins = 101
     config.agent.initial_temperature = 0.01
   if 'resets' in words:
     config.interventions = ('reset(scope="everything", every_steps=200_000)',)

@@ -15,7 +15,7 @@ version = release = pl.__version__
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 # Those that results/ has for notes are not linked.
-exclude_patterns = ['results/**/NOTES.md', 'results/talk/EXPLORED.md']
+exclude_patterns = ['results/**/NOTES.md', 'results/**/EXPLORED.md']
 myst_heading_anchors = 3
 nitpicky = False
 highlight_language = 'text'

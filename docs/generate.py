@@ -24,7 +24,9 @@ from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 from plasticity_rl.networks.crelu import crelu
 from plasticity_rl.networks.fourier import fourier
+from plasticity_rl.networks.hyperspherical import spherical_block
 from plasticity_rl.networks.layer_norm import layer_norm
+from plasticity_rl.networks.multi_skip import multi_skip
 from plasticity_rl.networks.simba import residual_block
 from plasticity_rl.weight_norm import weight_normalization
 
@@ -36,7 +38,15 @@ KINDS = {
   'Regularizers': regularizers.REGISTRY,
   'Architectures': {
     f.__name__: f
-    for f in (crelu, fourier, layer_norm, residual_block, weight_normalization)
+    for f in (
+      crelu,
+      fourier,
+      layer_norm,
+      multi_skip,
+      residual_block,
+      spherical_block,
+      weight_normalization,
+    )
   },
   'Optimizers': {
     f.__name__: f

@@ -51,6 +51,10 @@ class Shard:
     """The sum over devices."""
     return tree if self.axis is None else jax.lax.psum(tree, self.axis)
 
+  def max(self, tree: Any) -> Any:
+    """The maximum over devices."""
+    return tree if self.axis is None else jax.lax.pmax(tree, self.axis)
+
   def key(self, key: jax.Array) -> jax.Array:
     """A different key on every device. The key is consumed."""
     if self.axis is None:

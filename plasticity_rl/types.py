@@ -164,6 +164,7 @@ class NetSpec:
     microbatches: number of parts in which an update processes its batch, to
       save memory.
     sam_radius: rho of `agents.sam`; 0 for plain gradients.
+    on_sphere: whether its weights are unit columns (see `sphere`).
   """
 
   network: Any
@@ -174,6 +175,7 @@ class NetSpec:
   has_reference: bool = False
   microbatches: int = 1
   sam_radius: float = 0.0
+  on_sphere: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ ROOMS = (
   'revision',
   'shard',
   'weight_norm',
+  'sphere',
   'layers',
   'types',
   'environments',

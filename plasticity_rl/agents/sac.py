@@ -14,6 +14,10 @@ actor (with the new critic), then the temperature. Two choices follow the public
 code that made the learning curves that we compare with: the loss of the
 temperature has the factor alpha, not log alpha, and the squared errors of the
 critics are summed, neither halved nor averaged.
+
+With `bins`, Q_j is the mean of a distribution of returns (`categorical`): the
+target is that of the critic with the lowest mean, moved by the same equation,
+and the loss the sum over critics of the cross-entropy with it.
 """
 
 from collections.abc import Mapping
@@ -25,6 +29,7 @@ import jax.numpy as jnp
 from plasticity_rl import settings
 from plasticity_rl.agents import base
 from plasticity_rl.agents import squashed_gaussian
+from plasticity_rl.agents.categorical import Bins
 from plasticity_rl.networks.actor_critic import Gaussian
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
@@ -112,6 +117,7 @@ class SAC(base.Agent):
     self._observations = observations or ObservationViews()
     self._target_entropy = config.target_entropy_per_action * action_size
     self._bounded = squashed_gaussian.bound(config)
+    self._bins = Bins(config.bins, config.v_max) if config.bins else None
     self.spec = AgentSpec(
       nets=nets,
       default_nets=('critic', 'actor'),
@@ -201,7 +207,7 @@ class SAC(base.Agent):
     return new, {
       **metrics['critic'],
       **{f'actor_{k}': v for k, v in metrics['actor'].items()},
-      'q_mean': q.mean(),
+      'q_mean': self._values(q).mean(),
       'entropy': -log_pi.mean(),
       'temperature': self._alpha(old),
     }
@@ -232,18 +238,25 @@ class SAC(base.Agent):
     s_t: tuple[jax.Array, ...],
     noise: jax.Array,
   ) -> jax.Array:
-    """The target y, `[B]`, a mean over views of `s_t`, each with its noise."""
+    """The target y, `[B]`, a mean over views of `s_t`, each with its noise.
+
+    Of a distribution of returns, its probabilities, `[B, bins]`.
+    """
     params, alpha = _params(nets), self._alpha(nets)
-    total = 0.0
+    total: Any = 0.0
     for k, view in enumerate(s_t):
       a_t, log_pi = self._sample(self._gaussian(params, view), noise[:, k])
-      value = self._critic.apply(nets['critic'].target, (view, a_t))
-      value = value.outputs.min(-1)
-      if self._config.backup_entropy:
-        value -= alpha * log_pi
-      total += value
+      outputs = self._critic.apply(nets['critic'].target, (view, a_t)).outputs
+      cost = alpha * log_pi
+      if not self._config.backup_entropy:
+        cost = jnp.zeros_like(cost)
+      if self._bins is None:
+        total += outputs.min(-1) - cost
+      else:
+        total += self._bins.target(outputs, -cost, batch.r_t, batch.discount_t)
+    mean = total / len(s_t)
     return jax.lax.stop_gradient(
-      batch.r_t + batch.discount_t * total / len(s_t)
+      mean if self._bins else batch.r_t + batch.discount_t * mean
     )
 
   def _critic_loss(
@@ -255,12 +268,21 @@ class SAC(base.Agent):
     def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       outputs = [self._critic.apply(params, (view, a_tm1)) for view in s_tm1]
       errors: Any = sum(
-        jnp.square(output.outputs - targets[:, None]).sum(-1)
-        for output in outputs
+        self._errors(output.outputs, targets) for output in outputs
       )
       return errors / len(s_tm1), outputs[0]
 
     return loss
+
+  def _errors(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """The loss of each example, `[B]`, a sum over critics."""
+    if self._bins is None:
+      return jnp.square(outputs - targets[:, None]).sum(-1)
+    return self._bins.errors(outputs, targets)
+
+  def _values(self, outputs: jax.Array) -> jax.Array:
+    """Q of each critic, `[B, critics]`, from the critics' outputs."""
+    return outputs if self._bins is None else self._bins.means(outputs)
 
   def _actor_loss(
     self,
@@ -274,8 +296,8 @@ class SAC(base.Agent):
     def loss(params: Params) -> tuple[jax.Array, NetworkOutput]:
       output = self._actor.apply(params, inputs)
       a, log_pi = self._sample(output.outputs, noise)
-      q = self._critic.apply(nets['critic'].params, (view, a)).outputs.min(-1)
-      return alpha * log_pi - q, output
+      q = self._critic.apply(nets['critic'].params, (view, a)).outputs
+      return alpha * log_pi - self._values(q).min(-1), output
 
     return loss
 

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import Interrupted
 from plasticity_rl.errors import UserError
@@ -23,6 +24,8 @@ PREFIX = 'prefix'
 ARMS = 'arms'
 MARGIN_FRACTION = 0.1
 SINGLE_SEED_REPLICATES = 10
+# Sections that an arm may change, as far as the state at the fork still fits.
+CHANGEABLE = ('agent', 'optimizer', 'regularizer', 'replay')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +35,8 @@ class DiagnosisPlan:
   Attributes:
     experiment: of the prefix; its settings are resolved.
     arm_experiments: the experiment of each arm, by label. Most arms share one;
-      an arm whose intervention is repeated has a separate one. A single seed is
-      replicated in all of them.
+      an arm whose intervention is repeated, or which has other settings, has a
+      separate one. A single seed is replicated in all of them.
     source: run folder to fork; None if a prefix is trained.
     step: the step of the fork.
     horizon: steps of each arm.
@@ -92,7 +95,7 @@ def plan(
 
 
 def _arm_experiments(experiment, arms, end):
-  """The experiment of each arm; refuses impossible triggers."""
+  """The experiment of each arm; refuses impossible triggers and settings."""
   settings = experiment.settings
   common = experiment
   if settings.fork.replicates:
@@ -101,17 +104,41 @@ def _arm_experiments(experiment, arms, end):
     )
   found = {}
   for arm in arms:
-    found[arm.label] = common
+    own = _with_settings(common.settings, arm)
     if arm.triggers:
-      found[arm.label] = experiment_lib.build(
-        dataclasses.replace(
-          common.settings,
-          num_steps=max(settings.num_steps, end),
-          interventions=(*settings.interventions, f'{arm.label}={arm.source}'),
-        )
+      own = dataclasses.replace(
+        own,
+        num_steps=max(settings.num_steps, end),
+        interventions=(*own.interventions, f'{arm.label}={arm.scheduled}'),
       )
+    found[arm.label] = common
+    if own != common.settings:
+      found[arm.label] = experiment_lib.build(own)
       runner.check(found[arm.label])
+    if arm.settings and not found[arm.label].can_adopt(common):
+      raise UserError(
+        f'config.fork.arms: {arm.label!r}: the state at the fork does not fit '
+        f'another {" and ".join(arm.settings)}'
+      )
   return found
+
+
+def _with_settings(
+  settings: settings_lib.Settings, arm: expressions.Expression
+) -> settings_lib.Settings:
+  """The settings that an arm goes on with."""
+  if not arm.settings:
+    return settings
+  config = settings_lib.to_dict(settings)
+  known = [f'{s}.{key}' for s in CHANGEABLE for key in config[s]]
+  for key, value in arm.settings.items():
+    if key not in known:
+      raise UserError(
+        errors.nearest(f'setting of arm {arm.label!r}', key, known)
+      )
+    section, name = key.split('.')
+    config[section][name] = value
+  return settings_lib.resolve(config)
 
 
 def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
@@ -236,6 +263,11 @@ def _check_arms(settings, experiment):
       raise UserError(
         f'config.fork.arms: {arm.label!r} happens at the fork, or again and '
         'again by every_steps, every_updates or when: it takes no at_steps'
+      )
+    if arm.label == 'control' and arm.settings:
+      raise UserError(
+        'config.fork.arms: others are compared with the arm control, which '
+        f'takes no settings: label it, as in "other={arm.source}"'
       )
     if arm.label.startswith('.'):  # It names the folder of the arm.
       raise UserError(

@@ -55,7 +55,7 @@ def run_arm(
     before, meta = Checkpoints(source).restore(step, source_experiment)
     if replicates:
       before = experiment.replicate(before, replicates)
-    before = experiment.attach(before)
+    before = experiment.attach(experiment.adopt(before))
     # An arm with a trigger starts like the control: its intervention is one of
     # the experiment's interventions.
     after = before

@@ -144,10 +144,11 @@ def _arms(texts):
       + ', '.join(arm.label for arm in arms)
     )
   injection = next((a for a in found if a.label == INJECTION), found[0])
-  if injection.triggers:
+  if injection.triggers or injection.settings:
+    given = ', '.join((*injection.triggers, *injection.settings))
     raise UserError(
       f'config.fork.arms: with --proxies {injection.label!r} happens at the '
-      f'fork: it takes no {", ".join(injection.triggers)}'
+      f'fork: it takes no {given}'
     )
   others = [a.label for a in arms if a is not injection and a.label != CONTROL]
   if others:

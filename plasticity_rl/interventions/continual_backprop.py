@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from plasticity_rl.interventions import base
 from plasticity_rl.interventions import units
 from plasticity_rl.methods import continual_backprop as method
+from plasticity_rl.methods.units import hidden_layers
 from plasticity_rl.types import AgentSpec
 
 
@@ -55,6 +56,19 @@ def continual_backprop(
     nets: networks to act on; by default those that the agent names.
   """
   method.check_options(rate, maturity, decay, count)
+  base.check_able(
+    units.check_hidden(spec, nets),
+    'biases in the layers that hidden ones feed',
+    {
+      name: bool(hidden_layers(net.layers))
+      and all(
+        follower.bias is not None
+        for hidden in hidden_layers(net.layers)
+        for follower in hidden.followers
+      )
+      for name, net in spec.nets.items()
+    },
+  )
   return units.by_method(
     spec,
     nets,

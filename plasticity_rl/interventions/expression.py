@@ -2,7 +2,9 @@
 
 One line of text, so that it can be given on the command line, swept over, and
 read in a table: `'injection'`, `'reset(scope="head", every_steps=20_000)'`,
-`'head_reset=reset(scope="head")'`. Values are Python literals.
+`'head_reset=reset(scope="head")'`. Values are Python literals. An arm of a fork
+may also go on with other settings:
+`'c_chain=control(settings={"regularizer.c_chain": 0.01})'`.
 """
 
 import ast
@@ -18,6 +20,7 @@ from plasticity_rl.errors import shown
 TRIGGERS = ('at_steps', 'every_steps', 'every_updates', 'when')
 # What goes with `when`.
 PATIENCE = ('patience', 'cooldown_steps', 'max_times')
+SETTINGS = 'settings'
 LONGEST_LABEL = 100
 _LABEL = re.compile(r'\A\s*([A-Za-z0-9_.-]+)\s*=(?!=)(.*)\Z', re.DOTALL)
 
@@ -31,8 +34,11 @@ class Expression:
     name: of the intervention.
     options: for its factory.
     triggers: when it happens: of `TRIGGERS` and `PATIENCE`.
-    text: the intervention without label and triggers.
-    source: the same with its triggers.
+    text: the intervention without label, triggers and settings.
+    scheduled: the same with its triggers, as `config.interventions` takes it.
+    source: the same with its settings as well.
+    settings: of an arm of a fork: keys of the config, with the values that they
+      have from then on.
   """
 
   label: str
@@ -40,7 +46,9 @@ class Expression:
   options: dict[str, Any]
   triggers: dict[str, Any]
   text: str
+  scheduled: str
   source: str
+  settings: Mapping[str, Any]
 
 
 def parse(text: str) -> Expression:
@@ -80,16 +88,36 @@ def parse(text: str) -> Expression:
       f'name(option=value) with plain values ({error})'
     ) from None
   triggers = {k: options.pop(k) for k in (*TRIGGERS, *PATIENCE) if k in options}
+  changed = _settings(text, options)
   label = label or name
   name = aliases.INTERVENTIONS.get(name, name)
+  scheduled = {**options, **triggers}
   return Expression(
     label,
     name,
     options,
     triggers,
     _call(name, options),
-    _call(name, {**options, **triggers}),
+    _call(name, scheduled),
+    _call(name, scheduled | ({SETTINGS: changed} if changed else {})),
+    changed,
   )
+
+
+def _settings(text: str, options: dict[str, Any]) -> dict[str, Any]:
+  """Takes the settings of an arm out of its options."""
+  if SETTINGS not in options:
+    return {}
+  found = options.pop(SETTINGS)
+  if not (
+    isinstance(found, dict)
+    and found
+    and all(isinstance(key, str) for key in found)
+  ):
+    raise UserError(
+      f'{text!r}: settings are {{"section.key": value}}, not {found!r}'
+    )
+  return found
 
 
 def _call(name: str, options: Mapping[str, Any]) -> str:

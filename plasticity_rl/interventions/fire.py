@@ -18,7 +18,7 @@ from plasticity_rl.types import NetSpec
 from plasticity_rl.types import NetState
 from plasticity_rl.types import Params
 
-DENSE = ('project', 'reset', 'keep')
+DENSE = ('project', 'reset', 'keep', 'reset_head', 'keep_head')
 
 
 def fire(
@@ -60,7 +60,8 @@ def fire(
     iterations: of Newton-Schulz, at least 1.
     dense: what becomes of layers that are no convolutions: 'project' as
       convolutions are, 'keep', or 'reset', drawn again as `reset` does (frozen
-      heads are dropped where that touches the head).
+      heads are dropped where that touches the head). With 'keep_head' and
+      'reset_head' that is of those in the head alone, and others are projected.
     nets: networks to act on; by default those that the agent names.
     optimizer: 'reset' starts the optimizer's state anew, 'keep' keeps it.
   """
@@ -71,9 +72,13 @@ def fire(
   base.check_able(
     names, 'layers', {name: net.layers for name, net in spec.nets.items()}
   )
-  if dense != 'project' and not any(
-    convolutions(net, jax.eval_shape(net.network.init, jax.random.PRNGKey(0)))
-    for net in (spec.nets[name] for name in names)
+  if not any(
+    _projected(
+      spec.nets[name],
+      jax.eval_shape(spec.nets[name].network.init, jax.random.PRNGKey(0)),
+      dense,
+    )
+    for name in names
   ):
     raise UserError(
       f'fire: dense={dense!r} leaves nothing to project, since there are no'
@@ -81,11 +86,9 @@ def fire(
     )
 
   def transform(key: Key, net: NetSpec, state: NetState) -> NetState:
-    projected = net.layers
-    if dense != 'project':
-      projected = convolutions(net, core.trainable(state.params))
+    projected = _projected(net, core.trainable(state.params), dense)
     others = [layer.path for layer in net.layers if layer not in projected]
-    if dense == 'reset' and others:
+    if dense in ('reset', 'reset_head') and others:
       state = redraw(key, net, state, others, 'keep', slots=spec.slots > 0)
     if projected:
       new = method.fire(
@@ -99,11 +102,15 @@ def fire(
   return base.on_nets(spec, names, transform)
 
 
-def convolutions(net: NetSpec, plain: Params) -> tuple[Layer, ...]:
-  """The layers of a network whose weights have a kernel."""
+def _projected(net: NetSpec, plain: Params, dense: str) -> tuple[Layer, ...]:
+  """The layers that are projected, of parameters without frozen heads."""
 
-  def rank(layer: Layer) -> int:
+  def is_dense(layer: Layer) -> bool:
     own = get_path(plain, layer.path)[layer.weight]
-    return own.ndim - (layer.member is not None)
+    return own.ndim - (layer.member is not None) == 2
 
-  return tuple(layer for layer in net.layers if rank(layer) > 2)
+  def is_projected(layer: Layer) -> bool:
+    in_encoder = layer.path[0] != core.HEAD and dense.endswith('_head')
+    return dense == 'project' or in_encoder or not is_dense(layer)
+
+  return tuple(layer for layer in net.layers if is_projected(layer))

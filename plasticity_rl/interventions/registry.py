@@ -5,6 +5,7 @@ import inspect
 from plasticity_rl import errors
 from plasticity_rl.interventions import acting
 from plasticity_rl.interventions import mean_output
+from plasticity_rl.interventions import on_sphere
 from plasticity_rl.interventions.base import Intervention
 from plasticity_rl.interventions.continual_backprop import continual_backprop
 from plasticity_rl.interventions.continuous_partial_resets import (
@@ -77,7 +78,9 @@ def make(expression: Expression, spec: AgentSpec) -> Intervention:
       )
   try:
     intervention = mean_output.with_mean_kept(
-      spec, factory(spec, **options), given.get('keep_mean', False)
+      spec,
+      on_sphere.kept(spec, factory(spec, **options)),
+      given.get('keep_mean', False),
     )
     return acting.with_old_policy(
       intervention, given.get('act_with', 'new'), given.get('act_steps', 0)

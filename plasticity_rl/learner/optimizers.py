@@ -6,19 +6,24 @@ from plasticity_rl import injection
 from plasticity_rl import settings
 from plasticity_rl.learner.adam_per_weight import scale_by_adam_per_weight
 from plasticity_rl.learner.muon import scale_by_muon
+from plasticity_rl.learner.on_sphere import onto_sphere
 from plasticity_rl.learner.regularizers import c_chain
 from plasticity_rl.learner.trac import scale_by_trac
 from plasticity_rl.learner.upgd import scale_by_upgd
 
 
 def make(
-  config: settings.OptimizerConfig, *, remember: bool = False
+  config: settings.OptimizerConfig,
+  *,
+  remember: bool = False,
+  on_sphere: bool = False,
 ) -> optax.GradientTransformation:
   """The optimizer of a config, grouped (see `injection.grouped`).
 
   Args:
     config: settings.
     remember: whether it remembers its last update (see `c_chain.remember`).
+    on_sphere: whether it puts weights back on the unit sphere (see `sphere`).
   """
   adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
   decayed = optax.add_decayed_weights(config.weight_decay)
@@ -46,6 +51,8 @@ def make(
   if config.max_gradient_norm:
     before = optax.clip_by_global_norm(config.max_gradient_norm)
   after = optax.scale_by_learning_rate(rate)
+  if on_sphere:
+    after = optax.chain(after, onto_sphere())
   if remember:
     after = optax.chain(after, c_chain.remember())
   return injection.grouped(cores[config.name], before=before, after=after)

@@ -43,10 +43,14 @@ def actor_config(config: Sequential, action_size: int) -> Sequential:
   )
 
 
-def critic_config(config: Sequential, action_size: int) -> Sequential:
+def critic_config(
+  config: Sequential, action_size: int, outputs: int = 1
+) -> Sequential:
   """Settings of a critic, whose input is observation and action joined."""
   size = math.prod(config.observation_shape) + action_size
-  return dataclasses.replace(config, observation_shape=(size,), num_outputs=1)
+  return dataclasses.replace(
+    config, observation_shape=(size,), num_outputs=outputs
+  )
 
 
 def actor(config: Sequential) -> Built:
@@ -69,6 +73,8 @@ def actor(config: Sequential) -> Built:
 
 def critic(config: Sequential, action_size: int, members: int) -> Built:
   """Builds critics: `(s [B, ...], a [B, A]) -> Q`, `[B, members]`.
+
+  With several outputs each, these stand side by side, `[B, members * outputs]`.
 
   Args:
     config: from `critic_config`.
@@ -115,11 +121,13 @@ def gaussian(head_apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def values(head_apply: Callable[..., Any]) -> Callable[..., Any]:
-  """Makes heads with outputs `[members, B, 1]` return `[B, members]`."""
+  """Makes heads with outputs `[members, B, n]` return `[B, members * n]`."""
 
   def apply(params, features):
     outputs, layers = head_apply(params, features)
-    return outputs[..., 0].T, layers
+    if outputs.shape[-1] == 1:
+      return outputs[..., 0].T, layers
+    return jnp.concatenate(list(outputs), -1), layers
 
   return apply
 

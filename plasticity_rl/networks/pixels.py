@@ -40,8 +40,7 @@ def check(config: Sequential) -> None:
   count = len(config.convolutions)
   if not count:
     raise UserError('drq needs network.convolutions, its shared encoder')
-  # After the convolutions: trunk, hidden layers, blocks and the last layer.
-  after = len(config.hidden) + config.residual_blocks + 2
+  after = config.dense_parts + 1  # The trunk comes after the convolutions.
   if config.split not in (count, -after):
     raise UserError(
       'drq shares its convolutions, so that network.split must be '
@@ -72,7 +71,12 @@ def critic(
   count = len(config.convolutions)
   convolutions, declared = sequential.build(
     dataclasses.replace(
-      config, hidden=(), residual_blocks=0, num_outputs=1, split=count
+      config,
+      hidden=(),
+      residual_blocks=0,
+      multi_skip=False,
+      num_outputs=1,
+      split=count,
     )
   )
   mlp, mlp_layers = ensemble.build(

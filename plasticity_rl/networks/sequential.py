@@ -13,9 +13,11 @@ from plasticity_rl import settings
 from plasticity_rl.errors import UserError
 from plasticity_rl.injection import SplitNetwork
 from plasticity_rl.layers import Layer
+from plasticity_rl.networks import hyperspherical
 from plasticity_rl.networks import initializers
 from plasticity_rl.networks import layers as layers_lib
 from plasticity_rl.networks.activations import ACTIVATIONS
+from plasticity_rl.networks.multi_skip import multi_skip
 from plasticity_rl.networks.simba import EXPANSION
 from plasticity_rl.networks.simba import residual_block
 
@@ -40,17 +42,25 @@ class Sequential(settings.NetworkConfig):
   output_gains: tuple[float, ...] = (initializers.GAIN,)
 
   @property
+  def dense_parts(self) -> int:
+    """Parts of dense layers that a split cannot divide, the last one too."""
+    blocks = 0 if self.multi_skip else self.residual_blocks
+    return len(self.hidden) + blocks + 1 + self.hyperspherical
+
+  @property
   def split_index(self) -> int:
-    """Number of layers in the encoder, a residual block counted as one.
+    """Number of parts in the encoder: layers, residual blocks counted as one.
 
     Raises:
       UserError: `split` is out of range.
     """
     blocks = self.residual_blocks
-    count = len(self.convolutions) + len(self.hidden) + blocks + 1
+    count = len(self.convolutions) + self.dense_parts
     split = self.split + count if self.split < 0 else self.split
     if not 0 <= split < count:
       counted = ' (a residual block counts as one)' if blocks else ''
+      if blocks and self.multi_skip:
+        counted = ' (all blocks and the layer before them count as one)'
       raise UserError(
         f'network.split is {self.split}, but a network of {count} layers'
         f'{counted} can be split at {-count} to {count - 1}'
@@ -134,8 +144,14 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
       'network.residual_blocks needs network.hidden, whose last width is that '
       'of the blocks: ()'
     )
+  if config.multi_skip and not config.residual_blocks:
+    raise UserError(
+      'network.multi_skip is of residual blocks: network.residual_blocks is 0'
+    )
   image_sizes(config)  # Refuses what does not fit.
-  parts = _parts(config)
+  if config.hyperspherical:
+    _check_spherical(config)
+  parts = _spherical(config) if config.hyperspherical else _parts(config)
 
   def run(x, begin, end):
     layers = {}
@@ -165,11 +181,13 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     example=jax.ShapeDtypeStruct((1, *config.observation_shape), jnp.float32),
   )
   activation = ACTIVATIONS[config.activation]
+  names = [name for part in parts for name in part.names]
   layers = tuple(
     Layer(
       name,
       ('encoder' if i < split else 'head', name),
       hidden=hidden,
+      bias=None if config.hyperspherical and name != names[-1] else 'b',
       features_per_unit=activation.features_per_unit if hidden else 1,
       bounds=activation.bounds if hidden else None,
     )
@@ -177,6 +195,21 @@ def build(config: Sequential) -> tuple[SplitNetwork, tuple[Layer, ...]]:
     for name, hidden in zip(part.names, part.hidden, strict=True)
   )
   return network, layers
+
+
+def _check_spherical(config: Sequential) -> None:
+  """Refuses what has no place in SimBaV2's networks."""
+  if config.convolutions or len(config.hidden) != 1:
+    raise UserError(
+      'network.hyperspherical takes vectors, and network.hidden is one width: '
+      f'{config.hidden}, with convolutions {config.convolutions}'
+    )
+  for name in ('layer_norm', 'weight_norm', 'multi_skip'):
+    if getattr(config, name):
+      raise UserError(
+        f'network.hyperspherical normalises in its own way: network.{name} '
+        'must be False'
+      )
 
 
 class _Part(NamedTuple):
@@ -191,6 +224,42 @@ class _Part(NamedTuple):
   names: tuple[str, ...]
   hidden: tuple[bool, ...]
   run: Callable[[jax.Array], tuple[jax.Array, ...]]
+
+
+def _spherical(config: Sequential) -> list[_Part]:
+  """The parts of a network of SimBaV2's."""
+  (width,), blocks = config.hidden, config.residual_blocks
+  names = [f'dense_{i}' for i in range(2 * blocks + 3)]
+  parts = [
+    _Part(
+      (names[0],),
+      (False,),
+      lambda x: (hyperspherical.embed(x, name=names[0], units=width),),
+    )
+  ]
+  for pair in zip(names[1:-2:2], names[2:-2:2], strict=True):
+    run = functools.partial(
+      hyperspherical.spherical_block,
+      names=pair,
+      units=config.units(hyperspherical.EXPANSION * width),
+      activate=ACTIVATIONS[config.activation].function,
+      blocks=blocks,
+    )
+    parts.append(_Part(pair, (True, False), run))
+  scaled, last = names[-2:]
+  parts += [
+    _Part(
+      (scaled,),
+      (False,),
+      lambda x: (hyperspherical.scaled(x, name=scaled, units=width),),
+    ),
+    _Part(
+      (last,),
+      (False,),
+      lambda x: (hyperspherical.last(x, name=last, units=config.num_outputs),),
+    ),
+  ]
+  return parts
 
 
 def _parts(config: Sequential) -> list[_Part]:
@@ -226,6 +295,18 @@ def _parts(config: Sequential) -> list[_Part]:
     )
     return _Part(pair, (True, False), run)
 
+  def skips(width):
+    own = tuple(next(names) for _ in range(1 + 2 * blocks))
+    run = functools.partial(
+      multi_skip,
+      names=own,
+      units=(width, config.units(width)),
+      activate=activate,
+      norms=hidden_norms,
+      draw=draw,
+    )
+    return _Part(own, (False, *(True, False) * blocks), run)
+
   dense = functools.partial(one, layers_lib.Dense)
   parts = [
     one(
@@ -244,7 +325,9 @@ def _parts(config: Sequential) -> list[_Part]:
     for width in config.hidden[: -1 if blocks else None]
   ]
   gains = config.output_gains
-  if blocks:
+  if blocks and config.multi_skip:
+    parts.append(skips(config.hidden[-1]))
+  elif blocks:
     # Orthogonal weights without an activation keep the variance at a gain of 1.
     gains = [1.0] * len(gains)
     parts.append(dense(config.hidden[-1], initializer=draw([1.0])))

@@ -47,6 +47,9 @@ class SACConfig:
 
   Attributes:
     critics: members of the ensemble; targets use the minimum of their values.
+    bins: of the distribution of returns that critics learn, at least 2; 0 for
+      critics that learn its mean. See `agents/categorical.py`.
+    v_max: the bins are from -v_max to v_max.
     tau: step size of the target network's moving average at each update.
     initial_temperature: alpha at the start.
     target_entropy_per_action: target entropy of the policy for each dimension
@@ -62,6 +65,8 @@ class SACConfig:
 
   name: str = 'sac'
   critics: int = setting(2, low=1)
+  bins: int = setting(0, low=0, high=10_000)
+  v_max: float = setting(5.0, low=1e-8)
   tau: float = setting(0.005, low=0, high=1)
   initial_temperature: float = setting(1.0, low=1e-08)
   target_entropy_per_action: float = -0.5

@@ -90,6 +90,11 @@ class EnvironmentConfig:
       of `switch_every_steps`, instead of at the switch. An episode keeps the
       task with which it began.
     max_episode_steps: truncates longer episodes; 0 for no limit.
+    normalize_observations: by their running mean and variance, which go on over
+      tasks; only vectors.
+    scale_rewards: rewards of batches are divided by the running deviation of
+      discounted returns, or by so much more that no return is beyond this
+      number; 0 for no scaling.
   """
 
   name: str = 'catch'
@@ -101,6 +106,8 @@ class EnvironmentConfig:
   vary_factor: float = setting(2.0, low=1)
   gradual: bool = False
   max_episode_steps: int = setting(0, low=0)
+  normalize_observations: bool = False
+  scale_rewards: float = setting(0.0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +120,14 @@ class HostEnvironmentConfig:
     overlap: step the environments while an update runs. That update cannot
       sample the newest step; turn it off for exact results.
     normalize_observations: by their running mean and variance; only vectors.
+    scale_rewards: see `EnvironmentConfig`.
   """
 
   name: str = ''
   num_envs: int = setting(1, low=1)
   overlap: bool = True
   normalize_observations: bool = False
+  scale_rewards: float = setting(0.0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,9 +16,15 @@ class NetworkConfig:
     residual_blocks: number of SimBa's residual blocks (`networks/simba.py`)
       after the dense layers, of the last width in `hidden`; the layer of this
       width is then linear. 0 for none.
+    multi_skip: whether the blocks are those of `networks/multi_skip.py`, of
+      which each receives the first features too.
+    hyperspherical: whether the blocks are those of SimBaV2
+      (`networks/hyperspherical.py`), with features and weights of length 1;
+      then `hidden` is one width, and there are two last layers.
     split: the encoder is `layers[:split]`, the head is the rest: with -2 the
       head has the last two layers, with 1 the encoder has the first layer, with
-      0 there is no encoder (an ablation). A residual block counts as a layer.
+      0 there is no encoder (an ablation). A residual block counts as a layer,
+      and with `multi_skip` all blocks together with the layer before them.
     convolution: 'lax', 'slices' (the same product as slices and a matrix
       product, which is faster inside a scan on a CPU), or 'auto': 'slices' on a
       CPU in a scan or with several seeds, else 'lax'.
@@ -49,6 +55,8 @@ class NetworkConfig:
   convolutions: tuple = setting((), items=items.convolutions)
   hidden: tuple = setting((64, 64), items=items.sizes)
   residual_blocks: int = setting(0, low=0, high=100)
+  multi_skip: bool = False
+  hyperspherical: bool = False
   split: int = -2
   convolution: str = setting('auto', choices=('auto', 'lax', 'slices'))
   slots: int = setting(0, low=0, high=1000)

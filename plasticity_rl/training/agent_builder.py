@@ -152,9 +152,14 @@ def _net(settings, built, *, has_target=False, regularizer=None):
   regularizer = regularizer or settings.regularizer
   return NetSpec(
     network,
-    optimizers.make(settings.optimizer, remember=bool(regularizer.c_chain)),
+    optimizers.make(
+      settings.optimizer,
+      remember=bool(regularizer.c_chain),
+      on_sphere=settings.network.hyperspherical,
+    ),
     layers,
     has_target,
+    on_sphere=settings.network.hyperspherical,
     has_reference=bool(regularizer.c_chain),
     penalty=regularizers.make(regularizer, network, layers),
     microbatches=settings.optimizer.microbatches,
@@ -182,7 +187,10 @@ def _sac_nets(settings, spaces):
       'sac sees vectors: network.convolutions must be (): '
       f'{config.convolutions}'
     )
-  critic = _sized(settings, actor_critic.critic_config(config, size))
+  bins = settings.agent.bins
+  if bins == 1:
+    raise UserError('config.agent.bins must be 0 or at least 2: 1')
+  critic = _sized(settings, actor_critic.critic_config(config, size, bins or 1))
   actor = _sized(settings, actor_critic.actor_config(config, size))
   return {
     'critic': _net(
@@ -199,6 +207,8 @@ def _drq_nets(settings, spaces):
   size, config = spaces.actions.size, network_config(settings, spaces)
   if settings.network.sized_for_injections:
     raise UserError('network.sized_for_injections is not for drq')
+  if settings.agent.bins:
+    raise UserError('agent.bins is for sac; for drq it must be 0')
   latent, actor_regularizer = settings.agent.latent, settings.regularizer
   # The critic has the encoder, so only the critic regularises it.
   actor_regularizer = dataclasses.replace(actor_regularizer, infer=0.0)

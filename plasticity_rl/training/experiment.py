@@ -82,6 +82,7 @@ class Experiment(Replaceable):
     # These interventions have states from the start: the trainer needs them,
     # and an intervention may happen to one seed before another.
     self._attach = _compiled_attach(enabled_diagnostics, (*hooks, *triggered))
+    self._adopt = functools.partial(initial_state.adopt, agent)
     self._keys = layout.jit(event_keys.fold)
     self._two_keys = layout.jit(event_keys.fold_and_split)
     self._measure = self._over_seeds(
@@ -160,6 +161,25 @@ class Experiment(Replaceable):
       _replicate(without_data(state), count),
       self.trainer.replicate(state, count),
     )
+
+  def adopt(self, state: TrainState) -> TrainState:
+    """The state of an experiment of other settings, to go on with here.
+
+    Raises:
+      UserError: the state of an optimizer does not fit.
+    """
+    return with_data(self._adopt(without_data(state)), state)
+
+  def can_adopt(self, other: 'Experiment') -> bool:
+    """Whether states of the other experiment fit; computes nothing."""
+    ours, theirs = (x.trainer.shapes() for x in (self, other))
+    try:
+      state = jax.eval_shape(self._adopt, without_data(theirs))
+    except UserError:
+      return False
+    # Each has states of interventions of its own, which `attach` adds.
+    ours, state = (x._replace(interventions={}) for x in (ours, state))
+    return structure(with_data(state, theirs)) == structure(ours)
 
   # --- Evaluation and diagnostics ---
 

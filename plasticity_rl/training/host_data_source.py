@@ -71,12 +71,13 @@ def environments_per_host(
       f'{-(-env.num_envs // sharers) * sharers}, or '
       'config.parallel="seeds" with as many seeds as devices'
     )
-  if sharers > 1 and env.normalize_observations:
-    raise UserError(
-      'config.environment.normalize_observations: hosts that share batches '
-      '(config.parallel is "data") would each have other statistics: take '
-      '"seeds"'
-    )
+  for name in ('normalize_observations', 'scale_rewards'):
+    if sharers > 1 and getattr(env, name):
+      raise UserError(
+        f'config.environment.{name}: hosts that share batches '
+        '(config.parallel is "data") would each have other statistics: take '
+        '"seeds"'
+      )
   return env.num_envs // sharers
 
 
@@ -157,6 +158,7 @@ class HostDataSource:
       self._batch_size = (
         self._batch_size * len(layout.local) // len(layout.devices)
       )
+    self._scale_rewards = settings.environment.scale_rewards
     self._normalizes = settings.environment.normalize_observations
     if self._normalizes and len(spaces.observation_shape) != 1:
       raise UserError(
@@ -175,12 +177,16 @@ class HostDataSource:
   def begin(self, run_keys: np.ndarray) -> HostEnvState:
     """Starts the environments of a run and returns their state."""
     env = self._begin(run_keys, 0)
+    statistics = {}
     if self._normalizes:
-      env = env._replace(
-        statistics=running_statistics.init(
-          self.num_seeds, self.environments.spaces.observation_shape
-        )
+      statistics |= running_statistics.init(
+        self.num_seeds, self.environments.spaces.observation_shape
       )
+    if self._scale_rewards:
+      statistics |= running_statistics.init_returns(
+        self.num_seeds, self.num_envs
+      )
+    env = env._replace(statistics=statistics)
     return self.snapshot(*env[1:])
 
   def snapshot(
@@ -232,7 +238,9 @@ class HostDataSource:
       return env
     for replay in replays.by_seed:
       replay.end_episodes()
-    return self._begin(run_keys, step)._replace(statistics=env.statistics)
+    return self._begin(run_keys, step)._replace(
+      statistics=running_statistics.begin_episodes(env.statistics)
+    )
 
   def invalidate(self) -> None:
     """Marks the environments as being in no known state."""
@@ -342,7 +350,10 @@ class HostDataSource:
     ]
     batch = FrameBatch._make(map(_joined, zip(*drawn, strict=True)))
     frames = running_statistics.normalize(env.statistics, batch.frames)
-    return batch._replace(frames=frames)
+    r_t = running_statistics.scale(
+      env.statistics, batch.r_t, self._scale_rewards
+    )
+    return batch._replace(frames=frames, r_t=r_t)
 
   def batch_shapes(
     self, batch_size: int | None = None, num_batches: int | None = None

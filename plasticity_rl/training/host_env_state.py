@@ -20,8 +20,8 @@ class HostEnvState(NamedTuple):
     simulators: states of the simulators; empty if they cannot be copied.
     observation: the current observations.
     episode_return: undiscounted and unclipped returns of the current episodes.
-    statistics: running statistics of observations for each seed; empty if
-      observations are not normalised.
+    statistics: running statistics of observations and returns for each seed, as
+      far as these are normalised.
   """
 
   simulators: dict[str, np.ndarray]

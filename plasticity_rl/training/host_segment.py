@@ -167,9 +167,12 @@ class HostSegment:
     self._episodes += result.last.sum(1)
     self._return_sum += np.where(result.last, returns, 0).sum(1)
     returns[result.last] = 0
+    statistics = running_statistics.update(env.statistics, result.observation)
     self._env = env._replace(
       observation=result.next_observation,
-      statistics=running_statistics.update(env.statistics, result.observation),
+      statistics=running_statistics.update_returns(
+        statistics, result.reward, result.last, self._settings.replay.discount
+      ),
     )
 
   def _metrics(self):

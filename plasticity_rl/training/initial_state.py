@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from plasticity_rl.agents.base import Agent
+from plasticity_rl.errors import UserError
 from plasticity_rl.learner import learner
 from plasticity_rl.training.trainer import AXES
 from plasticity_rl.types import Counters
@@ -44,6 +45,31 @@ def init_seed(
     ),
     hooks,
   )
+
+
+def adopt(agent: Agent, state: TrainState) -> TrainState:
+  """A state of all seeds with what this agent's optimizers keep.
+
+  What they keep and the state lacks is as at the start; all else goes on.
+
+  Raises:
+    UserError: the state keeps something that they do not.
+  """
+  nets = dict(state.nets)
+  for name, net in agent.spec.nets.items():
+    old, init = state.nets[name], jax.vmap(net.optimizer.init)
+    wanted = jax.eval_shape(init, old.params)
+    if jax.tree.structure(wanted) == jax.tree.structure(old.opt_state):
+      continue
+    by_path = dict(jax.tree_util.tree_leaves_with_path(old.opt_state))
+    new = jax.tree_util.tree_map_with_path(
+      lambda path, fresh, kept=by_path: kept.pop(path, fresh), init(old.params)
+    )
+    if by_path:
+      path = jax.tree_util.keystr(next(iter(by_path)))
+      raise UserError(f'the optimizer of {name!r} has no place for {path}')
+    nets[name] = old._replace(opt_state=new)
+  return state._replace(nets=nets)
 
 
 def attach(state: TrainState, hooks: learner.Hooks) -> TrainState:

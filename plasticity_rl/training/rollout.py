@@ -9,11 +9,13 @@ from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents.base import Agent
 from plasticity_rl.environments import episode_cut
 from plasticity_rl.environments.base import Environment
+from plasticity_rl.errors import UserError
 from plasticity_rl.interventions.acting import Acting
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.replay.device_ring import Row
 from plasticity_rl.shard import UNSHARDED
 from plasticity_rl.shard import Shard
+from plasticity_rl.training import device_statistics
 from plasticity_rl.training.data_source import DataSource
 from plasticity_rl.training.data_source import Metrics
 from plasticity_rl.types import Counters
@@ -28,11 +30,14 @@ class EnvState(NamedTuple):
     state: the states of the environments.
     observation: the current observations.
     episode_return: undiscounted returns of the current episodes.
+    statistics: of observations and returns (see `device_statistics`), as far as
+      they are normalised.
   """
 
   state: Any
   observation: jax.Array
   episode_return: jax.Array
+  statistics: dict[str, Any]
 
 
 class EnvironmentSource(DataSource):
@@ -68,6 +73,12 @@ class EnvironmentSource(DataSource):
     # This device's part of the environments.
     self._env_shard = shard if self.is_sharded else UNSHARDED
     self._num_envs = self._total_envs // self._env_shard.count
+    shape, task = environment.observation_shape, settings.environment
+    if task.normalize_observations and len(shape) != 1:
+      raise UserError(
+        'config.environment.normalize_observations is for vectors, but '
+        f'observations have the shape {shape}'
+      )
     replay = settings.replay
     self.ring = DeviceRing(
       num_rows=replay.capacity // self._total_envs,
@@ -99,7 +110,14 @@ class EnvironmentSource(DataSource):
     state = jax.vmap(
       self._environment.init, in_axes=None, axis_size=self._num_envs
     )(task_key)
-    env = self._begin(reset_key, state)
+    task = self._settings.environment
+    statistics = device_statistics.init(
+      self._num_envs,
+      self._environment.observation_shape,
+      observations=task.normalize_observations,
+      returns=bool(task.scale_rewards),
+    )
+    env = self._begin(reset_key, state, statistics)
     return env, self.ring.init(self._no_action())
 
   def collect(
@@ -119,7 +137,8 @@ class EnvironmentSource(DataSource):
       )
       if getattr(self._settings.agent, 'epsilon_restart_on_switch', False):
         exploring_since = step % switch_every
-    action = act(self._agent, act_key, nets, env.observation, exploring_since)
+    seen = device_statistics.normalize(env.statistics, env.observation)
+    action = act(self._agent, act_key, nets, seen, exploring_since)
     state, timestep = jax.vmap(self._environment.step)(
       jax.random.split(step_key, self._num_envs), env.state, action
     )
@@ -139,12 +158,23 @@ class EnvironmentSource(DataSource):
       cut,
     )
     replay = self.ring.add(replay, counters, row)
+    statistics = env.statistics
     env = jax.tree.map(
       lambda a, b: jnp.where(
         cut.reshape(self._num_envs, *[1] * (a.ndim - 1)), a, b
       ),
-      self._begin(reset_key, state),
-      EnvState(state, timestep.observation, episode_return),
+      self._begin(reset_key, state, {}),
+      EnvState(state, timestep.observation, episode_return, {}),
+    )
+    env = env._replace(
+      statistics=device_statistics.update(
+        statistics,
+        env.observation,
+        timestep.reward,
+        cut,
+        self._settings.replay.discount,
+        self._env_shard,
+      )
     )
     metrics = {
       'episodes': ended.sum().astype(jnp.float32),
@@ -177,13 +207,20 @@ class EnvironmentSource(DataSource):
     counters: Counters,
     batch_size: int | None = None,
   ) -> Transition:
-    """See `DataSource`."""
-    del env
+    """See `DataSource`. The replay holds observations as they are."""
     if self.is_sharded:
-      return self.ring.sample(
+      batch = self.ring.sample(
         self._env_shard.key(key), replay, counters, batch_size
       )
-    return self.ring.sample(key, replay, counters, batch_size, self._shard)
+    else:
+      batch = self.ring.sample(key, replay, counters, batch_size, self._shard)
+    s_tm1, s_t = (
+      device_statistics.normalize(env.statistics, x)
+      for x in (batch.s_tm1, batch.s_t)
+    )
+    most = self._settings.environment.scale_rewards
+    r_t = device_statistics.scale(env.statistics, batch.r_t, most)
+    return batch._replace(s_tm1=s_tm1, s_t=s_t, r_t=r_t)
 
   def evaluate(self, key: Key, nets: Any, env: EnvState) -> Metrics:
     """See `DataSource`. Episodes are truncated at `max_steps`."""
@@ -201,7 +238,8 @@ class EnvironmentSource(DataSource):
     def play(carry):
       t, state, observation, returns, steps, playing = carry
       act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
-      action = self._agent.act_greedily(act_key, nets, observation)
+      seen = device_statistics.normalize(env.statistics, observation)
+      action = self._agent.act_greedily(act_key, nets, seen)
       state, timestep = jax.vmap(environment.step)(
         jax.random.split(step_key, config.episodes), state, action
       )
@@ -232,12 +270,14 @@ class EnvironmentSource(DataSource):
     actions = self._environment.actions
     return jnp.zeros((self._num_envs, *actions.shape), actions.dtype)
 
-  def _begin(self, key, state):
+  def _begin(self, key, state, statistics):
     """Starts a new episode in every environment."""
     state, timestep = jax.vmap(self._environment.reset)(
       jax.random.split(key, self._num_envs), state
     )
-    return EnvState(state, timestep.observation, jnp.zeros(self._num_envs))
+    return EnvState(
+      state, timestep.observation, jnp.zeros(self._num_envs), statistics
+    )
 
   def _switch(self, key, env):
     """Switches to the next task, which is the same on all devices."""
@@ -245,7 +285,7 @@ class EnvironmentSource(DataSource):
     state = jax.vmap(self._environment.switch, in_axes=(None, 0))(
       task_key, env.state
     )
-    return self._begin(self._env_shard.key(reset_key), state)
+    return self._begin(self._env_shard.key(reset_key), state, env.statistics)
 
 
 def act(

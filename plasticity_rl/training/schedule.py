@@ -88,6 +88,10 @@ def _intervention(text, expression, segment, last):
   Raises:
     UserError: it has no time, or one at which it cannot happen.
   """
+  if expression.settings:
+    raise UserError(
+      f'config.interventions: {text!r}: only arms of a fork take settings'
+    )
   triggers = dict(expression.triggers)
   kinds = [kind for kind in expressions.TRIGGERS if kind in triggers]
   if len(kinds) != 1:

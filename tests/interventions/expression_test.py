@@ -14,9 +14,20 @@ def test_what_is_read():
   assert found.text == "reset(scope='head')"
 
 
+def test_settings_are_taken_out_of_the_options():
+  found = expression.parse('redo(tau=0, every_updates=5, settings={"a.b": 1})')
+  assert found.settings == {'a.b': 1} and found.options == {'tau': 0}
+  assert found.scheduled == 'redo(tau=0, every_updates=5)'
+  assert found.source == "redo(tau=0, every_updates=5, settings={'a.b': 1})"
+  assert expression.parse('redo').settings == {}
+
+
 @pytest.mark.parametrize(
   'text, message',
   (
+    ('reset(settings={})', 'settings are {"section.key": value}, not {}'),
+    ('reset(settings={1: 2})', 'settings are .*, not {1: 2}'),
+    ('reset(settings=("a.b", 1))', 'settings are .*, not '),
     ('reset("head")', 'options are given by name'),
     # Python's parser lets these pass.
     ('reset(scope="head", scope="last")', 'scope is there twice'),

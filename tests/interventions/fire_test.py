@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from plasticity_rl import injection
+from plasticity_rl.interventions import fire as fire_of_agents
 from plasticity_rl.methods import fire
 from tests.interventions import nets
 
@@ -61,8 +62,21 @@ def test_what_becomes_of_dense_layers(dense):
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize('dense', ('project', 'reset', 'keep'))
+@pytest.mark.parametrize('dense', ('reset_head', 'keep_head'))
+def test_of_dense_layers_those_of_the_head_alone(dense):
+  _, _, old, new, _ = changed(f'fire(dense="{dense}")', kind='mlp')
+  for name in old:
+    w = old[name]['w']
+    in_encoder = name in ('dense_0', 'dense_1')
+    projected = fire.scale_of(w) * fire.polar(w, 10)
+    assert np.allclose(new[name]['w'], projected, atol=1e-5) == in_encoder
+    assert np.array_equal(new[name]['w'], w) == (
+      not in_encoder and dense == 'keep_head'
+    )
+
+
+@pytest.mark.parametrize('dense', fire_of_agents.DENSE)
 def test_frozen_heads_stay_unless_dense_layers_are_drawn_again(dense):
   _, after, *_ = changed(f'fire(dense="{dense}")', history='injected')
   is_injected = isinstance(after.params['head'], injection.InjectedHead)
-  assert is_injected == (dense != 'reset')
+  assert is_injected == (not dense.startswith('reset'))

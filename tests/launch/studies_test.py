@@ -38,6 +38,7 @@ def test_the_questions_of_the_talk_are_all_there():
     'proxies_vs_benefit',
     'heavy_priming',
     'resets_sac_drq',
+    'simba_vs_sac',
   }
 
 

@@ -261,9 +261,10 @@ VARIANTS = ('small', 'solid', 'tiny')
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
-def test_the_parts_of_our_talk(variant):
+@pytest.mark.parametrize('name', ('talk', 'fire_vs_injection'))
+def test_the_parts_of_our_talks(name, variant):
   """Each has every variant, and seeds that were not explored."""
-  talk = talks.read(f'configs/studies/talk.py:{variant}')
+  talk = talks.read(f'configs/studies/{name}.py:{variant}')
   for source in talk.parts.values():
     study = study_lib.build(source, study_lib.config_of(source))
     assert study.title.endswith('?') and study.claims

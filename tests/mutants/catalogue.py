@@ -213,7 +213,7 @@ MUTANTS = (
   Mutant(
     'target-not-injected',
     _ROOM + 'inject.py',
-    'target = core.inject_params(key, net.network, target, **options)',
+    'new_target = core.inject_params(key, network, new_target, **options)',
     'pass',
     (
       _PROPERTIES + 'frozen_heads_change_only_where_promised'
@@ -223,16 +223,16 @@ MUTANTS = (
   Mutant(
     'target-copied-from-online',
     _ROOM + 'inject.py',
-    'target = core.inject_params(key, net.network, target, **options)',
-    'target = params',
+    'new_target = core.inject_params(key, network, new_target, **options)',
+    'new_target = params',
     (_PROPERTIES + 'predictions_stay_where_promised[dqn_mlp-fresh-injection]',),
     'k1seul',
   ),
   Mutant(
     'another-draw-in-the-target',
     _ROOM + 'inject.py',
-    'core.inject_params(key, net.network, target, **options)',
-    'core.inject_params(key + 1, net.network, target, **options)',
+    'core.inject_params(key, network, new_target, **options)',
+    'core.inject_params(key + 1, network, new_target, **options)',
     (
       _PROPERTIES + 'online_and_target_receive_the_same'
       '[dqn_mlp-fresh-injection]',

@@ -20,15 +20,15 @@ MUTANTS = (
   Mutant(
     'entropy-beyond-a-termination',
     _SAC,
-    '        batch.r_t + batch.discount_t * total / len(s_t)\n',
-    '        batch.r_t + 0.99 * total / len(s_t)\n',
+    'else batch.r_t + batch.discount_t * mean',
+    'else batch.r_t + 0.99 * mean',
     (_SAC_TEST + 'losses_by_hand[True]',),
   ),
   Mutant(
     'largest-value-counts',
     _SAC,
-    'value = value.outputs.min(-1)',
-    'value = value.outputs.max(-1)',
+    'total += outputs.min(-1) - cost',
+    'total += outputs.max(-1) - cost',
     (_SAC_TEST + 'losses_by_hand[True]',),
   ),
   Mutant(
@@ -80,9 +80,9 @@ MUTANTS = (
     'targets-train-the-encoder',
     _SAC,
     """    return jax.lax.stop_gradient(
-        batch.r_t""",
+      mean""",
     """    return (
-        batch.r_t""",
+      mean""",
     (_SAC_TEST + 'a_loss_moves_its_own_network_alone',),
   ),
   Mutant(

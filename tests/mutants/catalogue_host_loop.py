@@ -73,8 +73,8 @@ MUTANTS = (
   Mutant(
     'statistics-of-the-first-batch-alone',
     'plasticity_rl/training/running_statistics.py',
-    "      'mean': statistics['mean'] + delta * (added / total)[ones],\n",
-    "      'mean': statistics['mean'] + delta,\n",
+    'old_mean + delta * (added / total)[ones],',
+    'old_mean + delta,',
     (_TESTS + 'the_normaliser_is_the_mean_and_variance_of_all',),
   ),
   # --- What differs from step to step.

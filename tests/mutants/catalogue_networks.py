@@ -1,5 +1,6 @@
 """Faults in regularisers, architectures, optimizers and sizes."""
 
+from tests.mutants import catalogue_spheres
 from tests.mutants.mutant import Mutant
 
 _ROOM = 'plasticity_rl/interventions/'
@@ -314,4 +315,5 @@ MUTANTS = (
     'total + injections * head',
     (_NETWORKS_TESTS + 'sizing_test.py::test_counts_what_injections_add[0]',),
   ),
+  *catalogue_spheres.MUTANTS,
 )

@@ -362,8 +362,8 @@ MUTANTS = (
   Mutant(
     'dense-layers-projected-all-the-same',
     _ROOM + 'fire.py',
-    "    if dense != 'project':\n      projected = convolutions(",
-    "    if dense == 'keep':\n      projected = convolutions(",
+    "return dense == 'project' or",
+    "return dense != 'keep' or",
     (
       'tests/interventions/fire_test.py::test_what_becomes_of_dense_layers[reset]',
     ),

@@ -43,7 +43,10 @@ FEWER = {
   'drq_conv': ('fresh',),
   'dqn_simba': ('fresh', 'injected'),
   'dqn_trac': ('injected',),
+  'sac_sphere': ('fresh', 'injected'),
 }
+# What does not apply: it moves mean features into biases, which are not there.
+REFUSES = {'sac_sphere': ('continual_backprop',)}
 INPUTS = (6,)
 IMAGES = (5, 4, 2)
 
@@ -96,11 +99,15 @@ def actor_critic_network(of, shape, **config):
 
 
 def actor_critic_nets(shape, **config):
-  optimizer = optimizers.make(settings.OptimizerConfig(name='adam'))
+  on_sphere = config.get('hyperspherical', False)
+  optimizer = optimizers.make(
+    settings.OptimizerConfig(name='adam'), on_sphere=on_sphere
+  )
   nets = {
     name: NetSpec(
       *_swap(optimizer, actor_critic_network(name, shape, **config)),
       has_target=name == 'critic',
+      on_sphere=on_sphere,
     )
     for name in ('critic', 'actor')
   }
@@ -170,13 +177,22 @@ def dqn_simba(slots):
 
 
 def dqn_trac(slots):
-  net = mlp(True, name='sgd')
+  network, layers = split_network(
+    INPUTS,
+    convolutions=(),
+    hidden=(5, 4),
+    residual_blocks=1,
+    multi_skip=True,
+    split=1,
+  )
   config = settings.OptimizerConfig(name='trac')
-  net = dataclasses.replace(
-    net,
-    optimizer=optimizers.make(config, remember=True),
+  net = NetSpec(
+    network,
+    optimizers.make(config, remember=True),
+    layers,
+    has_target=True,
     penalty=regularizers.make(
-      settings.RegularizerConfig(c_chain=0.1), net.network, net.layers
+      settings.RegularizerConfig(c_chain=0.1), network, layers
     ),
     has_reference=True,
   )
@@ -190,6 +206,20 @@ def classifier(slots):
 
 def sac_mlp(slots):
   nets = actor_critic_nets(INPUTS, convolutions=(), hidden=(5, 4), split=1)
+  return INPUTS, sac.SAC(
+    nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
+  )
+
+
+def sac_sphere(slots):
+  nets = actor_critic_nets(
+    INPUTS,
+    convolutions=(),
+    hidden=(4,),
+    residual_blocks=1,
+    hyperspherical=True,
+    split=-2,
+  )
   return INPUTS, sac.SAC(
     nets, settings.SACConfig(tau=0.5), ACTION_SIZE, slots=slots
   )
@@ -215,6 +245,7 @@ AGENTS: dict[str, Callable[[int], tuple[tuple[int, ...], base.Agent]]] = {
     dqn_trac,
     classifier,
     sac_mlp,
+    sac_sphere,
     drq_conv,
   )
 }
@@ -301,6 +332,7 @@ PROMISES = (
   _inject('injection(optimizer_state="keep")', predicts=True),
   _inject('injection(optimizer_state="reset_all")', groups=BOTH, predicts=True),
   _inject('injection(third_term=False)', groups=('head',)),
+  _inject('injection(fresh="first_draw")', groups=('head',), predicts=True),
   Promise('optimizer_reset', groups=BOTH, predicts=True),
   Promise('optimizer_reset(groups="head")', groups=('head',), predicts=True),
   _recycle('redo(tau=1e9)', counts=True),
@@ -406,6 +438,11 @@ PROMISES = (
 )
 
 
+def applies(agent_name, text):
+  """Whether an agent takes the intervention of this text."""
+  return text.split('(')[0] not in REFUSES.get(agent_name, ())
+
+
 def with_promises(names=None, promises=PROMISES):
   """(agent, history, promise): all of them, for `make test-exhaustive`.
 
@@ -419,6 +456,8 @@ def with_promises(names=None, promises=PROMISES):
   for is_other, name in enumerate(names or AGENTS):
     histories = FEWER.get(name, HISTORIES)
     for i, promise in enumerate(promises):
+      if not applies(name, promise.text):
+        continue
       covers = promise in kinds.values() or bool(promise.elsewhere)
       for j, history in enumerate(histories):
         left_out = is_other and not (covers and j == i % len(histories))

@@ -288,7 +288,9 @@ def test_initial_weights_follow_what_is_drawn_again(
         same = np.isclose(leaf[new], there, rtol=1e-6, atol=0)
         assert np.all(same | (there == 0))
       seen |= new.any()
-    assert seen == (redraws or mine.redraws)
+    # A copy of the first draw is what the initial weights are already.
+    draws = redraws and 'first_draw' not in promise.text
+    assert seen == (draws or mine.redraws)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,11 @@ def test_online_and_target_receive_the_same(agent_name, history, promise):
       assert not np.array_equal(was[path], target[path])
 
 
-@pytest.mark.parametrize('agent_name, history', cases.pairs(WITH_TARGET))
+# Weights on the sphere are divided by their lengths afterwards.
+FLAT = [name for name in WITH_TARGET if name != 'sac_sphere']
+
+
+@pytest.mark.parametrize('agent_name, history', cases.pairs(FLAT))
 def test_added_noise_is_the_same_in_online_and_target(agent_name, history):
   promise = next(p for p in cases.PROMISES if p.text == 'shrink_and_perturb')
   for spec, before, after, _ in nets(agent_name, history, promise):

@@ -14,6 +14,8 @@ REFUSED = {
   'injection(optimizer_state="rest")': ['reset_head', 'keep', 'reset_all'],
   'injection(third_term="no")': ['third_term', 'True', 'False'],
   'injection(freeze_original=None)': ['freeze_original', 'True', 'False'],
+  'injection(fresh="first")': ['fresh', 'drawn', 'first_draw'],
+  'injection(target="onlin")': ["'online'", 'own'],
   'optimizer_reset(groups="heads")': ["'head'", 'encoder'],
   'optimizer_reset(groups=("head", "tail"))': ['tail', 'encoder', 'head'],
   'optimizer_reset(groups=())': ['group', 'encoder', 'head'],
@@ -125,6 +127,8 @@ def test_an_unknown_network_is_refused(name, nets, agent_name):
 @each_agent
 @pytest.mark.parametrize('name', TAKING_NETS)
 def test_networks_can_be_named(name, agent_name):
+  if not cases.applies(agent_name, name):
+    pytest.skip('It does not apply.')
   agent, state, batch = cases.case(agent_name, 'fresh')
   by_default = jax.eval_shape(
     cases.make(name, agent), cases.keys(0)[0], cases.one_seed(state), batch
