@@ -64,10 +64,13 @@ EXHAUSTIVE = (
   'diagnostics/registry_test.py::test_every_agent_is_measured[dqn_trac',
   'diagnostics/registry_test.py::test_every_agent_is_measured[sac_mlp-fresh',
   'diagnostics/registry_test.py::test_every_agent_is_measured[sac_mlp-slots',
+  'diagnostics/registry_test.py::test_every_agent_is_measured[sac_sphere-fresh',
   'diagnostics/registry_test.py::test_what_is_measured_is_a_number[classifier',
   'diagnostics/registry_test.py::test_what_is_measured_is_a_number[dqn_conv',
   'diagnostics/registry_test.py::test_what_is_measured_is_a_number[sac_mlp',
+  'benchmarks/accelerator_test.py::test_a_run_that_is_told_to_stop_goes_on',
   'benchmarks/recorded_test.py::test_the_illustration_small',
+  'distributed/parallel_test.py::test_seeds_on_devices_are_runs_by_themselves',
   'distributed/parallel_test.py::test_single_precision_agrees_in_norm',
   'distributed/parallel_test.py::test_what_a_step_asks_of_its_host',
   'environments/minatar_sequence_test.py::test_games_come_in_turn_and_round',
@@ -83,6 +86,10 @@ EXHAUSTIVE = (
   'test_compiled_over_seeds_as_uncompiled_for_one[classifier',
   'properties/interventions_test.py::'
   'test_compiled_over_seeds_as_uncompiled_for_one[dqn_conv',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[dqn_mlp-fresh',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[dqn_mlp-slots',
   'properties/interventions_test.py::'
   'test_compiled_over_seeds_as_uncompiled_for_one[dqn_normed',
   'properties/updates_test.py::'
@@ -118,6 +125,7 @@ EXHAUSTIVE = (
   'pendulum,',
   'training/hooks_test.py::test_resumes_to_the_bit[dqn',
   'training/host_env_state_test.py::test_a_state_that_grows',
+  'training/learning_test.py::test_sac_swings_a_pendulum_up',
   'training/networks_test.py::test_a_larger_network_and_a_grown_one',
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
   'muon]',

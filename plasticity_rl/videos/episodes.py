@@ -14,6 +14,7 @@ from plasticity_rl.environments import host_registry
 from plasticity_rl.environments.base import Environment
 from plasticity_rl.environments.host import HostEnvironments
 from plasticity_rl.environments.task_sequence import TaskSequence
+from plasticity_rl.training import device_statistics
 from plasticity_rl.training import running_statistics
 from plasticity_rl.types import Key
 from plasticity_rl.types import TrainState
@@ -45,7 +46,7 @@ def on_device(
   episodes: int,
   max_steps: int,
 ) -> Iterator[Episode]:
-  """Plays the task that a seed is at.
+  """Plays the task that a seed is at, with observations as in training.
 
   Arms of a fork have the same keys, so that their episodes begin alike.
 
@@ -66,7 +67,10 @@ def on_device(
     def one(carry: Any, t: jax.Array) -> Any:
       inner, observation = carry
       act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
-      action = agent.act_greedily(act_key, nets, observation[None])[0]
+      seen = device_statistics.normalize(
+        state.env.statistics, observation[None]
+      )
+      action = agent.act_greedily(act_key, nets, seen)[0]
       inner, timestep = environment.step(step_key, inner, action)
       carry = inner, timestep.observation
       return carry, (*carry, timestep.reward, timestep.last())

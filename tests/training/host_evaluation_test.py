@@ -49,7 +49,7 @@ def test_a_sequence_is_evaluated_in_the_task_that_is_learned():
     state = SimpleNamespace(
       counters=SimpleNamespace(step=np.int32(step)),
       nets=None,
-      env=SimpleNamespace(statistics=None),
+      env=SimpleNamespace(statistics={}),
     )
     metrics = evaluation.play(None, state)
     np.testing.assert_array_equal(metrics['eval/return'], 50 * task)

@@ -16,6 +16,7 @@ from plasticity_rl.errors import UserError
 from plasticity_rl.forks import fork
 from plasticity_rl.interventions import expression as expressions
 from plasticity_rl.run.checkpoint import Checkpoints
+from plasticity_rl.training import device_statistics
 from plasticity_rl.training import trainer_builder
 from plasticity_rl.videos import episodes
 from plasticity_rl.videos import film
@@ -123,6 +124,36 @@ def test_the_agent_is_the_greedy_one(run):
       jax.random.PRNGKey(0), seen[0][0].state, np.asarray(action)[0]
     )
     np.testing.assert_array_equal(after.observation, seen[0][1].observation)
+
+
+def test_the_agent_sees_what_it_was_trained_on(run):
+  """Observations less a mean above all of them are negative."""
+  experiment = small.build(small.dqn())
+  state = small.saved(experiment, run, 80)
+  one = film._of_seed(state, 0)
+  shape = one.env.observation.shape
+  statistics = {
+    device_statistics.OBSERVATIONS: {
+      'count': np.full(shape[:1], 9.0),
+      'mean': np.full(shape, 2.0),
+      'variance': np.ones(shape),
+    }
+  }
+  seen = []
+
+  class Agent:
+    def act_greedily(self, key, nets, x):
+      jax.debug.callback(lambda x: seen.append(x.max()), x)
+      return jax.numpy.zeros(len(x), jax.numpy.int32)
+
+  env = trainer_builder.build_environment(experiment.settings)
+  for changed in (
+    one,
+    one._replace(env=one.env._replace(statistics=statistics)),
+  ):
+    list(episodes.on_device(env, Agent(), changed, episodes=1, max_steps=3))
+  jax.effects_barrier()
+  assert all(x > 0 for x in seen[:3]) and all(x < 0 for x in seen[3:])
 
 
 def test_arms_begin_alike(run, tmp_path):
