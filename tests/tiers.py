@@ -81,7 +81,15 @@ EXHAUSTIVE = (
   'notebooks_test.py::test_a_notebook_runs[diagnose_catch]',
   'process_test.py::test_a_run_is_the_same_in_every_process[host]',
   'properties/checkpoints_test.py::'
+  'test_every_outcome_comes_back_to_the_bit[dqn_normed',
+  'properties/checkpoints_test.py::'
+  'test_every_outcome_comes_back_to_the_bit[dqn_simba',
+  'properties/checkpoints_test.py::'
+  'test_every_outcome_comes_back_to_the_bit[dqn_trac',
+  'properties/checkpoints_test.py::'
   'test_every_outcome_comes_back_to_the_bit[drq_conv',
+  'properties/checkpoints_test.py::'
+  'test_every_outcome_comes_back_to_the_bit[sac_sphere',
   'properties/interventions_test.py::'
   'test_compiled_over_seeds_as_uncompiled_for_one[classifier',
   'properties/interventions_test.py::'
@@ -92,13 +100,20 @@ EXHAUSTIVE = (
   'test_compiled_over_seeds_as_uncompiled_for_one[dqn_mlp-slots',
   'properties/interventions_test.py::'
   'test_compiled_over_seeds_as_uncompiled_for_one[dqn_normed',
+  'properties/interventions_test.py::'
+  'test_compiled_over_seeds_as_uncompiled_for_one[sac_mlp',
   'properties/updates_test.py::'
   'test_the_updates_own_metrics_see_the_injected_network',
   'properties/updates_test.py::'
   'test_updates_leave_frozen_heads_to_the_bit[dqn_normed-slots]',
+  'properties/updates_test.py::'
+  'test_updates_leave_frozen_heads_to_the_bit[dqn_simba',
+  'properties/updates_test.py::'
+  'test_updates_leave_frozen_heads_to_the_bit[sac_sphere',
   'run/hosts_test.py::test_a_replay_that_cannot_be_shared_out',
   'run/hosts_test.py::test_hosts_that_share_batches',
   'run/hosts_test.py::test_one_device_goes_on_from_two_hosts',
+  'run/hosts_test.py::test_stopped_killed_and_continued',
   'run/hosts_test.py::test_sac_learns_from_shared_batches',
   'run/hosts_test.py::test_three_processes',
   'run/hosts_test.py::test_two_processes',
@@ -127,6 +142,8 @@ EXHAUSTIVE = (
   'training/host_env_state_test.py::test_a_state_that_grows',
   'training/learning_test.py::test_sac_swings_a_pendulum_up',
   'training/networks_test.py::test_a_larger_network_and_a_grown_one',
+  'training/networks_test.py::test_stopped_after_an_injection_and_continued['
+  'adam_per_weight]',
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
   'muon]',
   'training/networks_test.py::test_stopped_after_an_injection_and_continued['
