@@ -72,6 +72,7 @@ FINDINGS = {
     'continual_catch/README',
     'when_to_inject/README',
     'injection_over_games/README',
+    'fire_vs_injection/README',
     'methods/continual_catch',
     'methods/random_labels',
     'proxies_continual_catch/README',
