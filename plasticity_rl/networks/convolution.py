@@ -13,6 +13,10 @@ import jax.numpy as jnp
 from plasticity_rl.networks.product import product
 
 FORMS = ('auto', 'lax', 'slices')
+# Patches of so few channels are put together column by column, then row by row:
+# fewer and longer pieces. MinAtar's update took .94 of its time; that of the
+# Nature network, whose pieces are long, would take 1.03 of it.
+FEW_CHANNELS = 16
 
 
 def lax_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
@@ -43,15 +47,16 @@ def sliced_convolution(x: jax.Array, w: jax.Array, stride: int) -> jax.Array:
     )
     w = _to_blocks(w.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
     kernel, channels, stride = blocks, w.shape[2], 1
+  columns = [
+    x[:, :, j : j + stride * (width - 1) + 1 : stride] for j in range(kernel)
+  ]
+  if channels < FEW_CHANNELS:
+    columns = [jnp.concatenate(columns, -1)]
   patches = jnp.concatenate(
     [
-      x[
-        :,
-        i : i + stride * (height - 1) + 1 : stride,
-        j : j + stride * (width - 1) + 1 : stride,
-      ]
+      column[:, i : i + stride * (height - 1) + 1 : stride]
       for i in range(kernel)
-      for j in range(kernel)
+      for column in columns
     ],
     axis=-1,
   )

@@ -18,12 +18,13 @@ def value_and_gradients(x, w, cotangent, stride, form):
   return y, *pull(cotangent)
 
 
+@pytest.mark.parametrize('channels', (3, convolution.FEW_CHANNELS))
 @pytest.mark.parametrize('kernel, stride', ((3, 1), (3, 4), (4, 2), (8, 4)))
-def test_slices_and_lax_agree(kernel, stride):
+def test_slices_and_lax_agree(kernel, stride, channels):
   # Height and width differ, and neither fits the stride.
   x_key, w_key, y_key = jax.random.split(KEY, 3)
-  x = jax.random.normal(x_key, [2, 14, 11, 3])
-  w = jax.random.normal(w_key, [kernel, kernel, 3, 5])
+  x = jax.random.normal(x_key, [2, 14, 11, channels])
+  w = jax.random.normal(w_key, [kernel, kernel, channels, 5])
   shape = jax.eval_shape(
     functools.partial(convolution.lax_convolution, stride=stride), x, w
   ).shape
