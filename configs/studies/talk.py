@@ -27,7 +27,12 @@ PARTS = (
 # Of the figure that opens the page; each is a part.
 HEADLINE = 'Four flat curves, four different answers'
 CASES = (
-  talk.Case('lost', part='lost_asterix', claim='lost'),
+  talk.Case(
+    'lost',
+    part='lost_asterix',
+    claim='lost',
+    arms=('control', 'injection'),
+  ),
   talk.Case(
     'limited by exploration',
     part='exploration_limited',

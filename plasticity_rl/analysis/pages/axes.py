@@ -165,7 +165,7 @@ def label_ends(ax: mpl_axes.Axes, ends: Sequence[End]) -> None:
   """Names beside the last points, pushed apart, a hairline to each."""
   ends = [end for end in ends if np.isfinite(end.y)]
   low, high = ax.get_ylim()
-  inches = ax.get_figure().get_size_inches()[1] * 0.75
+  inches = ax.get_figure().get_size_inches()[1] * ax.get_position().height
   places = spread([end.y for end in ends], (high - low) * 0.175 / inches)
   for end, place in zip(ends, places, strict=True):
     ax.annotate(

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
@@ -20,6 +21,7 @@ from plasticity_rl.analysis.pages.curves import Curve
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import cases as cases_lib
 from plasticity_rl.analysis.study.claims import Judged
+from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.study import Sample
 from plasticity_rl.analysis.study.talk_results import TalkResults
 from plasticity_rl.errors import UserError
@@ -35,22 +37,27 @@ class Panel:
     title: what it is a case of.
     judged: the claim that it is about.
     task: where it was run.
+    at: the place that it shows, if its part has several.
     arms: the samples of each arm that is drawn.
   """
 
   title: str
   judged: Judged
   task: str
+  at: Mapping[str, Any]
   arms: Mapping[str, Sequence[Sample]]
 
   @property
   def subtitle(self) -> str:
     """The task, and the effect on which the claim's first rule decides."""
     first = self.judged.findings[0]
+    quantity = first.rule.quantity
+    if isinstance(quantity, Contrast) and quantity.at == self.at:
+      quantity = dataclasses.replace(quantity, at={})  # The panel's own place.
     if math.isnan(first.interval.estimate):
       return self.task
     effect = wording.interval(*first.interval)
-    return f'{self.task}: {first.rule.quantity.text} {effect}'
+    return f'{self.task}: {quantity.text} {effect}'
 
 
 def panels(talk: TalkResults) -> list[Panel]:
@@ -70,7 +77,7 @@ def panels(talk: TalkResults) -> list[Panel]:
     if case.claim not in judged:
       raise UserError(f'part {part.name!r} has no claim {case.claim!r}')
     task = next(iter(arms.values()))[0].task
-    found.append(Panel(case.title, judged[case.claim], task, arms))
+    found.append(Panel(case.title, judged[case.claim], task, case.at, arms))
   return found
 
 

@@ -1,6 +1,7 @@
 """The page of a talk, and the figure that opens it."""
 
 import csv
+import dataclasses
 import io
 import xml.etree.ElementTree
 
@@ -13,6 +14,7 @@ from plasticity_rl.analysis.pages import palette
 from plasticity_rl.analysis.pages import talk_page
 from plasticity_rl.analysis.study import scores as scoring
 from plasticity_rl.analysis.study import talk_results
+from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.errors import UserError
 from tests.analysis import talk_writer
 from tests.analysis.pages.checker import check
@@ -95,6 +97,21 @@ def test_panels_have_their_arms_from_the_fork_on(talk):
   }
   assert end['lost', 'injection'] > end['lost', 'control'] + 0.3
   assert end['worse', 'injection'] < end['worse', 'control'] - 0.3
+
+
+def test_a_panel_does_not_name_its_own_place(talk):
+  panel = cases.panels(talk)[0]
+  finding = panel.judged.findings[0]
+  there = dataclasses.replace(
+    finding.rule, quantity=Contrast('injection', at={'network.hidden': (2,)})
+  )
+  judged = dataclasses.replace(
+    panel.judged, findings=(dataclasses.replace(finding, rule=there),)
+  )
+  panel = dataclasses.replace(panel, judged=judged)
+  assert 'at hidden 2 − control' in panel.subtitle
+  panel = dataclasses.replace(panel, at={'network.hidden': (2,)})
+  assert 'injection − control' in panel.subtitle
 
 
 def test_pictures_that_stand_alone(talk):
