@@ -68,6 +68,7 @@ def _built(config, seeds):
   config.segment_steps = STEPS
   config.num_steps = 10 * STEPS
   config.replay.min_size = 100
+  config.replay.clear_on_switch = False  # Every step has its update.
   return experiment_lib.build(settings_lib.resolve(config))
 
 

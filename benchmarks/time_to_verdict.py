@@ -7,8 +7,9 @@ compilation cache, and with what that left. The same on one device and on two
 that the CPU is divided into (`--cpu_devices`), each with half of the seeds.
 Then the same work is done as runs of their own on as many devices as was
 quicker: for each arm a training from the start with its intervention at the
-step of the fork, ten seeds in a program, with a warm cache as well. Of MinAtar,
-whose runs apart would take half an hour, only the diagnoses. Writes
+step of the fork, ten seeds in a program, with a warm cache as well. MinAtar,
+which takes a quarter of an hour, is diagnosed once: cold, on two devices.
+Writes
 `results/time_to_verdict.md`; every command's times are kept beside its folder,
 so that an interrupted benchmark goes on.
 """
@@ -39,7 +40,7 @@ CASES = {
   ),
   'control': ('control:pendulum', {}, {'num_steps': 3000}),
 }
-NOT_APART = ('minatar',)
+ONCE = ('minatar',)
 PARTS = (
   'import',
   'tracing',
@@ -80,6 +81,7 @@ def measure(case: str, quick: bool) -> list[dict]:
   prefix = f'{case}_quick' if quick else case
   cache = studies.RUNS / 'time_to_verdict' / f'{prefix}_cache'
   diagnose = 'plasticity_rl.diagnose'
+  most = min(2, os.cpu_count() or 1)
   rows = [
     {
       'how': f'{how}, {number} device{"s" if number > 1 else ""}',
@@ -91,10 +93,11 @@ def measure(case: str, quick: bool) -> list[dict]:
         f'--cpu_devices={number}',
       ),
     }
-    for number in range(1, min(2, os.cpu_count() or 1) + 1)
+    for number in range(1, most + 1)
     for how in ('cold', 'warm')
+    if case not in ONCE or (how, number) == ('cold', most)
   ]
-  if case in NOT_APART:
+  if case in ONCE:
     return rows
   warm = [row['whole'] for row in rows[1::2]]
   words.append(f'--cpu_devices={warm.index(min(warm)) + 1}')
