@@ -5,10 +5,10 @@
 Each case is diagnosed twice by the command that users type: with an empty
 compilation cache, and with what that left. The same on one device and on two
 that the CPU is divided into (`--cpu_devices`), each with half of the seeds.
-Then the same work is done as runs of their own on as many devices as was
-quicker: for each arm a training from the start with its intervention at the
-step of the fork, ten seeds in a program, with a warm cache as well. MinAtar,
-which takes a quarter of an hour, is diagnosed once: cold, on two devices.
+Catch's work is then done as runs of their own on as many devices as was quicker:
+for each arm a training from the start with its intervention at the step of the
+fork, ten seeds in a program, with a warm cache as well. MinAtar, which takes a
+quarter of an hour, is diagnosed once: cold, on two devices.
 
 Writes `results/time_to_verdict.md`; every command's times are kept beside its
 folder, so that an interrupted benchmark goes on.
@@ -40,7 +40,7 @@ CASES = {
   ),
   'control': ('control:pendulum', {}, {'num_steps': 3000}),
 }
-ONCE = ('minatar',)
+ONCE, APART = ('minatar',), ('catch',)
 PARTS = (
   'import',
   'tracing',
@@ -97,7 +97,7 @@ def measure(case: str, quick: bool) -> list[dict]:
     for how in ('cold', 'warm')
     if case not in ONCE or (how, number) == ('cold', most)
   ]
-  if case in ONCE:
+  if case not in APART:
     return rows
   warm = [row['whole'] for row in rows[1::2]]
   words.append(f'--cpu_devices={warm.index(min(warm)) + 1}')
