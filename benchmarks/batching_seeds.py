@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 from benchmarks import studies
+from plasticity_rl import revision
 
 CASES = {
   'dense: continual Catch, 50->64->64->3': (
@@ -90,7 +91,7 @@ def main() -> None:
       '# Several seeds in one program',
       '',
       'Processor time on one core, an update a step, batch 32, best of two,',
-      f'starting and compiling taken off. Commit {studies.revision()},',
+      f'starting and compiling taken off. Commit {revision.of_code()},',
       f'{studies.machine()}.',
       '',
       '    python -m benchmarks.batching_seeds',

@@ -13,6 +13,7 @@ writes results/calibration.md. Folders in runs/calibration resume.
 import json
 
 from benchmarks import studies
+from plasticity_rl import revision
 
 CATCH = '--config=configs/continual_catch.py'
 LABELS = '--config=configs/random_labels.py'
@@ -66,7 +67,7 @@ def main() -> None:
         '',
         studies.table(rows),
         '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
         '',
         *commands,
         '',

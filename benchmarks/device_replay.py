@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from benchmarks import studies
 from configs import minatar
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.replay.device_ring import DeviceRing
 from plasticity_rl.run import checkpoint
@@ -157,7 +158,7 @@ def main() -> None:
         f'and the process {peak:.3g} GB at most, while a checkpoint is '
         f'written ({EARLIER["peak"]:.3g} GB earlier).',
         '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
         '',
         '    python -m benchmarks.device_replay',
         '',

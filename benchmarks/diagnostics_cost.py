@@ -19,6 +19,7 @@ import jax
 
 from benchmarks import studies
 from configs import minatar
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.diagnostics import registry
 from plasticity_rl.training import experiment as experiment_lib
@@ -127,7 +128,7 @@ def write(
       '',
       studies.table(rows),
       '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
       '',
       '    python -m benchmarks.diagnostics_cost',
       '',

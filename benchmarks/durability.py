@@ -23,6 +23,7 @@ import time
 from benchmarks import killing
 from benchmarks import saving
 from benchmarks import studies
+from plasticity_rl import revision
 from plasticity_rl.run import run_folder
 
 SEED = 0
@@ -314,7 +315,7 @@ def main() -> None:
       *pauses,
       '',
       f'Machine: {studies.machine()}. Commit: {", ".join(begun_from)} (runs), '
-      f'{studies.revision()} (this page).',
+      f'{revision.of_code()} (this page).',
       '',
       '    make durability',
       '',

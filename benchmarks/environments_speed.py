@@ -14,6 +14,7 @@ import time
 import numpy as np
 
 from benchmarks import studies
+from plasticity_rl import revision
 from plasticity_rl.environments import host_registry
 from plasticity_rl.environments import rendering
 from plasticity_rl.environments.spaces import Discrete
@@ -83,7 +84,7 @@ def main() -> None:
       '',
       studies.table(rows),
       '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
       '',
       '    python -m benchmarks.environments_speed',
       '',

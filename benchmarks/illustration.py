@@ -23,6 +23,7 @@ from matplotlib import figure
 from benchmarks import recorded
 from benchmarks import studies
 from configs import recorded_values
+from plasticity_rl import revision
 from plasticity_rl.analysis.verdict import statistics
 
 EVERY = 30_000
@@ -153,7 +154,7 @@ def main() -> None:
         '',
         '![Updates needed](updates_needed.svg)',
         '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}. '
+        f'Machine: {studies.machine()}. Commit: {revision.of_code()}. '
         f'{seconds:.0f} s for the fits.',
         '',
         '    python -m benchmarks.illustration',

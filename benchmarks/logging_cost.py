@@ -16,6 +16,7 @@ import jax
 
 from benchmarks import studies
 from configs import continual_catch
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import run_folder
 from plasticity_rl.run import runner
@@ -86,7 +87,7 @@ def main() -> None:
       '',
       studies.table(rows),
       '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
       '',
       '    python -m benchmarks.logging_cost',
       '',

@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from benchmarks import studies
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.errors import Interrupted
@@ -290,7 +291,7 @@ def study(name: str, method: str, choices: list[dict]) -> dict:
     'failed': (folder / 'final' / 'failed').exists(),
     'seconds_per_step': seconds_per_step(name, best),
     'seconds': time.monotonic() - begun,
-    'commit': studies.revision(),
+    'commit': revision.of_code(),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
   run_folder.write_atomically(record, json.dumps(found, indent=2))

@@ -26,6 +26,7 @@ from benchmarks import studies
 from configs import continual_catch
 from configs import control
 from configs import minatar
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import flops as flops_lib
 from plasticity_rl.training import experiment as experiment_lib
@@ -281,7 +282,7 @@ def main() -> None:
       '',
     ]
   lines += [
-    f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+    f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
     '',
     "    python -m benchmarks.minatar_speed --peer='...'",
     '',

@@ -13,6 +13,7 @@ writes results/null.md and the differences, results/null_differences.csv.
 import numpy as np
 
 from benchmarks import studies
+from plasticity_rl import revision
 from plasticity_rl.analysis.verdict import diagnosis
 from plasticity_rl.analysis.verdict import rules
 from plasticity_rl.analysis.verdict import verdict as verdicts
@@ -78,7 +79,7 @@ def main() -> None:
         '',
         studies.table([row]),
         '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
         '',
         f'    {command}',
         '',

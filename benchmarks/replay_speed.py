@@ -31,6 +31,7 @@ import tqdm
 
 from benchmarks import replay_peer
 from benchmarks import studies
+from plasticity_rl import revision
 from plasticity_rl.environments.spaces import Discrete
 from plasticity_rl.environments.spaces import Spaces
 from plasticity_rl.replay import host_spec
@@ -264,7 +265,7 @@ def main() -> None:
     lines += ['cpprb was skipped: no --peer-python was given.', '']
   lines += [
     f'Machine: {studies.machine()}; load average at the end '
-    f'{os.getloadavg()[1]:.1f}. Commit: {studies.revision()}.',
+    f'{os.getloadavg()[1]:.1f}. Commit: {revision.of_code()}.',
     '',
     '    python -m benchmarks.replay_speed'
     + (' --peer-python=PYTHON' if arguments.peer_python else ''),

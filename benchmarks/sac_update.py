@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from benchmarks import studies
 from benchmarks.minatar_speed import matmul_gflops
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.agents import base
 from plasticity_rl.environments.spaces import Continuous
@@ -213,7 +214,7 @@ def main() -> None:
       '',
       studies.table(rows),
       '',
-      f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+      f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
       '',
       '    python -m benchmarks.sac_update',
       '',

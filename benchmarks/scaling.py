@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks import measured_page
 from benchmarks import scaling_page
 from benchmarks import studies
+from plasticity_rl import revision
 
 ROOT = pathlib.Path(__file__).parent.parent
 RECORD = ROOT / studies.RESULTS / 'scaling.json'
@@ -90,7 +91,7 @@ def loops() -> list[dict[str, Any]]:
 def main() -> None:
   record = {
     'machine': studies.machine(),
-    'commit': studies.revision(),
+    'commit': revision.of_code(),
     'costs': _json_of('scaling_costs'),
     'weak': weak(),
     'hosts': of_hosts(),

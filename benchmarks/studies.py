@@ -28,18 +28,6 @@ def diagnose(name: str, *arguments: str) -> tuple[pathlib.Path, str, float]:
   return workdir, shlex.join(['python', *words]), spent
 
 
-def revision() -> str:
-  """The commit, and whether files were changed since."""
-
-  def git(*words):
-    return subprocess.run(
-      ['git', *words], capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-  dirty = git('status', '--porcelain', '--untracked-files=no')
-  return git('rev-parse', '--short', 'HEAD') + (' (changed)' if dirty else '')
-
-
 def machine() -> str:
   """Processor, cores and memory."""
   model = platform.machine()

@@ -23,6 +23,7 @@ import sys
 
 from benchmarks import studies
 from plasticity_rl import config_files
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 
 # By name: the config, what is otherwise, and that with `--quick`.
@@ -159,7 +160,7 @@ def page(found: dict[str, list[dict]]) -> str:
       '',
     ]
   lines += [
-    f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+    f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
     '',
     '    python -m benchmarks.time_to_verdict',
   ]

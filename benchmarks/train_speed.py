@@ -26,6 +26,7 @@ from benchmarks import studies
 from benchmarks.minatar_speed import matmul_gflops
 from configs import dqn_atari
 from configs import sac_dmc
+from plasticity_rl import revision
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.training import experiment as experiment_lib
 
@@ -169,7 +170,7 @@ def main() -> None:
           ]
         ),
         '',
-        f'Machine: {studies.machine()}. Commit: {studies.revision()}.',
+        f'Machine: {studies.machine()}. Commit: {revision.of_code()}.',
         '',
         '    python -m benchmarks.train_speed',
         '',

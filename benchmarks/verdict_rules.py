@@ -24,6 +24,7 @@ from scipy import special
 
 from benchmarks import studies
 from benchmarks.difference_distributions import DISTRIBUTIONS
+from plasticity_rl import revision
 from plasticity_rl.analysis.verdict import rules
 from plasticity_rl.analysis.verdict import statistics
 from plasticity_rl.analysis.verdict import typical_values
@@ -246,7 +247,7 @@ def _csv_rows(found: Rates) -> list[list[object]]:
 
 
 def _page(
-  found: Rates, deciding: list[dict[str, str]], revision: str, seconds: float
+  found: Rates, deciding: list[dict[str, str]], commit: str, seconds: float
 ) -> str:
   few = tuple(n for n in SEEDS if n < statistics.STUDENT_BELOW)
   many = tuple(n for n in SEEDS if n not in few)
@@ -304,7 +305,7 @@ def _page(
         studies.table(deciding),
       ),
       f'{seconds:.0f} seconds on one core. Machine: {studies.machine()}.'
-      f' Commit: {revision}.',
+      f' Commit: {commit}.',
       '',
       '    python -m benchmarks.verdict_rules',
       '',
@@ -322,7 +323,7 @@ def _deciding() -> list[dict[str, str]]:
 
 def main() -> None:
   # Before it writes: what it changes itself is no change.
-  begun, revision = time.monotonic(), studies.revision()
+  begun, commit = time.monotonic(), revision.of_code()
   found, deciding = _simulated(), _deciding()
   folder = studies.RESULTS / 'verdict_rules'
   folder.mkdir(parents=True, exist_ok=True)
@@ -330,7 +331,7 @@ def main() -> None:
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(['differences', 'seeds', 'rule', *MEASURES])
     writer.writerows(_csv_rows(found))
-  page = _page(found, deciding, revision, time.monotonic() - begun)
+  page = _page(found, deciding, commit, time.monotonic() - begun)
   (folder / 'README.md').write_text(page)
 
 

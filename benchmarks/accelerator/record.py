@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from benchmarks import studies
+from plasticity_rl import revision
 
 PAGE = 'README.md'
 
@@ -37,7 +38,7 @@ def write(
     'device': device(),
     'host': studies.machine().replace(', no accelerator', ''),
     'jax': jax.__version__,
-    'commit': studies.revision(),
+    'commit': revision.of_code(),
     'finished': time.strftime('%Y-%m-%d'),
   }
   folder.mkdir(parents=True, exist_ok=True)
