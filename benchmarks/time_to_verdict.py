@@ -47,7 +47,6 @@ PARTS = (
   'tracing',
   'lowering',
   'compiling',
-  'reading the cache',
   'running',
 )
 
@@ -137,9 +136,10 @@ def page(found: dict[str, list[dict]]) -> str:
     '',
     'Ten seeds, a fork into five arms, with evaluations, diagnostics, '
     'checkpoints and the report. Seconds of the clock, and where they go; '
-    'writing is what the thread that saves checkpoints spends, beside the '
-    'rest; processor is that of all threads. `five runs apart` does the same '
-    'work without a fork: each arm is trained from the start, warm.',
+    'compiling, warm, is reading what was compiled; writing is what the '
+    'thread that saves checkpoints spends, beside the rest; processor is '
+    'that of all threads. `five runs apart` does the same work without a '
+    'fork: each arm is trained from the start, warm.',
     '',
   ]
   for case, rows in found.items():

@@ -2,11 +2,11 @@
 
   python -m benchmarks.timed_command OUT.json CACHE plasticity_rl.diagnose ...
 
-CACHE is the folder of compiled programs. `import` is until the command's own code begins, without the interpreter's
-start; tracing, lowering, compiling and reading the compilation cache are what
-JAX reports of itself (nested traces are counted once, by the outermost); all
-else, training above all, is `running`. Writing is what threads spend in saving
-checkpoints, beside the rest.
+CACHE is the folder of compiled programs. `import` is until the command's own
+code begins, without the interpreter's start; tracing, lowering and compiling
+(or reading what was compiled) are what JAX reports of itself, nested events
+counted once, by the outermost; all else, training above all, is `running`.
+Writing is what threads spend in saving checkpoints, beside the rest.
 """
 
 import collections
@@ -23,7 +23,6 @@ _PARTS = {
   '/jax/core/compile/jaxpr_trace_duration': 'tracing',
   '/jax/core/compile/jaxpr_to_mlir_module_duration': 'lowering',
   '/jax/core/compile/backend_compile_duration': 'compiling',
-  '/jax/compilation_cache/cache_retrieval_time_sec': 'reading the cache',
 }
 
 

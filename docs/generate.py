@@ -96,6 +96,7 @@ FINDINGS = {
     'drq/README',
   ),
   'What does it cost?': (
+    'time_to_verdict',
     'train_speed',
     'minatar_speed',
     'sac_update',

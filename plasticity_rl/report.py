@@ -23,6 +23,7 @@ import pathlib
 from absl import flags
 
 from plasticity_rl import cli
+from plasticity_rl import diagnosis_folder
 from plasticity_rl import paths
 from plasticity_rl.errors import UserError
 
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> None:
     paths.given('a folder', folder)
   if _OUT.value is not None:
     paths.given('--out', _OUT.value)
-  is_diagnosis = any((pathlib.Path(f) / 'arms').is_dir() for f in folders)
+  is_diagnosis = any(map(diagnosis_folder.arms, folders))
   if _VIDEOS.value and not is_diagnosis:
     raise UserError('--videos is for a diagnosis; `watch` films a run')
   if any((pathlib.Path(f) / 'talk.json').is_file() for f in folders):
@@ -142,11 +143,11 @@ def _films(folder: str) -> dict[str, bytes]:
   """A film of each arm of a diagnosis, control first."""
   from plasticity_rl.videos import film
 
-  arms = sorted(
-    (p for p in (pathlib.Path(folder) / 'arms').iterdir() if p.is_dir()),
-    key=lambda path: (path.name != 'control', path.name),
-  )
-  takes = {a.name: film.take(a, episodes=3, max_steps=100) for a in arms}
+  arms = diagnosis_folder.arms(folder)
+  takes = {
+    name: film.take(arms[name], episodes=3, max_steps=100)
+    for name in sorted(arms, key=lambda name: (name != 'control', name))
+  }
   return {name: one.gif for name, one in takes.items()}
 
 

@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from plasticity_rl import cli
+from plasticity_rl import diagnosis_folder
 from plasticity_rl import errors
 from plasticity_rl import paths
 from plasticity_rl.aged import store
@@ -35,7 +36,6 @@ _OUT = flags.DEFINE_string(
   'out', None, 'File to write; by default in this folder, named after the run.'
 )
 flags.declare_key_flag('compilation_cache')
-_PREFIX, _ARMS = 'prefix', 'arms'
 
 
 def main(argv: list[str]) -> None:
@@ -80,20 +80,20 @@ def folder_of(folder: pathlib.Path, arm: str | None) -> pathlib.Path:
   Raises:
     UserError: there is no such arm, or several and none is named.
   """
-  arms = folder / _ARMS
-  known = sorted(p.name for p in arms.iterdir()) if arms.is_dir() else []
+  known = diagnosis_folder.arms(folder)
+  prefix = diagnosis_folder.PREFIX
   if arm is None:
     if known:
       raise UserError(
         f'{folder} is a diagnosis: choose with --arm: '
-        + ', '.join((*known, _PREFIX))
+        + ', '.join((*known, prefix))
       )
     return folder
   if not known:
     raise UserError(f'--arm is for a diagnosis, and {folder} is none')
-  if arm not in (*known, _PREFIX):
-    raise UserError(errors.nearest('arm', arm, (*known, _PREFIX)))
-  return folder / _PREFIX if arm == _PREFIX else arms / arm
+  if arm not in (*known, prefix):
+    raise UserError(errors.nearest('arm', arm, (*known, prefix)))
+  return folder / prefix if arm == prefix else known[arm]
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ ROOMS = (
   'aliases',
   'errors',
   'paths',
+  'diagnosis_folder',
   'configs',
   'config_files',
   'compilation_cache',

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from plasticity_rl import diagnosis_folder
 from plasticity_rl import errors
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.errors import Interrupted
@@ -20,8 +21,6 @@ from plasticity_rl.training import experiment as experiment_lib
 from plasticity_rl.training import schedule as schedule_lib
 from plasticity_rl.training.experiment import Experiment
 
-PREFIX = 'prefix'
-ARMS = 'arms'
 MARGIN_FRACTION = 0.1
 SINGLE_SEED_REPLICATES = 10
 # Sections that an arm may change, as far as the state at the fork still fits.
@@ -177,7 +176,7 @@ def run(plan: DiagnosisPlan, workdir: pathlib.Path) -> None:
         source,
         plan.step,
         arm,
-        workdir / ARMS / arm.label,
+        workdir / diagnosis_folder.ARMS / arm.label,
         horizon=plan.horizon,
         replicates=settings.fork.replicates,
         source_experiment=plan.experiment,
@@ -192,7 +191,7 @@ def prepare(
   Raises:
     UserError: the folder holds other files or a run of another config.
   """
-  prefix = workdir / PREFIX
+  prefix = workdir / diagnosis_folder.PREFIX
   if workdir.is_dir() and any(workdir.iterdir()) and not prefix.exists():
     raise UserError(
       f'{workdir} is neither empty nor a diagnosis: choose another --workdir'

@@ -67,6 +67,7 @@ def fixture_diagnosis(run, tmp_path_factory):
     '--config.log.progress=False',
   )
   assert result.code == 0, result.err
+  (folder / 'arms' / '.ipynb_checkpoints').mkdir()  # Jupyter leaves such.
   return folder
 
 

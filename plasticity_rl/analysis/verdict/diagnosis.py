@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from plasticity_rl import diagnosis_folder
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import tables
@@ -74,7 +75,7 @@ class Diagnosis:
 
 def is_diagnosis(folder: str | pathlib.Path) -> bool:
   """Whether a folder has arms."""
-  return (pathlib.Path(folder) / 'arms').is_dir()
+  return (pathlib.Path(folder) / diagnosis_folder.ARMS).is_dir()
 
 
 def load(
@@ -97,13 +98,11 @@ def load(
   folder = pathlib.Path(folder)
   if not is_diagnosis(folder):
     raise UserError(f'{folder} is not a diagnosis folder: it has no arms/')
-  prefix = runs.load(folder / 'prefix', metrics_required=False)
-  paths = sorted(
-    p
-    for p in (folder / 'arms').iterdir()
-    if p.is_dir() and not p.name.startswith('.')  # Jupyter leaves some.
-  )
-  arms = {path.name: runs.load(path) for path in paths}
+  prefix = runs.load(folder / diagnosis_folder.PREFIX, metrics_required=False)
+  arms = {
+    name: runs.load(path)
+    for name, path in diagnosis_folder.arms(folder).items()
+  }
   if CONTROL not in arms:
     raise UserError(
       f'{folder} has no control arm; found: {", ".join(arms) or "none"}'
