@@ -99,7 +99,7 @@ def studentised(
     floor: the least standard error of a resample, as a share of e.
 
   Returns:
-    The points `[..., resamples]`.
+    The points `[..., resamples]`. One that is zero up to rounding is zero.
   """
   d = np.asarray(d, float)
   n = d.shape[-1]
@@ -112,7 +112,10 @@ def studentised(
   errors = np.maximum(np.sqrt(spread / (n - 1)), floor * error)
   # Without any spread every mean is the mean.
   ratio = np.divide(error, errors, where=errors > 0, out=np.ones_like(errors))
-  return mean - means * ratio
+  points = mean - means * ratio
+  magnitude = np.abs(d).mean(axis=-1, keepdims=True)
+  points[np.abs(points) <= _ROUNDING * magnitude] = 0.0
+  return points
 
 
 @functools.lru_cache(maxsize=32)

@@ -128,3 +128,17 @@ def test_p_by_hand():
   assert typical_values.p_value(points + 1.5) == 0.5
   assert typical_values.p_value(points - 4.5) == 0.25
   assert typical_values.p_value(-points + 4.5) == 0.25
+
+
+@pytest.mark.parametrize('unit', (1.0, 0.1, 0.3, 7.0))
+@pytest.mark.parametrize('d', ([1] * 9 + [-1], [1] * 8 + [0] * 2))
+def test_a_point_at_zero_is_at_zero_in_any_unit(d, unit):
+  """A bound is one of the points: by rounding it would pass zero."""
+  points = typical_values.studentised(unit * np.array(d))
+  assert (points == 0).any()
+  np.testing.assert_allclose(
+    points, unit * typical_values.studentised(np.array(d))
+  )
+  assert typical_values.p_value(points) == typical_values.p_value(
+    typical_values.studentised(np.array(d))
+  )
