@@ -40,6 +40,9 @@ def measured(title: str, prefix: pathlib.Path) -> list[dict[str, str]]:
   )
   with (workdir / 'arms' / 'control' / 'metrics.csv').open() as file:
     rows = list(csv.DictReader(file))
+  # Measures are taken at the fork as well, some of which need an update.
+  end = max(int(row['step']) for row in rows)
+  rows = [row for row in rows if int(row['step']) == end]
   found = []
   for column in rows[0]:
     if column.startswith('plasticity/'):
