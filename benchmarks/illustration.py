@@ -23,6 +23,7 @@ from matplotlib import figure
 from benchmarks import recorded
 from benchmarks import studies
 from configs import recorded_values
+from plasticity_rl import diagnosis_folder
 from plasticity_rl import revision
 from plasticity_rl.analysis.verdict import statistics
 
@@ -96,9 +97,10 @@ def main() -> None:
   rows = []
   image = figure.Figure(figsize=(6.4, 3.6), layout='constrained')
   axes = image.subplots()
+  arms = diagnosis_folder.arms(folder)
   for arm, name in ARMS.items():
     for threshold in THRESHOLDS:
-      needed = updates_needed(folder / 'arms' / arm / 'metrics.csv', threshold)
+      needed = updates_needed(arms[arm] / 'metrics.csv', threshold)
       missed = np.isnan(needed)
       # What was not reached counts as the whole task: too little.
       filled = np.where(missed, task, needed)

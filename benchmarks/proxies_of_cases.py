@@ -9,25 +9,26 @@ the mean and range over seeds. Nothing is decided here: the cases are four.
 """
 
 import argparse
-import csv
 import json
 import pathlib
 import shutil
 
-import numpy as np
-
 from benchmarks import studies
+from plasticity_rl import diagnosis_folder
 from plasticity_rl.analysis import files
+from plasticity_rl.analysis import runs
 from plasticity_rl.analysis.pages import cases
 from plasticity_rl.analysis.study import talk_results
+from plasticity_rl.analysis.verdict import proxies
 from plasticity_rl.diagnostics import registry
 
 # They train, take second derivatives, or need a memory from before the fork.
 LEFT_OUT = ('hessian', 'target_fitting', 'dormant_overlap')
 NAMES = tuple(name for name in registry.FOR_ALL if name not in LEFT_OUT)
+HEADER = ('case', 'measure', 'mean', 'lowest', 'highest', 'seeds')
 
 
-def measured(title: str, prefix: pathlib.Path) -> list[dict[str, str]]:
+def measured(title: str, prefix: pathlib.Path) -> list[tuple]:
   """A row for each measure of a case."""
   name = f'proxies_of_cases/{title.replace(" ", "_")}'
   source = studies.RUNS / f'{name}_source'
@@ -38,24 +39,19 @@ def measured(title: str, prefix: pathlib.Path) -> list[dict[str, str]]:
     f'--config.fork.horizon={segment}',
     "--config.fork.arms=('control', 'injection')",
   )
-  with (workdir / 'arms' / 'control' / 'metrics.csv').open() as file:
-    rows = list(csv.DictReader(file))
-  # Measures are taken at the fork as well, some of which need an update.
-  end = max(int(row['step']) for row in rows)
-  rows = [row for row in rows if int(row['step']) == end]
+  control = runs.load(diagnosis_folder.arms(workdir)['control']).table
   found = []
-  for column in rows[0]:
-    if column.startswith('plasticity/'):
-      values = np.array([float(row[column]) for row in rows if row[column]])
+  for metric in control.metrics:
+    if metric.startswith(proxies.PREFIX):
+      # Measures are taken at the fork as well, some of which need an update.
+      values = control.series(metric).values[:, -1]
       found.append(
-        {
-          'case': title,
-          'measure': column.removeprefix('plasticity/'),
-          'mean': f'{values.mean():.4g}',
-          'lowest': f'{values.min():.4g}',
-          'highest': f'{values.max():.4g}',
-          'seeds': str(len(values)),
-        }
+        (
+          title,
+          metric.removeprefix(proxies.PREFIX),
+          *map(float, (values.mean(), values.min(), values.max())),
+          len(values),
+        )
       )
   return found
 
@@ -82,10 +78,8 @@ def main() -> None:
     for panel in panels
     for row in measured(panel.title, panel.arms['control'][0].prefix.path)
   ]
-  with (studies.RESULTS / 'talk' / 'proxies.csv').open('w') as file:
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
+  text = files.csv_text(HEADER, rows, digits=4)
+  files.write_all(studies.RESULTS / 'talk', {'proxies.csv': text})
 
 
 if __name__ == '__main__':

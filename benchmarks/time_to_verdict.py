@@ -7,8 +7,8 @@ compilation cache, and with what that left. The same on one device and on two
 that the CPU is divided into (`--cpu_devices`), each with half of the seeds.
 Catch's work is then done as runs of their own on as many devices as was quicker:
 for each arm a training from the start with its intervention at the step of the
-fork, ten seeds in a program, with a warm cache as well. MinAtar, which takes a
-quarter of an hour, is diagnosed once: cold, on two devices.
+fork, ten seeds in a program, with a warm cache as well. MinAtar, which takes
+twenty minutes, is diagnosed once: cold, on two devices.
 
 Writes `results/time_to_verdict.md`; every command's times are kept beside its
 folder, so that an interrupted benchmark goes on.

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
+from plasticity_rl import diagnosis_folder
 from plasticity_rl import settings as settings_lib
 from plasticity_rl.run import run_folder
 
@@ -185,7 +186,7 @@ class Worker:
     settings = settings_lib.resolve(spec['config'])
     if spec['kind'] == 'diagnose':
       # The run folders are inside. A diagnosis is recognised by this folder.
-      (target / 'prefix').mkdir(parents=True, exist_ok=True)
+      (target / diagnosis_folder.PREFIX).mkdir(parents=True, exist_ok=True)
       record = {'config': spec['config'], **run_folder.origin()}
     else:
       run_folder.prepare(target, settings)

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plasticity_rl import diagnosis_folder
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis.study import talk as talks
 
@@ -93,9 +94,9 @@ def _one(folder, name):
   if spec['kind'] == 'diagnose':
     horizon, end = spec['horizon'], spec['end']
     total = spec['arms'] * horizon + (0 if spec['past'] else end)
-    prefix = _points(path / 'prefix')
+    prefix = _points(path / diagnosis_folder.PREFIX)
     parts = [] if spec['past'] else [(prefix, 0)]
-    arms = [_points(p) for p in sorted((path / 'arms').glob('*'))]
+    arms = [_points(p) for p in diagnosis_folder.arms(path).values()]
     parts += [(points, end) for points in arms]
     shown = prefix + (max(arms, key=len) if arms else [])
   else:

@@ -144,11 +144,10 @@ def _films(folder: str) -> dict[str, bytes]:
   from plasticity_rl.videos import film
 
   arms = diagnosis_folder.arms(folder)
-  takes = {
-    name: film.take(arms[name], episodes=3, max_steps=100)
+  return {
+    name: film.take(arms[name], episodes=3, max_steps=100).gif
     for name in sorted(arms, key=lambda name: (name != 'control', name))
   }
-  return {name: one.gif for name, one in takes.items()}
 
 
 def _out_of(folders: list[str], what: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from plasticity_rl import diagnosis_folder
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
 from plasticity_rl.analysis import wording
@@ -287,7 +288,7 @@ def load(folder: str | pathlib.Path) -> Proxies:
     UserError: naming what is missing or broken, and where.
   """
   folder = pathlib.Path(folder)
-  prefix = runs.load(folder / 'prefix', metrics_required=False)
+  prefix = runs.load(folder / diagnosis_folder.PREFIX, metrics_required=False)
   fork = prefix.config.get('fork')
   fork = fork if isinstance(fork, Mapping) else {}
   steps = fork.get('proxy_steps')

@@ -134,11 +134,9 @@ def test_p_by_hand():
 @pytest.mark.parametrize('d', ([1] * 9 + [-1], [1] * 8 + [0] * 2))
 def test_a_point_at_zero_is_at_zero_in_any_unit(d, unit):
   """A bound is one of the points: by rounding it would pass zero."""
-  points = typical_values.studentised(unit * np.array(d))
+  points, of_one = (
+    typical_values.studentised(u * np.array(d)) for u in (unit, 1.0)
+  )
   assert (points == 0).any()
-  np.testing.assert_allclose(
-    points, unit * typical_values.studentised(np.array(d))
-  )
-  assert typical_values.p_value(points) == typical_values.p_value(
-    typical_values.studentised(np.array(d))
-  )
+  np.testing.assert_allclose(points, unit * of_one)
+  assert typical_values.p_value(points) == typical_values.p_value(of_one)
