@@ -41,8 +41,8 @@ TASKS = {
   'random_labels': {'of': 'random_labels', 'task': 500, 'count': 12},
   'continual_control': {
     'of': 'control:pendulum,continual',
-    'task': 6000,
-    'count': 8,
+    'task': 3000,
+    'count': 6,
   },
 }
 PLAIN = 'plain'
