@@ -6,7 +6,8 @@
   python -m plasticity_rl.report RUN_DIR... --out=DIR
       summary.csv and report.html: learning curves and IQM over the runs
   python -m plasticity_rl.report STUDY_DIR --out=DIR
-      summary.csv, scores.csv and report.html of all runs of a study
+      summary.csv, scores.csv and report.html of all runs of a study, and
+      claims.csv: what became of the claims that its file makes
   python -m plasticity_rl.report TALK_DIR --out=DIR [--scores=FILE.csv]
       report.html and claims.csv: what became of each claim of a study of
       studies, and published scores beside it

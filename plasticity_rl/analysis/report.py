@@ -13,7 +13,6 @@ from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs as run_folders
 from plasticity_rl.analysis.curves import comparison
 from plasticity_rl.analysis.curves import question as question_lib
-from plasticity_rl.analysis.study import file as study_file
 from plasticity_rl.analysis.study import human_normalized as human
 from plasticity_rl.analysis.study import scores as scoring
 from plasticity_rl.analysis.study import study as studies
@@ -168,15 +167,18 @@ def study(
 ) -> Written:
   """Reports on a study: `report.html`, `summary.csv`, `scores.csv`.
 
+  And `claims.csv`, if it has claims: these are decided by their own metrics.
+
   Args:
     folder: that a launcher made.
     out: where to write.
     metric: column of metrics.csv; by default that of the fork, or eval/return.
-      Claims are decided by their own.
   """
   out = files.check_folder(out)
-  loaded = studies.load(folder, metric=metric)
-  file = study_file.read(folder)
+  part = talk_results.part(folder)
+  loaded = part.study
+  if metric is not None:
+    loaded = studies.load(folder, metric=metric)
   from plasticity_rl.analysis.pages import study_page
   from plasticity_rl.analysis.study import tables as study_tables
 
@@ -195,15 +197,14 @@ def study(
     scoring.COLUMNS,
     [(v.algorithm, v.arm, v.task, v.seed, v.value) for v in values],
   )
-  _, _, path = files.write_all(
-    out,
-    {
-      'summary.csv': scoring.to_csv(rows),
-      'scores.csv': table,
-      'report.html': study_page.build(loaded, file),
-    },
-  )
-  return Written(rows, _text(rows, notes, 'stratified'), path)
+  text = _text(rows, notes, 'stratified')
+  written = {'summary.csv': scoring.to_csv(rows), 'scores.csv': table}
+  if part.judged:
+    text += '\n\n' + talk_results.to_text([part])
+    written['claims.csv'] = talk_results.to_csv([part])
+  written['report.html'] = study_page.build(loaded, part.file, part.judged)
+  *_, path = files.write_all(out, written)
+  return Written(rows, text, path)
 
 
 def talk(
@@ -241,7 +242,7 @@ def talk(
     written |= cases.pictures(panels, loaded.talk.headline)
   written['report.html'] = talk_page.build(loaded, panels, published)
   *_, path = files.write_all(out, written)
-  return talk_results.to_text(loaded), path
+  return talk_results.to_text(loaded.parts, loaded.without), path
 
 
 def scores(

@@ -1,6 +1,7 @@
 """The page of a study: what is missing, the answer, then what it rests on."""
 
 import math
+from collections.abc import Sequence
 
 from plasticity_rl.analysis import files
 from plasticity_rl.analysis import runs
@@ -11,9 +12,9 @@ from plasticity_rl.analysis.pages import study_panels
 from plasticity_rl.analysis.pages import template
 from plasticity_rl.analysis.pages.figure import Figure
 from plasticity_rl.analysis.study import compute
-from plasticity_rl.analysis.study import file as study_file
 from plasticity_rl.analysis.study import study as studies
 from plasticity_rl.analysis.study import tables
+from plasticity_rl.analysis.study.claims import Judged
 from plasticity_rl.analysis.study.file import StudyFile
 from plasticity_rl.analysis.study.study import StudyResults
 from plasticity_rl.errors import UserError
@@ -36,12 +37,17 @@ def answer(study: StudyResults, file: StudyFile) -> tuple[Figure, str]:
   return study_figures.default(study), note
 
 
-def build(study: StudyResults, file: StudyFile | None = None) -> str:
+def build(
+  study: StudyResults,
+  file: StudyFile | None = None,
+  judged: Sequence[Judged] = (),
+) -> str:
   """`report.html` of a study.
 
   Args:
     study: as it was loaded.
     file: that it was launched from.
+    judged: its claims.
   """
   file = file or StudyFile()
   shown, note = answer(study, file)
@@ -59,7 +65,7 @@ def build(study: StudyResults, file: StudyFile | None = None) -> str:
     seconds=seconds,
     answer=shown,
     note=note,
-    judged=study_file.judge(file, study),
+    judged=judged,
     decided=file.decided,
     scores=scores,
     where=where,

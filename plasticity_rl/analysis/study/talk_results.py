@@ -28,7 +28,7 @@ CSV = (
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-  """A part of a talk that was read.
+  """A study that was read: a part of a talk, or one by itself.
 
   Attributes:
     name: of its folder.
@@ -89,7 +89,7 @@ def load(folder: str | pathlib.Path) -> TalkResults:
       without[name] = 'not launched'
       continue
     try:
-      parts.append(_part(folder / name, name))
+      parts.append(part(folder / name, name))
     except UserError as error:
       without[name] = str(error)
   if not parts:
@@ -98,10 +98,18 @@ def load(folder: str | pathlib.Path) -> TalkResults:
   return TalkResults(folder, record, talk, tuple(parts), without)
 
 
-def _part(folder, name):
+def part(folder: str | pathlib.Path, name: str = '') -> Part:
+  """Reads a study and decides on its claims.
+
+  Args:
+    folder: of the study.
+    name: of the part; by default the folder's.
+  """
+  folder = pathlib.Path(folder)
   study = studies.load(folder)
   file = study_file.read(folder)
-  return Part(name, study.title, study, file, study_file.judge(file, study))
+  judged = study_file.judge(file, study)
+  return Part(name or folder.resolve().name, study.title, study, file, judged)
 
 
 def setting(study: StudyResults) -> dict[str, str]:
@@ -184,16 +192,24 @@ def to_csv(parts: Sequence[Part]) -> str:
   return files.csv_text(CSV, [r for part in parts for r in rows(part)], 6)
 
 
-def to_text(talk: TalkResults) -> str:
-  """The claims as aligned columns, and what is missing."""
+def to_text(
+  parts: Sequence[Part], without: Mapping[str, str] | None = None
+) -> str:
+  """The claims as aligned columns, and what is missing.
+
+  Args:
+    parts: that were read.
+    without: names of others, each with the reason.
+  """
   lines = [('part', 'claim', 'outcome', 'of the first rule [95 %]')]
-  for part, one in talk.claims:
-    effect = '-'
-    if not math.isnan(one.findings[0].interval.estimate):
-      effect = wording.interval(*one.findings[0].interval)
-    lines.append((part.name, one.claim.name, one.outcome, effect))
-  notes = [f'{name}: {why}' for name, why in talk.without.items()]
-  notes += [f'{p.name}: {doubt}' for p in talk.parts for doubt in p.doubts]
+  for part in parts:
+    for one in part.judged:
+      effect = '-'
+      if not math.isnan(one.findings[0].interval.estimate):
+        effect = wording.interval(*one.findings[0].interval)
+      lines.append((part.name, one.claim.name, one.outcome, effect))
+  notes = [f'{name}: {why}' for name, why in (without or {}).items()]
+  notes += [f'{p.name}: {doubt}' for p in parts for doubt in p.doubts]
   return '\n'.join([wording.aligned(lines), *(f'note: {n}' for n in notes)])
 
 

@@ -24,7 +24,7 @@ def test_what_became_of_each_claim(run):
   ]
   assert talk.without == {'worse': 'not launched'}
   assert talk.parts[0].title == 'Does it gain on lost?'
-  text = talk_results.to_text(talk)
+  text = talk_results.to_text(talk.parts, talk.without)
   assert 'lost     lost     shown' in text
   assert 'note: worse: not launched' in text
   assert 'note: lost: its file was not committed when its runs began' in text
