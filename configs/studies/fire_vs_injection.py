@@ -47,7 +47,6 @@ from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 
 PARTS = ('catch', 'random_labels', 'space_invaders', 'sac')
-FIRST_SEED = 1000  # Settings were explored on seeds below 100.
 
 
 def get_config(variant: str = ''):
@@ -215,10 +214,3 @@ def claims(part: str, margin: float, *, target: bool = True, lost: bool = True):
       'Recycled units that gain as much.',
     ),
   )
-
-
-def figure(study):
-  """The figure of a part."""
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

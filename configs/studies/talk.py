@@ -11,6 +11,7 @@ from plasticity_rl.analysis.study import talk
 # In the talk's order.
 PARTS = (
   'priming',
+  'priming_updates',
   'resets_by_replay_ratio',
   'lost_asterix',
   'exploration_limited',
@@ -20,6 +21,7 @@ PARTS = (
   'gain_grid',
   'bigger_net',
   'resets_and_shrink',
+  'replay_length',
   'parts_of_injection',
   'when',
 )

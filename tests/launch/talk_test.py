@@ -261,7 +261,9 @@ VARIANTS = ('small', 'solid', 'tiny')
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
-@pytest.mark.parametrize('name', ('talk', 'fire_vs_injection'))
+@pytest.mark.parametrize(
+  'name', ('talk', 'talk_overnight', 'fire_vs_injection')
+)
 def test_the_parts_of_our_talks(name, variant):
   """Each has every variant, and seeds that were not explored."""
   talk = talks.read(f'configs/studies/{name}.py:{variant}')

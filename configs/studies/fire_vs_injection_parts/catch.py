@@ -5,8 +5,8 @@ is emptied at the switch. `small` has 20 seeds, `solid` 60; `tiny` is for tests.
 """
 
 from plasticity_rl.configs import continual_catch
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import fire_vs_injection
-from plasticity_rl.configs.studies.fire_vs_injection import figure as figure
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 20, 'solid': 60, 'tiny': 2}
@@ -15,12 +15,9 @@ CLAIMS = fire_vs_injection.claims('catch', MARGIN)
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   tiny = 'tiny' if variant == 'tiny' else ''
   config = continual_catch.get_config(tiny)
-  config.seed = fire_vs_injection.FIRST_SEED
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.diagnostics.names = ('dormant_units',)
   config.fork.margin = MARGIN
   config.fork.arms = fire_vs_injection.arms(

@@ -6,8 +6,8 @@ seeds, `solid` 60; `tiny` is for tests.
 """
 
 from plasticity_rl.configs import random_labels
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import fire_vs_injection
-from plasticity_rl.configs.studies.fire_vs_injection import figure as figure
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 20, 'solid': 60, 'tiny': 2}
@@ -16,12 +16,9 @@ CLAIMS = fire_vs_injection.claims('random_labels', MARGIN, target=False)
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   tiny = 'tiny' if variant == 'tiny' else ''
   config = random_labels.get_config(tiny)
-  config.seed = fire_vs_injection.FIRST_SEED
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.diagnostics.names = ('dormant_units',)
   config.fork.margin = MARGIN
   config.fork.arms = fire_vs_injection.arms(

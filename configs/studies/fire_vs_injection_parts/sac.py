@@ -8,8 +8,8 @@ primed critics, is here a part of what is wrong: resets cured it on other seeds
 `tiny` is for tests.
 """
 
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import fire_vs_injection
-from plasticity_rl.configs.studies.fire_vs_injection import figure as figure
 from plasticity_rl.configs.studies.talk_parts import priming
 
 COMMAND = 'diagnose'
@@ -19,11 +19,8 @@ CLAIMS = fire_vs_injection.claims('sac', MARGIN, lost=False)
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = priming.get_config(variant)
-  config.seed = fire_vs_injection.FIRST_SEED
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.replay.priming_updates = priming.UPDATES[variant]
   config.diagnostics.names = ('dormant_units',)
   config.fork.arms = fire_vs_injection.arms(

@@ -8,8 +8,8 @@ is for tests.
 """
 
 from plasticity_rl.configs import minatar
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import fire_vs_injection
-from plasticity_rl.configs.studies.fire_vs_injection import figure as figure
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 10, 'solid': 20, 'tiny': 2}
@@ -20,11 +20,8 @@ CLAIMS = fire_vs_injection.claims('space_invaders', MARGIN)
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = minatar.get_config('space_invaders')
-  config.seed = fire_vs_injection.FIRST_SEED
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.optimizer.learning_rate = 1e-3
   config.num_steps = 400_000
   config.fork.horizon = 60_000
@@ -34,11 +31,7 @@ def get_config(variant: str = ''):
     shrink=0.5, c_chain=0.01, regrama='tau=0.01, every_updates=1000'
   )
   if variant == 'tiny':
-    config.network.hidden = (8,)
-    config.segment_steps = config.num_steps = config.fork.horizon = 200
-    config.evaluation.every_steps = config.diagnostics.every_steps = 200
-    config.evaluation.max_steps = 20
-    config.replay.capacity, config.replay.min_size = 200, 50
+    confirming.make_tiny(config)
   return config
 
 

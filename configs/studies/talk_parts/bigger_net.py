@@ -10,6 +10,7 @@ from plasticity_rl.analysis.study.claims import Above
 from plasticity_rl.analysis.study.claims import Below
 from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.quantities import Contrast
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import injection_vs_bigger_net
 
 SEEDS = {'small': 20, 'solid': 60}
@@ -17,14 +18,10 @@ BIGGER = 'bigger head'
 
 
 def get_config(variant: str = ''):
-  config = injection_vs_bigger_net.get_config(
-    'small' if variant in SEEDS else variant
-  )
-  config.num_seeds = SEEDS.get(variant, config.num_seeds)
+  config = confirming.based_on(injection_vs_bigger_net, SEEDS, variant)
+  config.diagnostics.names = ('dormant_units',)
   if variant in SEEDS:
     config.diagnostics.every_steps = 500  # For the criterion.
-  config.diagnostics.names = ('dormant_units',)
-  config.seed = 1000  # Settings were explored on seeds below 100.
   return config
 
 

@@ -9,6 +9,7 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.configs import control
+from plasticity_rl.configs.studies import confirming
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 20, 'solid': 60, 'tiny': 2}
@@ -17,21 +18,15 @@ SMALL, LARGE = (2,), (64, 64)
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = control.get_config('cartpole')
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.num_steps, config.fork.horizon = 10_000, 5000
   config.diagnostics.names = ('dormant_units',)
   config.checkpoint.every_steps = 5000
   config.network.split = 0
   config.fork.arms = ('control', 'injection')
   if variant == 'tiny':
-    config.segment_steps = config.num_steps = config.fork.horizon = 200
-    config.evaluation.every_steps = 200
-    config.evaluation.max_steps = 20
-    config.replay.min_size = 50
+    confirming.make_tiny(config)
   return config
 
 
@@ -58,9 +53,3 @@ CLAIMS = (
     doubt='Two units that reach with an injection what many reach.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

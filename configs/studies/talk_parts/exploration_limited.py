@@ -10,6 +10,7 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.configs import control
+from plasticity_rl.configs.studies import confirming
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 20, 'solid': 60, 'tiny': 2}
@@ -18,21 +19,15 @@ SLOW, FAST = {DECAY: 30_000}, {DECAY: 1000}
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = control.get_config('mountain_car')
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.num_steps = config.fork.horizon = 8000
   config.agent.epsilon_end = 0.02
   config.diagnostics.names = ('dormant_units',)
   config.checkpoint.every_steps = 4000
   config.fork.arms = ('control', 'injection')
   if variant == 'tiny':
-    config.network.hidden = (8, 8)
-    config.segment_steps = config.num_steps = config.fork.horizon = 200
-    config.evaluation.every_steps = 200
-    config.replay.min_size = 50
+    confirming.make_tiny(config)
   return config
 
 
@@ -54,9 +49,3 @@ CLAIMS = (
     doubt='A gain from injection, or none from another exploration.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

@@ -9,22 +9,17 @@ from plasticity_rl.analysis.study.claims import Below
 from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Trend
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import replay_ratio_lr_width
 
 COMMAND = 'diagnose'
+SEEDS = {'small': 10, 'solid': 30}
 RATE, RATIO = 'optimizer.learning_rate', 'replay.updates_per_step'
 WIDTH = 'network.hidden'
 
 
 def get_config(variant: str = ''):
-  if variant in ('small', 'solid'):
-    config = replay_ratio_lr_width.get_config('small')
-    config.num_seeds = 10 if variant == 'small' else 30
-    config.diagnostics.names = ('dormant_units',)
-  else:
-    config = replay_ratio_lr_width.get_config(variant)
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  return config
+  return confirming.based_on(replay_ratio_lr_width, SEEDS, variant)
 
 
 def get_sweep(h, variant: str = ''):

@@ -12,6 +12,7 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Level
 from plasticity_rl.configs import minatar
+from plasticity_rl.configs.studies import confirming
 
 COMMAND = 'diagnose'
 SEEDS = {'small': 10, 'solid': 30, 'tiny': 2}
@@ -19,11 +20,8 @@ DEAD = 'plasticity/q/dormant_units/head'
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = minatar.get_config('asterix')
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.optimizer.learning_rate = 1e-3
   config.num_steps = 400_000 if variant == 'solid' else 200_000
   config.fork.horizon = 40_000
@@ -37,11 +35,7 @@ def get_config(variant: str = ''):
     'two_terms=injection(third_term=False)',
   )
   if variant == 'tiny':
-    config.network.hidden = (8,)
-    config.segment_steps = config.num_steps = config.fork.horizon = 200
-    config.evaluation.every_steps = config.diagnostics.every_steps = 200
-    config.evaluation.max_steps = 20
-    config.replay.capacity, config.replay.min_size = 200, 50
+    confirming.make_tiny(config)
   return config
 
 
@@ -81,9 +75,3 @@ CLAIMS = (
     doubt='A reset that keeps the mean and gains as much as an injection.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

@@ -9,18 +9,14 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.configs.studies import ablations
+from plasticity_rl.configs.studies import confirming
 
 SEEDS = {'small': 20, 'solid': 60}
 MARGIN = 0.2  # A tenth of the range of returns.
 
 
 def get_config(variant: str = ''):
-  config = ablations.get_config('small' if variant in SEEDS else variant)
-  config.num_seeds = SEEDS.get(variant, config.num_seeds)
-  if variant in SEEDS:
-    config.diagnostics.names = ('dormant_units',)
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  return config
+  return confirming.based_on(ablations, SEEDS, variant)
 
 
 def get_sweep(h, variant: str = ''):
@@ -71,9 +67,3 @@ CLAIMS = (
     doubt='A criterion that is met too early or too late.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

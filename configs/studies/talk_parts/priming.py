@@ -13,21 +13,18 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.configs import control
+from plasticity_rl.configs.studies import confirming
 
 COMMAND = 'diagnose'
 PRIMING = 'replay.priming_updates'
+SEEDS = {'small': 10, 'solid': 30, 'tiny': 2}
 UPDATES = {'small': 100_000, 'solid': 100_000, 'tiny': 20}
 MARGIN = 160  # A tenth of the range of returns, about -1600 to 0.
 
 
 def get_config(variant: str = ''):
-  if variant not in UPDATES:
-    raise ValueError(
-      f'unknown variant {variant!r}; valid: {", ".join(UPDATES)}'
-    )
   config = control.get_config('pendulum')
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  config.num_seeds = {'small': 10, 'solid': 30, 'tiny': 2}[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.replay.min_size = config.agent.random_steps = 100
   config.segment_steps = config.num_steps = 100
   config.evaluation.every_steps = 500
@@ -94,9 +91,3 @@ def CLAIMS(variant: str):
       doubt='A reset network that learns as fast from the old data.',
     ),
   )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

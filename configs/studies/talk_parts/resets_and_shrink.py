@@ -10,6 +10,7 @@ from plasticity_rl.analysis.study.claims import Above
 from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import injection_vs_resets
 
 COMMAND = 'diagnose'
@@ -18,12 +19,8 @@ MARGIN = 0.2  # A tenth of the range of returns.
 
 
 def get_config(variant: str = ''):
-  config = injection_vs_resets.get_config(
-    'small' if variant in SEEDS else variant
-  )
-  config.num_seeds = SEEDS.get(variant, config.num_seeds)
+  config = confirming.based_on(injection_vs_resets, SEEDS, variant)
   if variant in SEEDS:
-    config.diagnostics.names = ('dormant_units',)
     config.fork.arms = (
       'control',
       'injection',
@@ -31,7 +28,6 @@ def get_config(variant: str = ''):
       'reset=reset(scope="everything")',
       'shrink_and_perturb(shrink=0.2, perturb=0.5)',
     )
-  config.seed = 1000  # Settings were explored on seeds below 100.
   return config
 
 
@@ -55,9 +51,3 @@ CLAIMS = (
     doubt='A setting that gains a tenth of the range of returns more.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

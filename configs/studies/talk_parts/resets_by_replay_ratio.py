@@ -11,17 +11,15 @@ from plasticity_rl.analysis.study.claims import Claim
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Difference
 from plasticity_rl.configs import control
+from plasticity_rl.configs.studies import confirming
 
 SEEDS = {'small': 10, 'solid': 30, 'tiny': 2}
 RATIO = 'replay.updates_per_step'
 
 
 def get_config(variant: str = ''):
-  if variant not in SEEDS:
-    raise ValueError(f'unknown variant {variant!r}; valid: {", ".join(SEEDS)}')
   config = control.get_config('pendulum')
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  config.num_seeds = SEEDS[variant]
+  confirming.seeded(config, SEEDS, variant)
   config.num_steps = 8000
   config.segment_steps = 500
   config.evaluation.every_steps = 500
@@ -70,9 +68,3 @@ def CLAIMS(variant: str):
       doubt='A task that SAC learns at many updates a step without resets.',
     ),
   )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.arms(study)

@@ -10,6 +10,7 @@ from plasticity_rl.analysis.study.claims import Within
 from plasticity_rl.analysis.study.quantities import Contrast
 from plasticity_rl.analysis.study.quantities import Trend
 from plasticity_rl.configs import continual_catch
+from plasticity_rl.configs.studies import confirming
 from plasticity_rl.configs.studies import when_to_inject
 
 COMMAND = 'diagnose'
@@ -18,12 +19,7 @@ STEP = 'fork.step'
 
 
 def get_config(variant: str = ''):
-  config = when_to_inject.get_config('small' if variant in SEEDS else variant)
-  config.num_seeds = SEEDS.get(variant, config.num_seeds)
-  if variant in SEEDS:
-    config.diagnostics.names = ('dormant_units',)
-  config.seed = 1000  # Settings were explored on seeds below 100.
-  return config
+  return confirming.based_on(when_to_inject, SEEDS, variant)
 
 
 def get_sweep(h, variant: str = ''):
