@@ -73,8 +73,11 @@ FINDINGS = {
     'when_to_inject/README',
     'injection_over_games/README',
     'fire_vs_injection/README',
+    'methods/README',
     'methods/continual_catch',
     'methods/random_labels',
+    'methods/continual_control',
+    'simba_vs_sac/README',
     'proxies_continual_catch/README',
     'proxies_random_labels/README',
     'priming/README',
@@ -157,12 +160,17 @@ _BY_KEY = {
   'network.activation = fourier': 'fourier',
   'network.layer_norm = True': 'layer_norm',
   'network.weight_norm = True': 'weight_normalization',
+  'network.residual_blocks = 1': 'residual_block',
+  'optimizer.name = muon': 'scale_by_muon',
+  'optimizer.name = trac': 'scale_by_trac',
+  'optimizer.sam_radius': 'sam',
   'optimizer.name = upgd': 'scale_by_upgd',
   'optimizer.name = adam_upgd': 'scale_by_upgd',
 }
 _SETTINGS = {
   'continual_catch': 'continual Catch',
   'random_labels': 'random labels',
+  'continual_control': 'continual control',
 }
 # Of every intervention and diagnostic: no choice of the user.
 _GIVEN = ('spec', 'probe')
@@ -234,8 +242,7 @@ _HEADER = (
 _READ = """\
 Mean return over the last quarter of the tasks, minus that of the same network
 without the method; ten seeds, 95 % intervals, the best of three values of its
-option. [continual Catch](../results/methods/continual_catch.md) and
-[random labels](../results/methods/random_labels.md) have all methods."""
+option. [All methods](../results/methods/README.md) in the three settings."""
 
 
 def measured() -> list[tuple[str, str, str, str, str]]:
@@ -263,12 +270,13 @@ def _page_of(chosen: str) -> str:
 
 
 def methods_table() -> str:
-  """Both tables of results/methods side by side, Markdown."""
+  """The tables of results/methods side by side, Markdown."""
   gains, pages = {}, {}
   for setting, method, gain, _, page in measured():
     gains.setdefault(method, {})[setting] = gain
     pages[method] = page
-  lines = ['| method | continual Catch | random labels |', '|---|---|---|']
+  header = ['method', *_SETTINGS.values()]
+  lines = [f'| {" | ".join(header)} |', '|---' * len(header) + '|']
   for method, by_setting in gains.items():
     page = pages[method]
     name = f'[{method}]({page}.md)' if page else method

@@ -47,8 +47,10 @@ def c_chain(outputs: Any, previous_outputs: Any) -> jax.Array:
   other outputs. f are action values, and of an actor means and log standard
   deviations before these are bounded. The sums run over earlier updates, so
   that the penalty is about `ratio` times the loss (of its own network); the
-  authors have 0.01 on MinAtar. `train/churn` is the penalty without its
-  coefficient.
+  authors have 0.01 on MinAtar. Where values have to move by hundreds, as SAC's
+  on Pendulum, that is too much: the loss is large because the critic has far to
+  go, and the penalty grows with it (critic loss 100 instead of 1).
+  `train/churn` is the penalty without its coefficient.
 
   Deviations: sums are discounted, by 1 - 1 / 50,000 for each update, where the
   authors take means over the last 50,000 updates; and the coefficient follows
