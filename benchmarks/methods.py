@@ -211,7 +211,7 @@ def compare() -> None:
     for name, f in found.items():
       gain = f[every[i]] - f[PLAIN]
       _, low, high = statistics.student_interval(gain)
-      sign = ' +' * (low > 0) + ' -' * (high < 0)
+      sign = ' +' if low > 0 else ' -' if high < 0 else ''
       cells[name.replace('_', ' ')] = f'{ranks[name][i]:g}{sign}'
     rows.append({'method': every[i], **cells})
   alike = [
@@ -230,7 +230,7 @@ def compare() -> None:
         'the number of methods. Rank correlations: ' + ', '.join(alike) + '. '
         'Returns, intervals, costs and what was chosen: '
         + ', '.join(f'[{n.replace("_", " ")}]({n}.md)' for n in TASKS)
-        + '. What it shows: [NOTES.md](NOTES.md).',
+        + '. What it shows: `NOTES.md`.',
         '',
         studies.table(rows),
         '',
