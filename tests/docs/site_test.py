@@ -224,7 +224,7 @@ def test_what_was_measured_of_a_method_is_on_its_page():
   }
   made = generate.pages()
   assert 'redo(tau=0.025, every_steps=500)' in made['methods/redo.md']
-  assert made['methods/redo.md'].count('| ReDo |') == 2
+  assert made['methods/redo.md'].count('| ReDo |') == 3
 
 
 @pytest.mark.parametrize(
