@@ -5,13 +5,13 @@
 Each method has three values of its main option. Each is run with three seeds;
 the one with the best performance is run with ten other seeds, which are what
 the table shows. `plain, tuned` has three learning rates, so that a method has
-to beat a network that is merely trained with more care; the others keep the
-learning rate at which the plain one collapses. Performance is the mean return
-over the last quarter of the tasks. Writes a record of each method and a table
-to results/methods/; what has a record is not run again. Names and values are in
-`compared_methods.py`. Nothing was chosen after looking but UPGD's values: at the
-learning rate of Adam it stayed at chance on random labels (-2.30), and was given
-that of gradient descent.
+to beat a network that is merely trained with more care; the others keep that
+of the plain one, at which it collapses on Catch and on random labels.
+Performance is the mean return over the last quarter of the tasks. Writes a
+record of each method and tables to results/methods/; what has a record is not
+run again. Names and values are in `compared_methods.py`. Nothing was chosen
+after looking but UPGD's values: at the learning rate of Adam it stayed at chance
+on random labels (-2.30), and was given that of gradient descent.
 """
 
 import argparse
@@ -131,6 +131,7 @@ def study(name: str, method: str, choices: list[dict]) -> dict:
     'seconds_per_step': seconds_per_step(name, best),
     'seconds': time.monotonic() - begun,
     'commit': revision.of_code(),
+    'machine': studies.machine(),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
   run_folder.write_atomically(record, json.dumps(found, indent=2))
@@ -169,7 +170,7 @@ def write(name: str, found: list[dict]) -> None:
   (OUT / f'{name}.md').write_text(
     '\n'.join(
       [
-        f'# All methods on {name.replace("_", " ")}',
+        f'# All methods on {_title(name)}',
         '',
         ' '.join((__doc__ or '').split('\n\n')[2].split()),
         '',
@@ -182,8 +183,8 @@ def write(name: str, found: list[dict]) -> None:
         *([f'Not run yet: {", ".join(missing)}.', ''] if missing else []),
         studies.table(rows),
         '',
-        f'Machine: {studies.machine()}. Commits: '
-        f'{", ".join(sorted({f["commit"] for f in found}))}. '
+        f'Machines: {"; ".join(sorted({f["machine"] for f in found}))}. '
+        f'Commits: {", ".join(sorted({f["commit"] for f in found}))}. '
         f'{sum(f["seconds"] for f in found):.0f} s.',
         '',
         f'    python -m benchmarks.methods --only={name}',
@@ -193,18 +194,22 @@ def write(name: str, found: list[dict]) -> None:
   )
 
 
+def _title(name: str) -> str:
+  return name.replace('_', ' ')
+
+
 def compare() -> None:
   """The README: ranks of the methods that every task has a record of."""
   found = {}
   for name in TASKS:
     records = [json.loads(p.read_text()) for p in (OUT / name).glob('*.json')]
     found[name] = {r['method']: np.array(r['performance']) for r in records}
-  every = [m for m in methods(1) if all(m in f for f in found.values())]
+  every = sorted(set.intersection(*map(set, found.values())))
   if PLAIN not in every:
     return
-  means = {n: [f[m].mean() for m in every] for n, f in found.items()}
+  means = {n: np.array([f[m].mean() for m in every]) for n, f in found.items()}
   # Equal ones share the middle of their ranks.
-  ranks = {n: scipy.stats.rankdata([-x for x in v]) for n, v in means.items()}
+  ranks = {n: scipy.stats.rankdata(-values) for n, values in means.items()}
   rows = []
   for i in np.argsort(sum(ranks.values()), kind='stable'):
     cells = {}
@@ -212,10 +217,10 @@ def compare() -> None:
       gain = f[every[i]] - f[PLAIN]
       _, low, high = statistics.student_interval(gain)
       sign = ' +' if low > 0 else ' -' if high < 0 else ''
-      cells[name.replace('_', ' ')] = f'{ranks[name][i]:g}{sign}'
+      cells[_title(name)] = f'{ranks[name][i]:g}{sign}'
     rows.append({'method': every[i], **cells})
   alike = [
-    f'{a.replace("_", " ")} and {b.replace("_", " ")} '
+    f'{_title(a)} and {_title(b)} '
     f'{scipy.stats.spearmanr(means[a], means[b]).statistic:+.2f}'
     for a, b in itertools.combinations(TASKS, 2)
   ]
@@ -229,7 +234,7 @@ def compare() -> None:
         f'interval of {FINAL_SEEDS} seeds lies beyond zero, not corrected for '
         'the number of methods. Rank correlations: ' + ', '.join(alike) + '. '
         'Returns, intervals, costs and what was chosen: '
-        + ', '.join(f'[{n.replace("_", " ")}]({n}.md)' for n in TASKS)
+        + ', '.join(f'[{_title(n)}]({n}.md)' for n in TASKS)
         + '. What it shows: `NOTES.md`.',
         '',
         studies.table(rows),

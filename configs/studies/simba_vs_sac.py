@@ -87,3 +87,9 @@ def CLAIMS(variant: str):
     )
     for task in (TINY_TASKS if variant == 'tiny' else TASKS)
   )
+
+
+def figure(study):
+  from plasticity_rl.analysis.pages import study_figures
+
+  return study_figures.by_compute(study)

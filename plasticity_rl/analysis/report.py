@@ -175,7 +175,7 @@ def study(
     metric: column of metrics.csv; by default that of the fork, or eval/return.
   """
   out = files.check_folder(out)
-  part = talk_results.part(folder)
+  part = talk_results.read_part(folder)
   loaded = part.study
   if metric is not None:
     loaded = studies.load(folder, metric=metric)

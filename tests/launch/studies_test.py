@@ -46,6 +46,7 @@ def test_the_questions_of_the_talk_are_all_there():
 def test_the_small_variant(name):
   module, study = _build(name, 'small')
   assert len(study.runs) >= 2 and study.title.endswith('?')
+  assert callable(module.figure)
   for run in study.runs:
     assert run.settings.num_seeds >= 4
   with pytest.raises(ValueError, match='valid: '):

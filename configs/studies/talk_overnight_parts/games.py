@@ -45,9 +45,3 @@ CLAIMS = (
     doubt='A gain on both games, or on neither.',
   ),
 )
-
-
-def figure(study):
-  from plasticity_rl.analysis.pages import study_figures
-
-  return study_figures.task_bars(study, 'injection')

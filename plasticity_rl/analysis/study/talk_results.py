@@ -89,7 +89,7 @@ def load(folder: str | pathlib.Path) -> TalkResults:
       without[name] = 'not launched'
       continue
     try:
-      parts.append(part(folder / name, name))
+      parts.append(read_part(folder / name, name))
     except UserError as error:
       without[name] = str(error)
   if not parts:
@@ -98,7 +98,7 @@ def load(folder: str | pathlib.Path) -> TalkResults:
   return TalkResults(folder, record, talk, tuple(parts), without)
 
 
-def part(folder: str | pathlib.Path, name: str = '') -> Part:
+def read_part(folder: str | pathlib.Path, name: str = '') -> Part:
   """Reads a study and decides on its claims.
 
   Args:
